@@ -1,0 +1,247 @@
+"""What was made, from what, and what it cost: the writing side of the DuckDB file."""
+
+import hashlib
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from resources.artifacts import Artifact, ArtifactStore, Staged
+from resources.database import Database
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Which materialization this is: the same identity is never recorded twice.
+
+    Attributes
+    ----------
+    asset, partition : what is made.
+    input_hash : hash of the data versions of everything read, files outside included.
+    code_version : of the asset, its parameters included.
+    """
+
+    asset: str
+    partition: str
+    input_hash: str
+    code_version: str
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one step cost.
+
+    Attributes
+    ----------
+    flops : floating point operations, as counted by `accountant`.
+    device_seconds : seconds the step held the device; 0 for a step that needs none.
+    wall_seconds : seconds the step took.
+    """
+
+    flops: float
+    accountant: str
+    device: str
+    device_seconds: float
+    wall_seconds: float
+
+
+class Ledger:
+    """Records spending and materializations, and says which version is current."""
+
+    def __init__(self, database: Database, store: ArtifactStore) -> None:
+        self._database = database
+        self._store = store
+
+    def open_spend(
+        self, campaign: str, asset: str, partition: str, run_id: str, device: str
+    ) -> str:
+        """Note that a costly step starts; returns the entry's id."""
+        spend = uuid.uuid4().hex
+        with self._database.transaction() as connection:
+            connection.execute(
+                "INSERT INTO spend (id, campaign, asset, partition, run_id, state, device,"
+                " started_at) VALUES (?, ?, ?, ?, ?, 'running', ?, ?)",
+                [spend, campaign, asset, partition, run_id, device, datetime.now(UTC)],
+            )
+        return spend
+
+    def publish(
+        self,
+        staged: Staged,
+        identity: Identity,
+        *,
+        campaign: str,
+        inputs: Sequence[str],
+        run_id: str,
+        rows: int,
+        started_at: datetime,
+        cost: Cost,
+        spend: str | None,
+        make_current: bool = True,
+    ) -> Artifact:
+        """Make a staged artifact visible and record it, its inputs and its cost.
+
+        The files move first; one transaction then makes the version current. Publishing the same
+        identity and content again finds what is there.
+
+        Parameters
+        ----------
+        inputs : ids of the materializations that were read.
+        spend : the entry of `open_spend`, settled here; without one a settled entry is added.
+        make_current : False for a version that failed a blocking check: it can be inspected, but
+            readers keep the version before it.
+        """
+        folder = self._store.publish(staged, identity.asset, identity.partition)
+        materialization = _materialization_id(identity, staged.version)
+        now = datetime.now(UTC)
+        with self._database.transaction() as connection:
+            connection.execute(
+                "INSERT INTO materialization VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                " ON CONFLICT DO NOTHING",
+                [
+                    materialization,
+                    identity.asset,
+                    identity.partition,
+                    identity.input_hash,
+                    identity.code_version,
+                    staged.version,
+                    run_id,
+                    folder.relative_to(self._store.root).as_posix(),
+                    rows,
+                    staged.bytes,
+                    started_at,
+                    now,
+                ],
+            )
+            for upstream in sorted(set(inputs)):
+                connection.execute(
+                    "INSERT INTO input VALUES (?, ?) ON CONFLICT DO NOTHING",
+                    [materialization, upstream],
+                )
+            if make_current:
+                connection.execute(
+                    "INSERT INTO current_version VALUES (?, ?, ?)"
+                    " ON CONFLICT DO UPDATE SET materialization = excluded.materialization",
+                    [identity.asset, identity.partition, materialization],
+                )
+            if spend is None:
+                spend = uuid.uuid4().hex
+                connection.execute(
+                    "INSERT INTO spend (id, campaign, asset, partition, run_id, state, device,"
+                    " started_at) VALUES (?, ?, ?, ?, ?, 'running', ?, ?)",
+                    [
+                        spend,
+                        campaign,
+                        identity.asset,
+                        identity.partition,
+                        run_id,
+                        cost.device,
+                        started_at,
+                    ],
+                )
+            connection.execute(
+                "UPDATE spend SET state = 'settled', materialization = ?, accountant = ?,"
+                " flops = ?, device_seconds = ?, wall_seconds = ?, ended_at = ? WHERE id = ?",
+                [
+                    materialization,
+                    cost.accountant,
+                    cost.flops,
+                    cost.device_seconds,
+                    cost.wall_seconds,
+                    now,
+                    spend,
+                ],
+            )
+        return Artifact(
+            identity.asset, identity.partition, staged.version, folder, materialization
+        )
+
+    def record_loss(self, run_id: str) -> int:
+        """Close the entries that a dead run left open as lost; returns how many there were.
+
+        What a dead step computed is unknown, so its FLOPs stay empty; the seconds are those until
+        now, an upper bound.
+        """
+        now = datetime.now(UTC)
+        with self._database.transaction() as connection:
+            closed = connection.execute(
+                "UPDATE spend SET state = 'lost', ended_at = ?,"
+                " wall_seconds = epoch(? - started_at), device_seconds = epoch(? - started_at)"
+                " WHERE run_id = ? AND state = 'running' RETURNING id",
+                [now, now, now, run_id],
+            ).fetchall()
+        return len(closed)
+
+    def current(self, asset: str, partition: str) -> Artifact | None:
+        """Return the current version, or None when there is none."""
+        return self.current_versions(asset).get(partition)
+
+    def current_versions(self, asset: str) -> dict[str, Artifact]:
+        """All current versions of an asset by partition."""
+        with self._database.transaction() as connection:
+            found = connection.execute(
+                "SELECT m.partition, m.data_version, m.path, m.id FROM current_version c"
+                " JOIN materialization m ON m.id = c.materialization WHERE c.asset = ?"
+                " ORDER BY m.partition",
+                [asset],
+            ).fetchall()
+        return {
+            partition: Artifact(asset, partition, version, self._store.root / path, id_)
+            for partition, version, path, id_ in found
+        }
+
+    def find(self, identity: Identity) -> Artifact | None:
+        """Return the current version if it was made from the same inputs by the same code."""
+        found = self.current_identities().get((identity.asset, identity.partition))
+        if found is None or found != identity:
+            return None
+        return self.current(identity.asset, identity.partition)
+
+    def current_data_versions(self) -> dict[tuple[str, str], str]:
+        """(asset, partition) -> data version of everything current."""
+        with self._database.transaction() as connection:
+            found = connection.execute(
+                "SELECT m.asset, m.partition, m.data_version FROM current_version c"
+                " JOIN materialization m ON m.id = c.materialization"
+            ).fetchall()
+        return {(row[0], row[1]): row[2] for row in found}
+
+    def current_identities(self) -> dict[tuple[str, str], Identity]:
+        """(asset, partition) -> identity of everything current."""
+        with self._database.transaction() as connection:
+            found = connection.execute(
+                "SELECT m.asset, m.partition, m.input_hash, m.code_version FROM current_version c"
+                " JOIN materialization m ON m.id = c.materialization"
+            ).fetchall()
+        return {(row[0], row[1]): Identity(*row) for row in found}
+
+
+def hash_inputs(versions: Mapping[str, str]) -> str:
+    """Hash of what a step reads.
+
+    Parameters
+    ----------
+    versions : name of each thing read (`asset[partition]`, or a file outside) to its version.
+    """
+    lines = [f"{name} {version}" for name, version in sorted(versions.items())]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:32]
+
+
+def open_ledger(store_root: Path) -> Ledger:
+    """Return the ledger and store under one root, as every process of the project opens it."""
+    artifacts = store_root / "artifacts"
+    artifacts.mkdir(mode=0o700, parents=True, exist_ok=True)
+    database = Database(store_root / "ledger.duckdb", artifacts)
+    return Ledger(database, ArtifactStore(artifacts))
+
+
+def _materialization_id(identity: Identity, version: str) -> str:
+    parts = [
+        identity.asset,
+        identity.partition,
+        identity.input_hash,
+        identity.code_version,
+        version,
+    ]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]

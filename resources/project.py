@@ -1,0 +1,24 @@
+"""Where the project and what it writes are."""
+
+import os
+from pathlib import Path
+
+ROOT_VARIABLE = "SELECTION_ROOT"
+
+
+def project_root() -> Path:
+    """Folder with `studies/`: `$SELECTION_ROOT`, or the checkout this code lies in."""
+    given = os.environ.get(ROOT_VARIABLE)
+    return Path(given).resolve() if given else Path(__file__).resolve().parents[1]
+
+
+def store_root() -> Path:
+    """Artifacts, ledger and resumable work: `store/` under the project, private to its owner."""
+    root = project_root() / "store"
+    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return root
+
+
+def resolve(path: str) -> Path:
+    """A path of a configuration file; relative ones start at the project's folder."""
+    return (project_root() / path).resolve()

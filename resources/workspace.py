@@ -1,0 +1,33 @@
+"""The ledger and artifact store as a Dagster resource."""
+
+from pathlib import Path
+
+import dagster as dg
+from pydantic import Field
+
+from resources.artifacts import ArtifactStore
+from resources.ledger import Ledger, open_ledger
+from resources.project import store_root
+
+
+class Workspace(dg.ConfigurableResource):
+    """Opens the ledger and the artifacts of one store."""
+
+    root: str = Field(
+        default="", description="Folder of ledger and artifacts; empty: `store/` of the project."
+    )
+
+    @property
+    def folder(self) -> Path:
+        """Where everything lies."""
+        return Path(self.root) if self.root else store_root()
+
+    @property
+    def ledger(self) -> Ledger:
+        """What was made, from what, at what cost."""
+        return open_ledger(self.folder)
+
+    @property
+    def store(self) -> ArtifactStore:
+        """The artifact folders."""
+        return ArtifactStore(self.folder / "artifacts")

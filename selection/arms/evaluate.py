@@ -1,0 +1,123 @@
+"""Measure a model on the target's held-out examples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from selection.costs import ModelShape, forward_flops
+from selection.models.base import load_model, load_tokenizer
+from selection.models.evaluation import (
+    accuracy_and_macro_f1,
+    bits_per_byte,
+    classify,
+    evaluate,
+)
+from selection.models.examples import Example
+from selection.verdicts import score_interval
+
+
+def to_examples(rows: pa.Table, split: str) -> list[Example]:
+    """Return the examples of one split of `target_examples`."""
+    columns = ("row_id", "text", "label", "prompt", "response")
+    return [
+        Example(**{name: row[name] for name in columns})
+        for row in rows.to_pylist()
+        if row["split"] == split
+    ]
+
+
+def evaluate_checkpoint(
+    folder: Path,
+    examples: Sequence[Example],
+    labels: Sequence[str],
+    *,
+    seed: int,
+    max_length: int,
+    device: str,
+) -> pa.Table:
+    """Losses of every example, and its predicted label where the target has labels.
+
+    Returns
+    -------
+    pa.Table
+        Columns seed, row_id, nll (nats, float64), n_tokens, n_bytes, label, predicted.
+    """
+    model, tokenizer = load_model(folder), load_tokenizer(folder)
+    losses = evaluate(model, tokenizer, examples, max_length=max_length, device=device)
+    predicted: list[str] | None = None
+    if labels:
+        predicted = classify(
+            model, tokenizer, examples, labels, max_length=max_length, device=device
+        )
+    return pa.table(
+        {
+            "seed": np.full(len(examples), seed, dtype=np.int64),
+            "row_id": losses.row_id,
+            "nll": losses.nll,
+            "n_tokens": losses.n_tokens,
+            "n_bytes": losses.n_bytes,
+            "label": pa.array([example.label for example in examples], pa.string()),
+            "predicted": pa.array(predicted or [None] * len(examples), pa.string()),
+        }
+    )
+
+
+def evaluation_flops(
+    losses: pa.Table, labels: Sequence[str], shape: ModelShape, accountant: str
+) -> float:
+    """FLOPs of the forward passes: the text once for its loss, once more for the labels."""
+    tokens = float(np.sum(losses["n_tokens"].to_numpy()))
+    passes = 2 if labels else 1
+    return forward_flops(shape, tokens * passes, accountant=accountant)
+
+
+def loss_matrix(losses: pa.Table) -> tuple[np.ndarray, np.ndarray]:
+    """NLL of shape (seeds, examples) and tokens of shape (examples,), examples by row id.
+
+    Raises
+    ------
+    ValueError
+        When the seeds were not evaluated on the same examples.
+    """
+    ordered = losses.sort_by([("seed", "ascending"), ("row_id", "ascending")])
+    n_seeds = len(set(ordered["seed"].to_pylist()))
+    row_id = ordered["row_id"].to_numpy().reshape(n_seeds, -1)
+    if not (row_id == row_id[0]).all():
+        raise ValueError("the seeds of an arm were evaluated on different examples")
+    tokens = ordered["n_tokens"].to_numpy().reshape(n_seeds, -1)[0]
+    return ordered["nll"].to_numpy().reshape(n_seeds, -1), tokens.astype(np.float64)
+
+
+def summarise(losses: pa.Table, *, level: float, n_resamples: int) -> dict[str, Any]:
+    """Loss, bits per byte and, for a labelled target, accuracy and macro F1, as JSON values."""
+    nll_SE, tokens_E = loss_matrix(losses)
+    interval = score_interval(nll_SE, tokens_E, level=level, n_resamples=n_resamples)
+    summary: dict[str, Any] = {
+        "loss": interval.estimate,
+        "loss_low": interval.low,
+        "loss_high": interval.high,
+        "loss_by_seed": (nll_SE.sum(axis=1) / tokens_E.sum()).tolist(),
+        "bits_per_byte": bits_per_byte(
+            losses["nll"].to_numpy().sum(), losses["n_bytes"].to_numpy().sum()
+        ),
+        "n_examples": len(tokens_E),
+        "seeds": sorted(set(losses["seed"].to_pylist())),
+    }
+    if losses["predicted"].null_count == 0:
+        scores = [_classification(losses, seed) for seed in summary["seeds"]]
+        summary["accuracy"] = float(np.mean([accuracy for accuracy, _ in scores]))
+        summary["macro_f1"] = float(np.mean([f1 for _, f1 in scores]))
+        summary["accuracy_by_seed"] = [accuracy for accuracy, _ in scores]
+    return summary
+
+
+def _classification(losses: pa.Table, seed: int) -> tuple[float, float]:
+    of_seed: Mapping[str, list[Any]] = losses.filter(
+        pa.compute.equal(losses["seed"], seed)
+    ).to_pydict()
+    return accuracy_and_macro_f1(of_seed["label"], of_seed["predicted"])

@@ -1,0 +1,143 @@
+"""What would each arm cost, and what is left to train with?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from selection.config.study import Study
+from selection.costs import ModelShape, training_flops
+from selection.methods import REGISTRY
+from selection.methods.protocol import CostInputs
+
+
+@dataclass(frozen=True)
+class PoolSize:
+    """What the plan needs to know of pool and target.
+
+    Attributes
+    ----------
+    rows, tokens : of the pool, by the base model's tokenizer, one separator a row included.
+    target_rows : of the split that steers the selection.
+    embedding_flops, target_embedding_flops : of one pass of the embedder.
+    width : of the embeddings.
+    """
+
+    rows: int
+    tokens: int
+    target_rows: int
+    embedding_flops: float
+    target_embedding_flops: float
+    width: int
+
+
+@dataclass(frozen=True)
+class ArmPlan:
+    """One arm: a method under a budget.
+
+    Attributes
+    ----------
+    total_flops : the cap on selection plus training.
+    selection_flops : of fitting and scoring the whole pool, by `accountant`.
+    training_flops : of one warm-up on `token_budget` tokens; what selection leaves.
+    token_budget : tokens that may be trained on, a whole number of blocks.
+    rows : about how many rows of mean length that is.
+    feasible, reason : whether anything is left to train with, and why not.
+    """
+
+    method: str
+    budget: str
+    total_flops: float
+    selection_flops: float
+    training_flops: float
+    token_budget: int
+    rows: int
+    feasible: bool
+    reason: str
+    accountant: str
+
+
+def block_flops(study: Study, shape: ModelShape) -> float:
+    """FLOPs of training on one packed block, all epochs of the warm-up included."""
+    lora = study.warm_up.lora_rank is not None
+    once = training_flops(
+        shape, shape.sequence_length, accountant=study.accountant, lora=lora
+    )
+    return once * study.warm_up.epochs
+
+
+def blocks_of(tokens: int, shape: ModelShape) -> int:
+    """Packed blocks that hold so many tokens; the last may be padded."""
+    return -(-tokens // shape.sequence_length)
+
+
+def epoch_flops(study: Study, shape: ModelShape, size: PoolSize) -> float:
+    """FLOPs of the warm-up on the whole pool: what budgets are shares of."""
+    return blocks_of(size.tokens, shape) * block_flops(study, shape)
+
+
+def plan_arms(study: Study, shape: ModelShape, size: PoolSize) -> list[ArmPlan]:
+    """Plan every arm: ``C_train(S) + sum over the pool of C_select <= K`` (CCDS, 2410.16208).
+
+    Raises
+    ------
+    ValueError
+        When the arms together cost more than the study's cap.
+    """
+    epoch = epoch_flops(study, shape, size)
+    block = block_flops(study, shape)
+    arms = []
+    for method, options in study.methods.items():
+        cost = REGISTRY[method].cost(
+            CostInputs(
+                size.rows,
+                size.target_rows,
+                size.embedding_flops,
+                size.target_embedding_flops,
+                size.width,
+                options,
+            )
+        )
+        for budget in study.budgets:
+            total = budget.total_flops(epoch)
+            left = total - cost.flops
+            # One epoch over everything is the most there is to buy.
+            blocks = min(max(int(left / block), 0), blocks_of(size.tokens, shape))
+            tokens = blocks * shape.sequence_length
+            feasible = blocks > 0
+            reason = "" if feasible else _why_not(total, cost.flops, block)
+            rows = int(tokens * size.rows / size.tokens)
+            arms.append(
+                ArmPlan(
+                    method,
+                    budget.key,
+                    total,
+                    cost.flops,
+                    blocks * block,
+                    tokens,
+                    rows,
+                    feasible,
+                    reason,
+                    f"{cost.accountant} + {study.accountant}",
+                )
+            )
+    _check_cap(study, arms)
+    return arms
+
+
+def _why_not(total: float, selection: float, block: float) -> str:
+    if selection >= total:
+        return f"selection alone costs {selection:.3g} FLOPs of a budget of {total:.3g}"
+    return f"the {total - selection:.3g} FLOPs left buy no block of training ({block:.3g})"
+
+
+def _check_cap(study: Study, arms: list[ArmPlan]) -> None:
+    # Selection is paid once a method, training once a seed.
+    selection: Mapping[str, float] = {a.method: a.selection_flops for a in arms if a.feasible}
+    training = sum(a.training_flops for a in arms if a.feasible) * len(study.seeds)
+    planned = sum(selection.values()) + training
+    if study.cap_flops is not None and planned > study.cap_flops:
+        raise ValueError(
+            f"study {study.name}: its arms would cost {planned:.3g} FLOPs and `cap_flops` is"
+            f" {study.cap_flops:.3g}; raise the cap, or drop methods, budgets or seeds"
+        )

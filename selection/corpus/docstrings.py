@@ -1,0 +1,188 @@
+"""What the docstrings of an installed package say, read without importing it."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib.metadata
+import importlib.util
+import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+from selection.corpus.prose import description, passages
+from selection.corpus.records import BadRecord, Record
+from selection.corpus.text import text_fault
+
+_TEST_FOLDERS = frozenset({"test", "tests"})
+Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def read_docstrings(
+    package: str, *, min_words: int = 8, max_words: int = 120
+) -> Iterator[Record | BadRecord]:
+    """Read the descriptions in a package's docstrings, statically.
+
+    Sources are parsed and never run. Test folders and test modules are left out. A description
+    longer than `max_words` becomes several passages, the later ones with ``#2``, ``#3`` ... after
+    their origin.
+
+    Parameters
+    ----------
+    package : str
+        Import name of an installed package or module, dotted for a part of one.
+    min_words, max_words : int
+        Passages with fewer words are dropped; none has more.
+
+    Returns
+    -------
+    Iterator of Record or BadRecord
+        By file name, then by place in the file. A file that does not parse is one bad record.
+
+    Raises
+    ------
+    ValueError
+        The package is not installed or has no Python source, or the bounds contradict each other.
+    """
+    if not 1 <= min_words <= max_words:
+        raise ValueError(f"min_words={min_words}, max_words={max_words}: need 1 <= min <= max")
+    root, module = _locate(package)
+    return _read(root, module, _licence(package), min_words, max_words)
+
+
+def package_files(package: str) -> list[Path]:
+    """Return the files that `read_docstrings` reads, in its order.
+
+    Parameters
+    ----------
+    package : str
+        As for `read_docstrings`.
+
+    Returns
+    -------
+    list of Path
+        Python sources without tests.
+
+    Raises
+    ------
+    ValueError
+        The package is not installed or has no Python source.
+    """
+    return [path for path, _ in _sources(*_locate(package))]
+
+
+def _read(
+    root: Path, module: str, licence: str | None, min_words: int, max_words: int
+) -> Iterator[Record | BadRecord]:
+    for path, name in _sources(root, module):
+        raw = path.read_bytes()
+        digest = hashlib.sha256(raw).hexdigest()
+        try:
+            tree = _parse(raw)
+        except SyntaxError as error:
+            yield BadRecord(f"{name}:{error.lineno or 0}", f"not Python: {error.msg}", digest)
+            continue
+        except (ValueError, RecursionError, MemoryError) as error:  # NUL bytes, nested too deeply
+            yield BadRecord(f"{name}:0", f"not Python: {error}", digest)
+            continue
+        for qualname, docstring in _documented(tree):
+            origin = f"{name}:{qualname}"
+            found = passages(description(docstring), min_words=min_words, max_words=max_words)
+            for number, text in enumerate(found, start=1):
+                place = origin if number == 1 else f"{origin}#{number}"
+                fault = text_fault(text)
+                if fault:
+                    yield BadRecord(place, fault, digest)
+                else:
+                    yield Record(text=text, origin=place, licence=licence)
+
+
+def _locate(package: str) -> tuple[Path, str]:
+    """Return the folder or file of a package and its import name."""
+    top, *rest = package.split(".")
+    # find_spec of a dotted name would import its parent, so only the first part is looked up.
+    spec = importlib.util.find_spec(top) if top.isidentifier() else None
+    if spec is None:
+        raise ValueError(f"package {package!r} is not installed here{_hint(package)}")
+    roots = [Path(folder) for folder in spec.submodule_search_locations or ()]
+    if not roots:
+        roots = [Path(spec.origin)] if spec.has_location and spec.origin else []
+    for root in roots:
+        path = root.joinpath(*rest)
+        for candidate in (path, path.with_name(f"{path.name}.py")):
+            if candidate.is_dir() or (candidate.is_file() and candidate.suffix == ".py"):
+                return candidate, package
+    raise ValueError(f"package {package!r} has no Python source here (found: {spec.origin})")
+
+
+def _hint(package: str) -> str:
+    """Say which import names a distribution of that name has, if there is one."""
+    names = [
+        name
+        for name, distributions in importlib.metadata.packages_distributions().items()
+        if package.lower() in (distribution.lower() for distribution in distributions)
+    ]
+    if names:
+        return f"; the distribution of that name is imported as {', '.join(sorted(names))}"
+    return f"; install it into {sys.prefix} or correct the name"
+
+
+def _licence(package: str) -> str | None:
+    """Return the licence that the package's distribution declares, if it is a short one."""
+    top = package.partition(".")[0]
+    if top in sys.stdlib_module_names:
+        return "PSF-2.0"
+    distributions = importlib.metadata.packages_distributions().get(top)
+    if not distributions:
+        return None
+    fields = importlib.metadata.metadata(distributions[0])
+    for key in ("License-Expression", "License"):
+        values = [value.strip() for value in fields.get_all(key) or ()]
+        # Some projects put the whole licence into the field.
+        if values and values[0] and len(values[0]) <= 80 and "\n" not in values[0]:
+            return values[0]
+    prefix = "License :: "
+    classifiers = [c for c in fields.get_all("Classifier") or () if c.startswith(prefix)]
+    return classifiers[0].rpartition(" :: ")[2] if classifiers else None
+
+
+def _sources(root: Path, module: str) -> Iterator[tuple[Path, str]]:
+    """Yield the Python files of a package with their module names, in the order of the names."""
+    if root.is_file():
+        yield root, module
+        return
+    for path in sorted(root.iterdir(), key=lambda path: path.name):
+        if path.is_dir():
+            if path.name.isidentifier() and path.name not in _TEST_FOLDERS:
+                yield from _sources(path, f"{module}.{path.name}")
+        elif path.suffix == ".py" and path.stem.isidentifier() and not _is_test(path.stem):
+            yield path, module if path.stem == "__init__" else f"{module}.{path.stem}"
+
+
+def _is_test(stem: str) -> bool:
+    return stem.startswith("test_") or stem.endswith("_test") or stem == "conftest"
+
+
+def _parse(raw: bytes) -> ast.Module:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # other people's invalid escapes
+        return ast.parse(raw)
+
+
+def _documented(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """Yield (qualified name, docstring) of a module and what it defines, in source order."""
+    waiting: list[tuple[ast.AST, str]] = [(tree, "")]
+    while waiting:
+        node, scope = waiting.pop()
+        if isinstance(node, Documented):
+            docstring = ast.get_docstring(node)
+            name = scope + node.name if not isinstance(node, ast.Module) else "<module>"
+            if docstring:
+                yield name, docstring
+            if isinstance(node, ast.ClassDef):
+                scope = f"{name}."
+            elif not isinstance(node, ast.Module):
+                scope = f"{name}.<locals>."
+        inner = [(child, scope) for child in ast.iter_child_nodes(node)]
+        waiting.extend(reversed(inner))

@@ -1,0 +1,123 @@
+"""The rows of a Hugging Face data set at exactly one revision."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from selection.corpus.records import DEFAULT_COLUMNS, BadRecord, Columns, Record
+from selection.corpus.rows import RowFault, RowRules, row_digest, to_record
+
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+def read_hub(
+    dataset_id: str,
+    *,
+    revision: str,
+    split: str = "train",
+    config: str | None = None,
+    columns: Columns = DEFAULT_COLUMNS,
+    max_bytes_per_row: int = 16 * 2**20,
+) -> Iterator[Record | BadRecord]:
+    """Stream the rows of a data set; no script of the data set is ever run.
+
+    Parameters
+    ----------
+    dataset_id : str
+        ``owner/name`` on the hub, or a local folder in the hub's layout.
+    revision : str
+        For a hub id the full commit hash; a branch or tag would change under the study. A local
+        folder has no revisions: the value is recorded by the caller and not looked at here.
+    split, config : str
+        Which part; the default configuration when None.
+    columns : Columns
+        The data set's column names; class labels come as their names.
+    max_bytes_per_row : int
+        Rows with a longer text go to quarantine.
+
+    Returns
+    -------
+    Iterator of Record or BadRecord
+        Origins are ``dataset@revision/split#row``, without the revision for a local folder.
+
+    Raises
+    ------
+    ValueError
+        The revision is not pinned, or the data set, configuration, split or text column is not
+        there.
+    """
+    local = Path(dataset_id).is_dir()
+    if not local and not _COMMIT.fullmatch(revision):
+        raise ValueError(
+            f"data set {dataset_id!r}: revision {revision!r} is not a commit; give the 40 "
+            "hexadecimal characters shown under 'Files and versions' on its page"
+        )
+    name = Path(dataset_id).resolve().name if local else f"{dataset_id}@{revision[:12]}"
+    rules = RowRules(columns, {}, max_bytes_per_row)
+    rows, label_names = _open(dataset_id, None if local else revision, split, config, rules)
+    return _read(rows, label_names, f"{name}/{split}", rules)
+
+
+LabelNames = dict[str, list[str]]
+
+
+def _open(
+    dataset_id: str, revision: str | None, split: str, config: str | None, rules: RowRules
+) -> tuple[Iterator[Mapping[str, object]], LabelNames]:
+    import datasets
+
+    try:
+        # Streaming reads the files themselves: no cache that could be stale.
+        found = datasets.load_dataset(
+            dataset_id, name=config, split=split, revision=revision, streaming=True
+        )
+    except (FileNotFoundError, ValueError) as error:
+        raise ValueError(
+            f"data set {dataset_id!r} (config {config!r}, split {split!r}, revision {revision!r}) "
+            f"cannot be opened: {error}"
+        ) from error
+    if found.column_names is None:
+        return iter(found), {}
+    # Only the columns asked for: others may be images or sounds, costly to decode.
+    wanted = [column for column in found.column_names if column in rules.wanted()]
+    absent = sorted(rules.wanted() - set(wanted))
+    joined = {rules.columns.prompt, rules.columns.response} <= set(wanted)
+    if absent and not (absent == [rules.columns.text] and joined):
+        raise ValueError(
+            f"data set {dataset_id!r}: no column {', '.join(map(repr, absent))}; "
+            f"it has {', '.join(map(repr, found.column_names))}"
+        )
+    names: LabelNames = {}
+    for column, feature in (found.features or {}).items():
+        if column in wanted and isinstance(feature, datasets.ClassLabel):
+            names[column] = feature.names
+    return iter(found.select_columns(wanted)), names
+
+
+def _read(
+    rows: Iterator[Mapping[str, object]],
+    names: LabelNames,
+    place: str,
+    rules: RowRules,
+) -> Iterator[Record | BadRecord]:
+    for index, row in enumerate(rows):
+        origin = f"{place}#{index}"
+        try:
+            record = to_record(_named(row, names), rules, origin=origin, sparse=False)
+        except RowFault as fault:
+            yield BadRecord(origin, str(fault), row_digest(row))
+        else:
+            if record is not None:
+                yield record
+
+
+def _named(row: Mapping[str, object], names: LabelNames) -> dict[str, object]:
+    """Return a row with class labels by name; -1 is how data sets write 'no label'."""
+    named = dict(row)
+    for column, labels in names.items():
+        label = named[column]
+        if isinstance(label, int):
+            named[column] = None if label < 0 else labels[label]
+    return named

@@ -1,0 +1,154 @@
+"""Which rows a file or a folder holds."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from selection.corpus.csv_rows import read_csv
+from selection.corpus.json_lines import read_json_lines
+from selection.corpus.paragraphs import read_paragraphs
+from selection.corpus.parquet_rows import read_parquet
+from selection.corpus.records import DEFAULT_COLUMNS, BadRecord, Columns, Record
+from selection.corpus.rows import RowRules
+from selection.corpus.streams import (
+    FileRefused,
+    Line,
+    StreamDamaged,
+    open_regular,
+    split_lines,
+    unpack,
+)
+
+LineReader = Callable[[Iterator[Line], str, RowRules], Iterator[Record | BadRecord]]
+
+_LINE_FORMATS: Mapping[str, tuple[LineReader, str]] = MappingProxyType(
+    {
+        ".jsonl": (read_json_lines, ""),
+        ".jsonl.gz": (read_json_lines, "gz"),
+        ".jsonl.zst": (read_json_lines, "zst"),
+        ".csv": (read_csv, ""),
+        ".txt": (read_paragraphs, ""),
+    }
+)
+FORMATS = (*_LINE_FORMATS, ".parquet")
+
+
+def read_path(
+    path: Path,
+    *,
+    columns: Columns = DEFAULT_COLUMNS,
+    where: Mapping[str, str] | None = None,
+    max_bytes_per_row: int = 16 * 2**20,
+    root: Path | None = None,
+) -> Iterator[Record | BadRecord]:
+    """Read every row of a file, or of all files under a folder in the order of their names.
+
+    What cannot be used becomes a `BadRecord` and reading goes on; a file that is cut short gives
+    its good rows and one bad record. Only the bytes present when a file is opened are read.
+    Hidden files and folders (a leading dot) are left out.
+
+    Parameters
+    ----------
+    path : Path
+        A file, or a folder that is read recursively.
+    columns : Columns
+        The source's column names; a ``.txt`` file has none, its paragraphs are the rows.
+    where : Mapping of str to str, optional
+        Keep only the rows whose column, as text, equals the value.
+    max_bytes_per_row : int
+        Rows with more bytes go to quarantine without being held in memory.
+    root : Path, optional
+        The folder that no symbolic link may leave; by default the folder read, or the folder that
+        holds the file.
+
+    Returns
+    -------
+    Iterator of Record or BadRecord
+        Origins name files relative to `path`.
+
+    Raises
+    ------
+    ValueError
+        The path does not exist, its format is unknown, or `where` is given for a text file.
+    """
+    if not os.path.lexists(path):
+        raise ValueError(f"{path}: no such file or folder")
+    rules = RowRules(columns, dict(where or {}), max_bytes_per_row)
+    if path.is_dir():
+        root = (root or path).resolve()
+        return _read_folder(path, root, rules)
+    if _suffix(path) is None:
+        raise ValueError(f"{path}: unknown format; the file name must end in {_known()}")
+    if rules.where and _suffix(path) == ".txt":
+        raise ValueError(f"{path}: a text file has no columns, so 'where' cannot apply; remove it")
+    root = (root or path.parent).resolve()
+    return _read_file(path, _printable(Path(path.name)), root, rules)
+
+
+def _read_folder(folder: Path, root: Path, rules: RowRules) -> Iterator[Record | BadRecord]:
+    if not folder.resolve().is_relative_to(root):
+        yield _refused(folder, _printable(Path(folder.name)), "symlink leaves the folder")
+        return
+    for path in sorted(_walk(folder), key=lambda path: path.relative_to(folder).parts):
+        name = _printable(path.relative_to(folder))
+        if path.is_symlink() and path.is_dir():
+            yield _refused(path, name, "symlink to a folder: not followed")
+        elif _suffix(path) is None:
+            yield _refused(path, name, f"unknown format: known are {_known()}")
+        elif rules.where and _suffix(path) == ".txt":
+            yield _refused(path, name, "missing filter column: a text file has no columns")
+        else:
+            yield from _read_file(path, name, root, rules)
+
+
+def _walk(folder: Path) -> Iterator[Path]:
+    """Yield every visible entry that is not a plain folder."""
+    for entry in folder.iterdir():
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir() and not entry.is_symlink():
+            yield from _walk(entry)
+        else:
+            yield entry
+
+
+def _read_file(path: Path, name: str, root: Path, rules: RowRules) -> Iterator[Record | BadRecord]:
+    try:
+        with open_regular(path, root) as file:
+            suffix = _suffix(path)
+            if suffix == ".parquet":
+                yield from read_parquet(file, name, rules)
+                return
+            assert suffix is not None, "unknown formats are sorted out before"
+            read_lines, packing = _LINE_FORMATS[suffix]
+            lines = split_lines(unpack(file, packing), max_bytes=rules.max_bytes_per_row)
+            yield from read_lines(lines, name, rules)
+    except FileRefused as refusal:
+        yield _refused(path, name, str(refusal))
+    except StreamDamaged as damage:
+        yield BadRecord(f"{name}:{damage.line}", str(damage), damage.raw_sha256)
+
+
+def _refused(path: Path, name: str, reason: str) -> BadRecord:
+    # Nothing was read, so the hash is that of the link itself, or of no bytes.
+    raw = os.fsencode(path.readlink()) if path.is_symlink() else b""
+    return BadRecord(f"{name}:0", reason, hashlib.sha256(raw).hexdigest())
+
+
+def _suffix(path: Path) -> str | None:
+    """Return the format that a file's name says, if it is a known one."""
+    name = path.name.lower()
+    return next((suffix for suffix in FORMATS if name.endswith(suffix)), None)
+
+
+def _known() -> str:
+    return ", ".join(FORMATS)
+
+
+def _printable(path: Path) -> str:
+    """Return a name that can be stored: file names need not be UTF-8."""
+    return os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace")

@@ -1,0 +1,82 @@
+"""What comes out of every reader, and which columns it looks at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One usable row as it was read.
+
+    Attributes
+    ----------
+    text : str
+        What is embedded and trained on; never blank, no NUL, encodable as UTF-8.
+    origin : str
+        ``file:line`` counted from 1, ``file#row`` counted from 0 for Parquet and data sets, or
+        ``package.module:qualname`` for docstrings. Files are relative to the path that was read.
+    prompt, response, licence, label, task, split : str or None
+        The row's other columns, where the source names them.
+    """
+
+    text: str
+    origin: str
+    prompt: str | None = None
+    response: str | None = None
+    licence: str | None = None
+    label: str | None = None
+    task: str | None = None
+    split: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BadRecord:
+    """One row, or one file, that could not be used.
+
+    Attributes
+    ----------
+    origin : str
+        Where it is, as in `Record`.
+    reason : str
+        ``kind`` or ``kind: detail``; summaries count by kind.
+    raw_sha256 : str
+        SHA-256 (hexadecimal) of the offending bytes: the line, the unread rest of a damaged
+        stream, the target of a refused link, a whole unreadable Parquet file, or the canonical
+        JSON of a Parquet or data set row. Of no bytes where none could be read.
+    """
+
+    origin: str
+    reason: str
+    raw_sha256: str
+
+    @property
+    def kind(self) -> str:
+        """The reason without its detail."""
+        return self.reason.partition(": ")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    r"""The names of a source's columns; None where it has no such column.
+
+    A row without ``text`` but with ``prompt`` and ``response`` gets
+    ``prompt + "\n\n" + response`` as its text.
+    """
+
+    text: str = "text"
+    prompt: str | None = None
+    response: str | None = None
+    licence: str | None = None
+    label: str | None = None
+    task: str | None = None
+    split: str | None = None
+
+    def optional(self) -> dict[str, str]:
+        """Return field of `Record` -> column, for the named columns other than the text."""
+        fields = ("prompt", "response", "licence", "label", "task", "split")
+        named = {field: getattr(self, field) for field in fields}
+        return {field: column for field, column in named.items() if column is not None}
+
+
+DEFAULT_COLUMNS = Columns()

@@ -1,0 +1,246 @@
+"""The bytes of an untrusted file, read safely and bounded in memory."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+import zstandard
+
+BLOCK = 1 << 20
+# A zstd block of 4 bytes may unpack to 128 KiB, so 2 KiB of hostile input is at most 64 MiB.
+PACKED_BLOCK = 1 << 11
+ZSTD_WINDOW = 1 << 27
+BOM = b"\xef\xbb\xbf"
+
+
+class FileRefused(ValueError):
+    """A file that is not opened at all: an escaping link, a pipe, no permission."""
+
+
+class StreamDamaged(ValueError):
+    """Bytes that end early or do not unpack, with the place where reading stopped.
+
+    Attributes
+    ----------
+    line : int
+        The number of the line that is cut, from 1.
+    raw_sha256 : str
+        SHA-256 of what was read of that line.
+    """
+
+    def __init__(self, reason: str, *, line: int = 0, raw_sha256: str = "") -> None:
+        super().__init__(reason)
+        self.line = line
+        self.raw_sha256 = raw_sha256
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line without its ending; of a too long one, only number, size and hash are kept."""
+
+    number: int
+    raw: bytes
+    size: int
+    long_sha256: str | None = None
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the line's bytes."""
+        return self.long_sha256 or hashlib.sha256(self.raw).hexdigest()
+
+
+@contextmanager
+def open_regular(path: Path, root: Path) -> Iterator[BinaryIO]:
+    """Open a regular file that lies under a root, never waiting on a pipe.
+
+    Parameters
+    ----------
+    path : Path
+        The file; a symbolic link is followed when it stays under the root.
+    root : Path
+        A resolved folder.
+
+    Yields
+    ------
+    BinaryIO
+        The open file.
+
+    Raises
+    ------
+    FileRefused
+        The file leaves the root, is not regular, or cannot be opened.
+    """
+    try:
+        resolved = path.resolve()
+        if not resolved.is_relative_to(root):
+            raise FileRefused("symlink leaves the folder")
+        _require_regular(resolved.lstat().st_mode)
+        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = os.open(resolved, flags)
+    except RuntimeError as error:  # how Path.resolve reports a loop of links
+        raise FileRefused("symlink loop") from error
+    except OSError as error:
+        raise FileRefused(f"cannot be opened: {error.strerror}") from error
+    with os.fdopen(descriptor, "rb") as file:
+        _require_regular(os.fstat(descriptor).st_mode)  # it may have been swapped since lstat
+        yield file
+
+
+def _require_regular(mode: int) -> None:
+    if not stat.S_ISREG(mode):
+        raise FileRefused("not a regular file")
+
+
+def read_blocks(file: BinaryIO, *, block: int = BLOCK) -> Iterator[bytes]:
+    """Read the bytes that the file had when it was opened, and no byte appended since.
+
+    Parameters
+    ----------
+    file : BinaryIO
+        A regular file at its beginning.
+    block : int
+        Bytes per read.
+
+    Yields
+    ------
+    bytes
+        Consecutive blocks.
+
+    Raises
+    ------
+    StreamDamaged
+        The file became shorter.
+    """
+    left = os.fstat(file.fileno()).st_size
+    while left:
+        data = file.read(min(block, left))
+        if not data:
+            raise StreamDamaged(f"file shrank while it was read: {left:,} bytes are gone")
+        left -= len(data)
+        yield data
+
+
+class _Unpacker(Protocol):
+    """What zlib's and zstandard's decompression objects have in common."""
+
+    @property
+    def eof(self) -> bool: ...
+    @property
+    def unused_data(self) -> bytes: ...
+    def decompress(self, data: bytes, /) -> bytes: ...
+
+
+def unpack(file: BinaryIO, packing: str) -> Iterator[bytes]:
+    """Read a file through its compression.
+
+    Parameters
+    ----------
+    file : BinaryIO
+        A regular file at its beginning.
+    packing : {"", "gz", "zst"}
+        The compression; members and frames may follow one another.
+
+    Yields
+    ------
+    bytes
+        Blocks of unpacked bytes, all that come before a damage included.
+
+    Raises
+    ------
+    StreamDamaged
+        The stream is truncated or corrupt.
+    """
+    if not packing:
+        yield from read_blocks(file)
+        return
+    new = _UNPACKERS[packing]
+    unpacker = new()
+    for data in read_blocks(file, block=PACKED_BLOCK):
+        while data:
+            if unpacker.eof:
+                if not data.strip(b"\0"):  # padding to a tape block, which gzip allows
+                    break
+                unpacker = new()
+            try:
+                unpacked = unpacker.decompress(data)
+            except (zlib.error, zstandard.ZstdError) as error:
+                raise StreamDamaged(f"corrupt {packing} stream: {error}") from error
+            if unpacked:
+                yield unpacked
+            data = unpacker.unused_data if unpacker.eof else b""
+    if not unpacker.eof:
+        raise StreamDamaged(f"truncated {packing} stream")
+
+
+def _gzip_unpacker() -> _Unpacker:
+    return zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+
+
+def _zstd_unpacker() -> _Unpacker:
+    return zstandard.ZstdDecompressor(max_window_size=ZSTD_WINDOW).decompressobj()
+
+
+_UNPACKERS: dict[str, Callable[[], _Unpacker]] = {"gz": _gzip_unpacker, "zst": _zstd_unpacker}
+
+
+def split_lines(blocks: Iterator[bytes], *, max_bytes: int) -> Iterator[Line]:
+    r"""Split a byte stream at ``\n``, ``\r\n`` or ``\r``, even mixed, and drop a leading BOM.
+
+    Parameters
+    ----------
+    blocks : Iterator of bytes
+        The stream.
+    max_bytes : int
+        A longer line is hashed as it passes and not kept.
+
+    Yields
+    ------
+    Line
+        Every line; the last one needs no ending.
+
+    Raises
+    ------
+    StreamDamaged
+        From the stream, after all whole lines, with the number and hash of the cut line.
+    """
+    number, kept, hasher, size = 1, bytearray(), hashlib.sha256(), 0
+    after_return = False
+    try:
+        for block in blocks:
+            if after_return and block.startswith(b"\n"):
+                block = block[1:]
+            after_return = block.endswith(b"\r")
+            for piece in block.splitlines(keepends=True):
+                content = piece.rstrip(b"\r\n")
+                size += len(content)
+                if size <= max_bytes:
+                    kept += content
+                else:
+                    hasher.update(kept)
+                    hasher.update(content)
+                    kept.clear()
+                if len(piece) > len(content):
+                    yield _line(number, kept, size, max_bytes, hasher.hexdigest)
+                    number, size = number + 1, 0
+                    kept, hasher = bytearray(), hashlib.sha256()
+    except StreamDamaged as damage:
+        hasher.update(kept)
+        raise StreamDamaged(str(damage), line=number, raw_sha256=hasher.hexdigest()) from damage
+    if size:
+        yield _line(number, kept, size, max_bytes, hasher.hexdigest)
+
+
+def _line(
+    number: int, kept: bytearray, size: int, max_bytes: int, digest: Callable[[], str]
+) -> Line:
+    if size > max_bytes:
+        return Line(number, b"", size, digest())
+    return Line(number, bytes(kept).removeprefix(BOM) if number == 1 else bytes(kept), size)

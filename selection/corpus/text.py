@@ -1,0 +1,89 @@
+"""What makes two texts the same row, and whether a text can be a row at all."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+
+TOKEN = re.compile(r"\w+|[^\w\s]")
+
+
+def normalise(text: str) -> str:
+    """Return the form of a text that decides its identity.
+
+    Unicode NFC, every run of white space one space, none at the ends. Case and punctuation stay:
+    texts that differ in them are different training rows.
+
+    Parameters
+    ----------
+    text : str
+        Any text.
+
+    Returns
+    -------
+    str
+        The normalised text; ``normalise`` of it is itself.
+    """
+    return " ".join(unicodedata.normalize("NFC", text).split())
+
+
+def row_id(text: str) -> str:
+    """Return the content hash that names a row.
+
+    Parameters
+    ----------
+    text : str
+        The row's text, as read or normalised.
+
+    Returns
+    -------
+    str
+        32 hexadecimal characters, BLAKE2b (16 bytes) of the normalised text in UTF-8.
+
+    Raises
+    ------
+    UnicodeEncodeError
+        The text holds a lone surrogate, which ``text_fault`` reports beforehand.
+    """
+    return hashlib.blake2b(normalise(text).encode("utf-8"), digest_size=16).hexdigest()
+
+
+def count_tokens(text: str) -> int:
+    r"""Count words and punctuation marks: a length that depends on no tokenizer.
+
+    Parameters
+    ----------
+    text : str
+        Any text.
+
+    Returns
+    -------
+    int
+        The number of matches of ``\w+|[^\w\s]``.
+    """
+    return sum(1 for _ in TOKEN.finditer(text))
+
+
+def text_fault(text: str) -> str | None:
+    """Say why a text cannot be stored or trained on.
+
+    Parameters
+    ----------
+    text : str
+        A text as decoded.
+
+    Returns
+    -------
+    str or None
+        The reason, or None for a usable text.
+    """
+    if not text or text.isspace():
+        return "empty text"
+    if "\0" in text:
+        return "NUL character"
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return "lone surrogate"
+    return None

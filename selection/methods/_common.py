@@ -1,0 +1,41 @@
+"""What several methods share: validated options, batch-independent scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import numpy as np
+from pydantic import BaseModel
+
+from selection.methods.protocol import Rows
+
+# Coarse enough to hide rounding, finer than any embedding or solve is accurate.
+SCORE_DECIMALS = 7
+
+OptionsT = TypeVar("OptionsT", bound=BaseModel)
+
+
+def read_options(kind: type[OptionsT], options: Mapping[str, Any] | BaseModel) -> OptionsT:
+    """Validate options given as a mapping, or as an already validated model."""
+    return kind.model_validate(dict(options) if isinstance(options, Mapping) else options)
+
+
+def settled(values: np.ndarray) -> np.ndarray:
+    """Round away what depends on the shape of a batch.
+
+    The order of a matrix product's sums, hence its last bits, changes with the batch; two rows
+    with equal embeddings must tie exactly, so that the row id decides between them.
+    """
+    # Adding zero turns -0.0 into 0.0.
+    return np.round(np.asarray(values, dtype=np.float64), SCORE_DECIMALS) + 0.0
+
+
+def embeddings_of(rows: Rows, method: str) -> np.ndarray:
+    """Give the embeddings of rows, or raise ValueError when they carry none."""
+    if rows.embeddings is None:
+        raise ValueError(
+            f"method {method!r} needs embeddings and the {len(rows.row_id)} rows given carry none; "
+            "pass Rows with embeddings"
+        )
+    return rows.embeddings

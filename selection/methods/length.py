@@ -1,0 +1,54 @@
+"""Longest rows first: the baseline that costs nothing and is hard to excuse losing to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from selection.methods._common import read_options
+from selection.methods.protocol import ACCOUNTANT, Cost, CostInputs, FitInputs, Fitted, Rows, Scores
+
+
+class LengthOptions(BaseModel):
+    """Length has no options."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class LengthMethod:
+    """A row's score is its token count."""
+
+    name: str = "length"
+    needs_embeddings: bool = False
+    fit_asset: str | None = None
+    draws_per_seed: bool = False
+    options: type[BaseModel] = LengthOptions
+
+    def fit(self, inputs: FitInputs) -> Fitted:
+        """Nothing to learn."""
+        read_options(LengthOptions, inputs.options)
+        return Fitted()
+
+    def score(
+        self,
+        fitted: Fitted,
+        rows: Rows,
+        *,
+        target: Rows,
+        options: Mapping[str, Any] | BaseModel,
+        seeds: Sequence[int],
+        device: str | None = None,
+    ) -> Scores:
+        """Give the token counts: score of shape (1, n)."""
+        read_options(LengthOptions, options)
+        return Scores(np.asarray(rows.n_tokens, dtype=np.float64)[None, :])
+
+    def cost(self, inputs: CostInputs) -> Cost:
+        """No floating-point work."""
+        return Cost(0.0, ACCOUNTANT, {})
+
+
+METHOD = LengthMethod()

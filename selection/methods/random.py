@@ -1,0 +1,59 @@
+"""Uniform draws over rows: the arm every other one has to beat."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from selection.draws import keyed_uniform
+from selection.methods._common import read_options
+from selection.methods.protocol import ACCOUNTANT, Cost, CostInputs, FitInputs, Fitted, Rows, Scores
+
+
+class RandomOptions(BaseModel):
+    """Random has no options."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class RandomMethod:
+    """One uniform ranking per seed."""
+
+    name: str = "random"
+    needs_embeddings: bool = False
+    fit_asset: str | None = None
+    draws_per_seed: bool = True
+    options: type[BaseModel] = RandomOptions
+
+    def fit(self, inputs: FitInputs) -> Fitted:
+        """Nothing to learn."""
+        read_options(RandomOptions, inputs.options)
+        return Fitted()
+
+    def score(
+        self,
+        fitted: Fitted,
+        rows: Rows,
+        *,
+        target: Rows,
+        options: Mapping[str, Any] | BaseModel,
+        seeds: Sequence[int],
+        device: str | None = None,
+    ) -> Scores:
+        """Draw uniform numbers keyed by (seed, row id): score of shape (len(seeds), n)."""
+        read_options(RandomOptions, options)
+        if len(seeds) == 0:
+            raise ValueError("method 'random' draws once per seed and got no seed; give at least 1")
+        return Scores(
+            np.stack([keyed_uniform(rows.row_id, seed=s, purpose="random") for s in seeds])
+        )
+
+    def cost(self, inputs: CostInputs) -> Cost:
+        """No floating-point work."""
+        return Cost(0.0, ACCOUNTANT, {})
+
+
+METHOD = RandomMethod()

@@ -1,0 +1,99 @@
+"""Which rows go together in a batch, in what order, and how they become one tensor."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from selection.models.packing import IGNORED_LABEL, Blocks
+
+if TYPE_CHECKING:
+    import torch
+
+
+def training_order(
+    n_rows: int, *, epochs: int, batch_size: int, max_steps: int | None, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Order in which rows are trained on, and how many each step takes.
+
+    Fixed before training, so that a resumed run needs no sampler state and the tokens of a run are
+    known before it starts.
+
+    Returns
+    -------
+    order : ndarray of shape (n_seen,), int64
+        Row numbers: one seeded permutation after another.
+    sizes : ndarray of shape (steps,), int64
+        Rows per step; sums to ``n_seen``.
+    """
+    n_seen = n_rows * epochs if max_steps is None else max_steps * batch_size
+    rng = np.random.default_rng(seed)
+    passes = [rng.permutation(n_rows) for _ in range(math.ceil(n_seen / n_rows))]
+    order = np.concatenate(passes)[:n_seen]
+    sizes = np.full(math.ceil(n_seen / batch_size), batch_size)
+    sizes[-1] -= sizes.sum() - n_seen
+    return order, sizes
+
+
+def training_rows(
+    dataset: Blocks | Sequence[tuple[Sequence[int], Sequence[int]]],
+) -> tuple[list[tuple[np.ndarray, np.ndarray]], np.ndarray]:
+    """Bring packed blocks or (ids, loss_mask) pairs into one form.
+
+    Returns
+    -------
+    rows : list of (ids, labels)
+        int32 arrays; labels are -100 where nothing is predicted, as for every row's first token.
+    lengths : ndarray of shape (n_rows,), int64
+        Real tokens of each row.
+
+    Raises
+    ------
+    ValueError
+        Without rows, or naming a row with nothing to train on.
+    """
+    if isinstance(dataset, Blocks):
+        rows = list(zip(dataset.ids, dataset.labels.copy(), strict=True))
+        lengths = (dataset.labels != IGNORED_LABEL).sum(axis=1)
+    else:
+        rows = [
+            (
+                np.asarray(ids, dtype=np.int32),
+                np.where(np.asarray(mask, dtype=bool), ids, IGNORED_LABEL).astype(np.int32),
+            )
+            for ids, mask in dataset
+        ]
+        lengths = np.array([len(ids) for ids, _ in rows])
+    if not rows:
+        raise ValueError("there is nothing to train on: the dataset is empty")
+    for number, (_, labels) in enumerate(rows):
+        labels[0] = IGNORED_LABEL
+        if not isinstance(dataset, Blocks) and (labels == IGNORED_LABEL).all():
+            raise ValueError(f"row {number} of the dataset has no token to train on")
+    return rows, lengths
+
+
+def length_batches(lengths: Sequence[int], batch_tokens: int) -> Iterator[np.ndarray]:
+    """Index arrays, longest sequences first, of at most `batch_tokens` with padding.
+
+    The longest go first so that a memory shortage shows at once, not at the end.
+    """
+    order = np.argsort(-np.asarray(lengths), kind="stable")
+    start = 0
+    while start < len(order):
+        stop = start + max(1, batch_tokens // max(1, lengths[order[start]]))
+        yield order[start:stop]
+        start = stop
+
+
+def pad_right(sequences: list[Any], fill: int) -> torch.Tensor:
+    """Stack sequences of ints as int64 of shape (n, longest), filled up on the right."""
+    import torch
+
+    padded = np.full((len(sequences), max(map(len, sequences))), fill, dtype=np.int64)
+    for row, sequence in zip(padded, sequences, strict=True):
+        row[: len(sequence)] = sequence
+    return torch.from_numpy(padded)

@@ -1,0 +1,261 @@
+"""Train a decoder on packed blocks or rendered examples; a restart continues where it stopped."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import math
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from selection.models.batches import training_order, training_rows
+from selection.models.checkpoints import last_complete, rows_digest, weights_digest
+from selection.models.packing import Blocks
+from selection.models.quiet import quiet_transformers
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel, TrainingArguments
+
+SCHEDULES = ("cosine", "linear", "constant_with_warmup")
+PRECISIONS = ("float32", "bfloat16")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train.
+
+    Parameters
+    ----------
+    epochs : int
+        Passes over the data, each in its own seeded order.
+    batch_size : int
+        Rows (blocks or examples) per step; the last step may have fewer.
+    learning_rate, weight_decay : float
+        Of AdamW (betas 0.9, 0.999; gradients clipped to norm 1).
+    warmup_ratio : float
+        Share of the steps with a rising learning rate.
+    schedule : {"cosine", "linear", "constant_with_warmup"}
+        After the warm-up.
+    seed : int
+        Of the order, dropout and LoRA's initial weights.
+    lora_rank : int, optional
+        Train LoRA adapters (alpha = 2 rank, all linear layers but the output head) and merge them.
+    precision : {"float32", "bfloat16"}
+        bfloat16 is autocast; the weights stay float32.
+    max_steps : int, optional
+        Exactly so many steps, whatever `epochs` says.
+    """
+
+    epochs: int = 1
+    batch_size: int = 16
+    learning_rate: float = 1e-3
+    warmup_ratio: float = 0.1
+    weight_decay: float = 0.01
+    schedule: str = "cosine"
+    seed: int = 0
+    lora_rank: int | None = None
+    precision: Literal["float32", "bfloat16"] = "float32"
+    max_steps: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse settings that cannot train."""
+        for field in ("epochs", "batch_size", "lora_rank", "max_steps"):
+            value = getattr(self, field)
+            if value is not None and value < 1:
+                raise ValueError(f"Recipe.{field} must be >= 1, got {value}")
+        if not self.learning_rate > 0:
+            raise ValueError(f"Recipe.learning_rate must be > 0, got {self.learning_rate}")
+        if not 0 <= self.warmup_ratio <= 1:
+            raise ValueError(f"Recipe.warmup_ratio must lie in [0, 1], got {self.warmup_ratio}")
+        for field, allowed in (("schedule", SCHEDULES), ("precision", PRECISIONS)):
+            if getattr(self, field) not in allowed:
+                raise ValueError(
+                    f"Recipe.{field} must be one of {allowed}, got {getattr(self, field)!r}"
+                )
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What a run did, from its first step, whichever process ran it.
+
+    Attributes
+    ----------
+    steps : int
+        Optimiser steps.
+    tokens, tokens_processed : int
+        Tokens the model saw, without and with padding (a row counts once per epoch).
+    losses : list of (int, float)
+        Step from 1, and its mean loss in nats per predicted token; 0.0 for a step without one (a
+        last block of a single token, alone in its batch).
+    final_loss : float
+        Loss of the last step's batch (before its update).
+    resumed_from : int
+        Step of the checkpoint this process continued from; 0 for a fresh start.
+    """
+
+    steps: int
+    tokens: int
+    tokens_processed: int
+    losses: list[tuple[int, float]]
+    final_loss: float
+    resumed_from: int
+
+
+def train(
+    model: PreTrainedModel,
+    dataset: Blocks | Sequence[tuple[Sequence[int], Sequence[int]]],
+    recipe: Recipe,
+    *,
+    work_dir: Path,
+    pad_id: int,
+    device: str,
+    save_steps: int | None = None,
+    progress: bool = False,
+) -> TrainingResult:
+    """Train `model` in place with transformers' Trainer.
+
+    Parameters
+    ----------
+    model : PreTrainedModel
+        Float32 weights, as `load_model` and `new_model` give them; left in evaluation mode on
+        `device`, LoRA merged.
+    dataset : Blocks or sequence of (ids, loss_mask)
+        From `pack` or `render_all`.
+    recipe : Recipe
+        How to train.
+    work_dir : Path
+        Scratch for checkpoints. Rerun with the same arguments and the newest whole checkpoint is
+        continued from, to the same final weights as an uninterrupted run.
+    pad_id : int
+        Fills short rows; never attended to (padding is on the right) and never trained on.
+    device : {"cpu", "cuda"}
+        "cuda" means the one visible GPU.
+    save_steps : int, optional
+        Checkpoint every so many steps; none by default.
+    progress : bool
+        Show a progress bar.
+
+    Raises
+    ------
+    NonFiniteLoss
+        With the step at which the loss became NaN or infinite.
+    ValueError
+        For an empty dataset, a row with nothing to train on, an unavailable device, or a `work_dir`
+        that holds another run's checkpoints.
+    """
+    from selection.models.trainer_loop import run_trainer
+
+    rows, lengths = training_rows(dataset)
+    order, sizes = training_order(
+        len(rows),
+        epochs=recipe.epochs,
+        batch_size=recipe.batch_size,
+        max_steps=recipe.max_steps,
+        seed=recipe.seed,
+    )
+    widths = np.array([len(ids) for ids, _ in rows])
+    batches = np.split(order, np.cumsum(sizes)[:-1])
+    fingerprint = _fingerprint(model, rows, recipe, pad_id)
+    args = _arguments(recipe, len(sizes), work_dir, device, save_steps)
+    checkpoint = last_complete(work_dir, fingerprint)
+    use_cache = model.config.use_cache  # the Trainer switches it off in the config for good
+    with _deterministic(device), quiet_transformers():
+        losses = run_trainer(
+            _with_lora(model, recipe),
+            [rows[i] for i in order],
+            args,
+            pad_id=pad_id,
+            fingerprint=fingerprint,
+            checkpoint=checkpoint,
+            progress=progress,
+        )
+    model.config.use_cache = use_cache
+    return TrainingResult(
+        steps=len(sizes),
+        tokens=int(lengths[order].sum()),
+        tokens_processed=int(sum(len(batch) * widths[batch].max() for batch in batches)),
+        losses=losses,
+        final_loss=losses[-1][1],
+        resumed_from=int(checkpoint.name.removeprefix("checkpoint-")) if checkpoint else 0,
+    )
+
+
+def _fingerprint(model: PreTrainedModel, rows: list[Any], recipe: Recipe, pad_id: int) -> str:
+    parts = [weights_digest(model), rows_digest(rows), dataclasses.asdict(recipe), pad_id]
+    return hashlib.blake2b(json.dumps(parts).encode(), digest_size=16).hexdigest()
+
+
+def _with_lora(model: PreTrainedModel, recipe: Recipe) -> torch.nn.Module:
+    if recipe.lora_rank is None:
+        return model
+    import torch
+    from peft import LoraConfig, get_peft_model
+
+    config = LoraConfig(
+        r=recipe.lora_rank,
+        lora_alpha=2 * recipe.lora_rank,
+        target_modules="all-linear",
+        task_type="CAUSAL_LM",
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(recipe.seed)
+        return get_peft_model(model, config)
+
+
+def _arguments(
+    recipe: Recipe, steps: int, work_dir: Path, device: str, save_steps: int | None
+) -> TrainingArguments:
+    from transformers import TrainingArguments
+
+    if device not in ("cpu", "cuda"):
+        raise ValueError(f"device must be 'cpu' or 'cuda', got {device!r}")
+    args = TrainingArguments(
+        output_dir=str(work_dir),
+        num_train_epochs=1,  # the epochs are in the order of the rows
+        train_sampling_strategy="sequential",
+        per_device_train_batch_size=recipe.batch_size,
+        learning_rate=recipe.learning_rate,
+        weight_decay=recipe.weight_decay,
+        lr_scheduler_type=recipe.schedule,
+        warmup_steps=math.ceil(recipe.warmup_ratio * steps),
+        bf16=recipe.precision == "bfloat16",
+        seed=recipe.seed,
+        use_cpu=device == "cpu",
+        dataloader_pin_memory=device == "cuda",
+        remove_unused_columns=False,
+        report_to="none",
+        logging_strategy="no",
+        disable_tqdm=True,
+        save_strategy="no" if save_steps is None else "steps",
+        save_steps=save_steps or 1,
+    )
+    if args.device.type != device or args.n_gpu > 1:
+        raise ValueError(
+            f"asked for {device!r} but torch offers {args.device} with {args.n_gpu} GPUs; "
+            "choose one with CUDA_VISIBLE_DEVICES, or device='cpu'"
+        )
+    return args
+
+
+@contextlib.contextmanager
+def _deterministic(device: str) -> Iterator[None]:
+    """Only deterministic kernels inside; an operation that has none raises."""
+    import torch
+
+    if device == "cuda":  # cuBLAS refuses to be deterministic without a fixed workspace
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    before = torch.are_deterministic_algorithms_enabled()
+    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    torch.use_deterministic_algorithms(True)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before, warn_only=warn_only)

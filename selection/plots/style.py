@@ -1,0 +1,88 @@
+"""The look that all pictures share: palette, fonts, frame, and PNG bytes that do not vary.
+
+Everything goes through figure objects; pyplot keeps global state, which the threads of a web
+server would share.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Okabe & Ito's palette ("Color Universal Design", 2008), which colour-blind readers can tell
+# apart, less its yellow, too pale for lines on white, and its black, kept for random.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
+MARKERS = ("s", "^", "D", "v", "P", "X", "h")
+INK = "#000000"
+GREY = "#8a8a8a"
+FONT = 9
+# Bars and boxes beyond this many would make a picture of a page's height.
+MAX_ROWS = 30
+
+
+def new_figure(width: float, height: float) -> tuple[Figure, Axes]:
+    """Make an empty figure of the given size in inches, with one set of axes."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), dpi=110, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(labelsize=FONT)
+    axes.set_axisbelow(True)
+    axes.grid(color="#e6e6e6", linewidth=0.6)
+    return figure, axes
+
+
+def describe(axes: Axes, *, title: str, x: str, y: str) -> None:
+    """Write the title and the names of both axes."""
+    axes.set_title(title, fontsize=FONT + 2, loc="left")
+    axes.set_xlabel(x, fontsize=FONT)
+    axes.set_ylabel(y, fontsize=FONT)
+
+
+def to_png(figure: Figure) -> bytes:
+    """Render a figure; the same figure gives the same bytes on the same matplotlib."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def plain(name: str, limit: int = 32) -> str:
+    """Make a user's name safe as a label: no mathematics between dollar signs, no sprawl."""
+    short = name if len(name) <= limit else name[: limit - 1] + "…"
+    return short.replace("$", r"\$")
+
+
+def method_styles(names: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Give every method its colour and marker; random is always a black circle.
+
+    The others take theirs by the order of their names, each pair once in 42.
+    """
+    others = sorted(set(names) - {"random"})
+    styles = {
+        name: (PALETTE[i % len(PALETTE)], MARKERS[i % len(MARKERS)])
+        for i, name in enumerate(others)
+    }
+    return {"random": (INK, "o"), **styles}
+
+
+def bars(axes: Axes, values: dict[str, float], *, highlight: str) -> None:
+    """Draw one labelled horizontal bar per name, the first on top, `highlight` in colour."""
+    from matplotlib.ticker import MaxNLocator
+
+    colours = [PALETTE[0] if name == highlight else "#b9c4cc" for name in values]
+    drawn = axes.barh(range(len(values)), list(values.values()), color=colours, height=0.7)
+    axes.bar_label(drawn, fmt="%.3f", padding=3, fontsize=FONT - 1)
+    axes.set_yticks(range(len(values)), [plain(name) for name in values])
+    axes.set_ylim(len(values) - 0.5, -0.5)
+    axes.margins(x=0.12)
+    axes.grid(visible=False, axis="y")
+    axes.xaxis.set_major_locator(MaxNLocator(6))

@@ -1,0 +1,221 @@
+"""Turn scores into a subset: best rows first until the token budget is spent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+from tqdm import tqdm
+
+from selection.neighbours import NearDuplicates
+
+SELECTED = "selected"
+BELOW_CUTOFF = "below_cutoff"
+NEAR_DUPLICATE = "near_duplicate"
+EXACT_DUPLICATE = "exact_duplicate"
+_VERDICTS = (SELECTED, BELOW_CUTOFF, NEAR_DUPLICATE, EXACT_DUPLICATE)
+
+# Candidates judged for near-duplicates at a time; part of the result only in the last bits.
+_CHUNK_ROWS = 1024
+
+
+@dataclass(frozen=True)
+class Subset:
+    """The rows selected and a verdict for every candidate.
+
+    Arrays of shape (n,) are aligned with the candidates as given.
+
+    Attributes
+    ----------
+    order : np.ndarray of shape (n,), int64
+        Indices of the candidates by rank.
+    rank : np.ndarray of shape (n,), int64
+        Position by (score falling, row id rising); 0 is best. Skipped rows have ranks too.
+    verdict : np.ndarray of shape (n,), str
+        "selected", "below_cutoff", "near_duplicate", "exact_duplicate", or the reason for which
+        the row was excluded. Near-duplicates are looked for only above the cut-off.
+    margin : np.ndarray of shape (n,), float64
+        Score minus the cut-off; at least 0 for selected rows, NaN when nothing is selected.
+    duplicate_of : np.ndarray of shape (n,), str
+        Row id of the kept row that an exact or near duplicate repeats, else "".
+    selected : np.ndarray of shape (k,), int64
+        Indices of the selected candidates, best first.
+    tokens : int
+        Sum of their tokens.
+    cutoff : float
+        Score of the last selected row; NaN when the first row already exceeds the budget.
+    """
+
+    order: np.ndarray
+    rank: np.ndarray
+    verdict: np.ndarray
+    margin: np.ndarray
+    duplicate_of: np.ndarray
+    selected: np.ndarray
+    tokens: int
+    cutoff: float
+
+
+def choose_rows(
+    *,
+    row_id: ArrayLike,
+    score: ArrayLike,
+    n_tokens: ArrayLike,
+    token_budget: int,
+    embeddings: np.ndarray | None = None,
+    near_duplicate_cosine: float | None = 0.97,
+    excluded: Mapping[str, str] | None = None,
+    progress: bool = False,
+) -> Subset:
+    """Take rows in rank order until the next one does not fit, then stop.
+
+    There is no back-filling with shorter rows further down: the subset is the top of the ranking,
+    as in the papers. Excluded rows and duplicates are passed over and cost nothing.
+
+    Parameters
+    ----------
+    row_id : array of str of shape (n,)
+        A row id that occurs again, as in two sources, is an exact duplicate.
+    score : array of shape (n,)
+        Higher is better.
+    n_tokens : array of int of shape (n,)
+        What a row costs; at least 1.
+    token_budget : int
+    embeddings : array of shape (n, D) or None
+        Needed unless near_duplicate_cosine is None.
+    near_duplicate_cosine : float or None
+        A row with at least this cosine to a row already selected is passed over; None keeps all.
+    excluded : mapping of row id to reason, or None
+        Rows never to select, such as the target's test rows.
+    progress : bool
+        Show a progress bar over the token budget.
+
+    Returns
+    -------
+    Subset
+        The same for any order of the candidates.
+
+    Raises
+    ------
+    ValueError
+        Lengths differ, a score is not finite, a token count is below 1 (row id given), or
+        embeddings are missing.
+    """
+    ids = np.asarray(row_id, dtype=str)
+    scores = np.asarray(score, dtype=np.float64)
+    tokens = np.asarray(n_tokens)
+    excluded = excluded or {}
+    _check(ids, scores, tokens, token_budget, embeddings, near_duplicate_cosine, excluded)
+    # The token count decides nothing but the order of copies of one row that disagree on it.
+    order = np.lexsort((tokens, ids, -scores))
+    n = len(ids)
+    rank = np.empty(n, dtype=np.int64)
+    rank[order] = np.arange(n)
+
+    verdict = np.full(n, BELOW_CUTOFF, dtype=object)
+    duplicate_of = np.full(n, "", dtype=object)
+    eligible = _pass_over(ids, order, excluded, verdict, duplicate_of)
+    near = None
+    if near_duplicate_cosine is not None and embeddings is not None and n:
+        near = NearDuplicates(embeddings.shape[1], near_duplicate_cosine)
+    selected: list[int] = []
+    spent = 0
+    with tqdm(
+        total=token_budget, unit="token", desc="choose rows", disable=not progress
+    ) as progress_bar:
+        for candidate, twin in _judged(eligible, embeddings, near):
+            if twin >= 0:
+                verdict[candidate] = NEAR_DUPLICATE
+                # Every row kept so far was selected, or the loop would have ended at it.
+                duplicate_of[candidate] = ids[selected[twin]]
+                continue
+            cost = int(tokens[candidate])
+            if spent + cost > token_budget:
+                break
+            verdict[candidate] = SELECTED
+            selected.append(candidate)
+            spent += cost
+            progress_bar.update(cost)
+    cutoff = float(scores[selected[-1]]) if selected else float("nan")
+    return Subset(
+        order=order,
+        rank=rank,
+        verdict=verdict.astype(str),
+        margin=scores - cutoff,
+        duplicate_of=duplicate_of.astype(str),
+        selected=np.array(selected, dtype=np.int64),
+        tokens=spent,
+        cutoff=cutoff,
+    )
+
+
+def _pass_over(
+    ids: np.ndarray,
+    order: np.ndarray,
+    excluded: Mapping[str, str],
+    verdict: np.ndarray,
+    duplicate_of: np.ndarray,
+) -> np.ndarray:
+    """Mark excluded rows and later copies of a row; give the other candidates by rank."""
+    _, first_rank = np.unique(ids[order], return_index=True)
+    is_copy = np.ones(len(ids), dtype=bool)
+    is_copy[order[first_rank]] = False
+    is_excluded = np.array([one in excluded for one in ids.tolist()], dtype=bool)
+    verdict[is_copy] = EXACT_DUPLICATE
+    duplicate_of[is_copy] = ids[is_copy]
+    # An excluded row's copies are excluded, not duplicates: nothing was kept for them to repeat.
+    verdict[is_excluded] = [excluded[one] for one in ids[is_excluded].tolist()]
+    duplicate_of[is_excluded] = ""
+    return order[~(is_copy | is_excluded)[order]]
+
+
+def _judged(
+    eligible: np.ndarray, embeddings: np.ndarray | None, near: NearDuplicates | None
+) -> Iterator[tuple[int, int]]:
+    """Yield (candidate, number of the kept row it nearly repeats, or -1) by rank."""
+    for start in range(0, len(eligible), _CHUNK_ROWS):
+        chunk = eligible[start : start + _CHUNK_ROWS]
+        if near is None or embeddings is None:
+            twins = np.full(len(chunk), -1)
+        else:
+            twins = near.judge(embeddings[chunk])
+        yield from zip(chunk.tolist(), twins.tolist(), strict=True)
+
+
+def _check(
+    ids: np.ndarray,
+    scores: np.ndarray,
+    tokens: np.ndarray,
+    token_budget: int,
+    embeddings: np.ndarray | None,
+    near_duplicate_cosine: float | None,
+    excluded: Mapping[str, str],
+) -> None:
+    n = len(ids)
+    if ids.shape != (n,) or scores.shape != (n,) or tokens.shape != (n,):
+        raise ValueError(
+            "row_id, score and n_tokens must each have shape (n,), got "
+            f"{ids.shape}, {scores.shape} and {tokens.shape}"
+        )
+    if not np.isfinite(scores).all():
+        first = int((~np.isfinite(scores)).argmax())
+        raise ValueError(f"row {ids[first]} has score {scores[first]}; scores must be finite")
+    if n and not np.issubdtype(tokens.dtype, np.integer):
+        raise ValueError(f"n_tokens must be integers, got {tokens.dtype}")
+    if n and tokens.min() < 1:
+        first = int((tokens < 1).argmax())
+        raise ValueError(f"row {ids[first]} has {tokens[first]} tokens; a row costs at least 1")
+    if token_budget < 0:
+        raise ValueError(f"token_budget is {token_budget}; it must not be negative")
+    if near_duplicate_cosine is not None and embeddings is None:
+        raise ValueError(
+            "near-duplicates are found by embeddings and none were given; "
+            "pass embeddings, or near_duplicate_cosine=None to keep near-duplicates"
+        )
+    if embeddings is not None and len(embeddings) != n:
+        raise ValueError(f"embeddings has {len(embeddings)} rows for {n} candidates")
+    taken = sorted(set(excluded.values()) & set(_VERDICTS))
+    if taken:
+        raise ValueError(f"the reason {taken[0]!r} of an exclusion is a verdict; use another word")

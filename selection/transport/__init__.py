@@ -1,0 +1,6 @@
+"""Entropic optimal transport between a pool of rows and a target."""
+
+from selection.transport.potentials import Potentials, solve_potentials
+from selection.transport.scores import score_rows
+
+__all__ = ["Potentials", "score_rows", "solve_potentials"]

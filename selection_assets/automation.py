@@ -1,0 +1,30 @@
+"""When a derived asset asks to be refreshed."""
+
+import dagster as dg
+
+
+def on_new_data_or_code(*, some_inputs_may_lack: bool = False) -> dg.AutomationCondition:
+    """Ask once when an input's data version, or the asset's own code version, has changed.
+
+    `AutomationCondition.eager()` asks again for identical data; this does not. A version that
+    failed a blocking check is not passed on.
+
+    Parameters
+    ----------
+    some_inputs_may_lack : for an asset that reads whichever arms were affordable.
+    """
+    condition = dg.AutomationCondition
+    news = (
+        condition.any_deps_match(condition.data_version_changed())
+        | condition.code_version_changed()
+        | condition.newly_missing()
+    )
+    asked = news.since(condition.newly_requested() | condition.initial_evaluation())
+    ready = (
+        ~condition.any_deps_in_progress()
+        & ~condition.in_progress()
+        & condition.all_deps_blocking_checks_passed()
+    )
+    if not some_inputs_may_lack:
+        ready = ready & ~condition.any_deps_missing()
+    return (asked & ready).with_label("on_new_data_or_code")

@@ -1,0 +1,87 @@
+"""base_checkpoint: the model that every arm starts from."""
+
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from resources.artifacts import Artifact
+from resources.device import Device
+from resources.project import resolve
+from selection.arms.base import general_sample, pretrained_source, tiny_model
+from selection.arms.train import warm_up
+from selection.config.study import Study, TinyBase
+from selection.models.base import load_model, load_tokenizer, save_checkpoint
+from selection_assets.base_tokenizer import read_shape
+from selection_assets.inputs import of_study, whole_pool
+from selection_assets.keys import study_key
+from selection_assets.pool_rows import iterate_sources
+from selection_assets.stage import Check, Draft, Stage, stage
+
+
+def build_base_checkpoint(study: Study) -> Stage:
+    """Build the asset for one study."""
+    base = study.base_model
+    tiny = isinstance(base, TinyBase)
+
+    @stage(
+        key=study_key(study, "base_checkpoint"),
+        campaign=study.pool,  # making a model is charged to the pool, not to an arm
+        group=study.name,
+        code=["selection.models", "selection.arms.base", "selection.arms.train"],
+        ins={
+            "base_tokenizer": of_study(study, "base_tokenizer"),
+            **({"raw_corpus": whole_pool(study)} if tiny else {}),
+        },
+        parameters={"base_model": base, "accountant": study.accountant},
+        costly=True,
+        checks={"loads": "The saved checkpoint loads again from safetensors."},
+        kinds={"pytorch", "huggingface"},
+    )
+    def base_checkpoint(
+        context: dg.AssetExecutionContext,
+        loaded: dict[str, Any],
+        device: Device,
+        work: Path,
+    ) -> Draft:
+        """The folder `checkpoint`, and `training.json` for a model that was pre-trained here."""
+        tokenizer = load_tokenizer(loaded["base_tokenizer"].path("tokenizer"))
+        facts: dict[str, object] = {}
+        flops = 0.0
+        if isinstance(base, TinyBase):
+            sample = general_sample(base, iterate_sources(loaded["raw_corpus"]))
+            model = tiny_model(base, len(tokenizer))
+            phase = warm_up(
+                model,
+                tokenizer,
+                sample.texts,
+                base.training.recipe(seed=base.seed, precision=device.dtype),
+                shape=read_shape(loaded["base_tokenizer"]),
+                accountant=study.accountant,
+                work_dir=work / "training",
+                device=device.name,
+                progress=True,
+            )
+            flops = phase.flops
+            facts = {
+                "rows": len(sample.row_id),
+                "sources": sample.sources,
+                "steps": phase.result.steps,
+                "tokens": phase.result.tokens,
+                "final_loss": phase.result.final_loss,
+            }
+        else:
+            model = load_model(pretrained_source(base, resolve), revision=base.revision)
+        folder = work / "checkpoint"
+        save_checkpoint(model, tokenizer, folder)
+        parameters = sum(p.numel() for p in load_model(folder).parameters())
+        return Draft(
+            files={"checkpoint": folder, "training.json": facts},
+            rows=1,
+            flops=flops,
+            accountant=study.accountant,
+            facts={"parameters": parameters, **facts},
+            checks=[Check("loads", parameters > 0, {"parameters": parameters})],
+        )
+
+    return base_checkpoint

@@ -1,0 +1,108 @@
+"""corpus_embeddings[source]: one vector a row; rows seen before keep theirs."""
+
+import dagster as dg
+import numpy as np
+import pyarrow as pa
+from tqdm import tqdm
+
+from resources.artifacts import Artifact
+from resources.device import Device
+from resources.workspace import Workspace
+from selection.embedding.embedder import encode, load_embedder
+from selection_assets.keys import embedder_key, pool_key, source_partitions
+from selection_assets.stage import Check, Draft, Stage, stage
+
+MAX_WITHOUT_VECTOR = 0.05
+
+
+def build_corpus_embeddings(pool: str, embedder_name: str) -> Stage:
+    """Build the asset for one embedder of a pool."""
+    key = embedder_key(pool, embedder_name, "corpus_embeddings")
+
+    @stage(
+        key=key,
+        campaign=pool,
+        code=["selection.embedding.embedder"],
+        ins={
+            "raw_corpus": dg.AssetIn(pool_key(pool, "raw_corpus")),
+            "embedder": dg.AssetIn(embedder_key(pool, embedder_name, "embedder")),
+        },
+        partitions=source_partitions(pool),
+        costly=True,
+        checks={
+            "every_row_accounted_for": "Each row has a vector or stands in the quarantine.",
+            "vectors_usable": f"At most {MAX_WITHOUT_VECTOR:.0%} of the rows have no vector.",
+        },
+        kinds={"pytorch", "numpy"},
+    )
+    def corpus_embeddings(
+        context: dg.AssetExecutionContext,
+        raw_corpus: Artifact,
+        embedder: Artifact,
+        device: Device,
+        workspace: Workspace,
+    ) -> Draft:
+        """`vectors.npy` (float16, norm one) in the order of `rows.parquet`'s `row_id`."""
+        rows = raw_corpus.table("rows.parquet", ["row_id", "text"])
+        row_id, texts = rows["row_id"].to_numpy(), rows["text"].to_pylist()
+        model = load_embedder(embedder.path("embedder"), device=device.name)
+        vectors = np.zeros((len(row_id), model.width), dtype=np.float16)
+        seen = _copy_vectors_seen(vectors, row_id, workspace, key.to_user_string(), embedder)
+        new = np.flatnonzero(~seen)
+        with tqdm(total=len(new), desc=f"embed {context.partition_key}", leave=False) as bar:
+            encoded = encode(model, [texts[i] for i in new], report=bar.update)
+        vectors[new[encoded.kept]] = encoded.vectors
+        has_vector = vectors.any(axis=1)
+        n_without = int((~has_vector).sum())
+        return Draft(
+            files={
+                "vectors.npy": vectors[has_vector],
+                "rows.parquet": pa.table({"row_id": row_id[has_vector]}),
+                "quarantine.parquet": _quarantine(row_id[~has_vector]),
+                "embedder.json": {"version": embedder.version},
+            },
+            rows=int(has_vector.sum()),
+            flops=encoded.flops,
+            accountant="detailed",
+            facts={
+                "rows_embedded_now": len(new),
+                "rows_reused": len(row_id) - len(new),
+                "tokens_embedded": encoded.n_tokens,
+                "width": model.width,
+            },
+            checks=[
+                Check(
+                    "every_row_accounted_for",
+                    int(has_vector.sum()) + n_without == raw_corpus.table("rows.parquet").num_rows,
+                ),
+                Check(
+                    "vectors_usable",
+                    n_without <= MAX_WITHOUT_VECTOR * len(row_id),
+                    {"without_vector": n_without},
+                ),
+            ],
+        )
+
+    return corpus_embeddings
+
+
+def _copy_vectors_seen(
+    vectors: np.ndarray, row_id: np.ndarray, workspace: Workspace, asset: str, embedder: Artifact
+) -> np.ndarray:
+    """Fill in the vectors that this very embedder gave rows of the pool; mask of shape (n,)."""
+    seen = np.zeros(len(row_id), dtype=bool)
+    for artifact in workspace.ledger.current_versions(asset).values():
+        if artifact.json("embedder.json")["version"] != embedder.version:
+            continue
+        theirs = artifact.table("rows.parquet")["row_id"].to_numpy()
+        _, ours_at, theirs_at = np.intersect1d(
+            row_id, theirs, assume_unique=True, return_indices=True
+        )
+        vectors[ours_at] = artifact.array("vectors.npy")[theirs_at]
+        seen[ours_at] = True
+    return seen
+
+
+def _quarantine(row_id: np.ndarray) -> pa.Table:
+    reason = ["zero vector: the embedder knows none of its tokens"] * len(row_id)
+    return pa.table({"row_id": pa.array(row_id, pa.string()), "reason": pa.array(reason, pa.string())})

@@ -1,0 +1,31 @@
+"""The code location: assets of every study, resources, sensors and the executor."""
+
+import dagster as dg
+
+from resources.device import Device
+from resources.io_manager import ArtifactIOManager
+from resources.workspace import Workspace
+from selection_assets.studies import all_stages
+
+# Each step of the UI's runs is a process; forking from a server that already holds these imports
+# saves seconds a step.
+PRELOADED = ["selection_assets.definitions", "numpy", "pyarrow.parquet", "torch", "transformers"]
+
+
+def project_resources() -> dict[str, object]:
+    """Return the resources of every stage."""
+    workspace = Workspace()
+    return {
+        "workspace": workspace,
+        "device": Device(),
+        "artifacts": ArtifactIOManager(workspace=workspace),
+    }
+
+
+defs = dg.Definitions(
+    assets=[stage.asset for stage in all_stages()],
+    resources=project_resources(),
+    executor=dg.multiprocess_executor.configured(
+        {"start_method": {"forkserver": {"preload_modules": PRELOADED}}}
+    ),
+)

@@ -1,0 +1,40 @@
+"""embedder: the embedding model as a folder of safetensors, made once for a pool."""
+
+from pathlib import Path
+
+import dagster as dg
+
+from resources.device import Device
+from selection.config.study import Embedder
+from selection.embedding.build import build_embedder as build
+from selection.embedding.embedder import load_embedder
+from selection_assets.keys import embedder_key
+from selection_assets.stage import Draft, Stage, stage
+
+
+def build_embedder(pool: str, spec: Embedder) -> Stage:
+    """Build the asset for one embedder of a pool."""
+
+    @stage(
+        key=embedder_key(pool, spec.name, "embedder"),
+        campaign=pool,
+        code=["selection.embedding.build"],
+        parameters={"model": spec.model},
+        costly=True,
+        kinds={"pytorch"},
+    )
+    def embedder(context: dg.AssetExecutionContext, device: Device, work: Path) -> Draft:
+        """Fetch or distil the model; the folder's hash is its fingerprint."""
+        folder = work / "embedder"
+        folder.mkdir(exist_ok=True)
+        flops = build(spec, folder, device=device.name)
+        width = load_embedder(folder).width
+        return Draft(
+            files={"embedder": folder},
+            rows=1,
+            flops=flops,
+            accountant="detailed",
+            facts={"model": spec.model.model_dump_json(), "width": width},
+        )
+
+    return embedder

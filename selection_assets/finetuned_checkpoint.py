@@ -1,0 +1,166 @@
+"""finetuned_checkpoint[method x budget]: base, warmed up on the subset, tuned on the target."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import dagster as dg
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from resources.artifacts import Artifact
+from resources.device import Device
+from selection.arms.evaluate import to_examples
+from selection.arms.train import Phase, TrainedArm, train_arm
+from selection.config.study import Study
+from selection.costs import ModelShape
+from selection.models.base import load_model, save_checkpoint
+from selection_assets.base_tokenizer import read_shape
+from selection_assets.inputs import of_study
+from selection_assets.keys import arm_partitions, study_key
+from selection_assets.stage import Check, Draft, Stage, stage
+
+TRAINING_CODE = ["selection.models", "selection.arms.train", "selection.costs"]
+
+
+def build_finetuned_checkpoint(study: Study) -> Stage:
+    """Build the asset for one study."""
+
+    @stage(
+        key=study_key(study, "finetuned_checkpoint"),
+        campaign=study.name,
+        code=TRAINING_CODE,
+        ins={
+            "base_checkpoint": of_study(study, "base_checkpoint"),
+            "base_tokenizer": of_study(study, "base_tokenizer"),
+            "selected_subset": of_study(study, "selected_subset"),
+            "target_examples": of_study(study, "target_examples"),
+        },
+        parameters=training_parameters(study, study.seeds),
+        partitions=arm_partitions(study),
+        costly=True,
+        checks={
+            "loads": "Every seed's checkpoint loads again from safetensors.",
+            "loss_finite": "Every seed's last training loss is a finite number.",
+            "within_budget": "Each seed's warm-up cost at most what the plan allows.",
+        },
+        kinds={"pytorch", "huggingface"},
+    )
+    def finetuned_checkpoint(
+        context: dg.AssetExecutionContext,
+        base_checkpoint: Artifact,
+        base_tokenizer: Artifact,
+        selected_subset: Artifact,
+        target_examples: Artifact,
+        device: Device,
+        work: Path,
+    ) -> Draft:
+        """`seed_<n>/` folders, `training.json`, and `rows.parquet`: what each seed saw, in order."""
+        subset = selected_subset.table("subset.parquet", ["row_id", "draw", "rank", "text"])
+        arm = selected_subset.json("arm.json")
+        draft = train_seeds(
+            study,
+            study.seeds,
+            subset,
+            base_checkpoint,
+            read_shape(base_tokenizer),
+            target_examples,
+            device,
+            work,
+        )
+        dearest = max(seed["warm_up_flops"] for seed in draft.facts["seeds"])
+        allowed = Check("within_budget", dearest <= arm["training_flops"], {"flops": dearest})
+        return Draft(**{**vars(draft), "checks": [*draft.checks, allowed]})
+
+    return finetuned_checkpoint
+
+
+def training_parameters(study: Study, seeds: Sequence[int]) -> dict[str, object]:
+    """Everything of the study that a training depends on."""
+    return {
+        "warm_up": study.warm_up,
+        "fine_tuning": study.fine_tuning,
+        "seeds": list(seeds),
+        "accountant": study.accountant,
+    }
+
+
+def train_seeds(
+    study: Study,
+    seeds: Sequence[int],
+    subset: pa.Table | None,
+    base_checkpoint: Artifact,
+    shape: ModelShape,
+    target_examples: Artifact,
+    device: Device,
+    work: Path,
+) -> Draft:
+    """Train every seed on its draw of the subset (all on the one draw of a method without draws).
+
+    Parameters
+    ----------
+    subset : row_id, draw, rank and text of the warm-up rows; None for no warm-up.
+    """
+    examples = to_examples(target_examples.table("rows.parquet"), "train")
+    files: dict[str, object] = {}
+    reports, rows = [], []
+    for number, seed in enumerate(seeds):
+        drawn = _draw(subset, number) if subset is not None else None
+        arm = train_arm(
+            base_checkpoint.path("checkpoint"),
+            drawn["text"].to_pylist() if drawn is not None else [],
+            examples,
+            warm_up_recipe=study.warm_up.recipe(seed=seed, precision=device.dtype),
+            fine_tuning_recipe=study.fine_tuning.recipe(seed=seed, precision=device.dtype),
+            shape=shape,
+            accountant=study.accountant,
+            work_dir=work / f"training_{seed}",
+            device=device.name,
+            progress=True,
+        )
+        folder = work / f"seed_{seed}"
+        save_checkpoint(arm.model, arm.tokenizer, folder)
+        files[folder.name] = folder
+        reports.append(_report(seed, arm))
+        if drawn is not None:
+            rows.append(
+                drawn.select(["row_id", "rank"]).append_column(
+                    "seed", pa.array([seed] * drawn.num_rows)
+                )
+            )
+    if rows:
+        files["rows.parquet"] = pa.concat_tables(rows)
+    finite = all(_finite(report) for report in reports)
+    loads = all(load_model(work / f"seed_{seed}").num_parameters() > 0 for seed in seeds)
+    return Draft(
+        files={**files, "training.json": {"seeds": reports, "device": device.model_name}},
+        rows=sum(table.num_rows for table in rows),
+        flops=sum(r["warm_up_flops"] + r["fine_tuning_flops"] for r in reports),
+        accountant=study.accountant,
+        facts={"seeds": reports},
+        checks=[Check("loads", loads), Check("loss_finite", finite)],
+    )
+
+
+def _draw(subset: pa.Table, number: int) -> pa.Table:
+    draws = sorted(set(subset["draw"].to_pylist()))
+    drawn = subset.filter(pc.equal(subset["draw"], draws[number % len(draws)]))
+    return drawn.sort_by([("rank", "ascending")])
+
+
+def _report(seed: int, arm: TrainedArm) -> dict[str, float | int]:
+    report: dict[str, float | int] = {"seed": seed, "warm_up_flops": 0.0}
+    phases: dict[str, Phase | None] = {"warm_up": arm.warm_up, "fine_tuning": arm.fine_tuning}
+    for name, phase in phases.items():
+        if phase is not None:
+            report |= {
+                f"{name}_flops": phase.flops,
+                f"{name}_steps": phase.result.steps,
+                f"{name}_tokens": phase.result.tokens,
+                f"{name}_final_loss": phase.result.final_loss,
+            }
+    return report
+
+
+def _finite(report: dict[str, float | int]) -> bool:
+    return all(math.isfinite(value) for value in report.values())

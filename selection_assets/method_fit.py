@@ -1,0 +1,81 @@
+"""What a method learns once before it scores, such as ot_potentials: one asset a method."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+from resources.artifacts import Artifact
+from resources.device import Device
+from selection.config.study import Study
+from selection.methods import REGISTRY
+from selection.methods.protocol import ACCOUNTANT, FitInputs, Fitted
+from selection.plots.convergence import residual_history
+from selection_assets.inputs import of_study, whole_pool, whole_pool_embeddings
+from selection_assets.keys import study_key
+from selection_assets.pool_rows import count_rows, iterate_sources
+from selection_assets.stage import Check, Draft, Stage, stage
+from selection_assets.target_embeddings import steering_rows
+
+
+def build_method_fit(study: Study, name: str) -> Stage:
+    """Build the asset for one method that stores its fit."""
+    method = REGISTRY[name]
+    assert method.fit_asset is not None
+    options = method.options.model_validate(study.methods[name])
+    ins = {"raw_corpus": whole_pool(study), "target_examples": of_study(study, "target_examples")}
+    if method.needs_embeddings:
+        ins["corpus_embeddings"] = whole_pool_embeddings(study)
+        ins["target_embeddings"] = of_study(study, "target_embeddings")
+
+    @stage(
+        key=study_key(study, method.fit_asset),
+        campaign=study.name,
+        code=[type(method).__module__, "selection.transport"],
+        ins=ins,
+        parameters={"options": options},
+        costly=True,
+        checks={"converged": "The fit met its own tolerance."},
+        kinds={"pytorch"},
+    )
+    def method_fit(
+        context: dg.AssetExecutionContext, loaded: dict[str, Any], device: Device
+    ) -> Draft:
+        """`fitted.safetensors` and `facts.json`: all that scoring needs to know of the pool."""
+        corpus, embeddings = loaded["raw_corpus"], loaded.get("corpus_embeddings")
+        inputs = FitInputs(
+            target=steering_rows(loaded["target_examples"], loaded.get("target_embeddings")),
+            pool=lambda: (rows for _, rows in iterate_sources(corpus, embeddings)),
+            n_pool=count_rows(corpus, embeddings),
+            options=options,
+            seed=0,
+            device=device.name,
+            memory_limit=device.memory_limit,
+            report=context.log.info,
+        )
+        fitted = method.fit(inputs)
+        pictures = _pictures(fitted, options.model_dump())
+        return Draft(
+            files={"fitted.safetensors": fitted.arrays, "facts.json": fitted.facts, **pictures},
+            rows=inputs.n_pool,
+            flops=fitted.flops,
+            accountant=ACCOUNTANT,
+            facts={**fitted.facts, **pictures},
+            checks=[
+                Check("converged", bool(fitted.facts.get("converged", True)), fitted.facts)
+            ],
+        )
+
+    return method_fit
+
+
+def read_fitted(artifact: Artifact) -> Fitted:
+    """Return what a fit asset published."""
+    return Fitted(artifact.arrays("fitted.safetensors"), artifact.json("facts.json"))
+
+
+def _pictures(fitted: Fitted, options: Mapping[str, Any]) -> dict[str, bytes]:
+    history = fitted.facts.get("history")
+    if not isinstance(history, list):
+        return {}
+    return {"convergence.png": residual_history(history, tolerance=options["tol"])}

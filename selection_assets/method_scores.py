@@ -1,0 +1,93 @@
+"""<method>_scores[source]: one asset for each method of the registry that a study names."""
+
+import dagster as dg
+import numpy as np
+import pyarrow as pa
+
+from resources.artifacts import Artifact
+from resources.device import Device
+from selection.config.study import Study
+from selection.methods import REGISTRY
+from selection.methods.protocol import ACCOUNTANT, FitInputs, Scores
+from selection.plots.scores import score_distributions
+from selection_assets.inputs import of_study, source_embeddings, source_rows
+from selection_assets.keys import source_partitions, study_key
+from selection_assets.method_fit import read_fitted
+from selection_assets.pool_rows import read_rows
+from selection_assets.stage import Check, Draft, Stage, stage
+from selection_assets.target_embeddings import steering_rows
+
+
+def scores_name(method: str) -> str:
+    """Name of a method's score asset."""
+    return f"{method}_scores"
+
+
+def build_method_scores(study: Study, name: str) -> Stage:
+    """Build the asset for one method."""
+    method = REGISTRY[name]
+    options = method.options.model_validate(study.methods[name])
+    ins = {"raw_corpus": source_rows(study), "target_examples": of_study(study, "target_examples")}
+    if method.needs_embeddings:
+        ins["corpus_embeddings"] = source_embeddings(study)
+        ins["target_embeddings"] = of_study(study, "target_embeddings")
+    if method.fit_asset is not None:
+        ins["fitted"] = of_study(study, method.fit_asset)
+
+    @stage(
+        key=study_key(study, scores_name(name)),
+        campaign=study.name,
+        code=[type(method).__module__, "selection.methods.protocol", "selection.neighbours"],
+        ins=ins,
+        # A method that draws at random gives one ranking a seed of the study.
+        parameters={"options": options, "seeds": study.seeds if method.draws_per_seed else []},
+        partitions=source_partitions(study.pool),
+        checks={"scores_finite": "No score is NaN or infinite."},
+        costly=method.needs_embeddings,
+        kinds={"pytorch"} if method.needs_embeddings else {"python"},
+    )
+    def method_scores(
+        context: dg.AssetExecutionContext, loaded: dict[str, Artifact], device: Device
+    ) -> Draft:
+        """`scores.parquet`: row_id, draw, score (higher is better) and the method's receipts."""
+        rows = read_rows(loaded["raw_corpus"], loaded.get("corpus_embeddings"))
+        target = steering_rows(loaded["target_examples"], loaded.get("target_embeddings"))
+        if "fitted" in loaded:
+            fitted = read_fitted(loaded["fitted"])
+        else:
+            n_rows = len(rows.row_id)
+            fitted = method.fit(FitInputs(target, lambda: iter([rows]), n_rows, options, seed=0))
+        scores = method.score(
+            fitted, rows, target=target, options=options, seeds=study.seeds, device=device.name
+        )
+        finite = bool(np.isfinite(scores.score).all())
+        facts = {}
+        if finite:
+            picture = score_distributions({context.partition_key: scores.score[0]}, cutoff=None)
+            facts = {"mean_score": scores.score[0].mean(), "scores.png": picture}
+        return Draft(
+            files={"scores.parquet": _table(rows.row_id, scores)},
+            rows=len(rows.row_id),
+            flops=scores.flops,
+            accountant=ACCOUNTANT,
+            facts=facts,
+            checks=[Check("scores_finite", finite)],
+        )
+
+    return method_scores
+
+
+def _table(row_id: np.ndarray, scores: Scores) -> pa.Table:
+    """One row a candidate and draw; receipts belong to the row and are repeated."""
+    draws = [
+        pa.table(
+            {
+                "row_id": row_id,
+                "draw": np.full(len(row_id), draw, dtype=np.int16),
+                "score": score,
+                **scores.receipts,
+            }
+        )
+        for draw, score in enumerate(scores.score)
+    ]
+    return pa.concat_tables(draws)

@@ -1,0 +1,107 @@
+"""pareto_frontier: all arms against cost, and the verdict on each."""
+
+import dagster as dg
+
+from resources.artifacts import Artifact
+from selection.arms.compare import ArmResult, compare_arms
+from selection.arms.evaluate import loss_matrix
+from selection.config.study import Study
+from selection.curves import loss_point
+from selection.plots.frontier import loss_frontier
+from selection.reports import markdown_table
+from selection_assets.inputs import all_of, of_study
+from selection_assets.keys import REFERENCE_LINES, arm_key, study_key
+from selection_assets.stage import Check, Draft, Stage, stage
+
+COLUMNS = {
+    "method": "method",
+    "budget": "budget",
+    "selection_flops": "selection FLOPs",
+    "training_flops": "training FLOPs",
+    "rows": "rows",
+    "loss": "target loss",
+    "loss_low": "low",
+    "loss_high": "high",
+    "verdict": "against random",
+}
+"""Columns of the closing table, as `make run` prints them."""
+
+
+def build_pareto_frontier(study: Study) -> Stage:
+    """Build the asset for one study."""
+
+    @stage(
+        key=study_key(study, "pareto_frontier"),
+        campaign=study.name,
+        code=["selection.arms.compare", "selection.curves", "selection.verdicts", "selection.plots"],
+        ins={
+            "budget_plan": of_study(study, "budget_plan"),
+            "eval_report": all_of(study, "eval_report"),
+            "reference_report": all_of(study, "reference_report"),
+        },
+        parameters={"evaluation": study.evaluation},
+        some_inputs_may_lack=True,
+        checks={"every_feasible_arm_reported": "No arm that can be afforded is left out."},
+    )
+    def pareto_frontier(
+        context: dg.AssetExecutionContext,
+        budget_plan: Artifact,
+        eval_report: dict[str, Artifact],
+        reference_report: dict[str, Artifact],
+    ) -> Draft:
+        """`frontier.json`, `frontier.md` and `frontier.png`."""
+        plan = budget_plan.json("plan.json")["arms"]
+        keys = [arm_key(arm["method"], arm["budget"]) for arm in plan if arm["feasible"]]
+        lacking = [key for key in keys if key not in eval_report]
+        arms = [_result(eval_report[key]) for key in keys if key in eval_report]
+        evaluation = study.evaluation
+        rows = compare_arms(arms, level=evaluation.level, n_resamples=evaluation.n_resamples)
+        lines = {
+            line: reference_report[line].json("report.json")
+            for line in REFERENCE_LINES
+            if line in reference_report
+        }
+        losses = {line: report["loss"] for line, report in lines.items()}
+        png = loss_frontier(
+            [
+                loss_point(
+                    row["total_flops"],
+                    row["loss"],
+                    row["method"],
+                    low=row["loss_low"],
+                    high=row["loss_high"],
+                )
+                for row in rows
+            ],
+            zero_shot=losses.get("zero_shot"),
+            full_data=losses.get("full_data"),
+        )
+        table = markdown_table(list(COLUMNS.values()), [[r[c] for c in COLUMNS] for r in rows])
+        infeasible = [arm for arm in plan if not arm["feasible"]]
+        text = "\n\n".join([table, _lines_table(lines), *_reasons(infeasible)])
+        return Draft(
+            files={
+                "frontier.json": {"arms": rows, "reference": lines, "infeasible": infeasible},
+                "frontier.md": text,
+                "frontier.png": png,
+            },
+            rows=len(rows),
+            facts={"verdicts": dg.MetadataValue.md(text), "frontier": png},
+            checks=[Check("every_feasible_arm_reported", not lacking, {"lacking": lacking})],
+        )
+
+    return pareto_frontier
+
+
+def _result(report: Artifact) -> ArmResult:
+    return ArmResult(report.json("report.json"), *loss_matrix(report.table("examples.parquet")))
+
+
+def _lines_table(lines: dict[str, dict]) -> str:
+    names = ("loss", "bits_per_byte", "accuracy", "macro_f1")
+    rows = [[line, *(report.get(name) for name in names)] for line, report in lines.items()]
+    return markdown_table(["reference line", *names], rows)
+
+
+def _reasons(infeasible: list[dict]) -> list[str]:
+    return [f"{a['method']} at {a['budget']} was not run: {a['reason']}." for a in infeasible]

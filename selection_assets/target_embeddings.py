@@ -1,0 +1,72 @@
+"""target_embeddings: a vector for each example of the target."""
+
+import dagster as dg
+import pyarrow as pa
+
+from resources.artifacts import Artifact
+from resources.device import Device
+from selection.config.study import Study
+from selection.embedding.embedder import encode, load_embedder
+from selection.methods.protocol import Rows
+from selection_assets.inputs import embedder_model, of_study
+from selection_assets.keys import study_key
+from selection_assets.stage import Check, Draft, Stage, stage
+
+
+def build_target_embeddings(study: Study) -> Stage:
+    """Build the asset for one study."""
+
+    @stage(
+        key=study_key(study, "target_embeddings"),
+        campaign=study.name,
+        code=["selection.embedding.embedder"],
+        ins={
+            "target_examples": of_study(study, "target_examples"),
+            "embedder": embedder_model(study),
+        },
+        costly=True,
+        checks={"every_example_has_a_vector": "No example is unknown to the embedder."},
+        kinds={"pytorch", "numpy"},
+    )
+    def target_embeddings(
+        context: dg.AssetExecutionContext,
+        target_examples: Artifact,
+        embedder: Artifact,
+        device: Device,
+    ) -> Draft:
+        """`vectors.npy` (float16, norm one) in the order of `rows.parquet`."""
+        rows = target_examples.table("rows.parquet", ["row_id", "split", "text"])
+        model = load_embedder(embedder.path("embedder"), device=device.name)
+        encoded = encode(model, rows["text"].to_pylist())
+        return Draft(
+            files={
+                "vectors.npy": encoded.vectors,
+                "rows.parquet": rows.select(["row_id", "split"]).take(pa.array(encoded.kept)),
+            },
+            rows=len(encoded.kept),
+            flops=encoded.flops,
+            accountant="detailed",
+            facts={"tokens_embedded": encoded.n_tokens},
+            checks=[
+                Check(
+                    "every_example_has_a_vector",
+                    len(encoded.kept) == rows.num_rows,
+                    {"without_vector": rows.num_rows - len(encoded.kept)},
+                )
+            ],
+        )
+
+    return target_embeddings
+
+
+def steering_rows(target_examples: Artifact, target_embeddings: Artifact | None) -> Rows:
+    """Return the dev split as methods take it: the part of the target that selection may see."""
+    table = target_examples.table("rows.parquet")
+    chosen = [i for i, split in enumerate(table["split"].to_pylist()) if split == "dev"]
+    table = table.take(pa.array(chosen))
+    return Rows(
+        table["row_id"].to_numpy(),
+        table["text"].to_pylist(),
+        table["n_tokens"].to_numpy(),
+        target_embeddings.array("vectors.npy")[chosen] if target_embeddings else None,
+    )

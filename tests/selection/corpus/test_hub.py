@@ -1,0 +1,66 @@
+"""Data sets in the hub's layout, read offline from a local folder."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from selection.corpus.hub import read_hub
+from selection.corpus.records import BadRecord, Columns, Record
+
+CARD = """---
+dataset_info:
+  features:
+  - name: text
+    dtype: string
+  - name: label
+    dtype:
+      class_label:
+        names:
+          '0': world
+          '1': sports
+---
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> str:
+    """Lay out a small data set with two splits, a card and a class label."""
+    root = tmp_path / "news"
+    root.mkdir()
+    rows = {
+        "train": [("A match was won", 1), ("  ", 0), ("A treaty", 0), ("Unlabelled", -1)],
+        "test": [("Held out", 1)],
+    }
+    for split, pairs in rows.items():
+        lines = [json.dumps({"text": text, "label": label}) for text, label in pairs]
+        (root / f"{split}.jsonl").write_text("\n".join(lines) + "\n")
+    (root / "README.md").write_text(CARD)
+    return str(root)
+
+
+def test_a_local_folder_in_the_hubs_layout_is_read_by_split(folder: str) -> None:
+    records = list(read_hub(folder, revision="local", columns=Columns(label="label")))
+    good = [(r.text, r.label, r.origin) for r in records if isinstance(r, Record)]
+    assert good == [
+        ("A match was won", "sports", "news/train#0"),
+        ("A treaty", "world", "news/train#2"),
+        ("Unlabelled", None, "news/train#3"),
+    ]
+    bad = [(r.kind, r.origin) for r in records if isinstance(r, BadRecord)]
+    assert bad == [("empty text", "news/train#1")]
+    held_out = list(read_hub(folder, revision="local", split="test"))
+    assert [r.text for r in held_out if isinstance(r, Record)] == ["Held out"]
+
+
+@pytest.mark.parametrize("revision", ["main", "v1.0", "", "abc123", "F" * 40])
+def test_a_hub_id_needs_a_full_commit(revision: str) -> None:
+    with pytest.raises(ValueError, match="not a commit"):
+        read_hub("owner/name", revision=revision)
+
+
+def test_a_wrong_split_or_column_is_named(folder: str) -> None:
+    with pytest.raises(ValueError, match="'dev'"):
+        read_hub(folder, revision="local", split="dev")
+    with pytest.raises(ValueError, match=r"'body'.*it has 'text', 'label'"):
+        read_hub(folder, revision="local", columns=Columns(text="body"))

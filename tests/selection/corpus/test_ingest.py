@@ -1,0 +1,87 @@
+"""The table of a source: duplicates, quarantine, refusals."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from selection.corpus.ingest import (
+    CHUNK_ROWS,
+    QUARANTINE_SCHEMA,
+    ROW_SCHEMA,
+    QuarantineExceeded,
+    ingest,
+)
+from selection.corpus.records import BadRecord, Record
+from selection.corpus.text import count_tokens, normalise, row_id
+
+
+def test_exact_duplicates_collapse_to_one_row_that_remembers_its_origins() -> None:
+    records = [
+        Record("The  quick fox.", "a.jsonl:1", licence="MIT", label="x"),
+        Record("Another row", "a.jsonl:2"),
+        Record("The quick fox. ", "b.jsonl:9", label="y"),
+    ]
+    corpus = ingest(records, source="demo")
+    assert (corpus.n_read, corpus.n_duplicates, corpus.rows.num_rows) == (3, 1, 2)
+    by_id = {row["row_id"]: row for row in corpus.rows.to_pylist()}
+    fox = by_id[row_id("The quick fox.")]
+    assert fox["origins"] == ["a.jsonl:1", "b.jsonl:9"]
+    assert (fox["text"], fox["label"], fox["licence"]) == ("The  quick fox.", "x", "MIT")
+    assert (fox["source"], fox["n_tokens"]) == ("demo", 4)
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"])).filter(str.strip), min_size=1))
+def test_rows_are_sorted_unique_and_account_for_every_record(texts: list[str]) -> None:
+    corpus = ingest([Record(text, f"f:{i}") for i, text in enumerate(texts)], source="s")
+    ids = corpus.rows["row_id"].to_pylist()
+    assert ids == sorted({row_id(text) for text in texts})
+    assert corpus.rows.schema.equals(ROW_SCHEMA)
+    origins = [origin for row in corpus.rows["origins"].to_pylist() for origin in row]
+    assert sorted(origins) == sorted(f"f:{i}" for i in range(len(texts)))
+    assert corpus.n_read == len(texts) == corpus.rows.num_rows + corpus.n_duplicates
+    for row in corpus.rows.to_pylist():
+        assert normalise(row["text"]) in {normalise(text) for text in texts}
+        assert row["n_tokens"] == count_tokens(row["text"])
+
+
+def test_more_rows_than_one_chunk_stay_sorted() -> None:
+    n = 2 * CHUNK_ROWS + 1
+    corpus = ingest((Record(f"row {i}", f"f:{i}") for i in range(n)), source="s")
+    ids = corpus.rows["row_id"].to_pylist()
+    assert (len(ids), ids) == (n, sorted(ids))
+
+
+def mixed(n_good: int, n_bad: int) -> list[Record | BadRecord]:
+    """Return good and bad records with reasons of three kinds and more."""
+    kinds = ["not JSON: a", "not JSON: b", "invalid UTF-8: c", "empty text", "NUL character"]
+    bad = [BadRecord(f"f:{i}", kinds[i % 5], "0" * 64) for i in range(n_bad)]
+    return [*[Record(f"row {i}", f"g:{i}") for i in range(n_good)], *bad]
+
+
+def test_bad_rows_within_the_threshold_are_listed_in_reading_order() -> None:
+    corpus = ingest(mixed(95, 5), source="s")
+    assert (corpus.n_read, corpus.rows.num_rows) == (100, 95)
+    assert corpus.quarantine.schema.equals(QUARANTINE_SCHEMA)
+    assert corpus.quarantine["origin"].to_pylist() == [f"f:{i}" for i in range(5)]
+    assert set(corpus.quarantine["source"].to_pylist()) == {"s"}
+
+
+def test_too_large_a_share_of_bad_rows_fails_with_its_number_and_reasons() -> None:
+    with pytest.raises(
+        QuarantineExceeded, match=r"'s': 10\.00% .* 5\.00% .*not JSON \(4\)"
+    ) as info:
+        ingest(mixed(90, 10), source="s")
+    assert (info.value.share, info.value.threshold) == (0.1, 0.05)
+    assert info.value.reasons[0] == ("not JSON", 4)
+    assert len(info.value.reasons) == 3
+    assert info.value.quarantine.num_rows == 10
+    assert ingest(mixed(90, 10), source="s", max_quarantined=0.1).quarantine.num_rows == 10
+
+
+def test_a_source_without_a_good_row_is_an_error() -> None:
+    with pytest.raises(ValueError, match="no usable row"):
+        ingest([], source="s")
+    with pytest.raises(ValueError, match="no usable row"):
+        ingest(mixed(0, 3), source="s", max_quarantined=1.0)
+    with pytest.raises(ValueError, match=r"\[0, 1\]"):
+        ingest([], source="s", max_quarantined=5)
