@@ -16,7 +16,7 @@ from selection_assets.base_tokenizer import read_shape
 from selection_assets.inputs import of_study, whole_pool
 from selection_assets.keys import study_key
 from selection_assets.pool_rows import iterate_sources
-from selection_assets.stage import Check, Draft, Stage, stage
+from selection_assets.stage import Check, Draft, Stage, emptied, stage
 
 
 def build_base_checkpoint(study: Study) -> Stage:
@@ -72,7 +72,7 @@ def build_base_checkpoint(study: Study) -> Stage:
             }
         else:
             model = load_model(pretrained_source(base, resolve), revision=base.revision)
-        folder = work / "checkpoint"
+        folder = emptied(work / "checkpoint")
         save_checkpoint(model, tokenizer, folder)
         parameters = sum(p.numel() for p in load_model(folder).parameters())
         return Draft(

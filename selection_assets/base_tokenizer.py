@@ -16,7 +16,7 @@ from selection.models.tokenizer import train_tokenizer
 from selection_assets.inputs import whole_pool
 from selection_assets.keys import study_key
 from selection_assets.pool_rows import iterate_sources
-from selection_assets.stage import Draft, Stage, stage
+from selection_assets.stage import Draft, Stage, emptied, stage
 
 
 def build_base_tokenizer(study: Study) -> Stage:
@@ -41,7 +41,7 @@ def build_base_tokenizer(study: Study) -> Stage:
             tokenizer = train_tokenizer(sample.texts, vocab_size=base.vocabulary)
         else:
             tokenizer = load_tokenizer(pretrained_source(base, resolve), revision=base.revision)
-        folder = work / "tokenizer"
+        folder = emptied(work / "tokenizer")
         tokenizer.save_pretrained(folder)
         return Draft(
             files={

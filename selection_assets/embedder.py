@@ -9,7 +9,7 @@ from selection.config.study import Embedder
 from selection.embedding.build import build_embedder as build
 from selection.embedding.embedder import load_embedder
 from selection_assets.keys import embedder_key
-from selection_assets.stage import Draft, Stage, stage
+from selection_assets.stage import Draft, Stage, emptied, stage
 
 
 def build_embedder(pool: str, spec: Embedder) -> Stage:
@@ -25,8 +25,7 @@ def build_embedder(pool: str, spec: Embedder) -> Stage:
     )
     def embedder(context: dg.AssetExecutionContext, device: Device, work: Path) -> Draft:
         """Fetch or distil the model; the folder's hash is its fingerprint."""
-        folder = work / "embedder"
-        folder.mkdir(exist_ok=True)
+        folder = emptied(work / "embedder")
         flops = build(spec, folder, device=device.name)
         width = load_embedder(folder).width
         return Draft(

@@ -1,5 +1,6 @@
 """finetuned_checkpoint[method x budget]: base, warmed up on the subset, tuned on the target."""
 
+import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +19,7 @@ from selection.models.base import load_model, save_checkpoint
 from selection_assets.base_tokenizer import read_shape
 from selection_assets.inputs import of_study
 from selection_assets.keys import arm_partitions, study_key
-from selection_assets.stage import Check, Draft, Stage, stage
+from selection_assets.stage import Check, Draft, Stage, emptied, stage
 
 TRAINING_CODE = ["selection.models", "selection.arms.train", "selection.costs"]
 
@@ -106,28 +107,28 @@ def train_seeds(
     reports, rows = [], []
     for number, seed in enumerate(seeds):
         drawn = _draw(subset, number) if subset is not None else None
-        arm = train_arm(
-            base_checkpoint.path("checkpoint"),
-            drawn["text"].to_pylist() if drawn is not None else [],
-            examples,
-            warm_up_recipe=study.warm_up.recipe(seed=seed, precision=device.dtype),
-            fine_tuning_recipe=study.fine_tuning.recipe(seed=seed, precision=device.dtype),
-            shape=shape,
-            accountant=study.accountant,
-            work_dir=work / f"training_{seed}",
-            device=device.name,
-            progress=True,
-        )
-        folder = work / f"seed_{seed}"
-        save_checkpoint(arm.model, arm.tokenizer, folder)
-        files[folder.name] = folder
-        reports.append(_report(seed, arm))
-        if drawn is not None:
-            rows.append(
-                drawn.select(["row_id", "rank"]).append_column(
-                    "seed", pa.array([seed] * drawn.num_rows)
-                )
+        folder, done = work / f"seed_{seed}", work / f"seed_{seed}.json"
+        # The report is written last: where it stands, an attempt before this one finished the seed.
+        if not (done.is_file() and folder.is_dir()):
+            arm = train_arm(
+                base_checkpoint.path("checkpoint"),
+                drawn["text"].to_pylist() if drawn is not None else [],
+                examples,
+                warm_up_recipe=study.warm_up.recipe(seed=seed, precision=device.dtype),
+                fine_tuning_recipe=study.fine_tuning.recipe(seed=seed, precision=device.dtype),
+                shape=shape,
+                accountant=study.accountant,
+                work_dir=work / f"training_{seed}",
+                device=device.name,
+                progress=True,
             )
+            save_checkpoint(arm.model, arm.tokenizer, emptied(folder))
+            done.write_text(json.dumps(_report(seed, arm)), encoding="utf-8")
+        files[folder.name] = folder
+        reports.append(json.loads(done.read_text(encoding="utf-8")))
+        if drawn is not None:
+            of_seed = pa.array([seed] * drawn.num_rows, pa.int64())
+            rows.append(drawn.select(["row_id", "rank"]).append_column("seed", of_seed))
     if rows:
         files["rows.parquet"] = pa.concat_tables(rows)
     finite = all(_finite(report) for report in reports)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import wraps
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -182,6 +183,14 @@ def stage(
         return made
 
     return decorate
+
+
+def emptied(folder: Path) -> Path:
+    """Return an empty folder: what a killed attempt left half-written there is removed."""
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    return folder
 
 
 def _materialize(
