@@ -22,10 +22,15 @@ def project_resources() -> dict[str, object]:
     }
 
 
-defs = dg.Definitions(
-    assets=[stage.asset for stage in all_stages()],
-    resources=project_resources(),
-    executor=dg.multiprocess_executor.configured(
-        {"start_method": {"forkserver": {"preload_modules": PRELOADED}}}
-    ),
-)
+def build_definitions() -> dg.Definitions:
+    """Read the project's studies and return all that Dagster is to know of them."""
+    return dg.Definitions(
+        assets=[stage.asset for stage in all_stages()],
+        resources=project_resources(),
+        executor=dg.multiprocess_executor.configured(
+            {"start_method": {"forkserver": {"preload_modules": PRELOADED}}}
+        ),
+    )
+
+
+defs = build_definitions()

@@ -1,6 +1,5 @@
 """reference_report[line]: what every arm is seen against: untouched, tuned only, full data."""
 
-import shutil
 from pathlib import Path
 
 import dagster as dg
@@ -74,8 +73,6 @@ def build_reference_report(study: Study) -> Stage:
             warm_up_flops = trained.facts["seeds"][0]["warm_up_flops"]
             folders = {seed: work / f"seed_{seed}" for seed in seeds}
         evaluated = evaluate_folders(study, folders, target_examples, shape, device)
-        for path in work.iterdir():
-            shutil.rmtree(path)  # of these trainings only the report is kept
         return Draft(
             files={
                 "report.json": {"line": line, "warm_up_flops": warm_up_flops, **evaluated.summary},
