@@ -14,6 +14,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from resources.crash import crash_point
+
 MANIFEST = "manifest.json"
 UNPARTITIONED = "all"
 """Folder name and ledger value of an asset without partitions."""
@@ -101,10 +103,11 @@ class Artifact:
             raise CorruptArtifact(f"{manifest}: missing; materialize {self.asset} again")
         try:
             files = json.loads(manifest.read_text(encoding="utf-8"))["files"]
-        except (json.JSONDecodeError, UnicodeDecodeError, KeyError) as error:
+            version = _version_of(files)
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise CorruptArtifact(f"{manifest}: unreadable: {error}") from error
         # The folder is named after its content, so a changed manifest gives itself away.
-        if _version_of(files) != self.folder.name:
+        if version != self.folder.name:
             raise CorruptArtifact(f"{manifest}: does not hash to the folder's name")
         return files
 
@@ -151,6 +154,7 @@ class ArtifactStore:
         (folder / MANIFEST).write_text(manifest, encoding="utf-8")
         for path in [*folder.rglob("*"), folder]:
             _flush(path)
+        crash_point("after_stage")
         return Staged(folder, version, sum(entry["bytes"] for entry in entries.values()))
 
     def publish(self, staged: Staged, asset: str, partition: str) -> Path:
@@ -164,6 +168,7 @@ class ArtifactStore:
             if not (final / MANIFEST).is_file():
                 raise
             shutil.rmtree(staged.folder)
+        crash_point("after_rename")
         _flush(final.parent)
         return final
 
@@ -179,7 +184,9 @@ class ArtifactStore:
 
 
 def _version_of(entries: Mapping[str, Mapping[str, Any]]) -> str:
-    lines = [f"{name} {entry['bytes']} {entry['sha256']}" for name, entry in sorted(entries.items())]
+    lines = [
+        f"{name} {entry['bytes']} {entry['sha256']}" for name, entry in sorted(entries.items())
+    ]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:32]
 
 

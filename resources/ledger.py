@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from resources.artifacts import Artifact, ArtifactStore, Staged
+from resources.crash import crash_point
 from resources.database import Database
 
 
@@ -95,6 +97,7 @@ class Ledger:
         folder = self._store.publish(staged, identity.asset, identity.partition)
         materialization = _materialization_id(identity, staged.version)
         now = datetime.now(UTC)
+        crash_point("before_ledger")
         with self._database.transaction() as connection:
             connection.execute(
                 "INSERT INTO materialization VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -153,9 +156,8 @@ class Ledger:
                     spend,
                 ],
             )
-        return Artifact(
-            identity.asset, identity.partition, staged.version, folder, materialization
-        )
+        crash_point("after_ledger")
+        return Artifact(identity.asset, identity.partition, staged.version, folder, materialization)
 
     def record_loss(self, run_id: str) -> int:
         """Close the entries that a dead run left open as lost; returns how many there were.
@@ -216,6 +218,18 @@ class Ledger:
             ).fetchall()
         return {(row[0], row[1]): Identity(*row) for row in found}
 
+    @property
+    def artifacts(self) -> Path:
+        """Folder that the paths in the ledger start from."""
+        return self._store.root
+
+    def query(self, statement: str, values: Sequence[object] = ()) -> list[dict[str, Any]]:
+        """Answer one reading statement, whose values are bound, as a dict a row."""
+        with self._database.transaction() as connection:
+            answer = connection.execute(statement, list(values))
+            names = [column[0] for column in answer.description or []]
+            return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
+
 
 def hash_inputs(versions: Mapping[str, str]) -> str:
     """Hash of what a step reads.
@@ -231,7 +245,8 @@ def hash_inputs(versions: Mapping[str, str]) -> str:
 def open_ledger(store_root: Path) -> Ledger:
     """Return the ledger and store under one root, as every process of the project opens it."""
     artifacts = store_root / "artifacts"
-    artifacts.mkdir(mode=0o700, parents=True, exist_ok=True)
+    store_root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    artifacts.mkdir(mode=0o700, exist_ok=True)
     database = Database(store_root / "ledger.duckdb", artifacts)
     return Ledger(database, ArtifactStore(artifacts))
 

@@ -5,13 +5,13 @@ from typing import Any
 
 import dagster as dg
 
-from resources.artifacts import Artifact
 from resources.device import Device
 from resources.project import resolve
 from selection.arms.base import general_sample, pretrained_source, tiny_model
 from selection.arms.train import warm_up
 from selection.config.study import Study, TinyBase
 from selection.models.base import load_model, load_tokenizer, save_checkpoint
+from selection.models.checkpoints import weights_digest
 from selection_assets.base_tokenizer import read_shape
 from selection_assets.inputs import of_study, whole_pool
 from selection_assets.keys import study_key
@@ -28,14 +28,13 @@ def build_base_checkpoint(study: Study) -> Stage:
         key=study_key(study, "base_checkpoint"),
         campaign=study.pool,  # making a model is charged to the pool, not to an arm
         group=study.name,
-        code=["selection.models", "selection.arms.base", "selection.arms.train"],
         ins={
             "base_tokenizer": of_study(study, "base_tokenizer"),
             **({"raw_corpus": whole_pool(study)} if tiny else {}),
         },
         parameters={"base_model": base, "accountant": study.accountant},
         costly=True,
-        checks={"loads": "The saved checkpoint loads again from safetensors."},
+        checks={"loads": "The saved safetensors load again to the same weights."},
         kinds={"pytorch", "huggingface"},
     )
     def base_checkpoint(
@@ -74,14 +73,14 @@ def build_base_checkpoint(study: Study) -> Stage:
             model = load_model(pretrained_source(base, resolve), revision=base.revision)
         folder = emptied(work / "checkpoint")
         save_checkpoint(model, tokenizer, folder)
-        parameters = sum(p.numel() for p in load_model(folder).parameters())
+        loads = weights_digest(load_model(folder)) == weights_digest(model)
         return Draft(
             files={"checkpoint": folder, "training.json": facts},
             rows=1,
             flops=flops,
             accountant=study.accountant,
-            facts={"parameters": parameters, **facts},
-            checks=[Check("loads", parameters > 0, {"parameters": parameters})],
+            facts={"parameters": model.num_parameters(), **facts},
+            checks=[Check("loads", loads)],
         )
 
     return base_checkpoint

@@ -27,7 +27,6 @@ def build_base_tokenizer(study: Study) -> Stage:
     @stage(
         key=study_key(study, "base_tokenizer"),
         campaign=study.name,
-        code=["selection.models.tokenizer", "selection.arms.base"],
         ins={"raw_corpus": whole_pool(study)} if tiny else {},
         parameters={"base_model": base.model_dump(exclude={"training"})},
         kinds={"huggingface"},

@@ -36,7 +36,7 @@ def build_budget_plan(study: Study) -> Stage:
     @stage(
         key=study_key(study, "budget_plan"),
         campaign=study.name,
-        code=["selection.arms.plan", "selection.costs", "selection.methods", "selection.embedding"],
+        also_code=["selection.methods"],  # whose costs it asks
         ins={
             "raw_corpus": whole_pool(study),
             "target_examples": of_study(study, "target_examples"),
@@ -109,7 +109,8 @@ def build_budget_plan(study: Study) -> Stage:
             checks=[
                 Check(
                     "an_arm_is_feasible",
-                    any(method != "random" for method in feasible) or set(study.methods) == {"random"},
+                    any(method != "random" for method in feasible)
+                    or set(study.methods) == {"random"},
                     {"feasible": feasible},
                 )
             ],

@@ -18,7 +18,6 @@ def build_embedder(pool: str, spec: Embedder) -> Stage:
     @stage(
         key=embedder_key(pool, spec.name, "embedder"),
         campaign=pool,
-        code=["selection.embedding.build"],
         parameters={"model": spec.model},
         costly=True,
         kinds={"pytorch"},

@@ -11,7 +11,7 @@ from selection.plots.evaluation import before_after
 from selection.plots.evaluation import distances_to_target as draw_distances
 from selection.reports import markdown_table
 from selection_assets.base_tokenizer import read_shape
-from selection_assets.evaluation import EVALUATION_CODE, evaluate_folders
+from selection_assets.evaluation import evaluate_folders
 from selection_assets.inputs import of_study, one_of, whole_pool_embeddings
 from selection_assets.keys import arm_of, arm_partitions, study_key
 from selection_assets.pool_rows import pool_vectors
@@ -25,7 +25,6 @@ def build_eval_report(study: Study) -> Stage:
     @stage(
         key=study_key(study, "eval_report"),
         campaign=study.name,
-        code=[*EVALUATION_CODE, "selection.arms.distances", "selection.transport.distance"],
         ins={
             "finetuned_checkpoint": of_study(study, "finetuned_checkpoint"),
             "selected_subset": of_study(study, "selected_subset"),
@@ -124,6 +123,8 @@ def _markdown(report: dict) -> str:
             markdown_table(["target, held out", "zero-shot", "after"], rows),
             f"Loss after training lies in [{low:.4f}, {high:.4f}] over examples and seeds.",
             markdown_table(["cost", "value"], costs),
-            markdown_table(["OT distance to the target", "value"], list(report["ot_distance"].items())),
+            markdown_table(
+                ["OT distance to the target", "value"], list(report["ot_distance"].items())
+            ),
         ]
     )

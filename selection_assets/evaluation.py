@@ -10,16 +10,10 @@ from tqdm import tqdm
 
 from resources.artifacts import Artifact
 from resources.device import Device
-from selection.arms.evaluate import (
-    evaluate_checkpoint,
-    evaluation_flops,
-    summarise,
-    to_examples,
-)
+from selection.arms.evaluate import evaluate_checkpoint, evaluation_flops, summarise
+from selection.arms.target import to_examples
 from selection.config.study import Study
 from selection.costs import ModelShape
-
-EVALUATION_CODE = ["selection.models", "selection.arms.evaluate", "selection.verdicts"]
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pyarrow as pa
@@ -11,17 +12,16 @@ import pyarrow.compute as pc
 
 from resources.artifacts import Artifact
 from resources.device import Device
-from selection.arms.evaluate import to_examples
+from selection.arms.target import to_examples
 from selection.arms.train import Phase, TrainedArm, train_arm
 from selection.config.study import Study
 from selection.costs import ModelShape
 from selection.models.base import load_model, save_checkpoint
+from selection.models.checkpoints import weights_digest
 from selection_assets.base_tokenizer import read_shape
 from selection_assets.inputs import of_study
 from selection_assets.keys import arm_partitions, study_key
 from selection_assets.stage import Check, Draft, Stage, emptied, stage
-
-TRAINING_CODE = ["selection.models", "selection.arms.train", "selection.costs"]
 
 
 def build_finetuned_checkpoint(study: Study) -> Stage:
@@ -30,7 +30,6 @@ def build_finetuned_checkpoint(study: Study) -> Stage:
     @stage(
         key=study_key(study, "finetuned_checkpoint"),
         campaign=study.name,
-        code=TRAINING_CODE,
         ins={
             "base_checkpoint": of_study(study, "base_checkpoint"),
             "base_tokenizer": of_study(study, "base_tokenizer"),
@@ -41,7 +40,7 @@ def build_finetuned_checkpoint(study: Study) -> Stage:
         partitions=arm_partitions(study),
         costly=True,
         checks={
-            "loads": "Every seed's checkpoint loads again from safetensors.",
+            "loads": "Every seed's safetensors load again to the weights that were trained.",
             "loss_finite": "Every seed's last training loss is a finite number.",
             "within_budget": "Each seed's warm-up cost at most what the plan allows.",
         },
@@ -56,7 +55,7 @@ def build_finetuned_checkpoint(study: Study) -> Stage:
         device: Device,
         work: Path,
     ) -> Draft:
-        """`seed_<n>/` folders, `training.json`, and `rows.parquet`: what each seed saw, in order."""
+        """`seed_<n>/` folders, `training.json`; `rows.parquet`: what each seed saw, in order."""
         subset = selected_subset.table("subset.parquet", ["row_id", "draw", "rank", "text"])
         arm = selected_subset.json("arm.json")
         draft = train_seeds(
@@ -123,7 +122,8 @@ def train_seeds(
                 progress=True,
             )
             save_checkpoint(arm.model, arm.tokenizer, emptied(folder))
-            done.write_text(json.dumps(_report(seed, arm)), encoding="utf-8")
+            report = _report(seed, arm) | {"weights": weights_digest(arm.model)}
+            done.write_text(json.dumps(report), encoding="utf-8")
         files[folder.name] = folder
         reports.append(json.loads(done.read_text(encoding="utf-8")))
         if drawn is not None:
@@ -132,7 +132,9 @@ def train_seeds(
     if rows:
         files["rows.parquet"] = pa.concat_tables(rows)
     finite = all(_finite(report) for report in reports)
-    loads = all(load_model(work / f"seed_{seed}").num_parameters() > 0 for seed in seeds)
+    loads = all(
+        weights_digest(load_model(work / f"seed_{r['seed']}")) == r["weights"] for r in reports
+    )
     return Draft(
         files={**files, "training.json": {"seeds": reports, "device": device.model_name}},
         rows=sum(table.num_rows for table in rows),
@@ -163,5 +165,5 @@ def _report(seed: int, arm: TrainedArm) -> dict[str, float | int]:
     return report
 
 
-def _finite(report: dict[str, float | int]) -> bool:
-    return all(math.isfinite(value) for value in report.values())
+def _finite(report: dict[str, Any]) -> bool:
+    return all(math.isfinite(v) for name, v in report.items() if name.endswith("_loss"))

@@ -31,7 +31,7 @@ def build_method_fit(study: Study, name: str) -> Stage:
     @stage(
         key=study_key(study, method.fit_asset),
         campaign=study.name,
-        code=[type(method).__module__, "selection.transport"],
+        also_code=[type(method).__module__],
         ins=ins,
         parameters={"options": options},
         costly=True,
@@ -61,9 +61,7 @@ def build_method_fit(study: Study, name: str) -> Stage:
             flops=fitted.flops,
             accountant=ACCOUNTANT,
             facts={**fitted.facts, **pictures},
-            checks=[
-                Check("converged", bool(fitted.facts.get("converged", True)), fitted.facts)
-            ],
+            checks=[Check("converged", bool(fitted.facts.get("converged", True)), fitted.facts)],
         )
 
     return method_fit

@@ -37,7 +37,7 @@ def build_method_scores(study: Study, name: str) -> Stage:
     @stage(
         key=study_key(study, scores_name(name)),
         campaign=study.name,
-        code=[type(method).__module__, "selection.methods.protocol", "selection.neighbours"],
+        also_code=[type(method).__module__],
         ins=ins,
         # A method that draws at random gives one ranking a seed of the study.
         parameters={"options": options, "seeds": study.seeds if method.draws_per_seed else []},

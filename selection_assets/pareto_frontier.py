@@ -33,7 +33,6 @@ def build_pareto_frontier(study: Study) -> Stage:
     @stage(
         key=study_key(study, "pareto_frontier"),
         campaign=study.name,
-        code=["selection.arms.compare", "selection.curves", "selection.verdicts", "selection.plots"],
         ins={
             "budget_plan": of_study(study, "budget_plan"),
             "eval_report": all_of(study, "eval_report"),

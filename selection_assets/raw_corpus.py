@@ -6,6 +6,7 @@ import dagster as dg
 from tqdm import tqdm
 
 from resources.project import resolve
+from resources.workspace import Workspace
 from selection.config.pool import Pool
 from selection.corpus.ingest import ingest
 from selection.corpus.sources import list_sources
@@ -15,21 +16,21 @@ from selection_assets.stage import Check, Draft, Stage, stage
 
 def build_raw_corpus(pool: Pool) -> Stage:
     """Build the asset for one pool."""
+    key = pool_key(pool.name, "raw_corpus")
 
     @stage(
-        key=pool_key(pool.name, "raw_corpus"),
+        key=key,
         campaign=pool.name,
-        code=["selection.corpus"],
         parameters={"sources": [spec.model_dump(mode="json") for spec in pool.sources]},
         partitions=source_partitions(pool.name),
         outside=lambda source: {source: list_sources(pool, resolve)[source].fingerprint()},
         checks={
-            "has_rows": "The source has at least one usable row.",
+            "row_count": "It did not lose most of its rows since the version before.",
             "quarantine_share": f"At most {pool.max_quarantined:.1%} of its rows are unusable.",
         },
         kinds={"python", "parquet"},
     )
-    def raw_corpus(context: dg.AssetExecutionContext) -> Draft:
+    def raw_corpus(context: dg.AssetExecutionContext, workspace: Workspace) -> Draft:
         """Rows of one source: `rows.parquet`, and `quarantine.parquet` beside it."""
         source = context.partition_key
         records = list_sources(pool, resolve)[source].read()
@@ -40,6 +41,9 @@ def build_raw_corpus(pool: Pool) -> Stage:
         )
         n_rows, n_bad = corpus.rows.num_rows, corpus.quarantine.num_rows
         share = n_bad / corpus.n_read
+        before = workspace.ledger.current(key.to_user_string(), source)
+        n_before = before.table("rows.parquet", ["row_id"]).num_rows if before else 0
+        least = int(n_before * (1 - pool.max_shrinkage))
         reasons = Counter(r.split(": ")[0] for r in corpus.quarantine["reason"].to_pylist())
         return Draft(
             files={"rows.parquet": corpus.rows, "quarantine.parquet": corpus.quarantine},
@@ -52,7 +56,7 @@ def build_raw_corpus(pool: Pool) -> Stage:
                 "quarantine_reasons": dict(reasons.most_common()),
             },
             checks=[
-                Check("has_rows", n_rows > 0, {"rows": n_rows}),
+                Check("row_count", n_rows >= least, {"rows": n_rows, "least": least}),
                 Check(
                     "quarantine_share",
                     share <= pool.max_quarantined,

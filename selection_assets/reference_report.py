@@ -11,9 +11,8 @@ from resources.device import Device
 from selection.config.study import Study
 from selection.draws import keyed_uniform
 from selection_assets.base_tokenizer import read_shape
-from selection_assets.evaluation import EVALUATION_CODE, evaluate_folders
+from selection_assets.evaluation import evaluate_folders
 from selection_assets.finetuned_checkpoint import (
-    TRAINING_CODE,
     train_seeds,
     training_parameters,
 )
@@ -30,7 +29,6 @@ def build_reference_report(study: Study) -> Stage:
     @stage(
         key=study_key(study, "reference_report"),
         campaign=study.name,
-        code=[*TRAINING_CODE, *EVALUATION_CODE],
         ins={name: of_study(study, name) for name in always} | {"raw_corpus": whole_pool(study)},
         parameters={
             **training_parameters(study, study.seeds),

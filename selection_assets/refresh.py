@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import dagster as dg
+from dagster._core.execution.plan.objects import StepFailureData
 from tqdm import tqdm
 
 from resources.artifacts import UNPARTITIONED
@@ -166,8 +167,13 @@ def _materialize(job: dg.JobDefinition, work: Work, instance: dg.DagsterInstance
     if result.success:
         return
     failures = [event.step_failure_data for event in result.get_step_failure_events()]
-    reasons = [
-        failure.error_display_string if failure.error else failure.user_failure_data.description
-        for failure in failures
-    ]
-    raise RefreshFailed(f"{describe(work)} failed:\n" + "\n".join(reasons))
+    raise RefreshFailed(f"{describe(work)} failed:\n" + "\n".join(map(_reason, failures)))
+
+
+def _reason(failure: StepFailureData) -> str:
+    """Why a step failed, without the traceback: that is in the run's log."""
+    if failure.user_failure_data is not None and failure.user_failure_data.description:
+        return failure.user_failure_data.description
+    if failure.error is None:
+        return "no reason is known"
+    return (failure.error.cause or failure.error).message.strip()

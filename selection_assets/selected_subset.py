@@ -32,7 +32,6 @@ def build_selected_subset(study: Study) -> Stage:
     @stage(
         key=study_key(study, "selected_subset"),
         campaign=study.name,
-        code=["selection.subset", "selection.neighbours"],
         ins=shared | scores,
         parameters={"selection": study.selection},
         partitions=arm_partitions(study),
@@ -84,7 +83,9 @@ def build_selected_subset(study: Study) -> Stage:
                 "draws": len(subsets),
                 "tokens": used[0],
                 "token_budget": plan["token_budget"],
-                "cutoff_score": subsets[0]["score"].to_pylist()[-1] if subsets[0].num_rows else None,
+                "cutoff_score": subsets[0]["score"].to_pylist()[-1]
+                if subsets[0].num_rows
+                else None,
                 "verdicts": {entry["values"]: entry["counts"] for entry in by_verdict},
                 "sources": _counts(subsets[0]),
             },
@@ -116,9 +117,7 @@ def planned_arm(budget_plan: Artifact, method: str, budget: str) -> dict:
     return arm
 
 
-def _candidates(
-    loaded: dict[str, dict[str, Artifact]], scores: dict[str, Artifact]
-) -> pa.Table:
+def _candidates(loaded: dict[str, dict[str, Artifact]], scores: dict[str, Artifact]) -> pa.Table:
     """Every scored row with its text and tokens; the same order of rows in every draw."""
     corpus = loaded["raw_corpus"]
     missing = sorted(set(corpus) - set(scores))
@@ -166,5 +165,3 @@ def _judged(rows: pa.Table, chosen: Subset) -> pa.Table:
 
 def _counts(subset: pa.Table) -> dict[str, int]:
     return {e["values"]: e["counts"] for e in subset["source"].value_counts().to_pylist()}
-
-

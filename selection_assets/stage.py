@@ -33,11 +33,22 @@ FORCE_TAG = "selection/force"
 
 @dataclass(frozen=True)
 class Check:
-    """Outcome of one blocking check of a stage."""
+    """Outcome of one check of a stage; a failure blocks what comes after unless it only warns."""
 
     name: str
     passed: bool
     facts: Mapping[str, Any] = field(default_factory=dict)
+    only_warns: bool = False
+
+    def result(self) -> dg.AssetCheckResult:
+        """Return it as Dagster takes it."""
+        severity = dg.AssetCheckSeverity.WARN if self.only_warns else dg.AssetCheckSeverity.ERROR
+        return dg.AssetCheckResult(
+            passed=bool(self.passed),
+            check_name=self.name,
+            metadata=metadata(self.facts),
+            severity=severity,
+        )
 
 
 @dataclass(frozen=True)
@@ -104,7 +115,7 @@ def stage(
     key: dg.AssetKey,
     campaign: str,
     group: str | None = None,
-    code: Sequence[str],
+    also_code: Sequence[str] = (),
     ins: Mapping[str, dg.AssetIn] | None = None,
     parameters: Parameters | None = None,
     partitions: dg.PartitionsDefinition | None = None,
@@ -121,23 +132,23 @@ def stage(
     ----------
     key : of the asset.
     campaign : the study or pool that pays; also the group in the UI unless `group` is given.
-    code : modules whose change makes the result stale.
+    also_code : modules that the function reaches other than by importing them.
     ins : input name to upstream asset; annotate the argument `Artifact` or `dict[str, Artifact]`.
     parameters : everything of the configuration that the result depends on.
     costly : holds the device; runs in the `gpu` pool and opens its ledger entry before it starts.
-    checks : name and description of the blocking checks its drafts report.
+    checks : name and description of the checks its drafts report.
     reads : for a partition, the inputs it reads; all of them when not given.
     outside : for a partition, versions of what it reads that is no asset.
 
-    The function may also take `context`, `workspace`, `device`, `loaded` (all inputs as one dict, where their
-    names depend on the study), and `work`: a folder that survives when the step is killed and is
-    found again by the next attempt at the same work.
+    The function may also take `context`, `workspace`, `device`, `loaded` (all inputs as one dict,
+    where their names depend on the study), and `work`: a folder that survives when the step is
+    killed and is found again by the next attempt at the same work.
     """
     inputs = dict(ins or {})
     declared = dict(checks or {})
 
     def decorate(function: Callable[..., Draft]) -> Stage:
-        version = code_version([*code, function.__module__], parameters or {})
+        version = code_version([function.__module__, *also_code], parameters or {})
         signature = inspect.signature(function)
         visible = _visible_parameters(signature, inputs)
 
@@ -231,18 +242,21 @@ def _materialize(
         work = workspace.store.work_folder("\0".join(vars(identity).values()))
         arguments["work"] = work
     started_at, clock = datetime.now(UTC), time.monotonic()
-    draft = function(**arguments)
+    try:
+        draft = function(**arguments)
+    except BaseException:
+        # A kill leaves the entry open, for the sensor to close; anything milder closes it here.
+        workspace.ledger.record_loss(context.run.run_id)
+        raise
     if costly:
         device.synchronise()
     seconds = time.monotonic() - clock
 
-    results = _check_results(declared, draft)
+    assert {check.name for check in draft.checks} == set(declared), "checks differ from declared"
     staged = workspace.store.stage(draft.files)
     if work is not None:
         shutil.rmtree(work)
-    cost = Cost(
-        draft.flops, draft.accountant, device_name, seconds if costly else 0.0, seconds
-    )
+    cost = Cost(draft.flops, draft.accountant, device_name, seconds if costly else 0.0, seconds)
     used = {a.materialization for name in made.reads(partition) for a in artifacts[name].values()}
     pending = Pending(
         staged,
@@ -253,7 +267,7 @@ def _materialize(
         started_at,
         cost,
         spend,
-        make_current=all(result.passed for result in results),
+        make_current=all(check.passed or check.only_warns for check in draft.checks),
     )
     facts = {
         "dagster/row_count": draft.rows,
@@ -263,14 +277,12 @@ def _materialize(
         "device_seconds": cost.device_seconds,
         "wall_seconds": seconds,
         "bytes": staged.bytes,
-        "dagster/uri": str(
-            workspace.store.folder(identity.asset, partition, staged.version)
-        ),
+        "dagster/uri": str(workspace.store.folder(identity.asset, partition, staged.version)),
     }
     return dg.MaterializeResult(
         value=pending,
         metadata=metadata(facts | dict(draft.facts)),
-        check_results=results,
+        check_results=[check.result() for check in draft.checks],
         data_version=dg.DataVersion(staged.version),
     )
 
@@ -310,16 +322,6 @@ def _visible_parameters(
         elif name in inputs:
             visible.append(parameter.replace(kind=kind))
     return visible
-
-
-def _check_results(declared: Mapping[str, str], draft: Draft) -> list[dg.AssetCheckResult]:
-    assert {check.name for check in draft.checks} == set(declared), "checks differ from declared"
-    return [
-        dg.AssetCheckResult(
-            passed=bool(check.passed), check_name=check.name, metadata=metadata(check.facts)
-        )
-        for check in draft.checks
-    ]
 
 
 def _by_partition(loaded: Artifact | dict[str, Artifact]) -> dict[str, Artifact]:

@@ -19,7 +19,6 @@ def build_target_embeddings(study: Study) -> Stage:
     @stage(
         key=study_key(study, "target_embeddings"),
         campaign=study.name,
-        code=["selection.embedding.embedder"],
         ins={
             "target_examples": of_study(study, "target_examples"),
             "embedder": embedder_model(study),

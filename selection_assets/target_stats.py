@@ -19,7 +19,6 @@ def build_target_stats(study: Study) -> Stage:
     @stage(
         key=study_key(study, "target_stats"),
         campaign=study.name,
-        code=["selection.target_stats", "selection.transport", "selection.plots"],
         ins={
             "target_examples": of_study(study, "target_examples"),
             "target_embeddings": of_study(study, "target_embeddings"),

@@ -78,9 +78,7 @@ def _verdict(
     random = random_at.get(arm.report["budget"])
     if random is None:
         return {"verdict": "no reference", **nothing}
-    verdict = compare(
-        arm.nll_SE, random.nll_SE, arm.tokens_E, level=level, n_resamples=n_resamples
-    )
+    verdict = compare(arm.nll_SE, random.nll_SE, arm.tokens_E, level=level, n_resamples=n_resamples)
     return {
         "verdict": verdict.label,
         "difference": verdict.difference,

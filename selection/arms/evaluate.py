@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +19,6 @@ from selection.models.evaluation import (
 )
 from selection.models.examples import Example
 from selection.verdicts import score_interval
-
-
-def to_examples(rows: pa.Table, split: str) -> list[Example]:
-    """Return the examples of one split of `target_examples`."""
-    columns = ("row_id", "text", "label", "prompt", "response")
-    return [
-        Example(**{name: row[name] for name in columns})
-        for row in rows.to_pylist()
-        if row["split"] == split
-    ]
 
 
 def evaluate_checkpoint(
@@ -117,7 +107,5 @@ def summarise(losses: pa.Table, *, level: float, n_resamples: int) -> dict[str, 
 
 
 def _classification(losses: pa.Table, seed: int) -> tuple[float, float]:
-    of_seed: Mapping[str, list[Any]] = losses.filter(
-        pa.compute.equal(losses["seed"], seed)
-    ).to_pydict()
+    of_seed = losses.filter(pa.array(losses["seed"].to_numpy() == seed)).to_pydict()
     return accuracy_and_macro_f1(of_seed["label"], of_seed["predicted"])

@@ -60,9 +60,7 @@ class ArmPlan:
 def block_flops(study: Study, shape: ModelShape) -> float:
     """FLOPs of training on one packed block, all epochs of the warm-up included."""
     lora = study.warm_up.lora_rank is not None
-    once = training_flops(
-        shape, shape.sequence_length, accountant=study.accountant, lora=lora
-    )
+    once = training_flops(shape, shape.sequence_length, accountant=study.accountant, lora=lora)
     return once * study.warm_up.epochs
 
 

@@ -25,8 +25,8 @@ class DocstringSources(Strict):
 
     kind: Literal["docstrings"]
     packages: list[PartitionName] = Field(min_length=1, description="Import names, all installed.")
-    min_words: int = Field(8, ge=1)
-    max_words: int = Field(120, ge=8)
+    min_words: int = Field(default=8, ge=1)
+    max_words: int = Field(default=120, ge=8)
 
 
 class FileSources(Strict):
@@ -34,8 +34,8 @@ class FileSources(Strict):
 
     kind: Literal["files"]
     path: str = Field(description="Relative paths start at the project's folder.")
-    name: PartitionName | None = Field(None, description="The one source's name.")
-    split_by: str | None = Field(None, description="Column whose values name the sources.")
+    name: PartitionName | None = Field(default=None, description="The one source's name.")
+    split_by: str | None = Field(default=None, description="Column whose values name the sources.")
     columns: ColumnNames = ColumnNames()
 
     @model_validator(mode="after")
@@ -76,5 +76,12 @@ class Pool(Strict):
     name: Name
     sources: list[SourceSpec] = Field(min_length=1)
     max_quarantined: float = Field(
-        0.05, ge=0, le=1, description="A source with a larger share of bad rows fails."
+        default=0.05, ge=0, le=1, description="A source with a larger share of bad rows fails."
+    )
+    max_shrinkage: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="A refresh that loses a larger share of a source's rows is not passed on; "
+        "1 lets any pass.",
     )

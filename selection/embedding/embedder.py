@@ -22,7 +22,10 @@ DESCRIPTION_FILE = "embedder.json"
 class Embedder(Protocol):
     """What a stage needs of an embedding model."""
 
-    width: int
+    @property
+    def width(self) -> int:
+        """Width of the vectors."""
+        ...
 
     def count_tokens(self, texts: Sequence[str]) -> np.ndarray:
         """Tokens the model reads of each text, int64 of shape (n,)."""
@@ -93,7 +96,8 @@ class TransformerEmbedder:
 
     def flops(self, n_tokens: np.ndarray) -> float:
         """Detailed count of an encoder's forward pass."""
-        config: Any = self.model[0].auto_model.config  # pyright: ignore[reportIndexIssue]
+        transformer: Any = self.model[0]
+        config = transformer.auto_model.config
         return encoder_flops(
             layers=config.num_hidden_layers,
             width=config.hidden_size,
@@ -145,7 +149,7 @@ def encode(
     vectors = np.zeros((len(texts), embedder.width), dtype=np.float16)
     norms = np.zeros(len(texts))
     for batch in _batches_by_length(n_tokens, batch_size):
-        raw = embedder.encode_batch([texts[i] for i in batch])
+        raw = embedder.encode_batch([texts[int(i)] for i in batch])
         finite = np.isfinite(raw).all(axis=1)
         if not finite.all():
             bad = int(batch[int(np.argmin(finite))])

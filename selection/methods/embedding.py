@@ -57,7 +57,7 @@ class EmbeddingMethod:
         return Scores(
             settled(rows_ND @ fitted.arrays["mean_D"])[None, :],
             nearest_receipts(rows_ND, embeddings_of(target, self.name), target.row_id),
-            sum(_scoring_flops(*rows_ND.shape, len(target.row_id)).values()),
+            sum(_scoring_flops(len(rows_ND), rows_ND.shape[1], len(target.row_id)).values()),
         )
 
     def cost(self, inputs: CostInputs) -> Cost:

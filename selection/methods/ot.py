@@ -41,6 +41,12 @@ class OtOptions(BaseModel):
     solve_rows: int = Field(
         default=20_000, ge=2, description="rows of the pool to solve on at most, by a seeded hash"
     )
+    max_pool_residual: float = Field(
+        default=0.02,
+        gt=0,
+        lt=2,
+        description="L1 error allowed over the whole pool; raise solve_rows when it is exceeded",
+    )
     max_iterations: int = Field(
         default=10_000, ge=1, description="iterations after which a solve above tol is an error"
     )
@@ -92,6 +98,7 @@ class OtMethod:
             solved,
             device=inputs.device,
         )
+        sizes = target.shape[1], len(target)
         say(f"marginal residual over all {pool_fit.n} rows: {pool_fit.residual:.3g}")
         return Fitted(
             {"f": solved.f, "g": solved.g, "b": solved.b},
@@ -99,14 +106,14 @@ class OtMethod:
                 "eps": solved.eps,
                 "residual": solved.residual,
                 "iterations": solved.iterations,
-                "converged": solved.converged,
+                "converged": solved.converged and pool_fit.residual <= options.max_pool_residual,
                 "n_solved": len(solved.f),
                 "n_pool": pool_fit.n,
                 "pool_residual": pool_fit.residual,
                 "history": list(solved.history),
             },
-            _solve_flops(*sample.shape, len(target), iterations=solved.iterations)
-            + _pass_flops(pool_fit.n, *target.shape[::-1]),
+            _solve_flops(len(sample), *sizes, iterations=solved.iterations)
+            + _pass_flops(pool_fit.n, *sizes),
         )
 
     def score(
@@ -123,6 +130,7 @@ class OtMethod:
         read_options(OtOptions, options)
         embeddings = embeddings_of(rows, self.name)
         target_embeddings = embeddings_of(target, self.name)
+        sizes = target_embeddings.shape[1], len(target_embeddings)
         solved = _potentials_from(fitted)
         potential_N = settled(row_potentials(embeddings, target_embeddings, solved, device=device))
         return Scores(
@@ -131,8 +139,7 @@ class OtMethod:
                 "potential": potential_N,
                 **nearest_receipts(embeddings, target_embeddings, target.row_id),
             },
-            _pass_flops(*embeddings.shape, len(target.row_id))
-            + _nearest_flops(*embeddings.shape, len(target.row_id)),
+            _pass_flops(len(embeddings), *sizes) + _nearest_flops(len(embeddings), *sizes),
         )
 
     def cost(self, inputs: CostInputs) -> Cost:

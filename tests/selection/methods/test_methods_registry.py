@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from selection.methods import REGISTRY
 from selection.draws import keyed_uniform
+from selection.methods import REGISTRY
 from selection.methods.protocol import CostInputs, FitInputs, Fitted, Rows
 
 RNG = np.random.default_rng(4)

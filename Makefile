@@ -1,0 +1,50 @@
+# Everything is installed into .venv by the first command that needs it.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+FAISS ?= cpu
+export DAGSTER_HOME := $(CURDIR)/dagster_home
+export HF_HUB_DISABLE_TELEMETRY := 1
+export TOKENIZERS_PARALLELISM := false
+
+.PHONY: run test test-all ui lint screenshots results clean
+
+run: $(VENV)/installed ## Run the quickstart study end to end and print what it found
+	$(BIN)/selection run quickstart
+
+test: $(VENV)/installed-for-tests lint ## Lint, type-check and run the tests
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: $(VENV)/installed-for-tests lint ## The same with the slow tests
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/installed-for-tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+ui: $(VENV)/installed ## Open Dagster on http://127.0.0.1:3000
+	$(BIN)/dg dev -w workspace.yaml --host 127.0.0.1 --port 3000
+
+screenshots: $(VENV)/installed-for-tests ## Take the README's pictures again, after `make run`
+	$(BIN)/python docs/screenshots.py
+
+results: $(VENV)/installed ## Run the studies on real data and write docs/results.md
+	$(BIN)/selection run ag_news
+	$(BIN)/selection run chemprot
+	$(BIN)/python docs/results.py quickstart ag_news chemprot
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/installed: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[$(FAISS)]"
+	touch $@
+
+$(VENV)/installed-for-tests: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[$(FAISS),test,dev]"
+	touch $@
+
+clean: ## Remove what runs wrote; sources and the environment stay
+	rm -rf store
+	find dagster_home -mindepth 1 ! -name dagster.yaml -delete

@@ -1,0 +1,138 @@
+"""The `selection` command line."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from resources.artifacts import CorruptArtifact
+from resources.database import LedgerBusy
+from resources.ledger import Ledger, open_ledger
+from resources.lineage import current_artifacts, spending, totals, verify_artifact
+from resources.project import store_root
+from selection.config.files import ConfigurationError
+from selection.reports import text_table
+from selection_assets.closing import totals_table
+from selection_assets.lineage_command import NotInLedger, find_lineage, lineage_text
+from selection_assets.why_command import NoSuchRow, find_why, why_text
+
+# Dagster and torch take seconds to import: only `run` does it, where it needs them.
+
+BROKEN, MISUSED = 1, 2
+"""Exit codes: what was asked failed; what was asked cannot be done as configured."""
+
+
+class PlainErrors(click.Group):
+    """Turns the errors that a person can do something about into one message and an exit code."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except ConfigurationError as error:
+            raise _failure(str(error), MISUSED) from error
+        except (LedgerBusy, CorruptArtifact, NoSuchRow, NotInLedger) as error:
+            raise _failure(str(error), BROKEN) from error
+
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+
+
+@click.group(cls=PlainErrors)
+def main() -> None:
+    """Pick the training rows worth paying for, and see why and at what cost."""
+
+
+@main.command()
+@click.argument("study")
+@click.option("--dry-run", is_flag=True, help="Say what would be materialized first; run nothing.")
+def run(study: str, dry_run: bool) -> None:
+    """Bring STUDY up to date, then print its verdicts and what they cost."""
+    from selection_assets.refresh import RefreshFailed
+    from selection_assets.run_command import dry_run_study, run_study
+
+    try:
+        (dry_run_study if dry_run else run_study)(study)
+    except RefreshFailed as error:
+        raise _failure(f"{error}\n`make ui` shows the whole log of the run", BROKEN) from error
+
+
+@main.command()
+@click.option("--study", help="Only what this study, or pool, paid for.")
+@as_json
+def ledger(study: str | None, as_json: bool) -> None:
+    """Print what every asset and partition cost."""
+    opened = _ledger()
+    spent = totals(opened)
+    campaigns = sorted({total["campaign"] for total in spent})
+    if study is not None and study not in campaigns:
+        known = ", ".join(campaigns) or "nobody so far"
+        raise _failure(f"{study!r} has paid for nothing; these have: {known}", BROKEN)
+    found = spending(opened, study)
+    columns = ["asset", "partition", "state", "accountant", "flops", "device_seconds"]
+    columns += ["wall_seconds", "usd"]
+    of_study = [total for total in spent if study in (None, total["campaign"])]
+    _show(
+        found,
+        as_json,
+        lambda: text_table(columns, [[row[column] for column in columns] for row in found])
+        + f"\n\n{totals_table(of_study)}",
+    )
+
+
+@main.command()
+@click.argument("row_id")
+@click.option("--study", help="Only the arms of this study.")
+@as_json
+def why(row_id: str, study: str | None, as_json: bool) -> None:
+    """Print which arms chose the row ROW_ID (or a unique beginning of it), and why."""
+    found = find_why(_ledger(), row_id, study)
+    _show(found, as_json, lambda: why_text(found))
+
+
+@main.command()
+@click.argument("checkpoint")
+@as_json
+def lineage(checkpoint: str, as_json: bool) -> None:
+    """Walk from CHECKPOINT up to the sources.
+
+    CHECKPOINT is `quickstart/finetuned_checkpoint[ot x 5pct]`, or a checkpoint's folder.
+    """
+    found = find_lineage(_ledger(), checkpoint)
+    _show(found, as_json, lambda: lineage_text(found))
+
+
+@main.command()
+@as_json
+def verify(as_json: bool) -> None:
+    """Hash every file of every current artifact."""
+    artifacts = current_artifacts(_ledger())
+    results = [
+        {
+            "asset": artifact.asset,
+            "partition": artifact.partition,
+            "version": artifact.version,
+            "problem": verify_artifact(artifact),
+        }
+        for artifact in artifacts
+    ]
+    problems = [result["problem"] for result in results if result["problem"]]
+    _show(results, as_json, lambda: f"{len(results)} artifacts, {len(problems)} corrupt")
+    if problems:
+        raise _failure("\n".join(problems), BROKEN)
+
+
+def _ledger() -> Ledger:
+    return open_ledger(store_root())
+
+
+def _show(found: Any, as_json: bool, text: Callable[[], str]) -> None:
+    # JSON's escapes of everything but ASCII keep row text from driving the terminal.
+    click.echo(json.dumps(found, indent=1, default=str) if as_json else text())
+
+
+def _failure(message: str, exit_code: int) -> click.ClickException:
+    failure = click.ClickException(message)
+    failure.exit_code = exit_code
+    return failure

@@ -1,0 +1,82 @@
+"""What `selection run` prints when a study is up to date."""
+
+from pathlib import Path
+
+from resources.artifacts import UNPARTITIONED, Artifact
+from resources.ledger import Ledger
+from resources.lineage import Record, totals
+from selection.config.study import Study
+from selection.reports import number, text_table
+
+LINE_COLUMNS = {
+    "loss": "target loss",
+    "loss_low": "low",
+    "loss_high": "high",
+    "bits_per_byte": "bits per byte",
+    "warm_up_flops": "warm-up FLOPs a seed",
+}
+
+
+def closing_text(study: Study, ledger: Ledger, recomputed: str) -> str:
+    """Lay out verdicts, reference lines, costs and where to look further.
+
+    Parameters
+    ----------
+    recomputed : one line that says what the refresh did.
+    """
+    # Imports Dagster, which the reading commands do without.
+    from selection_assets.pareto_frontier import COLUMNS
+
+    frontier = ledger.current(f"{study.name}/pareto_frontier", UNPARTITIONED)
+    assert frontier is not None, "a refresh ends with the frontier"
+    result = frontier.json("frontier.json")
+    arms = [[arm[column] for column in COLUMNS] for arm in result["arms"]]
+    lines = [
+        [name, *(line.get(column) for column in LINE_COLUMNS)]
+        for name, line in result["reference"].items()
+    ]
+    spent = [total for total in totals(ledger) if total["campaign"] in {study.name, study.pool}]
+    parts = [
+        f"{study.name}: verdicts at {study.evaluation.level:.0%} against random at equal total cost",
+        text_table(list(COLUMNS.values()), arms),
+        text_table(["reference line", *LINE_COLUMNS.values()], lines),
+        *_reasons(result["infeasible"]),
+        "spent so far, by who pays (the pool's studies share what the pool pays)",
+        totals_table(spent),
+        recomputed,
+        "\n".join(["pictures:", *(f"  {path}" for path in pictures(frontier, study, ledger))]),
+        "`make ui` opens all of it in the browser",
+    ]
+    return "\n" + "\n\n".join(part for part in parts if part)
+
+
+def totals_table(spent: list[Record]) -> str:
+    """Lay out the ledger's totals."""
+    columns = {
+        "campaign": "campaign",
+        "state": "state",
+        "steps": "steps",
+        "flops": "FLOPs",
+        "device_seconds": "device seconds",
+        "wall_seconds": "wall seconds",
+        "usd": "USD",
+    }
+    return text_table(list(columns.values()), [[total[c] for c in columns] for total in spent])
+
+
+def pictures(frontier: Artifact, study: Study, ledger: Ledger) -> list[Path]:
+    """Every picture of the study's current versions, the frontier first."""
+    assets = ["target_stats", "ot_potentials", "eval_report"]
+    artifacts = [frontier]
+    for name in assets:
+        artifacts += ledger.current_versions(f"{study.name}/{name}").values()
+    return [path for artifact in artifacts for path in sorted(artifact.folder.glob("*.png"))]
+
+
+def _reasons(infeasible: list[dict]) -> list[str]:
+    lines = [
+        f"not run: {arm['method']} at {arm['budget']}: {arm['reason']}"
+        f" (selection alone {number(arm['selection_flops'])} FLOPs)"
+        for arm in infeasible
+    ]
+    return ["\n".join(lines)] if lines else []

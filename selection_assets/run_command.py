@@ -1,0 +1,108 @@
+"""`selection run`: refresh a study in this process, then print what came out of it."""
+
+import os
+from pathlib import Path
+
+import click
+import dagster as dg
+
+from resources.device import Device
+from resources.ledger import Ledger
+from resources.project import project_root, resolve
+from resources.workspace import Workspace
+from selection.config.files import ConfigurationError
+from selection.config.study import Study
+from selection_assets.closing import closing_text
+from selection_assets.refresh import Work, describe, plan_refresh, refresh
+from selection_assets.studies import load_pools, load_studies
+
+
+def run_study(name: str) -> None:
+    """Materialize what is stale and print the closing table."""
+    study = find_study(name)
+    use_dagster_home()
+    ledger = Workspace().ledger
+    # Imported late, because importing it builds the definitions of the project it finds.
+    from selection_assets.definitions import build_definitions
+
+    click.echo(f"device: {Device().describe()}")
+    with dg.DagsterInstance.get() as instance:
+        settle_dead_runs(ledger, instance)
+        try:
+            done = refresh(study, build_definitions(), ledger, instance)
+        finally:
+            settle_dead_runs(ledger, instance)
+    click.echo(closing_text(study, ledger, recomputed(done)))
+
+
+def dry_run_study(name: str) -> None:
+    """Print what `run_study` would materialize first."""
+    study = find_study(name)
+    ledger = Workspace().ledger
+    work = plan_refresh(study, ledger)
+    if not work:
+        click.echo(f"{name} is up to date: nothing would be recomputed")
+        return
+    click.echo(f"{name}: would materialize first")
+    for item in work:
+        click.echo(f"  {describe(item)}")
+    click.echo("and then whatever reads these, if their data turn out to differ")
+
+
+def find_study(name: str) -> Study:
+    """Return a study that can run here.
+
+    Raises
+    ------
+    ConfigurationError
+        When there is no such study, or data that it reads are absent, naming the path.
+    """
+    studies = load_studies()
+    if name not in studies:
+        known = ", ".join(sorted(studies)) or "none"
+        raise ConfigurationError(
+            f"no study {name!r} in {project_root() / 'studies'}; known studies: {known}"
+        )
+    for path in data_paths(studies[name]):
+        if not path.exists():
+            raise ConfigurationError(
+                f"study {name} reads {path}, which is not there; bring the data to that path, or"
+                f" change it in {project_root() / 'studies'}"
+            )
+    return studies[name]
+
+
+def data_paths(study: Study) -> list[Path]:
+    """Files and folders that a study and its pool read."""
+    parts = [*load_pools()[study.pool].sources, study.target]
+    return [resolve(part.path) for part in parts if part.kind in {"files", "drop_folder"}]
+
+
+def use_dagster_home() -> None:
+    """Let Dagster keep its history beside the project, unless `DAGSTER_HOME` says where."""
+    home = Path(os.environ.get("DAGSTER_HOME") or project_root() / "dagster_home").resolve()
+    home.mkdir(parents=True, exist_ok=True)
+    home.chmod(0o700)
+    os.environ["DAGSTER_HOME"] = str(home)
+
+
+def settle_dead_runs(ledger: Ledger, instance: dg.DagsterInstance) -> None:
+    """Close what failed or interrupted runs left open in the ledger.
+
+    Runs of this command have no daemon to watch them. An open entry whose run Dagster calls
+    finished can never be settled by it any more.
+    """
+    still_open = ledger.query("SELECT DISTINCT run_id FROM spend WHERE state = 'running'")
+    for entry in still_open:
+        found = instance.get_run_by_id(entry["run_id"])
+        if found is not None and found.is_finished:
+            ledger.record_loss(entry["run_id"])
+
+
+def recomputed(done: list[Work]) -> str:
+    """One line: what the refresh did."""
+    if not done:
+        return "nothing had changed: nothing recomputed"
+    names = dict.fromkeys(asset for work in done for asset in work.assets)
+    count = sum(len(work.assets) for work in done)
+    return f"recomputed {count} partitions of {len(names)} assets: {', '.join(names)}"

@@ -1,0 +1,142 @@
+"""The UI as a person meets it: the real Dagster server and a real browser without a window."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from selenium.webdriver import Chrome, ChromeOptions, ChromeService
+
+PATIENCE = 180
+"""Seconds a page, a server or a run may take before a wait gives up: two busy cores are slow."""
+
+BIN = Path(sys.executable).parent
+CODE_LOCATION = "selection_assets"
+REPOSITORY = "__repository__"
+
+
+def missing_browser() -> str | None:
+    """What the machine lacks to open a browser, or None when nothing does."""
+    lacking = [name for name in ("chromium", "chromedriver") if shutil.which(name) is None]
+    if not lacking:
+        return None
+    return f"{' and '.join(lacking)} not found; on Debian: apt-get install chromium-driver"
+
+
+@contextmanager
+def serving(
+    command: Sequence[str | Path], home: Path, log: Path, **variables: str
+) -> Iterator[str]:
+    """Start a Dagster server on this machine only; stop it and its children at the end.
+
+    Parameters
+    ----------
+    command : `dg dev` or `dagster-webserver` with the code location; host and port are added.
+    home : `DAGSTER_HOME`.
+    log : file for what the server prints.
+    variables : further environment variables.
+
+    Yields
+    ------
+    str
+        The server's address.
+    """
+    port = _free_port()
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [*command, "--host", "127.0.0.1", "--port", str(port)],
+            env={**os.environ, "DAGSTER_HOME": str(home), **variables},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # its children share its group, so that none outlives it
+        )
+        try:
+            url = f"http://127.0.0.1:{port}"
+            _wait_until_up(url, process, log)
+            yield url
+        finally:
+            _stop(process)
+
+
+@contextmanager
+def browsing(profile: Path) -> Iterator[Chrome]:
+    """Open Chromium without a window, with a new profile, and close it at the end."""
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    assert chromium is not None and driver is not None, missing_browser()
+    options = ChromeOptions()
+    options.binary_location = chromium
+    for flag in (
+        "--headless=new",
+        "--no-sandbox",  # refused to root otherwise, which is who tests run as in a container
+        "--disable-gpu",
+        "--disable-dev-shm-usage",  # /dev/shm is tiny in a container
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--window-size=1800,1000",
+        f"--user-data-dir={profile}",
+    ):
+        options.add_argument(flag)
+    chrome = Chrome(options=options, service=ChromeService(executable_path=driver))
+    try:
+        chrome.set_page_load_timeout(PATIENCE)
+        yield chrome
+    finally:
+        chrome.quit()
+
+
+def ask(url: str, query: str, **variables: Any) -> dict[str, Any]:
+    """Answer of the server's GraphQL interface."""
+    request = urllib.request.Request(
+        f"{url}/graphql",
+        data=json.dumps({"query": query, "variables": variables}).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=PATIENCE) as response:
+        answer = json.load(response)
+    assert "errors" not in answer, answer["errors"]
+    return answer["data"]
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _wait_until_up(url: str, process: subprocess.Popen, log: Path) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            with urllib.request.urlopen(f"{url}/server_info", timeout=5):
+                return
+        except (urllib.error.URLError, TimeoutError, ConnectionError):
+            time.sleep(0.5)
+    printed = log.read_text(errors="replace")[-4000:]
+    raise RuntimeError(f"the server did not come up; it printed:\n{printed}")
+
+
+def _stop(process: subprocess.Popen) -> None:
+    """Ask politely, as Ctrl-C would; then see that nothing of its group is left."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            pass
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    process.wait()

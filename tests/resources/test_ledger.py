@@ -1,0 +1,316 @@
+import random
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import everything
+import pyarrow as pa
+import pytest
+from everything import publish_everything
+from real_processes import die, finish, run, start
+
+from resources.artifacts import Artifact
+from resources.database import Database
+from resources.ledger import Cost, Identity, Ledger, hash_inputs, open_ledger
+
+IDENTITY = Identity("study/thing", "all", "inputs", "code")
+COST = Cost(10.0, "detailed", "cpu", 2.0, 3.0)
+
+PUBLISH = Path(everything.__file__).read_text()
+
+PUBLISH_THE_SAME = """
+import sys, time
+from datetime import UTC, datetime
+from pathlib import Path
+from resources.ledger import Cost, Identity, open_ledger
+
+ledger, go = open_ledger(Path(sys.argv[1])), Path(sys.argv[2])
+print("ready", flush=True)
+while not go.exists():
+    time.sleep(0.001)
+for i in range(15):
+    staged = ledger._store.stage({"report.md": f"content {i}"})
+    ledger.publish(
+        staged, Identity("study/thing", f"part-{i}", "inputs", "code"), campaign="small",
+        inputs=[], run_id=sys.argv[3], rows=1, started_at=datetime.now(UTC),
+        cost=Cost(0.0, "none", "none", 0.0, 1.0), spend=None,
+    )
+"""
+
+PUBLISH_FOR_EVER = """
+import itertools, sys
+from datetime import UTC, datetime
+from pathlib import Path
+from resources.ledger import Cost, Identity, open_ledger
+
+ledger = open_ledger(Path(sys.argv[1]))
+for i in itertools.count():
+    spend = ledger.open_spend("small", "study/thing", "all", sys.argv[2], "cpu")
+    staged = ledger._store.stage({"report.md": f"{sys.argv[2]}-{i}"})
+    made = ledger.publish(
+        staged, Identity("study/thing", "all", f"{sys.argv[2]}-{i}", "code"), campaign="small",
+        inputs=[], run_id=sys.argv[2], rows=1, started_at=datetime.now(UTC),
+        cost=Cost(1.0, "detailed", "cpu", 0.0, 1.0), spend=spend,
+    )
+    print(spend, made.materialization, flush=True)
+"""
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    return open_ledger(tmp_path)
+
+
+def publish(
+    ledger: Ledger,
+    text: str = "content",
+    identity: Identity = IDENTITY,
+    *,
+    inputs: tuple[str, ...] = (),
+    spend: str | None = None,
+    make_current: bool = True,
+) -> Artifact:
+    return ledger.publish(
+        ledger._store.stage({"report.md": text}),
+        identity,
+        campaign="small",
+        inputs=inputs,
+        run_id="run",
+        rows=1,
+        started_at=datetime.now(UTC),
+        cost=COST,
+        spend=spend,
+        make_current=make_current,
+    )
+
+
+def query(root: Path, sql: str) -> list[tuple]:
+    with Database(root / "ledger.duckdb", root / "artifacts").transaction() as connection:
+        return connection.execute(sql).fetchall()
+
+
+def text_of(artifact: Artifact | None) -> str:
+    assert artifact is not None
+    return artifact.path("report.md").read_text()
+
+
+def test_what_is_published_is_current_and_recorded_in_full(ledger, tmp_path):
+    published = publish(ledger)
+    assert ledger.current("study/thing", "all") == published
+    assert ledger.find(IDENTITY) == published
+    [row] = query(
+        tmp_path,
+        "SELECT asset, partition, input_hash, code_version, data_version, run_id, path, rows, bytes"
+        " FROM materialization",
+    )
+    path = published.folder.relative_to(tmp_path / "artifacts").as_posix()
+    version = published.version
+    assert row == ("study/thing", "all", "inputs", "code", version, "run", path, 1, len("content"))
+    [spend] = query(
+        tmp_path,
+        "SELECT campaign, asset, partition, run_id, materialization, state, device, accountant,"
+        " flops, device_seconds, wall_seconds, ended_at >= started_at FROM spend",
+    )
+    made = published.materialization
+    assert spend == (
+        *("small", "study/thing", "all", "run", made, "settled"),
+        *("cpu", "detailed", 10.0, 2.0, 3.0, True),
+    )
+
+
+def test_publishing_twice_is_publishing_once(ledger, tmp_path):
+    spend = ledger.open_spend("small", "study/thing", "all", "run", "cpu")
+    assert publish(ledger, spend=spend) == publish(ledger, spend=spend)
+    assert len(query(tmp_path, "SELECT * FROM materialization")) == 1
+    assert query(tmp_path, "SELECT state, flops FROM spend") == [("settled", 10.0)]
+    assert len(list((tmp_path / "artifacts/study/thing/all").iterdir())) == 1
+
+
+def test_two_processes_that_publish_the_same_make_one_folder_and_one_row(tmp_path):
+    open_ledger(tmp_path)
+    go = tmp_path / "go"
+    both = [start(PUBLISH_THE_SAME, tmp_path, go, name) for name in ("one", "two")]
+    for process in both:
+        assert process.stdout is not None and process.stdout.readline() == "ready\n"
+    go.touch()
+    for process in both:
+        finish(process)
+    folders = list((tmp_path / "artifacts/study/thing").glob("*/*"))
+    assert len(folders) == 15
+    assert len(query(tmp_path, "SELECT * FROM materialization")) == 15
+    assert len(query(tmp_path, "SELECT * FROM current_version")) == 15
+    assert not list((tmp_path / "artifacts/.stage").iterdir())
+    for artifact in open_ledger(tmp_path).current_versions("study/thing").values():
+        artifact.verify()
+
+
+def test_a_later_version_replaces_the_current_one_and_keeps_its_files(ledger):
+    old = publish(ledger, "old")
+    new = publish(ledger, "new", Identity("study/thing", "all", "other inputs", "code"))
+    assert text_of(ledger.current("study/thing", "all")) == "new"
+    assert text_of(old) == "old"
+    assert ledger.find(IDENTITY) is None
+    assert old.folder.parent == new.folder.parent
+
+
+def test_going_back_to_an_earlier_version_makes_it_current_again(ledger, tmp_path):
+    publish(ledger, "old")
+    publish(ledger, "new", Identity("study/thing", "all", "other inputs", "code"))
+    publish(ledger, "old")
+    assert text_of(ledger.current("study/thing", "all")) == "old"
+    assert len(query(tmp_path, "SELECT * FROM materialization")) == 2
+
+
+def test_a_version_that_failed_its_checks_is_kept_and_read_by_nobody(ledger, tmp_path):
+    publish(ledger, "good")
+    failed = Identity("study/thing", "all", "other inputs", "code")
+    bad = publish(ledger, "bad", failed, make_current=False)
+    assert text_of(ledger.current("study/thing", "all")) == "good"
+    assert ledger.find(failed) is None
+    assert text_of(bad) == "bad"
+    assert ledger.current_data_versions().keys() == {("study/thing", "all")}
+    assert query(tmp_path, "SELECT sum(flops) FROM spend") == [(20.0,)]  # both were paid for
+
+
+@pytest.mark.parametrize("changed", ["asset", "partition", "input_hash", "code_version"])
+def test_nothing_is_found_for_another_identity(ledger, changed):
+    publish(ledger)
+    assert ledger.find(Identity(**{**vars(IDENTITY), changed: "another"})) is None
+
+
+def test_nothing_is_found_in_an_empty_ledger(ledger):
+    assert ledger.find(IDENTITY) is None
+    assert ledger.current("study/thing", "all") is None
+    assert ledger.current_versions("study/thing") == {}
+    assert ledger.record_loss("run") == 0
+
+
+def test_inputs_are_recorded_once_each(ledger, tmp_path):
+    upstream = publish(ledger, "upstream", Identity("study/source", "all", "i", "c"))
+    made = upstream.materialization
+    below = publish(ledger, "below", inputs=(made, made))
+    assert query(tmp_path, "SELECT * FROM input") == [(below.materialization, made)]
+
+
+def test_a_dead_run_s_open_entries_become_losses_and_no_others(ledger, tmp_path):
+    settled = ledger.open_spend("small", "study/thing", "all", "dead", "cpu")
+    publish(ledger, spend=settled)
+    ledger.open_spend("small", "study/other", "a", "dead", "cpu")
+    ledger.open_spend("small", "study/other", "b", "alive", "cpu")
+    assert ledger.record_loss("dead") == 1
+    assert ledger.record_loss("dead") == 0
+    found = query(
+        tmp_path,
+        "SELECT partition, state, flops, wall_seconds >= 0, wall_seconds = device_seconds,"
+        " ended_at IS NOT NULL FROM spend ORDER BY partition",
+    )
+    assert found == [
+        ("a", "lost", None, True, True, True),
+        ("all", "settled", 10.0, True, False, True),
+        ("b", "running", None, None, None, False),
+    ]
+
+
+def test_the_hash_of_inputs_depends_on_every_name_and_version_and_not_on_their_order():
+    one = hash_inputs({"a": "1", "b": "2"})
+    assert one == hash_inputs({"b": "2", "a": "1"})
+    others = [{"a": "1"}, {"a": "2", "b": "1"}, {"a": "1", "b": "2", "c": ""}, {}]
+    assert len({one, *map(hash_inputs, others)}) == 5
+
+
+@pytest.mark.parametrize("point", ["after_stage", "after_rename", "before_ledger", "after_ledger"])
+def test_a_crash_leaves_the_old_version_or_the_new_one(tmp_path, point):
+    crashed, undisturbed = tmp_path / "crashed", tmp_path / "undisturbed"
+    publish_everything(crashed, "old")
+    die(PUBLISH, crashed, "new", SELECTION_CRASH_AT=point)
+
+    ledger = open_ledger(crashed)
+    seen = ledger.current("study/thing", "all")
+    assert seen is not None
+    seen.verify()
+    committed = point == "after_ledger"
+    assert seen.path("tag.md").read_text() == ("new" if committed else "old")
+    assert ledger.record_loss("run-new") == (0 if committed else 1)
+
+    version = publish_everything(crashed, "new")
+    assert version == publish_everything(undisturbed, "new")
+    current = ledger.current("study/thing", "all")
+    assert current is not None and current.version == version
+    current.verify()
+    assert len(query(crashed, "SELECT * FROM materialization")) == 2
+    assert len(list((crashed / "artifacts/study/thing/all").iterdir())) == 2
+    states = query(crashed, "SELECT state FROM spend WHERE run_id = 'run-new' ORDER BY state")
+    # Each attempt was computed, so each has its own entry; what was acknowledged stays settled.
+    assert states == [("settled",) if committed else ("lost",), ("settled",)]
+
+
+def test_an_unknown_point_kills_nobody(tmp_path):
+    run(PUBLISH, tmp_path, "new", SELECTION_CRASH_AT="no_such_point")
+
+
+def test_kills_at_random_times_lose_nothing_that_was_acknowledged(tmp_path):
+    """Each round's last line may be cut off or unprinted: only whole lines were acknowledged."""
+    chance = random.Random(0)
+    acknowledged: list[tuple[str, str]] = []
+    for round_ in range(8):
+        process = start(PUBLISH_FOR_EVER, tmp_path, f"run-{round_}")
+        assert process.stdout is not None
+        first = process.stdout.readline()  # it has started
+        time.sleep(chance.uniform(0, 0.4))
+        process.kill()
+        rest, errors = process.communicate()
+        assert process.returncode == -9, errors
+        lines = (first + rest).splitlines(keepends=True)
+        acknowledged += [tuple(line.split()) for line in lines if line.endswith("\n")]
+        ledger = open_ledger(tmp_path)
+        current = ledger.current("study/thing", "all")
+        assert current is not None
+        current.verify()
+        assert ledger.record_loss(f"run-{round_}") <= 1
+    settled = query(tmp_path, "SELECT id, materialization FROM spend WHERE state = 'settled'")
+    assert set(acknowledged) <= set(settled)
+    assert len(settled) - len(acknowledged) <= 8  # committed, and killed before it could say so
+    assert query(tmp_path, "SELECT count(*) FROM spend WHERE state = 'running'") == [(0,)]
+    for (path,) in query(tmp_path, "SELECT path FROM materialization"):
+        assert (tmp_path / "artifacts" / path / "manifest.json").is_file()
+    print(f"{len(acknowledged)} acknowledged over 8 kills", file=sys.stderr)
+
+
+def test_no_edge_of_a_finished_project_hangs_in_the_air(finished):
+    root = finished.workspace.folder
+    known = "(SELECT id FROM materialization)"
+    assert query(root, f"SELECT * FROM input WHERE upstream NOT IN {known}") == []
+    assert query(root, f"SELECT * FROM input WHERE materialization NOT IN {known}") == []
+    assert query(root, f"SELECT * FROM current_version WHERE materialization NOT IN {known}") == []
+    assert query(root, f"SELECT * FROM spend WHERE materialization NOT IN {known}") == []
+
+
+def test_every_spend_of_a_finished_project_is_settled_and_on_a_materialization(finished):
+    root = finished.workspace.folder
+    assert query(root, "SELECT DISTINCT state FROM spend") == [("settled",)]
+    assert query(root, "SELECT count(*) FROM spend WHERE materialization IS NULL") == [(0,)]
+    assert query(root, "SELECT count(*) FROM spend WHERE flops IS NULL OR flops < 0") == [(0,)]
+
+
+def test_the_folders_of_a_finished_project_are_those_in_its_ledger(finished):
+    root = finished.workspace.folder
+    recorded = {path for (path,) in query(root, "SELECT path FROM materialization")}
+    artifacts = root / "artifacts"
+    manifests = [m for m in artifacts.rglob("manifest.json") if ".stage" not in m.parts]
+    folders = {manifest.parent.relative_to(artifacts).as_posix() for manifest in manifests}
+    assert folders == recorded
+    assert not list((artifacts / ".stage").iterdir())
+
+
+def test_every_file_of_a_finished_project_hashes_to_its_manifest(finished):
+    ledger, root = finished.ledger, finished.workspace.folder
+    for (asset,) in query(root, "SELECT DISTINCT asset FROM current_version"):
+        for artifact in ledger.current_versions(asset).values():
+            artifact.verify()
+
+
+def test_a_table_s_hash_does_not_depend_on_when_it_was_written(ledger):
+    table = pa.table({"row_id": ["a"] * 1000, "score": [0.5] * 1000})
+    first = ledger._store.stage({"rows.parquet": table})
+    assert first.version == ledger._store.stage({"rows.parquet": table}).version

@@ -1,0 +1,154 @@
+"""Rules of the whole code base that no single test would notice being broken."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from real_processes import REPOSITORY, run
+
+from selection_assets.definitions import build_definitions
+
+FLOORS = ("selection", "resources", "selection_assets", "sensors")
+"""From the ground up; each may import itself and what lies below it."""
+
+API = {"selection/methods/__init__.py", "selection/transport/__init__.py"}
+"""Packages whose own names other programs call."""
+
+HEAVY = {
+    *("torch", "transformers", "faiss", "ot", "matplotlib", "datasets", "sentence_transformers"),
+    *("peft", "ray", "model2vec", "sklearn"),
+}
+UNSAFE_MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
+UNSAFE_CALLS = {
+    *("eval", "exec", "torch.load", "yaml.load", "yaml.full_load", "yaml.unsafe_load"),
+    *("yaml.load_all", "pickle.load", "pickle.loads", "pd.read_pickle", "np.core.records"),
+}
+UNSAFE_FLAGS = {"allow_pickle": False, "trust_remote_code": False, "weights_only": True}
+"""Keyword to the only value that it may be given."""
+
+COSTLY = {
+    *("embedder", "corpus_embeddings", "target_embeddings", "base_checkpoint", "ot_potentials"),
+    *("ot_scores", "embedding_scores", "finetuned_checkpoint", "reference_report", "eval_report"),
+}
+
+
+def python_files(*folders: str) -> list[Path]:
+    return sorted(path for folder in folders for path in (REPOSITORY / folder).rglob("*.py"))
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Every module that a file imports, at its top or inside a function."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield node.module or ""
+
+
+def named(path: Path) -> str:
+    return str(path.relative_to(REPOSITORY))
+
+
+@pytest.mark.parametrize("floor", FLOORS)
+def test_imports_go_down_only(floor):
+    above = set(FLOORS[FLOORS.index(floor) + 1 :]) | {"tests", "benchmarks", "docs"}
+    found = {
+        f"{named(path)} imports {module}"
+        for path in python_files(floor)
+        for module in imports(path)
+        if module.split(".")[0] in above
+    }
+    assert not found
+
+
+def test_the_science_knows_neither_dagster_nor_the_ledger():
+    found = {
+        f"{named(path)} imports {module}"
+        for path in python_files("selection")
+        for module in imports(path)
+        if module.split(".")[0] in {"dagster", "duckdb"}
+    }
+    assert not found
+
+
+@pytest.mark.parametrize("floor", FLOORS)
+def test_package_files_are_empty(floor):
+    files = [path for path in python_files(floor) if path.name == "__init__.py"]
+    full = {named(path) for path in files if path.read_text(encoding="utf-8").strip()}
+    assert full - API == set()
+
+
+def test_dagster_reads_annotations_so_they_are_never_strings():
+    found = [
+        named(path)
+        for path in python_files("resources", "selection_assets", "sensors")
+        if "__future__" in imports(path)
+    ]
+    assert not found
+
+
+def test_loading_the_definitions_imports_nothing_heavy():
+    location = "sensors.definitions"
+    if not (REPOSITORY / "sensors/definitions.py").is_file():
+        location = "selection_assets.definitions"
+    loaded = run(f"import sys, {location}\nprint(*sorted(sys.modules))").split()
+    assert HEAVY & set(loaded) == set()
+
+
+def test_no_code_deserialises_or_evaluates_what_it_reads():
+    found = []
+    for path in python_files(*FLOORS, "benchmarks", "docs", "tests"):
+        found += [f"{named(path)}: {m}" for m in imports(path) if m in UNSAFE_MODULES]
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call):
+                continue
+            if ast.unparse(node.func) in UNSAFE_CALLS:
+                found.append(f"{named(path)}:{node.lineno}: {ast.unparse(node.func)}")
+            found += [
+                f"{named(path)}:{node.lineno}: {ast.unparse(keyword)}"
+                for keyword in node.keywords
+                if keyword.arg in UNSAFE_FLAGS
+                and ast.unparse(keyword.value) != str(UNSAFE_FLAGS[keyword.arg])
+            ]
+    assert not found
+
+
+@pytest.fixture(scope="module")
+def assets() -> dict[str, dg.AssetsDefinition]:
+    """Every asset of the shipped studies by its key."""
+    graph = build_definitions().resolve_asset_graph()
+    return {
+        key.to_user_string(): graph.get(key).assets_def
+        for key in graph.materializable_asset_keys
+    }
+
+
+def test_every_asset_goes_through_the_store_and_none_through_dagster_s_own_files(assets):
+    for name, asset in assets.items():
+        # The other outputs are of checks, which store nothing.
+        outputs = [asset.node_def.output_def_named(o) for o in asset.node_keys_by_output_name]
+        assert {output.io_manager_key for output in outputs} == {"artifacts"}, name
+
+
+def test_every_asset_has_a_code_version(assets):
+    for name, asset in assets.items():
+        assert all(spec.code_version for spec in asset.specs), name
+
+
+def test_every_asset_says_what_it_holds(assets):
+    for name, asset in assets.items():
+        assert all(spec.description for spec in asset.specs), name
+
+
+def test_costly_assets_and_no_others_queue_for_the_device(assets):
+    queued = {name for name, asset in assets.items() if asset.op.pool == "gpu"}
+    assert {name.rpartition("/")[2] for name in queued} == COSTLY
+    assert all(asset.op.pool in ("gpu", None) for asset in assets.values())
+
+
+def test_every_check_blocks(assets):
+    for name, asset in assets.items():
+        assert all(spec.blocking for spec in asset.check_specs), name
