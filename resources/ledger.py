@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
 from resources.artifacts import Artifact, ArtifactStore, Staged
 from resources.crash import crash_point
 from resources.database import Database
@@ -159,19 +161,24 @@ class Ledger:
         crash_point("after_ledger")
         return Artifact(identity.asset, identity.partition, staged.version, folder, materialization)
 
-    def record_loss(self, run_id: str) -> int:
-        """Close the entries that a dead run left open as lost; returns how many there were.
+    def record_loss(self, *, run_id: str | None = None, spend: str | None = None) -> int:
+        """Close open entries as lost: one, or all that a dead run left; returns how many.
 
         What a dead step computed is unknown, so its FLOPs stay empty; the seconds are those until
         now, an upper bound.
+
+        Parameters
+        ----------
+        run_id : of a run that is over.
+        spend : an entry of `open_spend`.
         """
         now = datetime.now(UTC)
         with self._database.transaction() as connection:
             closed = connection.execute(
                 "UPDATE spend SET state = 'lost', ended_at = ?,"
                 " wall_seconds = epoch(? - started_at), device_seconds = epoch(? - started_at)"
-                " WHERE run_id = ? AND state = 'running' RETURNING id",
-                [now, now, now, run_id],
+                " WHERE (run_id = ? OR id = ?) AND state = 'running' RETURNING id",
+                [now, now, now, run_id, spend],
             ).fetchall()
         return len(closed)
 
@@ -224,9 +231,18 @@ class Ledger:
         return self._store.root
 
     def query(self, statement: str, values: Sequence[object] = ()) -> list[dict[str, Any]]:
-        """Answer one reading statement, whose values are bound, as a dict a row."""
+        """Answer one SELECT, whose values are bound, as a dict a row.
+
+        Raises
+        ------
+        ValueError
+            For a statement that writes, or several statements.
+        """
         with self._database.transaction() as connection:
-            answer = connection.execute(statement, list(values))
+            parsed = connection.extract_statements(statement)
+            if [part.type for part in parsed] != [duckdb.StatementType.SELECT]:
+                raise ValueError(f"not one SELECT: {statement}")
+            answer = connection.execute(parsed[0], list(values))
             names = [column[0] for column in answer.description or []]
             return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
 

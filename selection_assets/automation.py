@@ -19,7 +19,10 @@ def on_new_data_or_code(*, some_inputs_may_lack: bool = False) -> dg.AutomationC
         | condition.code_version_changed()
         | condition.newly_missing()
     )
-    asked = news.since(condition.newly_requested() | condition.initial_evaluation())
+    # `since` lets the reset win, and a request resets one tick late: news that came in between,
+    # such as the next source of a pool, would be lost.
+    answered = condition.newly_requested() & ~news
+    asked = news.since(answered | condition.initial_evaluation())
     ready = (
         ~condition.any_deps_in_progress()
         & ~condition.in_progress()

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import pyarrow as pa
 
 from resources.device import Device
 from resources.project import resolve
@@ -43,9 +44,10 @@ def build_base_checkpoint(study: Study) -> Stage:
         device: Device,
         work: Path,
     ) -> Draft:
-        """The folder `checkpoint`, and `training.json` for a model that was pre-trained here."""
+        """The folder `checkpoint`; for a model pre-trained here its `rows.parquet` in order."""
         tokenizer = load_tokenizer(loaded["base_tokenizer"].path("tokenizer"))
         facts: dict[str, object] = {}
+        rows: dict[str, pa.Table] = {}
         flops = 0.0
         if isinstance(base, TinyBase):
             sample = general_sample(base, iterate_sources(loaded["raw_corpus"]))
@@ -62,6 +64,7 @@ def build_base_checkpoint(study: Study) -> Stage:
                 progress=True,
             )
             flops = phase.flops
+            rows["rows.parquet"] = pa.table({"row_id": sample.row_id})
             facts = {
                 "rows": len(sample.row_id),
                 "sources": sample.sources,
@@ -75,7 +78,7 @@ def build_base_checkpoint(study: Study) -> Stage:
         save_checkpoint(model, tokenizer, folder)
         loads = weights_digest(load_model(folder)) == weights_digest(model)
         return Draft(
-            files={"checkpoint": folder, "training.json": facts},
+            files={"checkpoint": folder, "training.json": facts, **rows},
             rows=1,
             flops=flops,
             accountant=study.accountant,

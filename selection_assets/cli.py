@@ -76,8 +76,10 @@ def ledger(study: str | None, as_json: bool) -> None:
     _show(
         found,
         as_json,
-        lambda: text_table(columns, [[row[column] for column in columns] for row in found])
-        + f"\n\n{totals_table(of_study)}",
+        lambda: (
+            text_table(columns, [[row[column] for column in columns] for row in found])
+            + f"\n\n{totals_table(of_study)}"
+        ),
     )
 
 

@@ -37,7 +37,7 @@ def closing_text(study: Study, ledger: Ledger, recomputed: str) -> str:
     ]
     spent = [total for total in totals(ledger) if total["campaign"] in {study.name, study.pool}]
     parts = [
-        f"{study.name}: verdicts at {study.evaluation.level:.0%} against random at equal total cost",
+        f"{study.name}: verdicts at {study.evaluation.level:.0%} against random, equal total cost",
         text_table(list(COLUMNS.values()), arms),
         text_table(["reference line", *LINE_COLUMNS.values()], lines),
         *_reasons(result["infeasible"]),
@@ -65,12 +65,12 @@ def totals_table(spent: list[Record]) -> str:
 
 
 def pictures(frontier: Artifact, study: Study, ledger: Ledger) -> list[Path]:
-    """Every picture of the study's current versions, the frontier first."""
-    assets = ["target_stats", "ot_potentials", "eval_report"]
+    """Pictures of the study as a whole, the frontier first; then the folder of each arm's."""
     artifacts = [frontier]
-    for name in assets:
+    for name in ("target_stats", "ot_potentials"):
         artifacts += ledger.current_versions(f"{study.name}/{name}").values()
-    return [path for artifact in artifacts for path in sorted(artifact.folder.glob("*.png"))]
+    found = [path for artifact in artifacts for path in sorted(artifact.folder.glob("*.png"))]
+    return [*found, ledger.artifacts / study.name / "eval_report"]
 
 
 def _reasons(infeasible: list[dict]) -> list[str]:

@@ -1,4 +1,4 @@
-"""The code location: assets of every study, resources, sensors and the executor."""
+"""Assets of every study, their resources and the executor; `sensors.definitions` adds when."""
 
 import dagster as dg
 
@@ -9,7 +9,7 @@ from selection_assets.studies import all_stages
 
 # Each step of the UI's runs is a process; forking from a server that already holds these imports
 # saves seconds a step.
-PRELOADED = ["selection_assets.definitions", "numpy", "pyarrow.parquet", "torch", "transformers"]
+PRELOADED = ["sensors.definitions", "numpy", "pyarrow.parquet", "torch", "transformers"]
 
 
 def project_resources() -> dict[str, object]:

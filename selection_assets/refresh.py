@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import dagster as dg
-from dagster._core.execution.plan.objects import StepFailureData
 from tqdm import tqdm
 
 from resources.artifacts import UNPARTITIONED
@@ -161,17 +160,19 @@ def _materialize(job: dg.JobDefinition, work: Work, instance: dg.DagsterInstance
         asset_selection=[dg.AssetKey.from_user_string(asset) for asset in work.assets],
         partition_key=work.partition,
         instance=instance,
-        run_config={"loggers": {"console": {"config": {"log_level": "ERROR"}}}},
+        # The error below says why it failed; the traceback is in the run's log.
+        run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         raise_on_error=False,
     )
     if result.success:
         return
-    failures = [event.step_failure_data for event in result.get_step_failure_events()]
-    raise RefreshFailed(f"{describe(work)} failed:\n" + "\n".join(map(_reason, failures)))
+    reasons = [_reason(event) for event in result.get_step_failure_events()]
+    raise RefreshFailed(f"{describe(work)} failed:\n" + "\n".join(reasons))
 
 
-def _reason(failure: StepFailureData) -> str:
+def _reason(event: dg.DagsterEvent) -> str:
     """Why a step failed, without the traceback: that is in the run's log."""
+    failure = event.step_failure_data
     if failure.user_failure_data is not None and failure.user_failure_data.description:
         return failure.user_failure_data.description
     if failure.error is None:

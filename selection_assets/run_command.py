@@ -96,7 +96,7 @@ def settle_dead_runs(ledger: Ledger, instance: dg.DagsterInstance) -> None:
     for entry in still_open:
         found = instance.get_run_by_id(entry["run_id"])
         if found is not None and found.is_finished:
-            ledger.record_loss(entry["run_id"])
+            ledger.record_loss(run_id=entry["run_id"])
 
 
 def recomputed(done: list[Work]) -> str:

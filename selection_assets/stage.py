@@ -246,7 +246,7 @@ def _materialize(
         draft = function(**arguments)
     except BaseException:
         # A kill leaves the entry open, for the sensor to close; anything milder closes it here.
-        workspace.ledger.record_loss(context.run.run_id)
+        workspace.ledger.record_loss(spend=spend)
         raise
     if costly:
         device.synchronise()

@@ -23,7 +23,7 @@ from resources.workspace import Workspace
 )
 def record_failed_runs(context: dg.RunFailureSensorContext, workspace: Workspace) -> None:
     """Close what a failed run left open, at once."""
-    lost = workspace.ledger.record_loss(context.dagster_run.run_id)
+    lost = workspace.ledger.record_loss(run_id=context.dagster_run.run_id)
     if lost:
         context.log.warning("%d spend entries of run %s lost", lost, context.dagster_run.run_id)
 
@@ -80,7 +80,7 @@ def settle_finished_runs(instance: DagsterInstance, ledger: Ledger) -> int:
     for entry in open_entries:
         run = instance.get_run_by_id(entry["run_id"])
         if run is not None and run.is_finished:
-            lost += ledger.record_loss(run.run_id)
+            lost += ledger.record_loss(run_id=run.run_id)
     return lost
 
 

@@ -9,9 +9,10 @@ import subprocess
 import sys
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,6 @@ PATIENCE = 180
 """Seconds a page, a server or a run may take before a wait gives up: two busy cores are slow."""
 
 BIN = Path(sys.executable).parent
-CODE_LOCATION = "selection_assets"
-REPOSITORY = "__repository__"
 
 
 def missing_browser() -> str | None:
@@ -96,6 +95,19 @@ def browsing(profile: Path) -> Iterator[Chrome]:
         chrome.quit()
 
 
+def asset_graph(chrome: Chrome, url: str, groups: Sequence[str]) -> None:
+    """Open the graph of some asset groups, unfolded, from top to bottom."""
+    # The page remembers how a person likes the graph; drawn downwards, a study fits one screen.
+    chrome.get(f"{url}/server_info")
+    chrome.execute_script(
+        "localStorage.setItem('asset-graph-direction', JSON.stringify('vertical'));"
+        "localStorage.setItem('asset-node-facets', JSON.stringify(['checks', 'status']));"
+    )
+    selection = urllib.parse.quote(" or ".join(f'group:"{group}"' for group in groups), safe="")
+    unfolded = ",".join(f"global@global:{group}" for group in groups)
+    chrome.get(f"{url}/asset-groups~{selection}?expanded={unfolded}")
+
+
 def ask(url: str, query: str, **variables: Any) -> dict[str, Any]:
     """Answer of the server's GraphQL interface."""
     request = urllib.request.Request(
@@ -131,12 +143,8 @@ def _stop(process: subprocess.Popen) -> None:
     """Ask politely, as Ctrl-C would; then see that nothing of its group is left."""
     if process.poll() is None:
         process.send_signal(signal.SIGINT)
-        try:
+        with suppress(subprocess.TimeoutExpired):
             process.wait(timeout=30)
-        except subprocess.TimeoutExpired:
-            pass
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     process.wait()

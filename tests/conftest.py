@@ -5,6 +5,7 @@ import os
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import dagster as dg
@@ -96,10 +97,15 @@ def write_project(root: Path) -> Project:
     shipped = Path(__file__).parents[1] / "dagster_home" / "dagster.yaml"
     (root / "dagster_home/dagster.yaml").write_text(shipped.read_text())
     for source in SOURCES:
-        records = read_docstrings(source, min_words=5, max_words=60)
-        lines = [json.dumps({"text": record.text}) for record in records]
-        (root / f"drop/{source}.jsonl").write_text("\n".join(lines) + "\n")
+        (root / f"drop/{source}.jsonl").write_text(docstring_lines(source))
     return Project(root)
+
+
+@cache
+def docstring_lines(source: str) -> str:
+    """One package's docstrings as JSON lines; read once a session."""
+    records = read_docstrings(source, min_words=5, max_words=60)
+    return "".join(json.dumps({"text": record.text}) + "\n" for record in records)
 
 
 def enter(project: Project) -> Iterator[Project]:

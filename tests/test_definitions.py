@@ -32,7 +32,9 @@ def describe_graph(definitions: dg.Definitions) -> str:
         parts = [key.to_user_string(), f"  group {node.group_name}"]
         parts += [f"  pool {pool}"] if pool else []
         parts += [f"  partitions {describe_partitions(node.partitions_def)}"]
-        parts += [f"  reads {name}" for name in sorted(p.to_user_string() for p in node.parent_keys)]
+        parts += [
+            f"  reads {name}" for name in sorted(p.to_user_string() for p in node.parent_keys)
+        ]
         parts += [f"  check {check.name}" for check in sorted(node.check_keys)]
         parts += ["  refreshes itself"] if node.automation_condition else []
         paragraphs.append("\n".join(parts))

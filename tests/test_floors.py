@@ -121,8 +121,7 @@ def assets() -> dict[str, dg.AssetsDefinition]:
     """Every asset of the shipped studies by its key."""
     graph = build_definitions().resolve_asset_graph()
     return {
-        key.to_user_string(): graph.get(key).assets_def
-        for key in graph.materializable_asset_keys
+        key.to_user_string(): graph.get(key).assets_def for key in graph.materializable_asset_keys
     }
 
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -12,9 +11,10 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from conftest import POOL, STUDY, Project, enter
+from conftest import Project, enter
 from hypothesis import given
 from hypothesis import strategies as st
+from tiny_project import SOURCES, drop, materialize, write_tiny_project
 
 from sensors.changes import Seen, compare, read_cursor, remember, run_key
 from sensors.definitions import build_definitions
@@ -23,7 +23,6 @@ from sensors.run_failure import fail_dead_runs
 LIBRARY = "watch_library_sources"
 RAW_CORPUS = dg.AssetKey(["library", "raw_corpus"])
 EMBEDDER = dg.AssetKey(["library", "static", "embedder"])
-SOURCES = ("asyncio", "email", "http", "tkinter")
 TARGET = dg.AssetKey(["small", "target_examples"])
 
 fingerprints = st.dictionaries(st.sampled_from("abcde"), st.sampled_from("12345"))
@@ -67,17 +66,7 @@ def test_a_run_key_repeats_with_its_tick_and_never_after_it():
 
 @pytest.fixture
 def project(tmp_path: Path) -> Iterator[Project]:
-    """A project whose sources are a line each: what is in them does not matter here."""
-    for folder in ("studies/pools", "drop", "dagster_home"):
-        (tmp_path / folder).mkdir(parents=True)
-    shipped = Path(__file__).parents[1] / "dagster_home/dagster.yaml"
-    shutil.copy(shipped, tmp_path / "dagster_home")
-    (tmp_path / "studies/pools/library.yaml").write_text(POOL)
-    (tmp_path / "studies/small.yaml").write_text(STUDY)
-    project = Project(tmp_path)
-    for name in SOURCES:
-        drop(project, f"{name}.jsonl", f"What there is to say about {name}.")
-    yield from enter(project)
+    yield from enter(write_tiny_project(tmp_path / "project"))
 
 
 @pytest.fixture
@@ -103,23 +92,13 @@ def launch(answer, key: dg.AssetKey, instance: dg.DagsterInstance) -> None:
     """Do what the daemon does with a tick's answer, in this process."""
     for request in answer.dynamic_partitions_requests or ():
         instance.add_dynamic_partitions(request.partitions_def_name, request.partition_keys)
-    job = build_definitions().resolve_implicit_global_asset_job_def()
     for request in answer.run_requests:
         assert list(request.asset_selection or [key]) == [key]
-        result = job.execute_in_process(
-            asset_selection=[key], partition_key=request.partition_key, instance=instance
-        )
-        assert result.success
+        assert materialize(build_definitions(), instance, key, request.partition_key).success
 
 
 def partitions(answer) -> list[str]:
     return [request.partition_key for request in answer.run_requests or ()]
-
-
-def drop(project: Project, name: str, *texts: str) -> Path:
-    path = project.root / "drop" / name
-    path.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
-    return path
 
 
 def read_all(project: Project, instance: dg.DagsterInstance) -> str:
@@ -157,7 +136,7 @@ def test_a_dropped_file_becomes_a_partition_with_one_run_and_a_row_in_the_ledger
     ]
     quiet = tick(LIBRARY, instance, answer.cursor)
     assert not quiet.run_requests
-    assert quiet.skip_message == "5 sources unchanged"
+    assert quiet.skip_message == "3 sources unchanged"
 
 
 def test_one_changed_file_is_exactly_one_request(project, instance):
@@ -211,7 +190,7 @@ def test_a_vanished_source_is_reported_and_keeps_its_partition_and_rows(project,
     assert "email" in instance.get_dynamic_partitions("library_source")
     assert project.ledger.current("library/raw_corpus", "email") is not None
     moved.rename(path)
-    assert tick(LIBRARY, instance, cursor).skip_message == "4 sources unchanged"
+    assert tick(LIBRARY, instance, cursor).skip_message == "2 sources unchanged"
 
 
 def test_links_and_pipes_in_the_folder_neither_stop_a_tick_nor_are_opened(project, instance):
@@ -242,14 +221,16 @@ def test_a_folder_that_makes_no_sense_is_a_reason_and_not_a_crash(project, insta
     assert said in answer.skip_message
     assert not answer.run_requests
     path.unlink()
-    assert tick(LIBRARY, instance, cursor).skip_message == "4 sources unchanged"
+    assert tick(LIBRARY, instance, cursor).skip_message == "2 sources unchanged"
 
 
 def test_a_pool_whose_data_is_absent_says_which_path(project, instance):
     (project.root / "studies/pools/absent.yaml").write_text(
         "name: absent\nsources:\n  - {kind: files, path: nowhere/rows.parquet, name: rows}\n"
     )
-    assert "nowhere/rows.parquet: no such file" in tick("watch_absent_sources", instance).skip_message
+    assert (
+        "nowhere/rows.parquet: no such file" in tick("watch_absent_sources", instance).skip_message
+    )
 
 
 def test_a_named_file_that_changed_is_read_again(project, instance):
@@ -323,37 +304,53 @@ def entries(project: Project) -> list[tuple[str, str]]:
     return [(row["asset"], row["state"]) for row in found]
 
 
-def fail_the_embedder(project: Project, instance: dg.DagsterInstance) -> str:
-    """Run a costly step that really fails after it has started; returns the run's id."""
-    path = project.root / "studies/small.yaml"
-    model = "{kind: sentence_transformer, model: %s}" % (project.root / "no_model")
-    path.write_text(path.read_text().replace("{kind: static_minilm, width: 64}", model))
-    result = (
-        build_definitions()
-        .resolve_implicit_global_asset_job_def()
-        .execute_in_process(asset_selection=[EMBEDDER], instance=instance, raise_on_error=False)
+COSTLY_RUN = """
+import dagster as dg
+from sensors.definitions import defs
+
+with dg.DagsterInstance.get() as instance:
+    defs.resolve_implicit_global_asset_job_def().execute_in_process(
+        asset_selection=[dg.AssetKey(["library", "static", "embedder"])], instance=instance
     )
-    assert not result.success
-    return result.run_id
+"""
 
 
-def test_a_failed_run_is_a_loss_in_the_ledger(project, instance):
-    start = tick("record_failed_runs", instance)
-    fail_the_embedder(project, instance)
-    assert entries(project) == [("library/static/embedder", "running")]
-    tick("record_failed_runs", instance, start.cursor)
+def kill_a_costly_run(project: Project, instance: dg.DagsterInstance) -> str:
+    """Start a real run in another process and SIGKILL it at its costly work; returns its id."""
+    command = [sys.executable, "-c", COSTLY_RUN]
+    with subprocess.Popen(command, cwd=Path(__file__).parents[1], env=os.environ) as process:
+        deadline = time.monotonic() + 120
+        while not entries(project) and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.2)
+        assert entries(project) == [("library/static/embedder", "running")]
+        assert fail_dead_runs(instance) == [], "a run at work is left alone"
+        process.send_signal(signal.SIGKILL)
+    (run,) = instance.get_runs()
+    assert run.status == dg.DagsterRunStatus.STARTED, "nobody was left to say that it died"
+    return run.run_id
+
+
+def test_a_run_killed_without_a_word_becomes_a_failure_and_a_loss(project, instance):
+    run_id = kill_a_costly_run(project, instance)
+    answer = tick("settle_dead_runs", instance)
+    assert answer.skip_message == "runs found dead: 1; spend entries lost: 1"
+    assert instance.get_run_by_id(run_id).status == dg.DagsterRunStatus.FAILURE
     assert entries(project) == [("library/static/embedder", "lost")]
     (lost,) = project.ledger.query("SELECT flops, wall_seconds, device_seconds FROM spend")
     assert lost["flops"] is None, "what a dead step computed is unknown"
     assert lost["wall_seconds"] > 0
+    again = tick("settle_dead_runs", instance)
+    assert again.skip_message == "runs found dead: 0; spend entries lost: 0"
 
 
-def test_a_failure_that_no_daemon_saw_is_settled_later(project, instance):
-    fail_the_embedder(project, instance)
-    answer = tick("settle_dead_runs", instance)
-    assert "spend entries lost: 1" in answer.skip_message
+def test_a_run_of_the_command_line_that_fails_is_a_loss_in_the_ledger(project, instance):
+    start = tick("record_failed_runs", instance)
+    run_id = kill_a_costly_run(project, instance)
+    assert fail_dead_runs(instance) == [run_id]
+    assert entries(project) == [("library/static/embedder", "running")]
+    answer = tick("record_failed_runs", instance, start.cursor)
+    assert [reaction.error for reaction in answer.dagster_run_reactions] == [None]
     assert entries(project) == [("library/static/embedder", "lost")]
-    assert "spend entries lost: 0" in tick("settle_dead_runs", instance).skip_message
 
 
 def test_a_cancelled_run_is_settled_too(project, instance):
@@ -366,34 +363,6 @@ def test_a_cancelled_run_is_settled_too(project, instance):
     assert entries(project) == [("library/static/embedder", "running")], "it may still start"
     instance.report_run_canceled(run)
     tick("settle_dead_runs", instance)
-    assert entries(project) == [("library/static/embedder", "lost")]
-
-
-COSTLY_RUN = """
-import dagster as dg
-from sensors.definitions import defs
-
-with dg.DagsterInstance.get() as instance:
-    defs.resolve_implicit_global_asset_job_def().execute_in_process(
-        asset_selection=[dg.AssetKey(["library", "static", "embedder"])], instance=instance
-    )
-"""
-
-
-def test_a_run_killed_without_a_word_becomes_a_failure_and_a_loss(project, instance):
-    command = [sys.executable, "-c", COSTLY_RUN]
-    with subprocess.Popen(command, cwd=Path(__file__).parents[1], env=os.environ) as process:
-        deadline = time.monotonic() + 120
-        while not entries(project) and process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.2)
-        assert entries(project) == [("library/static/embedder", "running")]
-        assert fail_dead_runs(instance) == [], "a run at work is left alone"
-        process.send_signal(signal.SIGKILL)
-    (run,) = instance.get_runs()
-    assert run.status == dg.DagsterRunStatus.STARTED, "nobody was left to say that it died"
-
-    tick("settle_dead_runs", instance)
-    assert instance.get_run_by_id(run.run_id).status == dg.DagsterRunStatus.FAILURE
     assert entries(project) == [("library/static/embedder", "lost")]
 
 

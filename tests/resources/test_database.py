@@ -129,7 +129,7 @@ def test_a_quote_in_the_folder_s_name_stays_a_name(tmp_path):
     folder = tmp_path / "it's; DROP TABLE spend; --"
     ledger = open_ledger(folder)
     ledger.open_spend("c", "a", "p", "r", "cpu")
-    assert ledger.record_loss("r") == 1
+    assert ledger.record_loss(run_id="r") == 1
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_sql_in_a_partition_key_stays_data(tmp_path):
     ledger = open_ledger(tmp_path)
     key = "x'); DROP TABLE spend; --"
     ledger.open_spend("c", "a", key, "run'; DROP TABLE input; --", "cpu")
-    assert ledger.record_loss("run'; DROP TABLE input; --") == 1
+    assert ledger.record_loss(run_id="run'; DROP TABLE input; --") == 1
     with Database(tmp_path / "ledger.duckdb", tmp_path / "artifacts").transaction() as connection:
         assert connection.execute("SELECT partition FROM spend").fetchall() == [(key,)]
         assert connection.execute("SELECT * FROM input").fetchall() == []

@@ -183,7 +183,7 @@ def test_nothing_is_found_in_an_empty_ledger(ledger):
     assert ledger.find(IDENTITY) is None
     assert ledger.current("study/thing", "all") is None
     assert ledger.current_versions("study/thing") == {}
-    assert ledger.record_loss("run") == 0
+    assert ledger.record_loss(run_id="run") == 0
 
 
 def test_inputs_are_recorded_once_each(ledger, tmp_path):
@@ -198,8 +198,8 @@ def test_a_dead_run_s_open_entries_become_losses_and_no_others(ledger, tmp_path)
     publish(ledger, spend=settled)
     ledger.open_spend("small", "study/other", "a", "dead", "cpu")
     ledger.open_spend("small", "study/other", "b", "alive", "cpu")
-    assert ledger.record_loss("dead") == 1
-    assert ledger.record_loss("dead") == 0
+    assert ledger.record_loss(run_id="dead") == 1
+    assert ledger.record_loss(run_id="dead") == 0
     found = query(
         tmp_path,
         "SELECT partition, state, flops, wall_seconds >= 0, wall_seconds = device_seconds,"
@@ -231,7 +231,7 @@ def test_a_crash_leaves_the_old_version_or_the_new_one(tmp_path, point):
     seen.verify()
     committed = point == "after_ledger"
     assert seen.path("tag.md").read_text() == ("new" if committed else "old")
-    assert ledger.record_loss("run-new") == (0 if committed else 1)
+    assert ledger.record_loss(run_id="run-new") == (0 if committed else 1)
 
     version = publish_everything(crashed, "new")
     assert version == publish_everything(undisturbed, "new")
@@ -267,7 +267,7 @@ def test_kills_at_random_times_lose_nothing_that_was_acknowledged(tmp_path):
         current = ledger.current("study/thing", "all")
         assert current is not None
         current.verify()
-        assert ledger.record_loss(f"run-{round_}") <= 1
+        assert ledger.record_loss(run_id=f"run-{round_}") <= 1
     settled = query(tmp_path, "SELECT id, materialization FROM spend WHERE state = 'settled'")
     assert set(acknowledged) <= set(settled)
     assert len(settled) - len(acknowledged) <= 8  # committed, and killed before it could say so
