@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 import dagster as dg
 
+from resources.dead_runs import clear_dead_runs
 from resources.device import Device
-from resources.ledger import Ledger
 from resources.project import project_root, resolve
 from resources.workspace import Workspace
 from selection.config.files import ConfigurationError
@@ -27,11 +27,8 @@ def run_study(name: str) -> None:
 
     click.echo(f"device: {Device().describe()}")
     with dg.DagsterInstance.get() as instance:
-        settle_dead_runs(ledger, instance)
-        try:
-            done = refresh(study, build_definitions(), ledger, instance)
-        finally:
-            settle_dead_runs(ledger, instance)
+        clear_dead_runs(instance, ledger)
+        done = refresh(study, build_definitions(), ledger, instance)
     click.echo(closing_text(study, ledger, recomputed(done)))
 
 
@@ -84,19 +81,6 @@ def use_dagster_home() -> None:
     home.mkdir(parents=True, exist_ok=True)
     home.chmod(0o700)
     os.environ["DAGSTER_HOME"] = str(home)
-
-
-def settle_dead_runs(ledger: Ledger, instance: dg.DagsterInstance) -> None:
-    """Close what failed or interrupted runs left open in the ledger.
-
-    Runs of this command have no daemon to watch them. An open entry whose run Dagster calls
-    finished can never be settled by it any more.
-    """
-    still_open = ledger.query("SELECT DISTINCT run_id FROM spend WHERE state = 'running'")
-    for entry in still_open:
-        found = instance.get_run_by_id(entry["run_id"])
-        if found is not None and found.is_finished:
-            ledger.record_loss(run_id=entry["run_id"])
 
 
 def recomputed(done: list[Work]) -> str:

@@ -1,52 +1,69 @@
 """Other processes of the project, for tests of what happens between processes."""
 
 import os
+import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[1]
+PATIENCE = 300  # seconds after which a process that should have ended is a failure
 
 
-def start(script: str, *arguments: object, **environment: str) -> subprocess.Popen:
-    """Run a Python script in a process of its own; its output is read as text."""
-    return subprocess.Popen(
-        [sys.executable, "-c", script, *map(str, arguments)],
-        cwd=REPOSITORY,
-        env=os.environ | environment,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+class Child(subprocess.Popen):
+    """A process; its errors go to a file, because a full pipe that nobody reads would block it."""
 
+    def __init__(self, script: str, *arguments: object, **environment: str) -> None:
+        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 (closed with the process)
+        super().__init__(
+            [sys.executable, "-c", script, *map(str, arguments)],
+            cwd=REPOSITORY,
+            env=os.environ | environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+        )
 
-def finish(process: subprocess.Popen) -> str:
-    """Wait for a process that must succeed; returns what it printed."""
-    printed, errors = process.communicate(timeout=300)
-    assert process.returncode == 0, errors
-    return printed
+    def end(self, expected: int = 0) -> str:
+        """Wait until it has ended in the expected way; returns what it printed."""
+        printed, _ = self.communicate(timeout=PATIENCE)
+        assert self.returncode == expected, f"ended with {self.returncode}: {self.errors()}"
+        self._errors.close()
+        return printed
+
+    def shoot(self) -> str:
+        """Kill it as the kernel does; returns what it printed before."""
+        self.kill()
+        return self.end(-signal.SIGKILL)
+
+    def wait_until(self, happened: Callable[[], bool]) -> None:
+        """Poll for something that it is to bring about while it lives."""
+        while not happened():
+            assert self.poll() is None, f"ended before it happened: {self.errors()}"
+            time.sleep(0.02)
+
+    def next_line(self) -> str:
+        """Wait for its next line."""
+        assert self.stdout is not None
+        line = self.stdout.readline()
+        assert line, f"ended before it printed: {self.errors()}"
+        return line
+
+    def errors(self) -> str:
+        """Everything that it wrote to its standard error."""
+        self._errors.seek(0)
+        return self._errors.read()
 
 
 def run(script: str, *arguments: object, **environment: str) -> str:
     """Run a script to its end, successfully."""
-    return finish(start(script, *arguments, **environment))
+    return Child(script, *arguments, **environment).end()
 
 
 def die(script: str, *arguments: object, **environment: str) -> str:
-    """Run a script that is to be killed on its way; returns what it printed before."""
-    process = start(script, *arguments, **environment)
-    printed, errors = process.communicate(timeout=300)
-    assert process.returncode == -9, f"not killed but {process.returncode}: {errors}"
-    return printed
-
-
-def wait_until(happened: Callable[[], bool], process: subprocess.Popen) -> None:
-    """Poll for something that a living process is to bring about."""
-    while not happened():
-        if process.poll() is not None:
-            _, errors = process.communicate()
-            raise AssertionError(f"ended with {process.returncode} before it happened: {errors}")
-        time.sleep(0.02)
+    """Run a script that is to kill itself on its way; returns what it printed before."""
+    return Child(script, *arguments, **environment).end(-signal.SIGKILL)

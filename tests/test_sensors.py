@@ -18,7 +18,6 @@ from tiny_project import SOURCES, drop, materialize, write_tiny_project
 
 from sensors.changes import Seen, compare, read_cursor, remember, run_key
 from sensors.definitions import build_definitions
-from sensors.run_failure import fail_dead_runs
 
 LIBRARY = "watch_library_sources"
 RAW_CORPUS = dg.AssetKey(["library", "raw_corpus"])

@@ -6,7 +6,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from real_processes import finish, run, start, wait_until
+from real_processes import Child, run
 
 from resources.database import Database, LedgerBusy
 from resources.ledger import open_ledger
@@ -58,9 +58,9 @@ def count(database: Database, table: str) -> int:
 
 
 def test_two_processes_that_write_at_once_lose_nothing(tmp_path):
-    writers = [start(WRITE, tmp_path, name) for name in ("a", "b")]
+    writers = [Child(WRITE, tmp_path, name) for name in ("a", "b")]
     for writer in writers:
-        finish(writer)
+        writer.end()
     with Database(tmp_path / "ledger.duckdb", tmp_path / "artifacts").transaction() as connection:
         found = connection.execute("SELECT partition FROM spend").fetchall()
     assert {row[0] for row in found} == {f"{name}-{i}" for name in "ab" for i in range(25)}
@@ -142,16 +142,14 @@ def test_a_quote_in_the_folder_s_name_stays_a_name(tmp_path):
 def test_a_busy_ledger_says_what_holds_it(tmp_path, script, held, message):
     (tmp_path / "artifacts").mkdir()
     database = Database(tmp_path / "ledger.duckdb", tmp_path / "artifacts", timeout=0.3)
-    holder = start(script, tmp_path / held)
+    holder = Child(script, tmp_path / held)
     try:
-        assert holder.stdout is not None
-        wait_until(lambda: holder.stdout.readline() == "held\n", holder)
+        assert holder.next_line() == "held\n"
         with pytest.raises(LedgerBusy, match=message) as caught, database.transaction():
             pass
         assert re.search(re.escape(str(tmp_path / "ledger.duckdb")), str(caught.value))
     finally:
-        holder.kill()
-        holder.communicate()
+        holder.shoot()
     with database.transaction() as connection:  # the holder is dead, and so is its lock
         connection.execute(INSERT, ["row"])
 

@@ -8,7 +8,7 @@ import everything
 import pyarrow as pa
 import pytest
 from everything import publish_everything
-from real_processes import die, finish, run, start
+from real_processes import Child, die, run
 
 from resources.artifacts import Artifact
 from resources.database import Database
@@ -130,12 +130,12 @@ def test_publishing_twice_is_publishing_once(ledger, tmp_path):
 def test_two_processes_that_publish_the_same_make_one_folder_and_one_row(tmp_path):
     open_ledger(tmp_path)
     go = tmp_path / "go"
-    both = [start(PUBLISH_THE_SAME, tmp_path, go, name) for name in ("one", "two")]
+    both = [Child(PUBLISH_THE_SAME, tmp_path, go, name) for name in ("one", "two")]
     for process in both:
-        assert process.stdout is not None and process.stdout.readline() == "ready\n"
+        assert process.next_line() == "ready\n"
     go.touch()
     for process in both:
-        finish(process)
+        process.end()
     folders = list((tmp_path / "artifacts/study/thing").glob("*/*"))
     assert len(folders) == 15
     assert len(query(tmp_path, "SELECT * FROM materialization")) == 15
@@ -254,14 +254,10 @@ def test_kills_at_random_times_lose_nothing_that_was_acknowledged(tmp_path):
     chance = random.Random(0)
     acknowledged: list[tuple[str, str]] = []
     for round_ in range(8):
-        process = start(PUBLISH_FOR_EVER, tmp_path, f"run-{round_}")
-        assert process.stdout is not None
-        first = process.stdout.readline()  # it has started
+        process = Child(PUBLISH_FOR_EVER, tmp_path, f"run-{round_}")
+        first = process.next_line()  # it has started
         time.sleep(chance.uniform(0, 0.4))
-        process.kill()
-        rest, errors = process.communicate()
-        assert process.returncode == -9, errors
-        lines = (first + rest).splitlines(keepends=True)
+        lines = (first + process.shoot()).splitlines(keepends=True)
         acknowledged += [tuple(line.split()) for line in lines if line.endswith("\n")]
         ledger = open_ledger(tmp_path)
         current = ledger.current("study/thing", "all")
