@@ -1,6 +1,7 @@
 """Clear away runs whose process is gone: their status, the pool slots they hold, what they cost."""
 
 import os
+from datetime import UTC, datetime
 
 import dagster as dg
 from dagster import DagsterEventType, DagsterInstance
@@ -65,7 +66,9 @@ def settle_finished_runs(instance: DagsterInstance, ledger: Ledger) -> int:
     for entry in open_entries:
         run = instance.get_run_by_id(entry["run_id"])
         if run is not None and run.is_finished:
-            lost += ledger.record_loss(run_id=run.run_id)
+            ended = instance.get_run_stats(run.run_id).end_time
+            ended_at = datetime.fromtimestamp(ended, UTC) if ended else None
+            lost += ledger.record_loss(run_id=run.run_id, ended_at=ended_at)
     return lost
 
 

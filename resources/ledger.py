@@ -161,18 +161,25 @@ class Ledger:
         crash_point("after_ledger")
         return Artifact(identity.asset, identity.partition, staged.version, folder, materialization)
 
-    def record_loss(self, *, run_id: str | None = None, spend: str | None = None) -> int:
+    def record_loss(
+        self,
+        *,
+        run_id: str | None = None,
+        spend: str | None = None,
+        ended_at: datetime | None = None,
+    ) -> int:
         """Close open entries as lost: one, or all that a dead run left; returns how many.
 
         What a dead step computed is unknown, so its FLOPs stay empty; the seconds are those until
-        now, an upper bound.
+        its run ended, an upper bound.
 
         Parameters
         ----------
         run_id : of a run that is over.
         spend : an entry of `open_spend`.
+        ended_at : when the run ended; now unless given.
         """
-        now = datetime.now(UTC)
+        now = ended_at or datetime.now(UTC)
         with self._database.transaction() as connection:
             closed = connection.execute(
                 "UPDATE spend SET state = 'lost', ended_at = ?,"

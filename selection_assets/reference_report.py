@@ -6,7 +6,7 @@ import dagster as dg
 import numpy as np
 import pyarrow as pa
 
-from resources.artifacts import Artifact
+from resources.artifacts import Artifact, Content
 from resources.device import Device
 from selection.config.study import Study
 from selection.draws import keyed_uniform
@@ -49,10 +49,11 @@ def build_reference_report(study: Study) -> Stage:
         device: Device,
         work: Path,
     ) -> Draft:
-        """`report.json` and `examples.parquet` of one line."""
+        """`report.json` and `examples.parquet` of one line, and `rows.parquet` that it trained on."""
         line = context.partition_key
         shape = read_shape(base_tokenizer)
         flops = warm_up_flops = 0.0
+        rows: dict[str, Content] = {}
         if line == "zero_shot":
             folders = {0: base_checkpoint.path("checkpoint")}
         else:
@@ -68,11 +69,13 @@ def build_reference_report(study: Study) -> Stage:
                 work,
             )
             flops = trained.flops
+            rows = {name: trained.files[name] for name in trained.files if name == "rows.parquet"}
             warm_up_flops = trained.facts["seeds"][0]["warm_up_flops"]
             folders = {seed: work / f"seed_{seed}" for seed in seeds}
         evaluated = evaluate_folders(study, folders, target_examples, shape, device)
         return Draft(
             files={
+                **rows,
                 "report.json": {"line": line, "warm_up_flops": warm_up_flops, **evaluated.summary},
                 "examples.parquet": evaluated.losses,
             },

@@ -7,12 +7,13 @@ import dagster as dg
 from tqdm import tqdm
 
 from resources.artifacts import UNPARTITIONED
+from resources.io_manager import MAY_LACK_PARTITIONS
 from resources.ledger import Identity, Ledger
 from resources.project import resolve
 from selection.config.pool import Pool
 from selection.config.study import Study
 from selection.corpus.sources import list_sources
-from selection_assets.keys import arm_key, source_partitions
+from selection_assets.keys import arm_key, pool_key, source_partitions
 from selection_assets.stage import Stage
 from selection_assets.studies import load_pools, pool_stages, study_stages
 
@@ -80,14 +81,20 @@ def describe(work: Work) -> str:
     return f"{names} [{work.partition}]" if work.partition else names
 
 
-def register_sources(pool: Pool, instance: dg.DagsterInstance) -> list[str]:
-    """Make every source that the pool has now a partition; returns the new ones."""
+def register_sources(pool: Pool, instance: dg.DagsterInstance) -> None:
+    """Make the pool's partitions those of its sources as they are now.
+
+    A source that is gone loses its partition, so that studies no longer read its rows; what was
+    made of it stays in the store and in the ledger.
+    """
     name = source_partitions(pool.name).name
     assert name is not None
     known = set(instance.get_dynamic_partitions(name))
-    new = [source for source in list_sources(pool, resolve) if source not in known]
-    instance.add_dynamic_partitions(name, new)
-    return new
+    sources = list_sources(pool, resolve)
+    instance.add_dynamic_partitions(name, [source for source in sources if source not in known])
+    for gone in sorted(known - set(sources)):
+        tqdm.write(f"{gone} is no longer a source of {pool.name}: its partition is removed")
+        instance.delete_dynamic_partition(name, gone)
 
 
 def _levels(stages: Sequence[Stage]) -> Iterator[list[Stage]]:
@@ -108,16 +115,26 @@ def _levels(stages: Sequence[Stage]) -> Iterator[list[Stage]]:
 def _stale(level: Sequence[Stage], pool: Pool, study: Study, ledger: Ledger) -> list[Work]:
     """Group the stale partitions of a level: one run a partition, however many stages."""
     current = ledger.current_identities()
-    versions = ledger.current_data_versions()
+    versions = _without_former_sources(ledger.current_data_versions(), pool)
     by_partition: dict[str | None, list[str]] = {}
     for stage in level:
         for partition in _partitions(stage, pool, study, ledger):
             identity = _identity(stage, partition, versions)
             asset = stage.asset.key.to_user_string()
-            if current.get((asset, partition)) != identity:
+            # Without its inputs it has no identity, and running it says which one is missing.
+            if identity is None or current.get((asset, partition)) != identity:
                 key = None if partition == UNPARTITIONED else partition
                 by_partition.setdefault(key, []).append(asset)
     return [Work(partition, tuple(assets)) for partition, assets in by_partition.items()]
+
+
+def _without_former_sources(
+    versions: Mapping[tuple[str, str], str], pool: Pool
+) -> dict[tuple[str, str], str]:
+    """Leave out what was made of sources that the pool no longer has."""
+    corpus = pool_key(pool.name, "raw_corpus").to_user_string()
+    former = {key for asset, key in versions if asset == corpus} - set(list_sources(pool, resolve))
+    return {(asset, key): v for (asset, key), v in versions.items() if key not in former}
 
 
 def _partitions(stage: Stage, pool: Pool, study: Study, ledger: Ledger) -> list[str]:
@@ -149,7 +166,7 @@ def _identity(
             found = {key: v for key, v in found.items() if key in mapping.partition_keys}
         elif mapping is None and UNPARTITIONED not in found:
             found = {key: v for key, v in found.items() if key == partition}
-        if not found:
+        if not found and not (asset_in.metadata or {}).get(MAY_LACK_PARTITIONS):
             return None
         read[name] = found
     return stage.identity(partition, read)

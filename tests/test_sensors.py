@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny_project import SOURCES, drop, materialize, write_tiny_project
 
+from resources.dead_runs import fail_dead_runs
 from sensors.changes import Seen, compare, read_cursor, remember, run_key
 from sensors.definitions import build_definitions
 

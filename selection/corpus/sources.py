@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -143,17 +144,20 @@ def to_columns(names: ColumnNames) -> Columns:
 def path_fingerprint(path: Path) -> str:
     """Hash of the names, sizes and modification times of a file or of all files in a folder."""
     files = [path] if not path.is_dir() else sorted(p for p in path.rglob("*") if not p.is_dir())
-    return _fingerprint(files)
+    return _fingerprint(files, path.parent)
 
 
 def package_fingerprint(package: str) -> str:
     """Hash of the names, sizes and modification times of an installed package's modules."""
-    return _fingerprint(package_files(package))
+    files = package_files(package)
+    return _fingerprint(files, files[0].parent)
 
 
-def _fingerprint(files: Iterable[Path]) -> str:
+def _fingerprint(files: Iterable[Path], root: Path) -> str:
+    """Files are named from `root` on, so that a project may move."""
     digest = hashlib.sha256()
     for file in files:
         status = file.lstat()
-        digest.update(f"{file} {status.st_size} {status.st_mtime_ns}\n".encode())
+        name = os.path.relpath(file, root)
+        digest.update(f"{name} {status.st_size} {status.st_mtime_ns}\n".encode())
     return digest.hexdigest()[:32]
