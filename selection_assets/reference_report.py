@@ -49,7 +49,7 @@ def build_reference_report(study: Study) -> Stage:
         device: Device,
         work: Path,
     ) -> Draft:
-        """`report.json` and `examples.parquet` of one line, and `rows.parquet` that it trained on."""
+        """`report.json`, `examples.parquet`, and the `rows.parquet` that the line trained on."""
         line = context.partition_key
         shape = read_shape(base_tokenizer)
         flops = warm_up_flops = 0.0

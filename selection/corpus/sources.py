@@ -106,7 +106,8 @@ def _dropped(folder: Path, columns: ColumnNames) -> Iterator[Source]:
             read = partial(read_path, path, columns=to_columns(columns), root=folder)
             # A link to a folder elsewhere is refused when read; it may lead to a whole disk.
             elsewhere = path.is_dir() and not path.resolve().is_relative_to(folder.resolve())
-            look = partial(_fingerprint, [path]) if elsewhere else partial(path_fingerprint, path)
+            of_link = partial(_fingerprint, [path], folder)
+            look = of_link if elsewhere else partial(path_fingerprint, path)
             yield Source(name, read, look)
 
 

@@ -39,10 +39,10 @@ class OtOptions(BaseModel):
         default=1e-3, gt=0, lt=2, description="L1 error allowed in the target's marginal"
     )
     solve_rows: int = Field(
-        default=20_000, ge=2, description="rows of the pool to solve on at most, by a seeded hash"
+        default=50_000, ge=2, description="rows of the pool to solve on at most, by a seeded hash"
     )
     max_pool_residual: float = Field(
-        default=0.02,
+        default=0.05,
         gt=0,
         lt=2,
         description="L1 error allowed over the whole pool; raise solve_rows when it is exceeded",
