@@ -1,5 +1,7 @@
 """Short, locked-down connections to the one DuckDB file."""
 
+import random
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -74,11 +76,15 @@ class Database:
     path : the DuckDB file; created with its schema, readable by its owner only.
     readable : the one folder tree whose Parquet files SQL may read.
     timeout : seconds to wait for the lock.
+    patience : seconds to wait for a program that holds the file without the lock.
     """
 
-    def __init__(self, path: Path, readable: Path, *, timeout: float = 60.0) -> None:
+    def __init__(
+        self, path: Path, readable: Path, *, timeout: float = 60.0, patience: float = 30.0
+    ) -> None:
         self.path = path
         self._readable = readable
+        self._patience = patience
         self._lock = FileLock(f"{path}.lock", timeout=timeout, is_singleton=True)
 
     @contextmanager
@@ -108,18 +114,7 @@ class Database:
 
     def _connect(self) -> duckdb.DuckDBPyConnection:
         new = not self.path.exists()
-        try:
-            connection = duckdb.connect(
-                str(self.path),
-                config={
-                    "autoinstall_known_extensions": False,
-                    "autoload_known_extensions": False,
-                },
-            )
-        except duckdb.IOException as error:
-            raise LedgerBusy(
-                f"{self.path} is open in another program, perhaps a DuckDB shell; close it: {error}"
-            ) from error
+        connection = self._open()
         if new:
             self.path.chmod(0o600)
         connection.execute(SCHEMA)
@@ -129,3 +124,23 @@ class Database:
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
         return connection
+
+    def _open(self) -> duckdb.DuckDBPyConnection:
+        """Open the file, waiting a while for a program that knows nothing of our lock file."""
+        patient_until = time.monotonic() + self._patience
+        while True:
+            try:
+                return duckdb.connect(
+                    str(self.path),
+                    config={
+                        "autoinstall_known_extensions": False,
+                        "autoload_known_extensions": False,
+                    },
+                )
+            except duckdb.IOException as error:
+                if time.monotonic() > patient_until:
+                    raise LedgerBusy(
+                        f"{self.path} is open in another program, perhaps a DuckDB shell; close"
+                        f" it: {error}"
+                    ) from error
+            time.sleep(random.uniform(0.05, 0.25))

@@ -14,10 +14,12 @@ from selection.config.study import Study, TinyBase
 from selection.models.base import load_model, load_tokenizer, save_checkpoint
 from selection.models.checkpoints import weights_digest
 from selection_assets.base_tokenizer import read_shape
+from selection_assets.draft import Check, Draft, emptied
 from selection_assets.inputs import of_study, whole_pool
 from selection_assets.keys import study_key
+from selection_assets.local_models import local_model_version
 from selection_assets.pool_rows import iterate_sources
-from selection_assets.stage import Check, Draft, Stage, emptied, stage
+from selection_assets.stage import Stage, stage
 
 
 def build_base_checkpoint(study: Study) -> Stage:
@@ -34,6 +36,7 @@ def build_base_checkpoint(study: Study) -> Stage:
             **({"raw_corpus": whole_pool(study)} if tiny else {}),
         },
         parameters={"base_model": base, "accountant": study.accountant},
+        outside=lambda _: local_model_version(base),
         costly=True,
         checks={"loads": "The saved safetensors load again to the same weights."},
         kinds={"pytorch", "huggingface"},

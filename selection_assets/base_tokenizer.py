@@ -13,10 +13,12 @@ from selection.config.study import Study, TinyBase
 from selection.costs import ModelShape
 from selection.models.base import load_tokenizer
 from selection.models.tokenizer import train_tokenizer
+from selection_assets.draft import Draft, emptied
 from selection_assets.inputs import whole_pool
 from selection_assets.keys import study_key
+from selection_assets.local_models import local_model_version
 from selection_assets.pool_rows import iterate_sources
-from selection_assets.stage import Draft, Stage, emptied, stage
+from selection_assets.stage import Stage, stage
 
 
 def build_base_tokenizer(study: Study) -> Stage:
@@ -29,6 +31,7 @@ def build_base_tokenizer(study: Study) -> Stage:
         campaign=study.name,
         ins={"raw_corpus": whole_pool(study)} if tiny else {},
         parameters={"base_model": base.model_dump(exclude={"training"})},
+        outside=lambda _: local_model_version(base),
         kinds={"huggingface"},
     )
     def base_tokenizer(

@@ -13,10 +13,11 @@ from selection.models.base import load_tokenizer
 from selection.models.tokenizer import count_tokens
 from selection.reports import markdown_table
 from selection_assets.base_tokenizer import read_shape
+from selection_assets.draft import Check, Draft
 from selection_assets.inputs import embedder_model, of_study, whole_pool
 from selection_assets.keys import study_key
 from selection_assets.pool_rows import iterate_sources
-from selection_assets.stage import Check, Draft, Stage, stage
+from selection_assets.stage import Stage, stage
 
 COLUMNS = (
     "method",

@@ -15,7 +15,16 @@ Parameters = dict[str, object]
 FOLLOWED = ("selection.", "selection_assets.")
 PLUMBING = frozenset(
     f"selection_assets.{name}"
-    for name in ("automation", "code_version", "inputs", "keys", "metadata", "stage")
+    for name in (
+        "automation",
+        "code_version",
+        "draft",
+        "inputs",
+        "keys",
+        "metadata",
+        "stage",
+        "step",
+    )
 )
 """What carries a stage's result without changing it. `resources` is plumbing too, and of
 `selection.config` it is the values that count, which are parameters."""

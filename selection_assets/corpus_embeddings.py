@@ -9,8 +9,9 @@ from resources.artifacts import Artifact
 from resources.device import Device
 from resources.workspace import Workspace
 from selection.embedding.embedder import encode, load_embedder
+from selection_assets.draft import Check, Draft
 from selection_assets.keys import embedder_key, pool_key, source_partitions
-from selection_assets.stage import Check, Draft, Stage, stage
+from selection_assets.stage import Stage, stage
 
 MAX_WITHOUT_VECTOR = 0.05
 

@@ -5,11 +5,14 @@ from pathlib import Path
 import dagster as dg
 
 from resources.device import Device
+from resources.project import resolve
 from selection.config.study import Embedder
 from selection.embedding.build import build_embedder as build
 from selection.embedding.embedder import load_embedder
+from selection_assets.draft import Draft, emptied
 from selection_assets.keys import embedder_key
-from selection_assets.stage import Draft, Stage, emptied, stage
+from selection_assets.local_models import local_model_version
+from selection_assets.stage import Stage, stage
 
 
 def build_embedder(pool: str, spec: Embedder) -> Stage:
@@ -19,13 +22,14 @@ def build_embedder(pool: str, spec: Embedder) -> Stage:
         key=embedder_key(pool, spec.name, "embedder"),
         campaign=pool,
         parameters={"model": spec.model},
+        outside=lambda _: local_model_version(spec.model),
         costly=True,
         kinds={"pytorch"},
     )
     def embedder(context: dg.AssetExecutionContext, device: Device, work: Path) -> Draft:
         """Fetch or distil the model; the folder's hash is its fingerprint."""
         folder = emptied(work / "embedder")
-        flops = build(spec, folder, device=device.name)
+        flops = build(spec, folder, resolve=resolve, device=device.name)
         width = load_embedder(folder).width
         return Draft(
             files={"embedder": folder},

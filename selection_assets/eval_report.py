@@ -11,11 +11,12 @@ from selection.plots.evaluation import before_after
 from selection.plots.evaluation import distances_to_target as draw_distances
 from selection.reports import markdown_table
 from selection_assets.base_tokenizer import read_shape
+from selection_assets.draft import Check, Draft
 from selection_assets.evaluation import evaluate_folders
 from selection_assets.inputs import of_study, one_of, whole_pool_embeddings
 from selection_assets.keys import arm_of, arm_partitions, study_key
 from selection_assets.pool_rows import pool_vectors
-from selection_assets.stage import Check, Draft, Stage, stage
+from selection_assets.stage import Stage, stage
 from selection_assets.target_embeddings import steering_rows
 
 

@@ -19,9 +19,10 @@ from selection.costs import ModelShape
 from selection.models.base import load_model, save_checkpoint
 from selection.models.checkpoints import weights_digest
 from selection_assets.base_tokenizer import read_shape
+from selection_assets.draft import Check, Draft, emptied
 from selection_assets.inputs import of_study
 from selection_assets.keys import arm_partitions, study_key
-from selection_assets.stage import Check, Draft, Stage, emptied, stage
+from selection_assets.stage import Stage, stage
 
 
 def build_finetuned_checkpoint(study: Study) -> Stage:

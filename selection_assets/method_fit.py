@@ -11,10 +11,11 @@ from selection.config.study import Study
 from selection.methods import REGISTRY
 from selection.methods.protocol import ACCOUNTANT, FitInputs, Fitted
 from selection.plots.convergence import residual_history
+from selection_assets.draft import Check, Draft
 from selection_assets.inputs import of_study, whole_pool, whole_pool_embeddings
 from selection_assets.keys import study_key
 from selection_assets.pool_rows import count_rows, iterate_sources
-from selection_assets.stage import Check, Draft, Stage, stage
+from selection_assets.stage import Stage, stage
 from selection_assets.target_embeddings import steering_rows
 
 

@@ -10,11 +10,12 @@ from selection.config.study import Study
 from selection.methods import REGISTRY
 from selection.methods.protocol import ACCOUNTANT, FitInputs, Scores
 from selection.plots.scores import score_distributions
+from selection_assets.draft import Check, Draft
 from selection_assets.inputs import of_study, source_embeddings, source_rows
 from selection_assets.keys import source_partitions, study_key
 from selection_assets.method_fit import read_fitted
 from selection_assets.pool_rows import read_rows
-from selection_assets.stage import Check, Draft, Stage, stage
+from selection_assets.stage import Stage, stage
 from selection_assets.target_embeddings import steering_rows
 
 

@@ -9,9 +9,10 @@ from selection.config.study import Study
 from selection.curves import loss_point
 from selection.plots.frontier import loss_frontier
 from selection.reports import markdown_table
+from selection_assets.draft import Check, Draft
 from selection_assets.inputs import all_of, of_study
 from selection_assets.keys import REFERENCE_LINES, arm_key, study_key
-from selection_assets.stage import Check, Draft, Stage, stage
+from selection_assets.stage import Stage, stage
 
 COLUMNS = {
     "method": "method",

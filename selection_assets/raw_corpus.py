@@ -10,8 +10,9 @@ from resources.workspace import Workspace
 from selection.config.pool import Pool
 from selection.corpus.ingest import ingest
 from selection.corpus.sources import list_sources
+from selection_assets.draft import Check, Draft
 from selection_assets.keys import pool_key, source_partitions
-from selection_assets.stage import Check, Draft, Stage, stage
+from selection_assets.stage import Stage, stage
 
 
 def build_raw_corpus(pool: Pool) -> Stage:
@@ -21,7 +22,10 @@ def build_raw_corpus(pool: Pool) -> Stage:
     @stage(
         key=key,
         campaign=pool.name,
-        parameters={"sources": [spec.model_dump(mode="json") for spec in pool.sources]},
+        parameters={
+            "sources": [spec.model_dump(mode="json") for spec in pool.sources],
+            "max_quarantined": pool.max_quarantined,
+        },
         partitions=source_partitions(pool.name),
         outside=lambda source: {source: list_sources(pool, resolve)[source].fingerprint()},
         checks={

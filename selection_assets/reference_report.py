@@ -11,6 +11,7 @@ from resources.device import Device
 from selection.config.study import Study
 from selection.draws import keyed_uniform
 from selection_assets.base_tokenizer import read_shape
+from selection_assets.draft import Draft
 from selection_assets.evaluation import evaluate_folders
 from selection_assets.finetuned_checkpoint import (
     train_seeds,
@@ -19,7 +20,7 @@ from selection_assets.finetuned_checkpoint import (
 from selection_assets.inputs import of_study, whole_pool
 from selection_assets.keys import REFERENCE_LINES, study_key
 from selection_assets.pool_rows import iterate_sources
-from selection_assets.stage import Draft, Stage, stage
+from selection_assets.stage import Stage, stage
 
 
 def build_reference_report(study: Study) -> Stage:

@@ -8,11 +8,12 @@ import pyarrow.compute as pc
 from resources.artifacts import Artifact
 from selection.config.study import Study
 from selection.subset import Subset, choose_rows
+from selection_assets.draft import Check, Draft
 from selection_assets.inputs import all_of, of_study, whole_pool, whole_pool_embeddings
 from selection_assets.keys import arm_of, arm_partitions, study_key
 from selection_assets.method_scores import scores_name
 from selection_assets.pool_rows import pool_vectors
-from selection_assets.stage import Check, Draft, Stage, stage
+from selection_assets.stage import Stage, stage
 
 TARGET_LEAK = "target_leak"
 NO_VECTOR = "no_vector"

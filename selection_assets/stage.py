@@ -1,75 +1,27 @@
 """What every asset here has in common, so that an asset file holds only its recipe.
 
 A stage is an asset function that receives its inputs as `Artifact`s and returns a `Draft`: files
-to publish, and what they cost. Around it this module finds out whether the same work is already
-done, measures it, stages the files, runs the blocking checks and hands everything to the IO
-manager, which publishes and records it.
+to publish, and what they cost. `step` runs it: it finds out whether the same work is already done,
+measures it, stages the files and hands everything to the IO manager, which publishes and records.
 """
 
 import inspect
-import shutil
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from functools import wraps
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
-from resources.artifacts import UNPARTITIONED, Artifact, Content
-from resources.io_manager import Pending
-from resources.ledger import Cost, Identity, hash_inputs
+from resources.artifacts import Artifact
+from resources.ledger import Identity, hash_inputs
 from selection_assets.automation import on_new_data_or_code
 from selection_assets.code_version import Parameters, code_version
-from selection_assets.metadata import metadata
+from selection_assets.draft import Draft
+from selection_assets.step import run_step
 
 GPU_POOL = "gpu"
 RESOURCES = {"workspace", "device"}
-FORCE_TAG = "selection/force"
-"""A run with this tag repeats work that is already done."""
-
-
-@dataclass(frozen=True)
-class Check:
-    """Outcome of one check of a stage; a failure blocks what comes after unless it only warns."""
-
-    name: str
-    passed: bool
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    only_warns: bool = False
-
-    def result(self) -> dg.AssetCheckResult:
-        """Return it as Dagster takes it."""
-        severity = dg.AssetCheckSeverity.WARN if self.only_warns else dg.AssetCheckSeverity.ERROR
-        return dg.AssetCheckResult(
-            passed=bool(self.passed),
-            check_name=self.name,
-            metadata=metadata(self.facts),
-            severity=severity,
-        )
-
-
-@dataclass(frozen=True)
-class Draft:
-    """What an asset function returns.
-
-    Attributes
-    ----------
-    files : name to content, for `ArtifactStore.stage`.
-    rows : how many rows or examples it holds.
-    flops, accountant : what was computed, and who counted.
-    facts : shown in the UI; never part of the content.
-    checks : one outcome for each check that the stage declares.
-    """
-
-    files: Mapping[str, Content]
-    rows: int
-    flops: float = 0.0
-    accountant: str = "none"
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    checks: Sequence[Check] = ()
 
 
 @dataclass(frozen=True)
@@ -84,6 +36,8 @@ class Stage:
     ins : input name to upstream asset.
     reads : partition key to the inputs that this partition really reads.
     outside : partition key to the versions of files and packages read from outside.
+    checks : name and description of the checks that its drafts report.
+    costly : whether it holds the device.
     """
 
     asset: dg.AssetsDefinition
@@ -92,6 +46,8 @@ class Stage:
     ins: Mapping[str, dg.AssetIn]
     reads: Callable[[str], Sequence[str]]
     outside: Callable[[str], Mapping[str, str]]
+    checks: Mapping[str, str]
+    costly: bool
 
     def identity(self, partition: str, versions: Mapping[str, Mapping[str, str]]) -> Identity:
         """What a materialization of this partition would be, given its inputs' data versions.
@@ -154,7 +110,7 @@ def stage(
 
         @wraps(function)
         def compute(context: dg.AssetExecutionContext, **arguments: Any) -> dg.MaterializeResult:
-            return _materialize(made, declared, function, context, arguments)
+            return run_step(made, function, context, arguments)
 
         compute.__signature__ = signature.replace(  # pyright: ignore[reportAttributeAccessIssue]
             parameters=visible, return_annotation=inspect.Signature.empty
@@ -190,121 +146,12 @@ def stage(
             inputs,
             reads or (lambda _: list(inputs)),
             outside or (lambda _: {}),
+            declared,
+            costly,
         )
         return made
 
     return decorate
-
-
-def emptied(folder: Path) -> Path:
-    """Return an empty folder: what a killed attempt left half-written there is removed."""
-    if folder.exists():
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True)
-    return folder
-
-
-def _materialize(
-    made: Stage,
-    declared: Mapping[str, str],
-    function: Callable[..., Draft],
-    context: dg.AssetExecutionContext,
-    arguments: dict[str, Any],
-) -> dg.MaterializeResult:
-    """Run one partition of a stage, unless the same work is already published."""
-    workspace, device = context.resources.workspace, context.resources.device
-    partition = str(context.partition_key) if context.has_partition_key else UNPARTITIONED
-    artifacts = {name: _by_partition(arguments[name]) for name in made.ins}
-    versions = {
-        name: {key: artifact.version for key, artifact in found.items()}
-        for name, found in artifacts.items()
-    }
-    identity = made.identity(partition, versions)
-    published = workspace.ledger.find(identity)
-    if published is not None and FORCE_TAG not in context.run.tags:
-        return _reuse(context, made, declared, published)
-
-    costly = made.asset.op.pool == GPU_POOL
-    device_name = device.name if costly else "none"
-    spend = None
-    if costly:
-        spend = workspace.ledger.open_spend(
-            made.campaign, identity.asset, partition, context.run.run_id, device_name
-        )
-        context.log.info("device: %s", device.describe())
-    wanted = inspect.signature(function).parameters
-    if "loaded" in wanted:
-        arguments["loaded"] = {name: arguments.pop(name) for name in made.ins}
-    given = {"context": context, "workspace": workspace, "device": device}
-    arguments |= {name: value for name, value in given.items() if name in wanted}
-    work = None
-    if "work" in wanted:
-        work = workspace.store.work_folder("\0".join(vars(identity).values()))
-        arguments["work"] = work
-    started_at, clock = datetime.now(UTC), time.monotonic()
-    try:
-        draft = function(**arguments)
-    except BaseException:
-        # A kill leaves the entry open, for the sensor to close; anything milder closes it here.
-        workspace.ledger.record_loss(spend=spend)
-        raise
-    if costly:
-        device.synchronise()
-    seconds = time.monotonic() - clock
-
-    assert {check.name for check in draft.checks} == set(declared), "checks differ from declared"
-    staged = workspace.store.stage(draft.files)
-    if work is not None:
-        shutil.rmtree(work)
-    cost = Cost(draft.flops, draft.accountant, device_name, seconds if costly else 0.0, seconds)
-    used = {a.materialization for name in made.reads(partition) for a in artifacts[name].values()}
-    pending = Pending(
-        staged,
-        identity,
-        made.campaign,
-        sorted(used),
-        draft.rows,
-        started_at,
-        cost,
-        spend,
-        make_current=all(check.passed or check.only_warns for check in draft.checks),
-    )
-    facts = {
-        "dagster/row_count": draft.rows,
-        "flops": draft.flops,
-        "accountant": draft.accountant,
-        "device": device_name,
-        "device_seconds": cost.device_seconds,
-        "wall_seconds": seconds,
-        "bytes": staged.bytes,
-        "dagster/uri": str(workspace.store.folder(identity.asset, partition, staged.version)),
-    }
-    return dg.MaterializeResult(
-        value=pending,
-        metadata=metadata(facts | dict(draft.facts)),
-        check_results=[check.result() for check in draft.checks],
-        data_version=dg.DataVersion(staged.version),
-    )
-
-
-def _reuse(
-    context: dg.AssetExecutionContext,
-    made: Stage,
-    declared: Mapping[str, str],
-    published: Artifact,
-) -> dg.MaterializeResult:
-    """Answer with the version that the same inputs and code gave before; nothing is spent."""
-    context.log.info("unchanged inputs and code: version %s is reused", published.version)
-    key = str(context.partition_key) if context.has_partition_key else None
-    event = context.instance.get_latest_data_version_record(made.asset.key, partition_key=key)
-    before = event.asset_materialization if event is not None else None
-    return dg.MaterializeResult(
-        value=published,
-        metadata={**(before.metadata if before is not None else {}), "reused": True},
-        # Only versions whose blocking checks passed become current and can be found again.
-        check_results=[dg.AssetCheckResult(passed=True, check_name=name) for name in declared],
-        data_version=dg.DataVersion(published.version),
-    )
 
 
 def _visible_parameters(
@@ -322,7 +169,3 @@ def _visible_parameters(
         elif name in inputs:
             visible.append(parameter.replace(kind=kind))
     return visible
-
-
-def _by_partition(loaded: Artifact | dict[str, Artifact]) -> dict[str, Artifact]:
-    return loaded if isinstance(loaded, dict) else {loaded.partition: loaded}

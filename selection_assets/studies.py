@@ -3,10 +3,15 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from resources.project import project_root
+from resources.project import project_root, resolve
 from selection.config.files import ConfigurationError, load_yaml
 from selection.config.pool import Pool
-from selection.config.study import DocstringTarget, Study
+from selection.config.study import (
+    DocstringTarget,
+    PretrainedBase,
+    SentenceTransformerModel,
+    Study,
+)
 from selection.methods import REGISTRY
 from selection_assets.base_checkpoint import build_base_checkpoint
 from selection_assets.base_tokenizer import build_base_tokenizer
@@ -53,6 +58,7 @@ def load_studies() -> dict[str, Study]:
         if study.name in pools:
             raise ConfigurationError(f"{path}: field name: {study.name!r} is the name of a pool")
         _check_target(path, study, pools[study.pool])
+        _check_models(path, study)
         first = embedders.setdefault((study.pool, study.embedder.name), study)
         if first.embedder != study.embedder:
             raise ConfigurationError(
@@ -71,6 +77,18 @@ def _check_target(path: Path, study: Study, pool: Pool) -> None:
             raise ConfigurationError(
                 f"{path}: field target.package has value {target.package!r}, which is also a source"
                 f" of pool {pool.name!r}; hold the target out of the pool"
+            )
+
+
+def _check_models(path: Path, study: Study) -> None:
+    models = {"base_model": study.base_model, "embedder.model": study.embedder.model}
+    for field, model in models.items():
+        if not isinstance(model, PretrainedBase | SentenceTransformerModel):
+            continue
+        if model.revision is None and not resolve(model.model).is_dir():
+            raise ConfigurationError(
+                f"{path}: field {field}.model has value {model.model!r}, which is no folder here; a"
+                f" model of a hub needs {field}.revision: the commit, 40 hexadecimal digits"
             )
 
 

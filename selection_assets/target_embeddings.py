@@ -8,9 +8,10 @@ from resources.device import Device
 from selection.config.study import Study
 from selection.embedding.embedder import encode, load_embedder
 from selection.methods.protocol import Rows
+from selection_assets.draft import Check, Draft
 from selection_assets.inputs import embedder_model, of_study
 from selection_assets.keys import study_key
-from selection_assets.stage import Check, Draft, Stage, stage
+from selection_assets.stage import Stage, stage
 
 
 def build_target_embeddings(study: Study) -> Stage:

@@ -4,8 +4,9 @@ from resources.project import resolve
 from selection.config.study import FileTarget, Study
 from selection.corpus.sources import package_fingerprint, path_fingerprint
 from selection.corpus.target import SPLITS, read_target
+from selection_assets.draft import Check, Draft
 from selection_assets.keys import study_key
-from selection_assets.stage import Check, Draft, Stage, stage
+from selection_assets.stage import Stage, stage
 
 
 def build_target_examples(study: Study) -> Stage:

@@ -6,10 +6,11 @@ from resources.artifacts import Artifact
 from selection.config.study import Study
 from selection.plots.target import source_distances, spectrum, token_lengths
 from selection.target_stats import count_words, describe_target
+from selection_assets.draft import Draft
 from selection_assets.inputs import of_study, whole_pool, whole_pool_embeddings
 from selection_assets.keys import study_key
 from selection_assets.pool_rows import iterate_sources
-from selection_assets.stage import Draft, Stage, stage
+from selection_assets.stage import Stage, stage
 from selection_assets.target_embeddings import steering_rows
 
 

@@ -15,7 +15,9 @@ from resources.ledger import Ledger, open_ledger
 from resources.project import ROOT_VARIABLE
 from selection_assets.code_version import code_version
 from selection_assets.definitions import project_resources
-from selection_assets.stage import FORCE_TAG, Check, Draft, Stage, stage
+from selection_assets.draft import Check, Draft
+from selection_assets.stage import Stage, stage
+from selection_assets.step import FORCE_TAG
 
 MATERIALIZE = """
 import sys

@@ -17,7 +17,7 @@ from resources.dead_runs import clear_dead_runs
 from selection.config.study import Study
 from selection_assets.keys import arm_key
 from selection_assets.refresh import Work
-from selection_assets.stage import FORCE_TAG
+from selection_assets.step import FORCE_TAG
 from selection_assets.studies import load_pools, pool_stages, study_stages
 
 CORPUS, EMBEDDINGS = "library/raw_corpus", "library/static/corpus_embeddings"

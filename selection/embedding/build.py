@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from selection.config.study import Embedder as EmbedderSpec
-from selection.config.study import MiniLM, SentenceTransformerModel
+from selection.config.study import MiniLM
 from selection.embedding.embedder import DESCRIPTION_FILE
 from selection.embedding.flops import encoder_flops
 
@@ -30,8 +31,14 @@ def minilm_folder() -> Path:
     return Path(spec.origin).parent / "model"
 
 
-def build_embedder(spec: EmbedderSpec, folder: Path, *, device: str = "cpu") -> float:
+def build_embedder(
+    spec: EmbedderSpec, folder: Path, *, resolve: Callable[[str], Path], device: str = "cpu"
+) -> float:
     """Write the model and its description into `folder`.
+
+    Parameters
+    ----------
+    resolve : turns a path of the configuration into an absolute one.
 
     Returns
     -------
@@ -41,7 +48,7 @@ def build_embedder(spec: EmbedderSpec, folder: Path, *, device: str = "cpu") -> 
     Raises
     ------
     ValueError
-        For a hub model without a pinned revision, or a missing local model.
+        For a hub model without a pinned revision.
     """
     model = spec.model
     flops = 0.0
@@ -52,8 +59,11 @@ def build_embedder(spec: EmbedderSpec, folder: Path, *, device: str = "cpu") -> 
         _save_transformer(str(minilm_folder()), None, folder / "model")
         facts = {"family": "transformer", "max_tokens": MINILM_MAX_TOKENS}
     else:
-        _check_source(model)
-        _save_transformer(model.model, model.revision, folder / "model")
+        local = resolve(model.model)
+        if not local.is_dir() and model.revision is None:
+            raise ValueError(f"embedder model {model.model}: pin `revision` to a commit (40 hex)")
+        source = str(local) if local.is_dir() else model.model
+        _save_transformer(source, model.revision, folder / "model")
         facts = {"family": "transformer", "max_tokens": model.max_tokens}
     (folder / DESCRIPTION_FILE).write_text(json.dumps(facts, sort_keys=True), encoding="utf-8")
     return flops
@@ -79,17 +89,6 @@ def _distil(folder: Path, *, width: int, device: str) -> float:
         ffn_width=teacher["intermediate_size"],
         lengths=np.full(static.tokenizer.get_vocab_size(), 3),
     )
-
-
-def _check_source(model: SentenceTransformerModel) -> None:
-    if Path(model.model).is_dir():
-        return
-    if Path(model.model).is_absolute():
-        raise ValueError(f"embedder model {model.model}: no such folder")
-    if model.revision is None:
-        raise ValueError(
-            f"embedder model {model.model} comes from a hub: pin `revision` to a commit (40 hex)"
-        )
 
 
 def _save_transformer(source: str, revision: str | None, folder: Path) -> None:

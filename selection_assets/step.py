@@ -1,0 +1,160 @@
+"""Run one partition of a stage: reuse, or compute, measure, stage and hand over."""
+
+import inspect
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from resources.artifacts import UNPARTITIONED, Artifact
+from resources.io_manager import Pending
+from resources.ledger import Cost, Identity
+from selection_assets.draft import Draft
+from selection_assets.metadata import metadata
+
+if TYPE_CHECKING:
+    from selection_assets.stage import Stage
+
+FORCE_TAG = "selection/force"
+"""A run with this tag repeats work that is already done."""
+
+Inputs = Mapping[str, Mapping[str, Artifact]]
+"""Input name to (partition to what was loaded of it)."""
+
+
+def run_step(
+    stage: "Stage",
+    function: Callable[..., Draft],
+    context: dg.AssetExecutionContext,
+    arguments: Mapping[str, Any],
+) -> dg.MaterializeResult:
+    """Materialize one partition, unless the same work is already published.
+
+    A costly stage has its ledger entry opened before it starts. A kill leaves the entry open, for
+    the sensor to close; anything milder closes it here.
+    """
+    ledger = context.resources.workspace.ledger
+    partition = str(context.partition_key) if context.has_partition_key else UNPARTITIONED
+    inputs = {name: _by_partition(arguments[name]) for name in stage.ins}
+    versions = {
+        name: {key: artifact.version for key, artifact in found.items()}
+        for name, found in inputs.items()
+    }
+    identity = stage.identity(partition, versions)
+    published = ledger.find(identity)
+    if published is not None and FORCE_TAG not in context.run.tags:
+        return _reuse(stage, context, published)
+    spend = None
+    if stage.costly:
+        device = context.resources.device
+        context.log.info("device: %s", device.describe())
+        spend = ledger.open_spend(
+            stage.campaign, identity.asset, partition, context.run.run_id, device.name
+        )
+    try:
+        return _compute(stage, function, context, arguments, inputs, identity, spend)
+    except BaseException:
+        if spend is not None:
+            ledger.record_loss(spend=spend)
+        raise
+
+
+def _compute(
+    stage: "Stage",
+    function: Callable[..., Draft],
+    context: dg.AssetExecutionContext,
+    arguments: Mapping[str, Any],
+    inputs: Inputs,
+    identity: Identity,
+    spend: str | None,
+) -> dg.MaterializeResult:
+    workspace, device = context.resources.workspace, context.resources.device
+    given: dict[str, Any] = {
+        **arguments,
+        "loaded": {name: arguments[name] for name in stage.ins},
+        "context": context,
+        "workspace": workspace,
+        "device": device,
+    }
+    wanted = inspect.signature(function).parameters
+    if "work" in wanted:
+        given["work"] = workspace.store.work_folder("\0".join(vars(identity).values()))
+    started_at, clock = datetime.now(UTC), time.monotonic()
+    draft = function(**{name: given[name] for name in wanted})
+    if stage.costly:
+        device.synchronise()
+    seconds = time.monotonic() - clock
+
+    assert {check.name for check in draft.checks} == set(stage.checks), "checks not as declared"
+    staged = workspace.store.stage(draft.files)
+    if "work" in given:
+        shutil.rmtree(given["work"])
+    cost = Cost(
+        draft.flops,
+        draft.accountant,
+        device.name if stage.costly else "none",
+        seconds if stage.costly else 0.0,
+        seconds,
+    )
+    facts = {
+        "dagster/row_count": draft.rows,
+        **vars(cost),
+        "bytes": staged.bytes,
+        "dagster/uri": str(
+            workspace.store.folder(identity.asset, identity.partition, staged.version)
+        ),
+        **draft.facts,
+    }
+    read = stage.reads(identity.partition)
+    return dg.MaterializeResult(
+        value=Pending(
+            staged=staged,
+            identity=identity,
+            campaign=stage.campaign,
+            inputs=sorted({a.materialization for name in read for a in inputs[name].values()}),
+            rows=draft.rows,
+            started_at=started_at,
+            cost=cost,
+            spend=spend,
+            make_current=all(check.passed or check.only_warns for check in draft.checks),
+        ),
+        metadata=metadata(facts),
+        check_results=[check.result() for check in draft.checks],
+        data_version=dg.DataVersion(staged.version),
+    )
+
+
+def _reuse(
+    stage: "Stage", context: dg.AssetExecutionContext, published: Artifact
+) -> dg.MaterializeResult:
+    """Answer with the version that the same inputs and code gave before; nothing is spent."""
+    context.log.info("unchanged inputs and code: version %s is reused", published.version)
+    key = str(context.partition_key) if context.has_partition_key else None
+    event = context.instance.get_latest_data_version_record(stage.asset.key, partition_key=key)
+    before = event.asset_materialization if event is not None else None
+    return dg.MaterializeResult(
+        value=published,
+        metadata={**(before.metadata if before is not None else {}), "reused": True},
+        check_results=[_repeated(stage, context, name) for name in stage.checks],
+        data_version=dg.DataVersion(published.version),
+    )
+
+
+def _repeated(stage: "Stage", context: dg.AssetExecutionContext, name: str) -> dg.AssetCheckResult:
+    """Repeat a check's last outcome: passed, or a warning, since nothing else becomes current."""
+    key = dg.AssetCheckKey(stage.asset.key, name)
+    records = context.instance.event_log_storage.get_latest_asset_check_execution_by_key([key])
+    event = records[key].event if key in records else None
+    last = event.dagster_event.asset_check_evaluation_data if event is not None else None
+    if last is None or last.passed or last.severity != dg.AssetCheckSeverity.WARN:
+        return dg.AssetCheckResult(passed=True, check_name=name)
+    return dg.AssetCheckResult(
+        passed=False, check_name=name, severity=last.severity, metadata=last.metadata
+    )
+
+
+def _by_partition(loaded: Artifact | dict[str, Artifact]) -> dict[str, Artifact]:
+    return loaded if isinstance(loaded, dict) else {loaded.partition: loaded}
