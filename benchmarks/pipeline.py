@@ -48,7 +48,7 @@ def run(root: Path) -> float:
         "DAGSTER_HOME": str(root / "dagster_home"),
     }
     started = time.monotonic()
-    command = [sys.executable, "-m", "selection_assets.cli", "run", "quickstart"]
+    command = [Path(sys.executable).parent / "selection", "run", "quickstart"]
     subprocess.run(command, env=environment, check=True)
     return time.monotonic() - started
 

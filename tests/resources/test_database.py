@@ -141,7 +141,9 @@ def test_a_quote_in_the_folder_s_name_stays_a_name(tmp_path):
 )
 def test_a_busy_ledger_says_what_holds_it(tmp_path, script, held, message):
     (tmp_path / "artifacts").mkdir()
-    database = Database(tmp_path / "ledger.duckdb", tmp_path / "artifacts", timeout=0.3, patience=0.3)
+    database = Database(
+        tmp_path / "ledger.duckdb", tmp_path / "artifacts", timeout=0.3, patience=0.3
+    )
     holder = Child(script, tmp_path / held)
     try:
         assert holder.next_line() == "held\n"
