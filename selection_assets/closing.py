@@ -40,6 +40,8 @@ def closing_text(study: Study, ledger: Ledger, recomputed: str) -> str:
         f"{study.name}: verdicts at {study.evaluation.level:.0%} against random, equal total cost",
         text_table(list(COLUMNS.values()), arms),
         text_table(["reference line", *LINE_COLUMNS.values()], lines),
+        "distance of the rows to the target (exact OT by POT, equal numbers of rows)",
+        _distances(result["arms"], study, ledger),
         *_reasons(result["infeasible"]),
         "spent so far, by who pays (the pool's studies share what the pool pays)",
         totals_table(spent),
@@ -71,6 +73,17 @@ def pictures(frontier: Artifact, study: Study, ledger: Ledger) -> list[Path]:
         artifacts += ledger.current_versions(f"{study.name}/{name}").values()
     found = [path for artifact in artifacts for path in sorted(artifact.folder.glob("*.png"))]
     return [*found, ledger.artifacts / study.name / "eval_report"]
+
+
+def _distances(arms: list[dict], study: Study, ledger: Ledger) -> str:
+    reports = ledger.current_versions(f"{study.name}/eval_report").values()
+    found = {(r["method"], r["budget"]): r for r in (a.json("report.json") for a in reports)}
+    kinds = ("pool", "random", "subset")
+    rows = []
+    for arm in arms:
+        distance = found[arm["method"], arm["budget"]]["ot_distance"]
+        rows.append([arm["method"], arm["budget"], *(distance[kind] for kind in kinds)])
+    return text_table(["method", "budget", *kinds], rows)
 
 
 def _reasons(infeasible: list[dict]) -> list[str]:

@@ -15,10 +15,11 @@ from click.testing import CliRunner, Result
 from conftest import SOURCES, Project, enter
 
 from resources.artifacts import Artifact
+from resources.dead_runs import clear_dead_runs
 from selection.reports import number
 from selection_assets.cli import main
 from selection_assets.closing import closing_text
-from selection_assets.run_command import recomputed, settle_dead_runs
+from selection_assets.run_command import recomputed
 from selection_assets.why_command import plain
 
 ARM = "30pct|ot"
@@ -144,7 +145,7 @@ def test_an_entry_left_open_by_a_failed_run_is_settled_as_lost(project: Project)
         run = failing.execute_in_process(instance=instance, raise_on_error=False)
         project.ledger.open_spend("small", "small/x", "all", run.run_id, "cpu")
         project.ledger.open_spend("small", "small/y", "all", "run-of-another-machine", "cpu")
-        settle_dead_runs(project.ledger, instance)
+        clear_dead_runs(instance, project.ledger)
     states = {row["asset"]: row["state"] for row in printed_json("ledger")}
     assert states == {"small/x": "lost", "small/y": "running"}
 
