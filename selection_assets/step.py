@@ -146,9 +146,13 @@ def _reuse(
 def _repeated(stage: "Stage", context: dg.AssetExecutionContext, name: str) -> dg.AssetCheckResult:
     """Repeat a check's last outcome: passed, or a warning, since nothing else becomes current."""
     key = dg.AssetCheckKey(stage.asset.key, name)
-    records = context.instance.event_log_storage.get_latest_asset_check_execution_by_key([key])
-    event = records[key].event if key in records else None
-    last = event.dagster_event.asset_check_evaluation_data if event is not None else None
+    # The newest record is the evaluation that this very step has planned.
+    records = context.instance.event_log_storage.get_asset_check_execution_history(key, limit=10)
+    events = [record.event.dagster_event for record in records if record.event is not None]
+    evaluated = dg.DagsterEventType.ASSET_CHECK_EVALUATION
+    last = next(
+        (e.asset_check_evaluation_data for e in events if e and e.event_type == evaluated), None
+    )
     if last is None or last.passed or last.severity != dg.AssetCheckSeverity.WARN:
         return dg.AssetCheckResult(passed=True, check_name=name)
     return dg.AssetCheckResult(
