@@ -13,14 +13,11 @@ from selection.draws import keyed_uniform
 from selection_assets.base_tokenizer import read_shape
 from selection_assets.draft import Draft
 from selection_assets.evaluation import evaluate_folders
-from selection_assets.finetuned_checkpoint import (
-    train_seeds,
-    training_parameters,
-)
 from selection_assets.inputs import of_study, whole_pool
 from selection_assets.keys import REFERENCE_LINES, study_key
 from selection_assets.pool_rows import iterate_sources
 from selection_assets.stage import Stage, stage
+from selection_assets.training import train_seeds, training_parameters
 
 
 def build_reference_report(study: Study) -> Stage:

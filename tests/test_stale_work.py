@@ -149,6 +149,7 @@ def test_a_project_that_moved_reads_its_files_again_and_recomputes_nothing(copie
     assert copied.refresh() == []
 
 
+@pytest.mark.slow
 def test_a_changed_option_of_ot_runs_its_arms_again_and_no_others(copied):
     copied.refresh()
     path = copied.root / "studies/small.yaml"
