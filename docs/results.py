@@ -45,6 +45,7 @@ def section(name: str, ledger: Ledger) -> str:
             f"## {name}",
             _facts(name, ledger),
             markdown_table(list(columns.values()), arms),
+            *_one_label(result["arms"]),
             *(
                 f"Not run: {a['method']} at {a['budget']}: {a['reason']}."
                 for a in result["infeasible"]
@@ -56,6 +57,16 @@ def section(name: str, ledger: Ledger) -> str:
             f"![{name}: target loss against total FLOPs](images/{picture.name})",
         ]
     )
+
+
+def _one_label(arms: list[dict]) -> list[str]:
+    accuracies = {arm["accuracy"] for arm in arms}
+    if len(accuracies) > 1 or None in accuracies:
+        return []
+    return [
+        "Every arm has the same accuracy: after so little tuning a model of this size answers one "
+        "label whatever the text, so only the losses tell the arms apart."
+    ]
 
 
 def _facts(name: str, ledger: Ledger) -> str:
