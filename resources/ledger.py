@@ -61,14 +61,9 @@ class Ledger:
         self, campaign: str, asset: str, partition: str, run_id: str, device: str
     ) -> str:
         """Note that a costly step starts; returns the entry's id."""
-        spend = uuid.uuid4().hex
+        now = datetime.now(UTC)
         with self._database.transaction() as connection:
-            connection.execute(
-                "INSERT INTO spend (id, campaign, asset, partition, run_id, state, device,"
-                " started_at) VALUES (?, ?, ?, ?, ?, 'running', ?, ?)",
-                [spend, campaign, asset, partition, run_id, device, datetime.now(UTC)],
-            )
-        return spend
+            return _insert_spend(connection, campaign, asset, partition, run_id, device, now)
 
     def publish(
         self,
@@ -131,20 +126,8 @@ class Ledger:
                     [identity.asset, identity.partition, materialization],
                 )
             if spend is None:
-                spend = uuid.uuid4().hex
-                connection.execute(
-                    "INSERT INTO spend (id, campaign, asset, partition, run_id, state, device,"
-                    " started_at) VALUES (?, ?, ?, ?, ?, 'running', ?, ?)",
-                    [
-                        spend,
-                        campaign,
-                        identity.asset,
-                        identity.partition,
-                        run_id,
-                        cost.device,
-                        started_at,
-                    ],
-                )
+                made = identity.asset, identity.partition
+                spend = _insert_spend(connection, campaign, *made, run_id, cost.device, started_at)
             connection.execute(
                 "UPDATE spend SET state = 'settled', materialization = ?, accountant = ?,"
                 " flops = ?, device_seconds = ?, wall_seconds = ?, ended_at = ? WHERE id = ?",
@@ -272,6 +255,24 @@ def open_ledger(store_root: Path) -> Ledger:
     artifacts.mkdir(mode=0o700, exist_ok=True)
     database = Database(store_root / "ledger.duckdb", artifacts)
     return Ledger(database, ArtifactStore(artifacts))
+
+
+def _insert_spend(
+    connection: duckdb.DuckDBPyConnection,
+    campaign: str,
+    asset: str,
+    partition: str,
+    run_id: str,
+    device: str,
+    started_at: datetime,
+) -> str:
+    spend = uuid.uuid4().hex
+    connection.execute(
+        "INSERT INTO spend (id, campaign, asset, partition, run_id, state, device, started_at)"
+        " VALUES (?, ?, ?, ?, ?, 'running', ?, ?)",
+        [spend, campaign, asset, partition, run_id, device, started_at],
+    )
+    return spend
 
 
 def _materialization_id(identity: Identity, version: str) -> str:

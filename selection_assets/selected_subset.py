@@ -69,14 +69,13 @@ def build_selected_subset(study: Study) -> Stage:
             judged = _judged(rows, chosen)
             verdicts.append(judged.drop_columns(["text"]))
             subsets.append(judged.take(pa.array(chosen.selected)))
-        subset = pa.concat_tables(subsets)
+        subset, every_verdict = pa.concat_tables(subsets), pa.concat_tables(verdicts)
         used = [s["n_tokens"].to_numpy().sum() for s in subsets]
         leaked = set(subset["row_id"].to_pylist()) & held_out
-        by_verdict = pa.concat_tables(verdicts)["verdict"].value_counts().to_pylist()
         return Draft(
             files={
                 "subset.parquet": subset,
-                "verdicts.parquet": pa.concat_tables(verdicts),
+                "verdicts.parquet": every_verdict,
                 "arm.json": plan,
             },
             rows=subsets[0].num_rows,
@@ -87,8 +86,8 @@ def build_selected_subset(study: Study) -> Stage:
                 "cutoff_score": subsets[0]["score"].to_pylist()[-1]
                 if subsets[0].num_rows
                 else None,
-                "verdicts": {entry["values"]: entry["counts"] for entry in by_verdict},
-                "sources": _counts(subsets[0]),
+                "verdicts": _counts(every_verdict["verdict"]),
+                "sources": _counts(subsets[0]["source"]),
             },
             checks=[
                 Check("within_budget", max(used) <= plan["token_budget"], {"tokens": max(used)}),
@@ -164,5 +163,5 @@ def _judged(rows: pa.Table, chosen: Subset) -> pa.Table:
     )
 
 
-def _counts(subset: pa.Table) -> dict[str, int]:
-    return {e["values"]: e["counts"] for e in subset["source"].value_counts().to_pylist()}
+def _counts(column: pa.ChunkedArray) -> dict[str, int]:
+    return {e["values"]: e["counts"] for e in column.value_counts().to_pylist()}
