@@ -3,20 +3,17 @@
 Runs a study twice, each time in a process of its own, in a temporary project folder.
 """
 
-import argparse
-import json
 import os
-import platform
 import resource
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from importlib.metadata import version
 from pathlib import Path
 
 import yaml
+from harness import parse_arguments, publish
 
 from resources.database import Database
 from resources.project import ROOT_VARIABLE
@@ -65,10 +62,7 @@ def seconds_by_asset(root: Path) -> dict[str, float]:
 
 def main() -> None:
     """Measure, print and, with --json, write."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a small pool, a minute or two")
-    parser.add_argument("--json", type=Path, help="write the figures to this file")
-    arguments = parser.parse_args()
+    arguments = parse_arguments(__doc__)
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         write_project(root, quick=arguments.quick)
@@ -82,15 +76,7 @@ def main() -> None:
             "peak memory, MiB": peak,
             **seconds_by_asset(root),
         }
-    for name, value in figures.items():
-        print(f"{name:<52}{value:12.3f}")
-    if arguments.json:
-        report = {
-            "device": f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores",
-            "versions": {name: version(name) for name in LIBRARIES},
-            "figures": figures,
-        }
-        arguments.json.write_text(json.dumps(report, indent=1))
+    publish(figures, LIBRARIES, arguments.json)
 
 
 if __name__ == "__main__":

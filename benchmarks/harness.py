@@ -1,0 +1,105 @@
+"""What every benchmark shares: its options, its report, and time and peak memory of a call.
+
+Only the standard library, so that a benchmark also runs where little else is installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import os
+import platform
+import resource
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+_STATUS = Path("/proc/self/status")
+_CLEAR_REFS = Path("/proc/self/clear_refs")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One call: its result, wall seconds, and peak bytes above what was resident before it."""
+
+    result: Any
+    seconds: float
+    peak_bytes: int
+
+
+def measure(call: Callable[[], Any], *, repeats: int = 1) -> Measured:
+    """Call, keeping the fastest of ``repeats`` and the largest peak of resident memory.
+
+    The peak is this process's, reset before each call (Linux).
+    """
+    best, peak, result = float("inf"), 0, None
+    for _ in range(repeats):
+        result = None
+        gc.collect()
+        _CLEAR_REFS.write_text("5")
+        before = _resident("VmRSS")
+        started = time.perf_counter()
+        result = call()
+        best = min(best, time.perf_counter() - started)
+        peak = max(peak, _resident("VmHWM") - before)
+    return Measured(result, best, peak)
+
+
+def peak_of_process() -> int:
+    """Most bytes this process ever held."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def parse_arguments(description: str | None) -> argparse.Namespace:
+    """Read the two options that every benchmark has: --quick and --json FILE."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--quick", action="store_true", help="small sizes, a minute or two")
+    parser.add_argument("--json", type=Path, help="write device, versions and figures to this file")
+    return parser.parse_args()
+
+
+def publish(
+    figures: dict[str, Any], libraries: Iterable[str], json_file: Path | None, device: str = ""
+) -> None:
+    """Print the figures and, when asked, write them with the device and the libraries' versions."""
+    for name, value in figures.items():
+        print(f"{name:<52}{value:12.4g}" if isinstance(value, float | int) else f"{name}: {value}")
+    if json_file is not None:
+        report = {
+            "device": device or processor(),
+            "versions": installed(libraries),
+            "figures": figures,
+        }
+        json_file.parent.mkdir(parents=True, exist_ok=True)
+        json_file.write_text(json.dumps(report, indent=1) + "\n")
+
+
+def installed(libraries: Iterable[str]) -> dict[str, str]:
+    """Versions of those libraries that are installed."""
+    found = {"python": platform.python_version()}
+    for name in libraries:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def processor() -> str:
+    """Name of the processor and its number of cores."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    name = names[0] if names else platform.machine()
+    return f"{name}, {len(os.sched_getaffinity(0))} cores"
+
+
+def _resident(field: str) -> int:
+    """Bytes that the kernel counts for this process under VmRSS or VmHWM."""
+    for line in _STATUS.read_text().splitlines():
+        if line.startswith(field + ":"):
+            return int(line.split()[1]) * 1024
+    raise RuntimeError(f"{_STATUS} has no {field}; this benchmark needs Linux")
