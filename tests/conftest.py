@@ -1,7 +1,9 @@
 """A small project on real text, built the way a user would: files in a folder, no patches."""
 
+import atexit
 import json
 import os
+import sys
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,6 +21,27 @@ from selection.corpus.docstrings import read_docstrings
 from selection_assets.definitions import build_definitions
 from selection_assets.refresh import Work, refresh
 from selection_assets.studies import load_studies
+
+_exit_status = pytest.ExitCode.INTERNAL_ERROR
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Remember how the run ended, for `_leave_quietly`."""
+    global _exit_status
+    _exit_status = exitstatus
+
+
+@atexit.register
+def _leave_quietly() -> None:
+    """Leave pytest's closing line as the last one.
+
+    With torch loaded, DuckDB 2.0's binding would end the run with a page about objects that it
+    believes leaked. Registered first, this runs last, after everybody else's clearing up.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(_exit_status)
+
 
 # Standard library packages: the same real English wherever the tests run.
 SOURCES = ("asyncio", "email", "multiprocessing", "tkinter")

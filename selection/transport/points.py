@@ -5,6 +5,7 @@ The cost between unit rows is ``||x - y||^2 = 2 - 2 cos(x, y)``, in [0, 4].
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 LARGEST_COST = 4.0
 _BLOCK_ROWS = 65_536
+# Between these lengths float32 squares entries without losing them; beyond, float64 is used.
+_SHORT, _LONG = 1e-12, 1e12
 
 
 def as_numpy(values: ArrayLike | torch.Tensor) -> np.ndarray:
@@ -33,6 +36,7 @@ def unit_rows(
     dtype: DTypeLike = np.float64,
     width: int | None = None,
     may_be_empty: bool = False,
+    numbers: range | None = None,
 ) -> np.ndarray:
     """Validate rows and scale each to unit length.
 
@@ -47,6 +51,8 @@ def unit_rows(
         The d expected, when another set of rows fixes it.
     may_be_empty : bool
         Whether n = 0 is allowed.
+    numbers : range or None
+        What the rows are numbered in errors, when these are some of more.
 
     Returns
     -------
@@ -59,26 +65,25 @@ def unit_rows(
         is not finite or has zero length (the first such row is named).
     """
     rows_ND = as_numpy(values)
-    if rows_ND.ndim != 2 or rows_ND.shape[1] == 0:
-        raise ValueError(f"{name} must have shape (rows, width), got {rows_ND.shape}")
-    if not np.issubdtype(rows_ND.dtype, np.floating):
-        raise ValueError(f"{name} must hold floats, got {rows_ND.dtype}; convert them first")
-    if len(rows_ND) == 0 and not may_be_empty:
-        raise ValueError(f"{name} has no rows; give at least one")
-    if width is not None and rows_ND.shape[1] != width:
-        raise ValueError(
-            f"{name} has width {rows_ND.shape[1]} and must have width {width}; "
-            "embed both sides with the same model"
-        )
+    check_rows(rows_ND, name, width=width, may_be_empty=may_be_empty)
     unit_ND = np.empty(rows_ND.shape, dtype=dtype)
+    numbers = range(len(rows_ND)) if numbers is None else numbers
     for start in range(0, len(rows_ND), _BLOCK_ROWS):
         block_BD = rows_ND[start : start + _BLOCK_ROWS].astype(np.float64)
         _refuse(
-            np.logical_not(np.isfinite(block_BD).all(axis=1)), start, name, "holds NaN or infinity"
+            np.logical_not(np.isfinite(block_BD).all(axis=1)),
+            numbers[start:],
+            name,
+            "holds NaN or infinity",
         )
         # The largest entry goes first, so that the squares of very small rows do not vanish.
         largest_B = np.abs(block_BD).max(axis=1, keepdims=True)
-        _refuse(largest_B[:, 0] == 0.0, start, name, "has zero length, so it has no direction")
+        _refuse(
+            largest_B[:, 0] == 0.0,
+            numbers[start:],
+            name,
+            "has zero length, so it has no direction",
+        )
         block_BD /= largest_B
         unit_ND[start : start + _BLOCK_ROWS] = block_BD / np.linalg.norm(
             block_BD, axis=1, keepdims=True
@@ -86,10 +91,110 @@ def unit_rows(
     return unit_ND
 
 
-def _refuse(bad_B: np.ndarray, start: int, name: str, why: str) -> None:
+def check_rows(
+    rows: np.ndarray | torch.Tensor,
+    name: str,
+    *,
+    width: int | None = None,
+    may_be_empty: bool = False,
+) -> None:
+    """Refuse rows of the wrong shape, dtype or width, whatever their values; see `unit_rows`."""
+    if rows.ndim != 2 or rows.shape[1] == 0:
+        raise ValueError(f"{name} must have shape (rows, width), got {tuple(rows.shape)}")
+    if not _holds_floats(rows):
+        raise ValueError(f"{name} must hold floats, got {rows.dtype}; convert them first")
+    if len(rows) == 0 and not may_be_empty:
+        raise ValueError(f"{name} has no rows; give at least one")
+    if width is not None and rows.shape[1] != width:
+        raise ValueError(
+            f"{name} has width {rows.shape[1]} and must have width {width}; "
+            "embed both sides with the same model"
+        )
+
+
+def _holds_floats(rows: np.ndarray | torch.Tensor) -> bool:
+    if isinstance(rows, np.ndarray):
+        return np.issubdtype(rows.dtype, np.floating)
+    return rows.dtype.is_floating_point
+
+
+class UnitRows:
+    """Rows of any float dtype, wherever they are, as unit rows on a device, a block at a time.
+
+    A memory-mapped array is read block by block and never held; rows are checked as they pass.
+
+    Parameters
+    ----------
+    values : array or tensor of shape (n, D), any float dtype
+    name : str
+        What errors call the rows.
+    device, dtype : torch device and dtype of the blocks
+    width : int or None
+        The D expected.
+    may_be_empty : bool
+    """
+
+    def __init__(
+        self,
+        values: ArrayLike | torch.Tensor,
+        name: str,
+        *,
+        device: torch.device,
+        dtype: torch.dtype,
+        width: int | None = None,
+        may_be_empty: bool = False,
+    ) -> None:
+        import torch
+
+        rows = values if isinstance(values, torch.Tensor) else np.asarray(values)
+        check_rows(rows, name, width=width, may_be_empty=may_be_empty)
+        self._rows, self._name, self._device, self._dtype = rows, name, device, dtype
+        self._numbers = range(len(rows))
+
+    def every(self, stride: int) -> UnitRows:
+        """Give a view of the first row and each stride-th after it."""
+        view = copy(self)
+        view._rows, view._numbers = self._rows[::stride], self._numbers[::stride]
+        return view
+
+    def __len__(self) -> int:
+        """Give the number of rows."""
+        return len(self._rows)
+
+    @property
+    def width(self) -> int:
+        """Width of the rows."""
+        return int(self._rows.shape[1])
+
+    def __getitem__(self, block: slice) -> torch.Tensor:
+        """Give the unit rows of a slice, of shape (B, D).
+
+        Raises
+        ------
+        ValueError
+            A row that is not finite or has zero length, by number.
+        """
+        import torch
+
+        values = self._rows[block]
+        if isinstance(values, np.ndarray):
+            # A copy: torch must not be handed memory that it could write to, as of a read-only map.
+            values = torch.from_numpy(np.array(values, order="C"))
+        # Narrow rows are sent as they are and widened on the device.
+        sent_BD = values.to(self._device, non_blocking=True)
+        # Fresh memory is aligned, and sums over it are the same to the bit every time.
+        rows_BD = torch.empty(sent_BD.shape, dtype=self._dtype, device=self._device).copy_(sent_BD)
+        length_B1 = torch.linalg.vector_norm(rows_BD, dim=1, keepdim=True)
+        if bool(((length_B1 > _SHORT) & (length_B1 < _LONG)).all()):
+            return rows_BD / length_B1
+        careful = unit_rows(values, self._name, numbers=self._numbers[block])
+        return torch.from_numpy(careful).to(self._device, self._dtype)
+
+
+def _refuse(bad_B: np.ndarray, numbers: range, name: str, why: str) -> None:
     if bad_B.any():
         raise ValueError(
-            f"{name} row {start + int(bad_B.argmax())} {why}; quarantine or embed it again"
+            f"{name} row {numbers[int(bad_B.argmax())]} {why}; quarantine or embed it again"
         )
 
 

@@ -9,23 +9,28 @@ Shapes: N candidates, M target rows, D embedding width.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from selection.transport.points import LARGEST_COST, as_numpy, probability_weights, unit_rows
-from selection.transport.scores import row_potentials
-from selection.transport.softmin import CostBlocks, add_log_mass, soft_assign
+from selection.transport.options import (
+    DEFAULT_MEMORY_LIMIT,
+    Path,
+    check_options,
+    choose_path,
+    precisions_to_try,
+    starting_potential,
+)
+from selection.transport.points import UnitRows, probability_weights
+from selection.transport.precision import Precision
+from selection.transport.problem import Problem
 
 if TYPE_CHECKING:
     import torch
 
-DEFAULT_MEMORY_LIMIT = 2 * 2**30
-_ANNEALING = 0.5
 # Costs in float32 are uncertain by a few 1e-7; a mean below this is rounding, not distance.
 _SMALLEST_COST = 1e-6
 
@@ -36,14 +41,14 @@ class NotConverged(ValueError):
 
 @dataclass(frozen=True)
 class Potentials:
-    """Dual potentials of a solve, and how well it converged.
+    """Dual potentials of a solve, how well it converged, and what it took.
 
     The pair is fixed up to a constant that moves from f to g; here ``sum_j b_j g_j = 0``.
 
     Attributes
     ----------
     f : np.ndarray of shape (N,), float64
-        Of the candidates, exactly the out-of-sample formula applied to g.
+        Of the candidates: the out-of-sample formula applied to g, as accurate as ``precision``.
     g : np.ndarray of shape (M,), float64
         Of the target; all that scoring another row needs.
     b : np.ndarray of shape (M,), float64
@@ -51,11 +56,25 @@ class Potentials:
     eps : float
         Regularisation in units of the cost (squared distance of unit vectors).
     residual : float
-        L1 error of the target's marginal of the plan of (f, g); the candidates' is exact.
-    iterations : int
+        L1 error of the target's marginal of the plan of (f, g), plus ``precision_error``; the
+        candidates' marginal is exact.
     converged : bool
+        ``residual <= tol``.
     history : tuple of float
-        Residual at each iteration, annealing included.
+        Residual of each pass, those of annealing and of the coarse start included.
+    mass : np.ndarray of shape (M,), float64
+        What each target row receives; ``residual`` is its distance from b.
+    path : "cached" or "streamed"
+        Whether the kernel was held or evaluated anew in each pass.
+    precision : "float64", "float32", "tf32" or "bfloat16"
+        Of the products of rows and target.
+    precision_error : float
+        L1 error that this precision adds to the marginal, measured against float32 on a sample of
+        the rows; 0 for float32 and float64.
+    peak_bytes : int
+        Most bytes held at once, the caller's own rows apart: counted on a CPU, measured on CUDA.
+    flops : float
+        Operations on entries of the kernel, an exponential counted as one.
     """
 
     f: np.ndarray
@@ -63,9 +82,19 @@ class Potentials:
     b: np.ndarray
     eps: float
     residual: float
-    iterations: int
     converged: bool
     history: tuple[float, ...]
+    mass: np.ndarray
+    path: Path
+    precision: Precision
+    precision_error: float
+    peak_bytes: int
+    flops: float
+
+    @property
+    def iterations(self) -> int:
+        """Passes over rows and target, those of annealing and of the coarse start included."""
+        return len(self.history)
 
 
 def solve_potentials(
@@ -79,18 +108,19 @@ def solve_potentials(
     tol: float = 1e-3,
     warm_start: ArrayLike | torch.Tensor | Potentials | None = None,
     memory_limit: int | None = None,
+    path: Path | Literal["auto"] = "auto",
     device: str | torch.device | None = None,
-    dtype: str | torch.dtype | None = None,
+    precision: Precision | Literal["auto"] = "float32",
     max_iterations: int = 10_000,
     allow_unconverged: bool = False,
     report: Callable[[int, float], None] | None = None,
 ) -> Potentials:
-    """Run Sinkhorn's algorithm in the log domain until the marginal residual is small.
+    """Run stabilised Sinkhorn until the marginal residual is small.
 
     Parameters
     ----------
     candidates : array or tensor of shape (N, D), any float dtype
-        Rows are scaled to unit length; N >= 2.
+        Rows are scaled to unit length as they are read; N >= 2. A memory map is never held whole.
     target : array or tensor of shape (M, D)
     eps_rel : float
         Regularisation as a share of the mean cost under a x b.
@@ -101,18 +131,23 @@ def solve_potentials(
     tol : float
         L1 error allowed in the target's marginal, in (0, 2).
     warm_start : Potentials, array of shape (M,), or None
-        Target potentials to start from, at the final eps; None anneals eps from the largest cost.
+        Target potentials to start from, at the final eps; without them a small eps is annealed.
     memory_limit : int or None
-        Bytes of cost to hold (2 GiB when None); beyond it the cost is recomputed in blocks.
+        Bytes of kernel to hold, 2 GiB when None.
+    path : "auto", "cached" or "streamed"
+        Hold the kernel, or evaluate it anew in each pass; auto holds it when the limit allows.
     device : str, torch.device or None
         None is the device of the candidates when they are a tensor, else the CPU.
-    dtype : "float32", "float64", the torch dtype of that name, or None
-        Of the iterations, None being float32; the returned f is evaluated in float64.
+    precision : "auto", "float64", "float32", "tf32" or "bfloat16"
+        Of the products of rows and target. bfloat16 adds an error to the marginal, which is
+        measured and counted in the residual; auto tries it first where it is faster and tol is
+        not far below that error, and goes on in float32 when tol is out of its reach.
     max_iterations : int
+        Passes at most.
     allow_unconverged : bool
         Return the last iterate, with ``converged=False``, instead of raising.
     report : callable or None
-        Called with (iteration, residual) at each iteration.
+        Called with (pass, residual) after each pass.
 
     Returns
     -------
@@ -121,111 +156,81 @@ def solve_potentials(
     Raises
     ------
     NotConverged
-        tol was not reached within max_iterations.
+        tol was not reached within max_iterations, or not in the precision asked for.
     ValueError
         Inputs that cannot be used, naming the first bad row or the option.
     """
     import torch
 
-    _check_options(eps_rel, eps, tol, max_iterations, memory_limit)
-    work_dtype = _work_dtype(dtype)
+    check_options(eps_rel, eps, tol, max_iterations, memory_limit)
     if device is None:
         device = candidates.device if isinstance(candidates, torch.Tensor) else "cpu"
-    numpy_dtype = np.float32 if work_dtype == torch.float32 else np.float64
-    candidates_ND = unit_rows(candidates, "candidates", dtype=numpy_dtype)
-    n, width = candidates_ND.shape
+    device = torch.device(device)
+    ladder = precisions_to_try(precision, device, tol)
+    dtype = torch.float64 if ladder == ("float64",) else torch.float32
+    rows = UnitRows(candidates, "candidates", device=device, dtype=dtype)
+    n = len(rows)
     if n < 2:
         raise ValueError(
             "candidates has 1 row: a gradient calibrated against the other rows needs at least 2"
         )
-    target_MD = unit_rows(target, "target", dtype=numpy_dtype, width=width)
-    a_N = probability_weights(a, n, "a")
-    b_M = probability_weights(b, len(target_MD), "b")
+    target_rows = UnitRows(target, "target", device=device, dtype=dtype, width=rows.width)
+    m = len(target_rows)
+    memory_limit = memory_limit or DEFAULT_MEMORY_LIMIT
+    # torch.tensor copies into aligned memory: sums over it are the same to the bit every time.
+    problem = Problem(
+        rows=rows,
+        target_MD=target_rows[:m],
+        a_N=torch.tensor(probability_weights(a, n, "a"), device=device, dtype=dtype),
+        b_M=torch.tensor(probability_weights(b, m, "b"), device=device),
+        path=choose_path(path, n, m, dtype.itemsize, memory_limit),
+        memory_limit=memory_limit,
+        report=report,
+    )
     if eps is None:
-        mean_cost = _mean_cost(candidates_ND, target_MD, a_N, b_M)
-        if mean_cost < _SMALLEST_COST:
-            raise ValueError(
-                f"the mean cost is zero within rounding ({mean_cost:.1e}): every candidate equals "
-                "every target row, so nothing can be ranked; give other rows, or eps"
-            )
-        eps = eps_rel * mean_cost
-
-    def to_device(values: np.ndarray) -> torch.Tensor:
-        return torch.from_numpy(values).to(device=device, dtype=work_dtype)
-
-    blocks = CostBlocks.within(
-        to_device(candidates_ND), to_device(target_MD), memory_limit or DEFAULT_MEMORY_LIMIT
-    )
-    log_a_N, log_b_M = to_device(np.log(a_N)), to_device(np.log(b_M))
-    g_M = to_device(_starting_potential(warm_start, len(target_MD)))
-    eps_now = eps if warm_start is not None else max(eps, LARGEST_COST)
-    history: list[float] = []
-    while True:
-        log_mass_M = torch.full_like(g_M, -math.inf)
-        for block, cost_BM in blocks:
-            _, log_share_BM = soft_assign(cost_BM, g_M, log_b_M, eps_now)
-            log_mass_M = add_log_mass(log_mass_M, log_share_BM, log_a_N[block])
-        history.append(float((log_mass_M.exp() - log_b_M.exp()).abs().sum()))
-        if report is not None:
-            report(len(history), history[-1])
-        converged = eps_now == eps and history[-1] <= tol
-        # The residual belongs to this g, so the last iteration must not move it.
-        if converged or len(history) == max_iterations:
+        eps = eps_rel * _mean_cost(problem)
+    start = None if warm_start is None else starting_potential(warm_start, m)
+    g_M = None if start is None else torch.tensor(start, device=device)
+    for attempt in ladder:
+        reached = problem.solve(attempt, g_M, eps, tol=tol, max_iterations=max_iterations)
+        if reached.converged or problem.passes >= max_iterations:
             break
-        g_M = g_M - eps_now * (log_mass_M - log_b_M)
-        eps_now = max(eps, eps_now * _ANNEALING)
-    if not (converged or allow_unconverged):
+        g_M = reached.g_M
+    if not (reached.converged or allow_unconverged):
         raise NotConverged(
-            f"marginal residual {history[-1]:.3g} > tol {tol:g} after {len(history)} iterations at "
-            f"eps {eps_now:.3g} (aim {eps:.3g}); raise eps_rel, tol or max_iterations, or use "
-            "dtype float64 when tol is below 1e-5"
+            f"marginal residual {reached.residual:.3g} > tol {tol:g} after {problem.passes} passes "
+            f"at eps {eps:.3g} in {attempt}"
+            + (
+                f" (whose own error is {reached.precision_error:.2g})"
+                if reached.precision_error
+                else ""
+            )
+            + "; raise eps_rel, tol or max_iterations, or use a higher precision: "
+            "float32 for tol below 1e-3, float64 for tol below 1e-5"
         )
-    g = g_M.double().cpu().numpy()
-    g = g - b_M @ g
-    solved = Potentials(
-        np.empty(0), g, b_M, eps, history[-1], len(history), converged, tuple(history)
+    return Potentials(
+        f=reached.f_N.cpu().numpy(),
+        g=reached.g_M.cpu().numpy(),
+        b=problem.b_M.cpu().numpy(),
+        eps=eps,
+        residual=reached.residual,
+        converged=reached.converged,
+        history=tuple(problem.history),
+        mass=reached.mass_M.cpu().numpy(),
+        path=problem.path,
+        precision=attempt,
+        precision_error=reached.precision_error,
+        peak_bytes=problem.peak_bytes,
+        flops=problem.flops,
     )
-    return replace(solved, f=row_potentials(candidates, target, solved, device=device))
 
 
-def _check_options(
-    eps_rel: float, eps: float | None, tol: float, max_iterations: int, memory_limit: int | None
-) -> None:
-    """Refuse options with the value given and what is allowed."""
-    for name, value in (("eps_rel", eps_rel), ("eps", eps), ("tol", tol)):
-        if value is not None and not (math.isfinite(value) and value > 0):
-            raise ValueError(f"{name} is {value}; it must be positive and finite")
-    for name, value in (("max_iterations", max_iterations), ("memory_limit", memory_limit)):
-        if value is not None and value < 1:
-            raise ValueError(f"{name} is {value}; it must be at least 1")
-
-
-def _work_dtype(dtype: str | torch.dtype | None) -> torch.dtype:
-    import torch
-
-    allowed = {"float32": torch.float32, "float64": torch.float64}
-    name = "float32" if dtype is None else str(dtype).removeprefix("torch.")
-    if name not in allowed:
-        raise ValueError(f"dtype is {name}; iterations run in one of {sorted(allowed)}")
-    return allowed[name]
-
-
-def _mean_cost(
-    candidates_ND: np.ndarray, target_MD: np.ndarray, a_N: np.ndarray, b_M: np.ndarray
-) -> float:
+def _mean_cost(problem: Problem) -> float:
     """Mean of 2 - 2 <x, y> under a x b: exact from the two weighted means, no sample needed."""
-    return 2.0 - 2.0 * float((a_N @ candidates_ND) @ (b_M @ target_MD))
-
-
-def _starting_potential(
-    warm_start: ArrayLike | torch.Tensor | Potentials | None, m: int
-) -> np.ndarray:
-    if warm_start is None:
-        return np.zeros(m)
-    g_M = warm_start.g if isinstance(warm_start, Potentials) else as_numpy(warm_start)
-    if g_M.shape != (m,) or not np.isfinite(g_M).all():
+    mean_cost = problem.mean_cost()
+    if mean_cost < _SMALLEST_COST:
         raise ValueError(
-            f"warm_start must hold one finite potential for each of the {m} target rows, "
-            f"got shape {g_M.shape}; solve without it when the target changed"
+            f"the mean cost is zero within rounding ({mean_cost:.1e}): every candidate equals "
+            "every target row, so nothing can be ranked; give other rows, or eps"
         )
-    return g_M.astype(np.float64)
+    return mean_cost

@@ -3,36 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from selection.transport.points import unit_rows
-from selection.transport.softmin import (
-    BLOCK_ENTRIES,
-    add_log_mass,
-    soft_assign,
-    squared_distances,
-)
+from selection.transport.pool_pass import PoolFit, PoolPass, Side
+from selection.transport.precision import Precision
 
 if TYPE_CHECKING:
     import torch
 
     from selection.transport.potentials import Potentials
-
-
-@dataclass(frozen=True)
-class PoolFit:
-    """How well a solve on a sample serves a whole pool of n rows.
-
-    ``residual`` is the L1 error of the target's marginal when all n rows, equally weighted and
-    with out-of-sample potentials, send their mass.
-    """
-
-    residual: float
-    n: int
 
 
 def score_rows(
@@ -41,6 +24,7 @@ def score_rows(
     potentials: Potentials,
     *,
     device: str | torch.device | None = None,
+    precision: Precision = "float32",
 ) -> np.ndarray:
     """Minus the calibrated gradient of the OT value with respect to each row's mass.
 
@@ -54,25 +38,57 @@ def score_rows(
     potentials : Potentials
     device : str, torch.device or None
         None is the device of the rows when they are a tensor, else the CPU.
+    precision : "float64", "float32", "tf32" or "bfloat16"
+        Of the products of rows and target.
 
     Returns
     -------
     np.ndarray of shape (n,), float64
         In units of the cost; comparable between calls with the same potentials.
     """
-    return calibrated_scores(row_potentials(rows, target, potentials, device=device), potentials)
+    potential_N = row_potentials(rows, target, potentials, device=device, precision=precision)
+    return calibrated_scores(potential_N, potentials)
 
 
 def score_stream(
-    blocks: Iterable[np.ndarray],
+    blocks: Iterable[ArrayLike | torch.Tensor],
     target: ArrayLike | torch.Tensor,
     potentials: Potentials,
     *,
+    contrast: Side | None = None,
+    contrast_weight: float = 1.0,
     device: str | torch.device | None = None,
+    precision: Precision = "float32",
+    finished: Path | None = None,
+    progress: bool = False,
+    n_rows: int | None = None,
 ) -> Iterator[np.ndarray]:
-    """Score block after block, holding one block's cost at a time."""
-    for rows_BD in blocks:
-        yield score_rows(rows_BD, target, potentials, device=device)
+    """Score block after block with O(block x M) memory, whatever the size of the pool.
+
+    Parameters
+    ----------
+    blocks : iterable of arrays or tensors of shape (B, D)
+        Such as slices of a memory map; see `pool_pass.PoolPass.over` for the residual that the
+        same pass can give.
+    contrast : Side or None
+        A target to stay away from, with its own solve on the same pool (GOT-D, arXiv 2405.02774,
+        section 4.1, detoxification): its scores are taken away, ``contrast_weight`` times.
+    finished : Path or None
+        Folder of blocks finished before, by content: they are read instead of computed.
+    progress, n_rows
+        Show a progress bar, over n_rows when that is known.
+
+    Yields
+    ------
+    np.ndarray of shape (B,), float64
+    """
+    sides = [Side(target, potentials), *([contrast] if contrast else [])]
+    one_pass = PoolPass(sides, device=device, precision=precision, finished=finished)
+    for potential_SB in one_pass.over(blocks, progress=progress, n_rows=n_rows):
+        scores = calibrated_scores(potential_SB[0], potentials)
+        if contrast is not None:
+            scores -= contrast_weight * calibrated_scores(potential_SB[1], contrast.potentials)
+        yield scores
 
 
 def calibrated_scores(potential_N: np.ndarray, potentials: Potentials) -> np.ndarray:
@@ -92,8 +108,9 @@ def row_potentials(
     potentials: Potentials,
     *,
     device: str | torch.device | None = None,
+    precision: Precision = "float32",
 ) -> np.ndarray:
-    """Potentials f of any rows given the target's, in float64 with O(block x M) memory.
+    """Potentials f of any rows given the target's, with O(block x M) memory.
 
     Only ``g``, ``b`` and ``eps`` of the potentials are read.
 
@@ -101,18 +118,17 @@ def row_potentials(
     -------
     np.ndarray of shape (n,), float64
     """
-    import torch
-
-    blocks = [f_B for f_B, _ in _assigned(rows, target, potentials, device)]
-    return torch.cat(blocks).cpu().numpy() if blocks else np.empty(0)
+    one_pass = PoolPass([Side(target, potentials)], device=device, precision=precision)
+    return np.concatenate([potential_SB[0] for potential_SB in one_pass.over([rows])])
 
 
 def measure_pool(
-    blocks: Iterable[np.ndarray],
+    blocks: Iterable[ArrayLike | torch.Tensor],
     target: ArrayLike | torch.Tensor,
     potentials: Potentials,
     *,
     device: str | torch.device | None = None,
+    precision: Precision = "float32",
 ) -> PoolFit:
     """Measure the marginal residual over a whole pool in one pass.
 
@@ -123,43 +139,7 @@ def measure_pool(
     ValueError
         The pool has no rows.
     """
-    import torch
-
-    log_mass_M: torch.Tensor | None = None
-    n = 0
-    for rows_BD in blocks:
-        for f_B, log_share_BM in _assigned(rows_BD, target, potentials, device):
-            if log_mass_M is None:
-                log_mass_M = torch.full_like(log_share_BM[0], -torch.inf)
-            log_mass_M = add_log_mass(log_mass_M, log_share_BM, torch.zeros_like(f_B))
-            n += len(f_B)
-    if log_mass_M is None:
-        raise ValueError("the pool has no rows to measure; give at least one block with rows")
-    mass_M = (log_mass_M - np.log(n)).exp().cpu().numpy()
-    return PoolFit(float(np.abs(mass_M - potentials.b).sum()), n)
-
-
-def _assigned(
-    rows: ArrayLike | torch.Tensor,
-    target: ArrayLike | torch.Tensor,
-    potentials: Potentials,
-    device: str | torch.device | None,
-) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Yield (f, log share) of consecutive blocks of rows, in float64."""
-    import torch
-
-    if device is None:
-        device = rows.device if isinstance(rows, torch.Tensor) else "cpu"
-    target_MD = torch.from_numpy(unit_rows(target, "target")).to(device)
-    if len(target_MD) != len(potentials.g):
-        raise ValueError(
-            f"target has {len(target_MD)} rows and the potentials have {len(potentials.g)}; "
-            "score with the target of the solve, or solve again"
-        )
-    rows_ND = torch.from_numpy(unit_rows(rows, "rows", width=target_MD.shape[1], may_be_empty=True))
-    g_M = torch.from_numpy(potentials.g).to(device)
-    log_b_M = torch.from_numpy(np.log(potentials.b)).to(device)
-    block_rows = max(1, BLOCK_ENTRIES // len(target_MD))
-    for start in range(0, len(rows_ND), block_rows):
-        rows_BD = rows_ND[start : start + block_rows].to(device)
-        yield soft_assign(squared_distances(rows_BD, target_MD), g_M, log_b_M, potentials.eps)
+    one_pass = PoolPass([Side(target, potentials)], device=device, precision=precision)
+    for _ in one_pass.over(blocks):
+        pass
+    return one_pass.fits()[0]

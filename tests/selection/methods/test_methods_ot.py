@@ -54,7 +54,16 @@ class Planted:
                 embeddings[some],
             )
 
-    def fit(self, *, batch: int = 1000, reverse: bool = False, seed: int = 0, **options) -> Fitted:
+    def fit(
+        self,
+        *,
+        batch: int = 1000,
+        reverse: bool = False,
+        seed: int = 0,
+        previous: Fitted | None = None,
+        report: list[str] | None = None,
+        **options,
+    ) -> Fitted:
         return REGISTRY["ot"].fit(
             FitInputs(
                 self.target,
@@ -62,6 +71,8 @@ class Planted:
                 n_pool=len(self.pool.row_id),
                 options=options,
                 seed=seed,
+                report=None if report is None else report.append,
+                previous=previous,
             )
         )
 
@@ -111,7 +122,8 @@ def test_the_fit_is_the_same_to_the_bit_whatever_the_batches_and_their_order():
 
 
 def test_facts_say_how_much_was_solved_and_how_well_it_serves_the_pool():
-    whole, sampled = PLANTED.fit(), PLANTED.fit(solve_rows=200)
+    whole = PLANTED.fit()
+    sampled = PLANTED.fit(solve_rows=200, max_pool_residual=1.9, min_overlap=0.0)
     assert (whole.facts["n_solved"], whole.facts["n_pool"]) == (600, 600)
     assert (sampled.facts["n_solved"], sampled.facts["n_pool"]) == (200, 600)
     assert whole.facts["converged"] is True
@@ -119,6 +131,31 @@ def test_facts_say_how_much_was_solved_and_how_well_it_serves_the_pool():
     facts: dict[str, Any] = sampled.facts
     assert facts["pool_residual"] > facts["residual"]
     assert json.loads(json.dumps(sampled.facts)) == sampled.facts
+
+
+def test_a_sample_that_is_not_certified_grows_and_says_so():
+    lines: list[str] = []
+    pool = PLANTED.pool.embeddings
+    assert pool is not None
+    fitted = PLANTED.fit(solve_rows=100, max_pool_residual=0.2, min_overlap=0.0, report=lines)
+    assert fitted.facts["converged"] is True
+    n_solved = fitted.facts["n_solved"]
+    assert isinstance(n_solved, int) and 100 < n_solved <= 600
+    assert any("the sample grows from 100 to 200 rows" in line for line in lines)
+    residual = fitted.facts["pool_residual"]
+    assert isinstance(residual, float) and residual <= 0.2
+
+
+def test_a_warm_start_is_taken_only_from_a_fit_to_the_same_target():
+    options = {"tol": 1e-5, "warm_start": True}
+    cold = PLANTED.fit(**options)
+    warm = PLANTED.fit(**options, previous=cold)
+    assert (cold.facts["warm_start"], warm.facts["warm_start"]) == (False, True)
+    assert warm.facts["iterations"] == 1
+    np.testing.assert_allclose(warm.arrays["g"], cold.arrays["g"], atol=1e-6)
+    other = Planted()
+    other.target = make_rows(-np.asarray(PLANTED.target.embeddings), "t")
+    assert other.fit(**options, previous=cold).facts["warm_start"] is False
 
 
 def test_another_seed_solves_on_another_sample_and_picks_nearly_the_same_rows():
@@ -129,18 +166,10 @@ def test_another_seed_solves_on_another_sample_and_picks_nearly_the_same_rows():
 
 
 def test_progress_is_reported_line_by_line():
-    lines = []
-    REGISTRY["ot"].fit(
-        FitInputs(
-            PLANTED.target,
-            lambda: PLANTED.batches(100),
-            n_pool=600,
-            options={"solve_rows": 200},
-            seed=0,
-            report=lines.append,
-        )
-    )
+    lines: list[str] = []
+    PLANTED.fit(batch=100, solve_rows=200, max_pool_residual=1.9, min_overlap=0.0, report=lines)
     assert lines[0] == "solve potentials on 200 of 600 rows"
+    assert any("cached kernel, float32" in line for line in lines)
     assert "over all 600 rows" in lines[-1]
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from selection.transport import score_rows, solve_potentials
 from selection.transport.potentials import NotConverged
 
-EXACT: dict[str, Any] = {"dtype": "float64", "tol": 1e-11, "max_iterations": 200_000}
+EXACT: dict[str, Any] = {"precision": "float64", "tol": 1e-11, "max_iterations": 200_000}
 
 
 def unit(rows: np.ndarray) -> np.ndarray:
@@ -59,7 +59,7 @@ def test_potentials_tend_to_the_exact_duals_as_eps_vanishes():
     errors = []
     for eps_rel in (0.05, 0.01, 0.002):
         ours = solve_potentials(
-            x, y, a=a, b=b, eps_rel=eps_rel, dtype="float64", tol=1e-7, max_iterations=100_000
+            x, y, a=a, b=b, eps_rel=eps_rel, precision="float64", tol=1e-7, max_iterations=100_000
         )
         errors.append(np.abs(centred(ours.f) - centred(exact["u"])).max())
     assert errors[0] > errors[1] > errors[2]
@@ -88,7 +88,7 @@ def test_calibrated_gradient_is_the_finite_difference_of_the_ot_value():
 
 def test_residual_is_the_l1_error_of_the_targets_marginal_and_rows_are_exact():
     x, y, a, b = problem(7)
-    rough = solve_potentials(x, y, a=a, b=b, tol=0.05, dtype="float64")
+    rough = solve_potentials(x, y, a=a, b=b, tol=0.05, precision="float64")
     cost = ot.dist(x, y)
     plan = np.outer(a, b) * np.exp((rough.f[:, None] + rough.g - cost) / rough.eps)
     assert np.abs(plan.sum(axis=1) - a).sum() < 1e-10
@@ -127,7 +127,7 @@ def test_streaming_the_cost_gives_the_same_potentials_as_caching_it():
 def test_float32_default_reaches_the_tolerance_and_the_float64_ranking():
     x, y, a, b = problem(19, n=400, m=60)
     single = solve_potentials(x, y, a=a, b=b)
-    double = solve_potentials(x, y, a=a, b=b, dtype="float64")
+    double = solve_potentials(x, y, a=a, b=b, precision="float64")
     assert single.converged and single.residual <= 1e-3
     assert single.f.dtype == np.float64
     np.testing.assert_allclose(single.f, double.f, atol=1e-5)
@@ -140,16 +140,16 @@ def test_float32_default_reaches_the_tolerance_and_the_float64_ranking():
 def test_torch_tensors_of_any_float_dtype_are_taken(dtype):
     x, y, _, _ = problem(23)
     x_torch, y_torch = torch.from_numpy(x).to(dtype), torch.from_numpy(y).to(dtype)
-    from_torch = solve_potentials(x_torch, y_torch, dtype=torch.float64)
+    from_torch = solve_potentials(x_torch, y_torch, precision="float64")
     from_numpy = solve_potentials(
-        x_torch.double().numpy(), y_torch.double().numpy(), dtype="float64"
+        x_torch.double().numpy(), y_torch.double().numpy(), precision="float64"
     )
     np.testing.assert_array_equal(from_torch.f, from_numpy.f)
 
 
 def test_a_warm_start_takes_fewer_iterations_and_lands_on_the_same_scores():
     x, y, _, _ = problem(29, n=400, m=60)
-    options: dict[str, Any] = {"tol": 1e-6, "dtype": "float64"}
+    options: dict[str, Any] = {"tol": 1e-6, "precision": "float64"}
     before = solve_potentials(x[:380], y, **options)
     cold = solve_potentials(x, y, **options)
     warm = solve_potentials(x, y, warm_start=before, **options)
@@ -228,7 +228,10 @@ def test_a_row_too_small_to_square_still_has_a_direction():
         ({"tol": -1.0}, "tol is -1.0"),
         ({"memory_limit": 0}, "memory_limit is 0"),
         ({"max_iterations": 0}, "max_iterations is 0"),
-        ({"dtype": "float16"}, "dtype is float16"),
+        ({"precision": "float16"}, "precision is float16"),
+        ({"precision": "tf32"}, "tf32 needs a CUDA device"),
+        ({"path": "lazy"}, "path is lazy"),
+        ({"path": "cached", "memory_limit": 1000}, "takes 6,000 bytes"),
         ({"warm_start": np.zeros(3)}, "warm_start"),
     ],
 )

@@ -14,17 +14,20 @@ from selection.transport.scores import measure_pool, row_potentials, score_strea
 RNG = np.random.default_rng(0)
 POOL = RNG.normal(size=(500, 12))
 TARGET = RNG.normal(size=(40, 12)) + 1.0
-SOLVED: Potentials = solve_potentials(POOL, TARGET)
+SOLVED: Potentials = solve_potentials(POOL, TARGET, precision="float64")
 
 
 def test_scores_of_rows_in_the_solve_equal_the_solves_own_potentials():
     n = len(POOL)
     own = -n / (n - 1) * (SOLVED.f - SOLVED.f.mean())
-    np.testing.assert_allclose(score_rows(POOL, TARGET, SOLVED), own, atol=1e-12)
+    exact = score_rows(POOL, TARGET, SOLVED, precision="float64")
+    np.testing.assert_allclose(exact, own, atol=1e-12)
+    np.testing.assert_allclose(score_rows(POOL, TARGET, SOLVED), own, atol=2e-6)
 
 
 def test_scores_of_the_solves_rows_sum_to_zero():
-    assert score_rows(POOL, TARGET, SOLVED).sum() == pytest.approx(0.0, abs=1e-10)
+    exact = score_rows(POOL, TARGET, SOLVED, precision="float64")
+    assert exact.sum() == pytest.approx(0.0, abs=1e-10)
 
 
 def test_ranking_is_unchanged_by_calibration():
@@ -35,18 +38,18 @@ def test_ranking_is_unchanged_by_calibration():
 def test_an_unseen_row_equal_to_a_seen_one_gets_its_score():
     seen = score_rows(POOL, TARGET, SOLVED)
     unseen = np.vstack([RNG.normal(size=(3, 12)), 7.0 * POOL[123]])
-    assert score_rows(unseen, TARGET, SOLVED)[-1] == pytest.approx(seen[123], abs=1e-12)
+    assert score_rows(unseen, TARGET, SOLVED)[-1] == pytest.approx(seen[123], abs=1e-6)
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.integers(0, 500), max_size=5), st.randoms(use_true_random=False))
-def test_scores_do_not_depend_on_blocks_or_order(cuts, random):
+def test_scores_are_the_same_to_the_bit_whatever_the_blocks_and_their_order(cuts, random):
     whole = score_rows(POOL, TARGET, SOLVED)
     order = list(range(500))
     random.shuffle(order)
     blocks = np.split(POOL[order], sorted(cuts))
     streamed = np.concatenate(list(score_stream(blocks, TARGET, SOLVED)))
-    np.testing.assert_allclose(streamed, whole[order], atol=1e-12)
+    np.testing.assert_array_equal(streamed, whole[order])
 
 
 def test_a_stream_is_read_block_by_block():
@@ -72,7 +75,9 @@ def test_out_of_sample_potentials_are_the_closed_form():
     y = TARGET / np.linalg.norm(TARGET, axis=1, keepdims=True)
     cost = ((x[:, None] - y[None]) ** 2).sum(axis=2)
     direct = -SOLVED.eps * np.log((np.exp((SOLVED.g - cost) / SOLVED.eps) / len(y)).sum(axis=1))
-    np.testing.assert_allclose(row_potentials(rows, TARGET, SOLVED), direct, atol=1e-10)
+    exact = row_potentials(rows, TARGET, SOLVED, precision="float64")
+    np.testing.assert_allclose(exact, direct, atol=1e-10)
+    np.testing.assert_allclose(row_potentials(rows, TARGET, SOLVED), direct, atol=2e-6)
 
 
 def test_the_pool_residual_of_the_solves_own_rows_is_the_solves_residual():

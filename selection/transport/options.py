@@ -1,0 +1,81 @@
+"""What a solve may be asked for: refused, or settled before the first pass."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from selection.transport.points import as_numpy
+from selection.transport.precision import Precision, check_precision, has_fast_bfloat16
+
+if TYPE_CHECKING:
+    import torch
+
+    from selection.transport.potentials import Potentials
+
+Path = Literal["cached", "streamed"]
+
+DEFAULT_MEMORY_LIMIT = 2 * 2**30
+# bfloat16 products put a few 1e-4 of L1 error into the marginal: below this tol, do not try.
+_BFLOAT16_TOL = 5e-4
+
+
+def check_options(
+    eps_rel: float, eps: float | None, tol: float, max_iterations: int, memory_limit: int | None
+) -> None:
+    """Refuse options with the value given and what is allowed."""
+    for name, value in (("eps_rel", eps_rel), ("eps", eps), ("tol", tol)):
+        if value is not None and not (math.isfinite(value) and value > 0):
+            raise ValueError(f"{name} is {value}; it must be positive and finite")
+    for name, value in (("max_iterations", max_iterations), ("memory_limit", memory_limit)):
+        if value is not None and value < 1:
+            raise ValueError(f"{name} is {value}; it must be at least 1")
+
+
+def choose_path(
+    path: Path | Literal["auto"], n: int, m: int, itemsize: int, memory_limit: int
+) -> Path:
+    """Hold the kernel (N x M entries of itemsize bytes) when it fits the limit, unless forced.
+
+    Raises
+    ------
+    ValueError
+        An unknown path, or a cached kernel that does not fit.
+    """
+    fits = n * m * itemsize <= memory_limit
+    if path == "auto":
+        return "cached" if fits else "streamed"
+    if path not in ("cached", "streamed"):
+        raise ValueError(f"path is {path}; it must be auto, cached or streamed")
+    if path == "cached" and not fits:
+        raise ValueError(
+            f"a cached kernel of {n} x {m} takes {n * m * itemsize:,} bytes and memory_limit is "
+            f"{memory_limit:,}; raise it, or use path streamed"
+        )
+    return path
+
+
+def precisions_to_try(
+    precision: Precision | Literal["auto"], device: torch.device, tol: float
+) -> tuple[Precision, ...]:
+    """Give the precisions of a solve in the order to try; a forced one stands alone."""
+    if precision != "auto":
+        return (check_precision(precision, device),)
+    if tol >= _BFLOAT16_TOL and has_fast_bfloat16(device):
+        return ("bfloat16", "float32")
+    return ("float32",)
+
+
+def starting_potential(warm_start: ArrayLike | torch.Tensor | Potentials, m: int) -> np.ndarray:
+    """Give the target potentials to start from, float64 of shape (m,), or refuse them."""
+    stored: Any = getattr(warm_start, "g", warm_start)
+    g_M = as_numpy(stored)
+    if g_M.shape != (m,) or not np.isfinite(g_M).all():
+        raise ValueError(
+            f"warm_start must hold one finite potential for each of the {m} target rows, "
+            f"got shape {g_M.shape}; solve without it when the target changed"
+        )
+    return g_M.astype(np.float64)

@@ -1,0 +1,154 @@
+"""One pass over a pool: potentials of every row for one or more solves, and how well they fit.
+
+Rows arrive in blocks, potentials leave in blocks, and what the target's rows receive from all of
+them adds up on the way: at the end the marginal residual over the whole pool is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike
+from tqdm import tqdm
+
+from selection.transport.finished_blocks import FinishedBlocks
+from selection.transport.row_scorer import RowScorer
+
+if TYPE_CHECKING:
+    import torch
+
+    from selection.transport.potentials import Potentials
+    from selection.transport.precision import Precision
+
+
+@dataclass(frozen=True)
+class Side:
+    """A target (array or tensor of shape (M, D)) and potentials solved for it."""
+
+    target: ArrayLike | torch.Tensor
+    potentials: Potentials
+
+
+@dataclass(frozen=True)
+class PoolFit:
+    """How well a solve on a sample serves a whole pool of n rows.
+
+    ``residual`` is the L1 error of the target's marginal when all n rows, by their weights and
+    with out-of-sample potentials, send their mass.
+    """
+
+    residual: float
+    n: int
+
+
+class PoolPass:
+    """A single pass for several solves; see `over`.
+
+    Parameters
+    ----------
+    sides : sequence of Side
+        Solves that share a target object and eps share the products with it.
+    device : str, torch.device or None
+        None is the device of the first block when it is a tensor, else the CPU.
+    precision : "float64", "float32", "tf32" or "bfloat16"
+    finished : Path or None
+        Folder in which finished blocks are kept by their content, to be read by a pass that
+        begins again after this one was killed. It may be removed at any time.
+
+    Attributes
+    ----------
+    n_resumed : int
+        Rows whose block was finished before.
+    flops : float
+        Operations on entries of the kernel, an exponential counted as one; not of resumed rows.
+    """
+
+    def __init__(
+        self,
+        sides: Sequence[Side],
+        *,
+        device: str | torch.device | None = None,
+        precision: Precision = "float32",
+        finished: Path | None = None,
+    ) -> None:
+        self._sides, self._device = sides, device
+        self._precision: Precision = precision
+        self._finished = None if finished is None else FinishedBlocks(finished, sides, precision)
+        self._scorer: RowScorer | None = None
+        self._mass = [np.zeros(len(side.potentials.g)) for side in sides]
+        self._weight = 0.0
+        self._n = 0
+        self.n_resumed = 0
+        self.flops = 0.0
+
+    def over(
+        self,
+        blocks: Iterable[ArrayLike | torch.Tensor],
+        weights: Iterable[np.ndarray] | None = None,
+        *,
+        progress: bool = False,
+        n_rows: int | None = None,
+    ) -> Iterator[np.ndarray]:
+        """Yield the potentials of each block, float64 of shape (sides, B).
+
+        Parameters
+        ----------
+        blocks : iterable of arrays or tensors of shape (B, D)
+        weights : iterable of arrays of shape (B,), or None
+            Weights of the rows in the fit; None is uniform.
+        progress, n_rows
+            Show a progress bar, over n_rows when that is known.
+        """
+        given = None if weights is None else iter(weights)
+        with tqdm(total=n_rows, unit="row", desc="score", disable=not progress) as bar:
+            for rows in blocks:
+                weight_B = np.ones(len(rows)) if given is None else next(given)  # pyright: ignore[reportArgumentType]
+                potential_SB, masses = self._block(rows, weight_B)
+                self._weight += float(weight_B.sum())
+                self._n += len(weight_B)
+                for total_M, mass_M in zip(self._mass, masses, strict=True):
+                    total_M += mass_M
+                bar.update(len(weight_B))
+                yield potential_SB
+
+    def fits(self) -> tuple[PoolFit, ...]:
+        """Give the fit of each side to the rows passed so far.
+
+        Raises
+        ------
+        ValueError
+            No row has passed.
+        """
+        if self._n == 0:
+            raise ValueError("the pool has no rows to measure; give at least one block with rows")
+        return tuple(
+            PoolFit(float(np.abs(mass_M / self._weight - side.potentials.b).sum()), self._n)
+            for side, mass_M in zip(self._sides, self._mass, strict=True)
+        )
+
+    def _block(
+        self, rows: ArrayLike | torch.Tensor, weight_B: np.ndarray
+    ) -> tuple[np.ndarray, list[np.ndarray]]:
+        if self._finished is None:
+            return self._score(rows, weight_B)
+        key = self._finished.key(rows, weight_B)
+        found = self._finished.read(key)
+        if found is None:
+            found = self._score(rows, weight_B)
+            self._finished.write(key, *found)
+        else:
+            self.n_resumed += len(weight_B)
+        return found
+
+    def _score(
+        self, rows: ArrayLike | torch.Tensor, weight_B: np.ndarray
+    ) -> tuple[np.ndarray, list[np.ndarray]]:
+        if self._scorer is None:
+            device = self._device or getattr(rows, "device", "cpu")
+            self._scorer = RowScorer(self._sides, device=device, precision=self._precision)
+        self.flops += len(weight_B) * self._scorer.operations
+        return self._scorer.score(rows, weight_B)

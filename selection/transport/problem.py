@@ -1,0 +1,184 @@
+"""One solve: where it starts, in which precision it runs, and what is left over at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from selection.transport.kernel import GibbsKernel, block_rows
+from selection.transport.marginals import Marginals
+from selection.transport.options import Path, choose_path
+from selection.transport.points import LARGEST_COST, UnitRows
+from selection.transport.precision import Precision, products_in
+from selection.transport.sinkhorn import Iterated, anneal, iterate
+
+if TYPE_CHECKING:
+    import torch
+
+# At this eps the kernel of the largest cost is exp(-64), still far inside float32.
+_GENTLE_EPS = LARGEST_COST / 64
+# Rows that annealing and the coarse start run on, when there are many more.
+_COARSE_ROWS = 4096
+# What a sample of that size can tell of the whole: going on would fit its noise.
+_COARSE_TOL = 2e-2
+_COARSE_PASSES = 100
+_ROWS_FOR_PRECISION = 1024
+
+
+@dataclass(frozen=True)
+class Reached:
+    """Where a solve in one precision stopped; see `potentials.Potentials`."""
+
+    f_N: torch.Tensor
+    g_M: torch.Tensor
+    mass_M: torch.Tensor
+    residual: float
+    precision_error: float
+    converged: bool
+
+
+@dataclass
+class Problem:
+    """Rows, target and weights on a device, and the bill of the passes over them."""
+
+    rows: UnitRows
+    target_MD: torch.Tensor
+    a_N: torch.Tensor
+    b_M: torch.Tensor
+    path: Path
+    memory_limit: int
+    report: Callable[[int, float], None] | None
+    history: list[float] = field(default_factory=list)
+    flops: float = 0.0
+    peak_bytes: int = 0
+
+    @property
+    def passes(self) -> int:
+        """Passes so far, over all rows or the coarse ones."""
+        return len(self.history)
+
+    def mean_cost(self) -> float:
+        """Mean of 2 - 2 <x, y> under a x b, from the two weighted means."""
+        n, step = len(self.rows), block_rows(self.rows.width, self.b_M.device)
+        mean_D = sum(
+            (
+                self.a_N[block] @ self.rows[block]
+                for block in (slice(start, min(n, start + step)) for start in range(0, n, step))
+            ),
+            start=self.target_MD.new_zeros(self.rows.width),
+        )
+        return 2.0 - 2.0 * float(mean_D.double() @ (self.b_M @ self.target_MD.double()))
+
+    def solve(
+        self,
+        precision: Precision,
+        g_M: torch.Tensor | None,
+        eps: float,
+        *,
+        tol: float,
+        max_iterations: int,
+    ) -> Reached:
+        """Start at g (or coarsely), iterate, and count the precision's own error as residual."""
+        import torch
+
+        measured = precision in ("tf32", "bfloat16")
+        if self.rows_on_cuda:
+            torch.cuda.reset_peak_memory_stats()
+        with products_in(precision):
+            if g_M is None:
+                g_M = self._coarse_start(precision, eps, max_iterations)
+            marginals = self._marginals(self.rows, self.a_N, precision, self.path)
+            iterated = iterate(
+                marginals.at,
+                g_M,
+                self.b_M,
+                eps,
+                # Half the tolerance is left to the error that is measured at the end.
+                tol=tol / 2 if measured else tol,
+                max_iterations=max(1, max_iterations - self.passes),
+                report=self._note,
+            )
+        self._bill(marginals)
+        error = self._precision_error(precision, iterated, eps) if measured else 0.0
+        residual = iterated.residual + error
+        return Reached(
+            marginals.row_potentials(),
+            iterated.g_M,
+            iterated.mass_M,
+            residual,
+            error,
+            residual <= tol,
+        )
+
+    @property
+    def rows_on_cuda(self) -> bool:
+        """Whether the arithmetic runs on a GPU."""
+        return self.target_MD.is_cuda
+
+    def _coarse_start(self, precision: Precision, eps: float, max_iterations: int) -> torch.Tensor:
+        """Anneal to eps on a sample, and where passes are dear, iterate there too."""
+        g_M = self.b_M.new_zeros(len(self.b_M))
+        dear = self.path == "streamed"
+        if not dear and eps >= _GENTLE_EPS:
+            return g_M
+        stride = max(1, len(self.rows) // _COARSE_ROWS)
+        a_S = self.a_N[::stride]
+        marginals = self._marginals(self.rows.every(stride), a_S / a_S.sum(), precision, "auto")
+        g_M = anneal(marginals.at, g_M, self.b_M, max(eps, _GENTLE_EPS), eps, self._note)
+        if dear and stride > 1:
+            allowed = min(_COARSE_PASSES, max_iterations - self.passes - 1)
+            if allowed > 0:
+                g_M = iterate(
+                    marginals.at,
+                    g_M,
+                    self.b_M,
+                    eps,
+                    tol=_COARSE_TOL,
+                    max_iterations=allowed,
+                    report=self._note,
+                ).g_M
+        self._bill(marginals)
+        return g_M
+
+    def _precision_error(self, precision: Precision, iterated: Iterated, eps: float) -> float:
+        """L1 distance between the marginals in this precision and in float32, on a sample."""
+        stride = max(1, len(self.rows) // _ROWS_FOR_PRECISION)
+        a_S = self.a_N[::stride]
+        mass = []
+        for one in (precision, "float32"):
+            sample = self._marginals(self.rows.every(stride), a_S / a_S.sum(), one, "auto")
+            with products_in(one):
+                mass.append(sample.at(iterated.g_M, eps))
+            self._bill(sample)
+        return float((mass[0] - mass[1]).abs().sum())
+
+    def _marginals(
+        self,
+        rows: UnitRows,
+        a_N: torch.Tensor,
+        precision: Precision,
+        path: Path | Literal["auto"],
+    ) -> Marginals:
+        n, m = len(rows), len(self.b_M)
+        path = choose_path(path, n, m, a_N.element_size(), self.memory_limit)
+        kernel = GibbsKernel(self.target_MD, self.b_M.log(), precision)
+        return Marginals(rows, a_N, kernel, m, cached=path == "cached")
+
+    def _note(self, residual: float) -> None:
+        self.history.append(residual)
+        if self.report is not None:
+            self.report(self.passes, residual)
+
+    def _bill(self, marginals: Marginals) -> None:
+        import torch
+
+        self.flops += marginals.flops
+        if self.rows_on_cuda:
+            peak = torch.cuda.max_memory_allocated()
+        else:
+            # The target and its scaled copy, and a block of rows as read and as unit rows.
+            width, itemsize = self.rows.width, self.target_MD.element_size()
+            block = min(len(self.rows), block_rows(len(self.b_M), self.b_M.device))
+            peak = marginals.held_bytes + 2 * (len(self.b_M) + block) * width * itemsize
+        self.peak_bytes = max(self.peak_bytes, peak)
