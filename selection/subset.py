@@ -108,15 +108,26 @@ def choose_rows(
     tokens = np.asarray(n_tokens)
     excluded = excluded or {}
     _check(ids, scores, tokens, token_budget, embeddings, near_duplicate_cosine, excluded)
+    # Strings are slow to sort: once, for the order of ties, for copies and for exclusions.
+    by_id = np.argsort(ids, kind="stable")
+    place = _places(ids, by_id)
     # The token count decides nothing but the order of copies of one row that disagree on it.
-    order = np.lexsort((tokens, ids, -scores))
+    order = np.lexsort((tokens, place, -scores))
     n = len(ids)
     rank = np.empty(n, dtype=np.int64)
     rank[order] = np.arange(n)
 
-    verdict = np.full(n, BELOW_CUTOFF, dtype=object)
-    duplicate_of = np.full(n, "", dtype=object)
-    eligible = _pass_over(ids, order, excluded, verdict, duplicate_of)
+    longest = max(len(word) for word in (*_VERDICTS, *excluded.values()))
+    verdict = np.full(n, BELOW_CUTOFF, dtype=f"U{longest}")
+    duplicate_of = np.zeros(n, dtype=ids.dtype)
+    is_copy = _later_copies(order, place)
+    verdict[is_copy] = EXACT_DUPLICATE
+    duplicate_of[is_copy] = ids[is_copy]
+    # An excluded row's copies are excluded, not duplicates: nothing was kept for them to repeat.
+    is_excluded = _named(list(excluded), ids, by_id, place)
+    verdict[is_excluded] = [excluded[one] for one in ids[is_excluded].tolist()]
+    duplicate_of[is_excluded] = ""
+    eligible = order[~(is_copy | is_excluded)[order]]
     near = None
     if near_duplicate_cosine is not None and embeddings is not None and n:
         near = NearDuplicates(embeddings.shape[1], near_duplicate_cosine)
@@ -142,33 +153,42 @@ def choose_rows(
     return Subset(
         order=order,
         rank=rank,
-        verdict=verdict.astype(str),
+        verdict=verdict,
         margin=scores - cutoff,
-        duplicate_of=duplicate_of.astype(str),
+        duplicate_of=duplicate_of,
         selected=np.array(selected, dtype=np.int64),
         tokens=spent,
         cutoff=cutoff,
     )
 
 
-def _pass_over(
-    ids: np.ndarray,
-    order: np.ndarray,
-    excluded: Mapping[str, str],
-    verdict: np.ndarray,
-    duplicate_of: np.ndarray,
-) -> np.ndarray:
-    """Mark excluded rows and later copies of a row; give the other candidates by rank."""
-    _, first_rank = np.unique(ids[order], return_index=True)
-    is_copy = np.ones(len(ids), dtype=bool)
-    is_copy[order[first_rank]] = False
-    is_excluded = np.array([one in excluded for one in ids.tolist()], dtype=bool)
-    verdict[is_copy] = EXACT_DUPLICATE
-    duplicate_of[is_copy] = ids[is_copy]
-    # An excluded row's copies are excluded, not duplicates: nothing was kept for them to repeat.
-    verdict[is_excluded] = [excluded[one] for one in ids[is_excluded].tolist()]
-    duplicate_of[is_excluded] = ""
-    return order[~(is_copy | is_excluded)[order]]
+def _places(ids: np.ndarray, by_id: np.ndarray) -> np.ndarray:
+    """Number the ids by their order, copies alike; by_id sorts them."""
+    in_order = ids[by_id]
+    is_new = np.zeros(len(ids), dtype=bool)
+    is_new[1:] = in_order[1:] != in_order[:-1]
+    place = np.empty(len(ids), dtype=np.int64)
+    place[by_id] = np.cumsum(is_new)
+    return place
+
+
+def _later_copies(order: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """Mark all but the best-ranked of the candidates that share an id."""
+    best = np.full(len(order), -1)
+    best[place[order[::-1]]] = order[::-1]  # where an id occurs again, the last assignment stays
+    is_copy = np.ones(len(order), dtype=bool)
+    is_copy[best[best >= 0]] = False
+    return is_copy
+
+
+def _named(names: list[str], ids: np.ndarray, by_id: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """Mark the candidates whose id is among the names."""
+    is_named = np.zeros(len(ids), dtype=bool)  # by place
+    if names and len(ids):
+        first = np.searchsorted(ids, names, sorter=by_id).clip(max=len(ids) - 1)
+        candidate = by_id[first]
+        is_named[place[candidate[ids[candidate] == np.array(names)]]] = True
+    return is_named[place]
 
 
 def _judged(

@@ -7,6 +7,7 @@ import dagster as dg
 
 from resources.artifacts import Artifact
 from resources.device import Device
+from resources.workspace import Workspace
 from selection.config.study import Study
 from selection.methods import REGISTRY
 from selection.methods.protocol import ACCOUNTANT, FitInputs, Fitted
@@ -29,8 +30,10 @@ def build_method_fit(study: Study, name: str) -> Stage:
         ins["corpus_embeddings"] = whole_pool_embeddings(study)
         ins["target_embeddings"] = of_study(study, "target_embeddings")
 
+    key = study_key(study, method.fit_asset)
+
     @stage(
-        key=study_key(study, method.fit_asset),
+        key=key,
         campaign=study.name,
         also_code=[type(method).__module__],
         ins=ins,
@@ -40,7 +43,10 @@ def build_method_fit(study: Study, name: str) -> Stage:
         kinds={"pytorch"},
     )
     def method_fit(
-        context: dg.AssetExecutionContext, loaded: dict[str, Any], device: Device
+        context: dg.AssetExecutionContext,
+        loaded: dict[str, Any],
+        device: Device,
+        workspace: Workspace,
     ) -> Draft:
         """`fitted.safetensors` and `facts.json`: all that scoring needs to know of the pool."""
         corpus, embeddings = loaded["raw_corpus"], loaded.get("corpus_embeddings")
@@ -53,6 +59,7 @@ def build_method_fit(study: Study, name: str) -> Stage:
             device=device.name,
             memory_limit=device.memory_limit,
             report=context.log.info,
+            previous=_last_fit(workspace, key.to_user_string()),
         )
         fitted = method.fit(inputs)
         pictures = _pictures(fitted, options.model_dump())
@@ -71,6 +78,13 @@ def build_method_fit(study: Study, name: str) -> Stage:
 def read_fitted(artifact: Artifact) -> Fitted:
     """Return what a fit asset published."""
     return Fitted(artifact.arrays("fitted.safetensors"), artifact.json("facts.json"))
+
+
+def _last_fit(workspace: Workspace, asset: str) -> Fitted | None:
+    """What the asset's current version learnt, if there is one."""
+    for artifact in workspace.ledger.current_versions(asset).values():
+        return read_fitted(artifact)
+    return None
 
 
 def _pictures(fitted: Fitted, options: Mapping[str, Any]) -> dict[str, bytes]:

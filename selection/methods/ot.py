@@ -2,13 +2,14 @@
 
 One entropic problem between the pool and the target; a row's score is minus the calibrated
 gradient of its value. The potentials are solved on a sample of the pool, every row is scored by
-the out-of-sample formula, and the fit certifies the sample by the residual over the whole pool.
+the out-of-sample formula, and the fit certifies the sample over the whole pool.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from hashlib import blake2b
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -17,14 +18,14 @@ from selection.draws import keyed_uniform
 from selection.methods._common import embeddings_of, read_options, settled
 from selection.methods.protocol import ACCOUNTANT, Cost, CostInputs, FitInputs, Fitted, Rows, Scores
 from selection.neighbours import nearest_receipts
-from selection.transport.potentials import Potentials, solve_potentials
-from selection.transport.scores import calibrated_scores, measure_pool, row_potentials
+from selection.transport.kernel import planned_operations
+from selection.transport.pool_pass import PoolPass, Side
+from selection.transport.potentials import Potentials
+from selection.transport.sampled import Certificate, solve_on_sample
+from selection.transport.scores import calibrated_scores
 
-# Before a run the iterations are unknown: real pools at the default eps and tol took 8 to 17.
-_PLANNED_ITERATIONS = 20
-# Per entry of the cost: subtract, scale, add the weight, and two log-sum-exps (maximum, subtract,
-# exponential, sum), an exponential counted as one operation; a lower bound, as is usual.
-_OPERATIONS_PER_ENTRY = 12.0
+# Before a run the passes are unknown: real pools at the default eps and tol took 3 to 7.
+_PLANNED_PASSES = 5
 
 
 class OtOptions(BaseModel):
@@ -39,16 +40,33 @@ class OtOptions(BaseModel):
         default=1e-3, gt=0, lt=2, description="L1 error allowed in the target's marginal"
     )
     solve_rows: int = Field(
-        default=50_000, ge=2, description="rows of the pool to solve on at most, by a seeded hash"
+        default=50_000,
+        ge=2,
+        description="rows of the pool to solve on, by a seeded hash; twice as many while the "
+        "certificate fails",
     )
     max_pool_residual: float = Field(
         default=0.05,
         gt=0,
         lt=2,
-        description="L1 error allowed over the whole pool; raise solve_rows when it is exceeded",
+        description="certificate: L1 error allowed in the target's marginal over the whole pool",
+    )
+    min_overlap: float = Field(
+        default=0.95,
+        ge=0,
+        le=1,
+        description="certificate: estimated overlap of the top 1 % with a solve on the whole pool",
     )
     max_iterations: int = Field(
-        default=10_000, ge=1, description="iterations after which a solve above tol is an error"
+        default=10_000, ge=1, description="passes after which a solve above tol is an error"
+    )
+    precision: Literal["float32", "tf32", "bfloat16"] = Field(
+        default="float32", description="of the products of rows and target"
+    )
+    warm_start: bool = Field(
+        default=False,
+        description="start from the last fit's potentials: fewer passes, but a result that within "
+        "tol depends on what was fitted before",
     )
 
 
@@ -67,8 +85,8 @@ class OtMethod:
         Returns
         -------
         Fitted
-            arrays f (n_solved,), g and b (M,); facts eps, residual,
-            iterations, converged, n_solved, n_pool, pool_residual, history.
+            arrays f (n_solved,), g, b and mass (M,); facts say how the solve went and what the
+            certificate found, `converged` whether it holds.
 
         Raises
         ------
@@ -79,41 +97,50 @@ class OtMethod:
         """
         options = read_options(OtOptions, inputs.options)
         target = embeddings_of(inputs.target, self.name)
-        say = inputs.report or (lambda line: None)
-        sample = _sample_pool(inputs.pool, inputs.n_pool, options.solve_rows, inputs.seed)
-        say(f"solve potentials on {len(sample)} of {inputs.n_pool} rows")
-        solved = solve_potentials(
-            sample,
+        fingerprint = blake2b(np.ascontiguousarray(target).tobytes(), digest_size=16).hexdigest()
+        start = _start(inputs.previous, fingerprint) if options.warm_start else None
+        found = solve_on_sample(
+            lambda: _keyed(inputs),
             target,
-            eps_rel=options.eps_rel,
-            tol=options.tol,
-            memory_limit=inputs.memory_limit,
+            n_rows=options.solve_rows,
+            certificate=Certificate(options.max_pool_residual, options.min_overlap),
+            options={
+                "eps_rel": options.eps_rel,
+                "tol": options.tol,
+                "max_iterations": options.max_iterations,
+                "memory_limit": inputs.memory_limit,
+                "precision": options.precision,
+            },
             device=inputs.device,
-            max_iterations=options.max_iterations,
-            report=lambda i, residual: say(f"iteration {i}: marginal residual {residual:.3g}"),
+            precision=options.precision,
+            warm_start=start,
+            say=inputs.report or (lambda line: None),
         )
-        pool_fit = measure_pool(
-            (embeddings_of(rows, self.name) for rows in inputs.pool()),
-            target,
-            solved,
-            device=inputs.device,
-        )
-        sizes = target.shape[1], len(target)
-        say(f"marginal residual over all {pool_fit.n} rows: {pool_fit.residual:.3g}")
+        solved = found.potentials
         return Fitted(
-            {"f": solved.f, "g": solved.g, "b": solved.b},
+            {"f": solved.f, "g": solved.g, "b": solved.b, "mass": solved.mass},
             {
+                "converged": found.certified,
+                "pool_residual": found.pool_fit.residual,
+                "estimated_overlap": [
+                    {"top_share": share, "overlap": overlap}
+                    for share, overlap in found.overlap.items()
+                ],
+                "n_solved": found.n_solved,
+                "n_pool": found.pool_fit.n,
                 "eps": solved.eps,
                 "residual": solved.residual,
                 "iterations": solved.iterations,
-                "converged": solved.converged and pool_fit.residual <= options.max_pool_residual,
-                "n_solved": len(solved.f),
-                "n_pool": pool_fit.n,
-                "pool_residual": pool_fit.residual,
                 "history": list(solved.history),
+                "path": solved.path,
+                "precision": solved.precision,
+                "precision_error": solved.precision_error,
+                "peak_bytes": solved.peak_bytes,
+                "solve_flops": solved.flops,
+                "warm_start": start is not None,
+                "target": fingerprint,
             },
-            _solve_flops(len(sample), *sizes, iterations=solved.iterations)
-            + _pass_flops(pool_fit.n, *sizes),
+            found.flops,
         )
 
     def score(
@@ -127,33 +154,44 @@ class OtMethod:
         device: str | None = None,
     ) -> Scores:
         """Score of shape (1, n); receipts potential, nearest_target and nearest_cosine."""
-        read_options(OtOptions, options)
         embeddings = embeddings_of(rows, self.name)
         target_embeddings = embeddings_of(target, self.name)
-        sizes = target_embeddings.shape[1], len(target_embeddings)
         solved = _potentials_from(fitted)
-        potential_N = settled(row_potentials(embeddings, target_embeddings, solved, device=device))
+        one_pass = PoolPass(
+            [Side(target_embeddings, solved)],
+            device=device,
+            precision=read_options(OtOptions, options).precision,
+        )
+        (potential_SN,) = one_pass.over([embeddings])
+        potential_N = settled(potential_SN[0])
         return Scores(
             settled(calibrated_scores(potential_N, solved))[None, :],
             {
                 "potential": potential_N,
                 **nearest_receipts(embeddings, target_embeddings, target.row_id),
             },
-            _pass_flops(len(embeddings), *sizes) + _nearest_flops(len(embeddings), *sizes),
+            one_pass.flops + _nearest_flops(len(embeddings), target_embeddings),
         )
 
     def cost(self, inputs: CostInputs) -> Cost:
-        """Embeddings, the solve on the sample, and three passes over pool x target."""
+        """Embeddings, the solve on the sample, and three passes over pool x target.
+
+        A sample smaller than the pool is solved three times, its halves and all of it, and then
+        certified by one more pass; the larger samples of a failed certificate are not foreseen.
+        """
         options = read_options(OtOptions, inputs.options)
-        solved = min(inputs.n_pool, options.solve_rows)
-        sizes = inputs.width, inputs.n_target
+        sampled = inputs.n_pool > options.solve_rows
+        solved_rows = 2 * options.solve_rows if sampled else inputs.n_pool
+        solve = planned_operations(inputs.width, passes=_PLANNED_PASSES)
+        certify = planned_operations(inputs.width, passes=3) if sampled else 0.0
+        score = planned_operations(inputs.width, passes=1)
         parts = {
             "pool_embedding": inputs.pool_embedding_flops,
             "target_embedding": inputs.target_embedding_flops,
-            "solve": _solve_flops(solved, *sizes, iterations=_PLANNED_ITERATIONS),
-            "certify": _pass_flops(inputs.n_pool, *sizes),
-            "score": _pass_flops(inputs.n_pool, *sizes),
-            "nearest_target": _nearest_flops(inputs.n_pool, *sizes),
+            "solve": solved_rows * inputs.n_target * solve,
+            "certify": inputs.n_pool * inputs.n_target * certify,
+            "score": inputs.n_pool * inputs.n_target * score,
+            "nearest_target": 2.0 * inputs.n_pool * inputs.n_target * inputs.width,
         }
         return Cost(sum(parts.values()), ACCOUNTANT, parts)
 
@@ -161,16 +199,29 @@ class OtMethod:
 METHOD = OtMethod()
 
 
-def _solve_flops(n_rows: int, width: int, n_target: int, *, iterations: int) -> float:
-    return n_rows * n_target * (2.0 * width + iterations * _OPERATIONS_PER_ENTRY)
+def _nearest_flops(n_rows: int, target: np.ndarray) -> float:
+    return 2.0 * n_rows * target.size
 
 
-def _pass_flops(n_rows: int, width: int, n_target: int) -> float:
-    return _solve_flops(n_rows, width, n_target, iterations=1)
+def _keyed(inputs: FitInputs) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Give (seeded hash of the row ids, embeddings) of each batch of the pool."""
+    seen = 0
+    for rows in inputs.pool():
+        seen += len(rows.row_id)
+        keys = keyed_uniform(rows.row_id, seed=inputs.seed, purpose="ot_potentials")
+        yield keys, embeddings_of(rows, METHOD.name)
+    if seen != inputs.n_pool:
+        raise ValueError(
+            f"the pool yielded {seen} rows and n_pool says {inputs.n_pool}; "
+            "count the rows again, or check that every source is read"
+        )
 
 
-def _nearest_flops(n_rows: int, width: int, n_target: int) -> float:
-    return 2.0 * n_rows * width * n_target
+def _start(previous: Fitted | None, fingerprint: str) -> np.ndarray | None:
+    """Give the potentials of the last fit when it was for this very target."""
+    if previous is None or previous.facts.get("target") != fingerprint:
+        return None
+    return previous.arrays["g"]
 
 
 def _potentials_from(fitted: Fitted) -> Potentials:
@@ -180,36 +231,14 @@ def _potentials_from(fitted: Fitted) -> Potentials:
         f=fitted.arrays["f"],
         g=fitted.arrays["g"],
         b=fitted.arrays["b"],
+        mass=fitted.arrays["mass"],
         eps=facts["eps"],
         residual=facts["residual"],
-        iterations=facts["iterations"],
         converged=facts["converged"],
         history=tuple(facts["history"]),
+        path=facts["path"],
+        precision=facts["precision"],
+        precision_error=facts["precision_error"],
+        peak_bytes=facts["peak_bytes"],
+        flops=facts["solve_flops"],
     )
-
-
-def _sample_pool(
-    pool: Callable[[], Iterator[Rows]], n_pool: int, size: int, seed: int
-) -> np.ndarray:
-    """Give the embeddings of the ``size`` rows with the smallest keyed hash, in hash order.
-
-    In one pass that holds the sample and one batch. The order by hash makes the solve the same
-    to the bit whatever the order of the sources and the size of their batches.
-    """
-    sample: np.ndarray | None = None
-    keys = np.empty(0)
-    seen = 0
-    for rows in pool():
-        batch = embeddings_of(rows, "ot")
-        seen += len(batch)
-        batch_keys = keyed_uniform(rows.row_id, seed=seed, purpose="ot_potentials")
-        keys = np.concatenate([keys, batch_keys])
-        sample = batch if sample is None else np.concatenate([sample, batch])
-        kept = np.argsort(keys, kind="stable")[:size]
-        keys, sample = keys[kept], sample[kept]
-    if sample is None or seen != n_pool:
-        raise ValueError(
-            f"the pool yielded {seen} rows and n_pool says {n_pool}; "
-            "count the rows again, or check that every source is read"
-        )
-    return sample

@@ -62,6 +62,8 @@ class FitInputs:
         Bytes the method may hold for a cached cost; None is the method's own default.
     report : callable or None
         Receives one line of progress at a time.
+    previous : Fitted or None
+        What this method learnt last for the study, for one that can start from it.
     """
 
     target: Rows
@@ -72,6 +74,7 @@ class FitInputs:
     device: str | None = None
     memory_limit: int | None = None
     report: Callable[[str], None] | None = None
+    previous: Fitted | None = None
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,183 @@
+"""How do time and memory grow with the pool, from 10,000 rows to a million?
+
+Three parts of a study, each measured at each size in a process of its own: scoring by optimal
+transport, the search for each row's nearest target row, and the selection of 5 % of the rows with
+near-duplicates collapsed. The pool is synthetic: clusters in 384 dimensions, every fiftieth row a
+near-duplicate of the one before it, float16 in a memory-mapped file. An exponent is the slope of
+the least-squares line between logarithms.
+
+Memory is the peak of the process above what it held when the call began. Scoring and search read
+the file block by block and hand their results on, so nothing in it need grow. A selection holds
+its result (rank, verdict, margin and twin of every row) and the order of the ids, which do grow;
+they are counted, and the vectors, which it is given, are not.
+
+With --json, a picture of the measurements is written beside the file.
+"""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import faiss  # noqa: F401  # loaded before the first measurement, as is torch
+import numpy as np
+import torch  # noqa: F401
+from harness import Measured, measure, parse_arguments, publish
+
+from selection.neighbours import nearest_targets
+from selection.plots.style import FONT, MARKERS, PALETTE, describe, new_figure, to_png
+from selection.subset import choose_rows
+from selection.transport.potentials import solve_potentials
+from selection.transport.scores import score_stream
+
+SIZES = (10_000, 31_623, 100_000, 316_228, 1_000_000)
+QUICK_SIZES = SIZES[:3]
+PARTS = ("scoring", "neighbours", "subset")
+LIBRARIES = ("numpy", "torch", "faiss-cpu", "faiss-gpu")
+WIDTH = 384
+TARGETS = 2000
+CLUSTERS = 500
+NEAR_DUPLICATE_EVERY = 50
+SELECTED_SHARE = 0.05
+BLOCK = 8192
+FEW, SMALL = 256, 100_000
+POOL_FILE, TARGET_FILE = "pool.npy", "target.npy"
+MiB = 2**20
+
+
+def main() -> None:
+    """Measure, print, fit the exponents and, with --json, write and draw."""
+    arguments = parse_arguments(__doc__)
+    sizes = QUICK_SIZES if arguments.quick else SIZES
+    figures: dict[str, float] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        write_pool(Path(folder), sizes[-1])
+        measured = {
+            (part, n): in_a_process_of_its_own(part, Path(folder), n)
+            for part in PARTS
+            for n in sizes
+        }
+    for (part, n), one in measured.items():
+        figures[f"{part}, {n:,} rows, seconds"] = one.seconds
+        figures[f"{part}, {n:,} rows, peak MiB"] = one.peak_bytes / MiB
+    for part in PARTS:
+        name = "" if part == "scoring" else f"{part}_"
+        runs = [measured[part, n] for n in sizes]
+        figures[f"{name}time_exponent"] = slope(sizes, [run.seconds for run in runs])
+        figures[f"{name}memory_exponent"] = slope(sizes, [run.peak_bytes for run in runs])
+    publish(figures, LIBRARIES, arguments.json)
+    if arguments.json is not None:
+        arguments.json.with_suffix(".png").write_bytes(draw(sizes, measured))
+
+
+def write_pool(folder: Path, n: int) -> None:
+    """Write a pool of n clustered unit vectors, and a target like a tenth of its clusters.
+
+    Every fiftieth row of the pool is a near-duplicate of the one before it.
+    """
+    rng = np.random.default_rng(0)
+    # Real embeddings vary much in few directions and little in many.
+    spread_D = np.arange(1, WIDTH + 1) ** -0.5
+    centres_CD = unit(rng.normal(size=(CLUSTERS, WIDTH)) * spread_D)
+
+    def rows_near(centres_BD: np.ndarray) -> np.ndarray:
+        noise_BD = rng.standard_normal(centres_BD.shape, dtype=np.float32) * np.sqrt(spread_D)
+        return unit(centres_BD + 0.8 * unit(noise_BD))
+
+    target_MD = rows_near(centres_CD[rng.integers(CLUSTERS // 10, size=TARGETS)])
+    np.save(folder / TARGET_FILE, target_MD.astype(np.float16))
+    pool = np.lib.format.open_memmap(
+        folder / POOL_FILE, mode="w+", dtype=np.float16, shape=(n, WIDTH)
+    )
+    for start in range(0, n, BLOCK):
+        size = min(BLOCK, n - start)
+        rows_BD = rows_near(centres_CD[rng.integers(CLUSTERS, size=size)])
+        twins = np.arange(NEAR_DUPLICATE_EVERY, size, NEAR_DUPLICATE_EVERY)
+        rows_BD[twins] = rows_BD[twins - 1] + 0.1 * unit(rng.normal(size=(len(twins), WIDTH)))
+        pool[start : start + size] = unit(rows_BD)
+    pool.flush()
+
+
+def unit(rows_ND: np.ndarray) -> np.ndarray:
+    """Scale rows to length one."""
+    return rows_ND / np.linalg.norm(rows_ND, axis=1, keepdims=True)
+
+
+def in_a_process_of_its_own(part: str, folder: Path, n: int) -> Measured:
+    """Measure a part over the first n rows, where nothing was allocated before."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+        return process.submit(measure_part, part, folder, n).result()
+
+
+def measure_part(part: str, folder: Path, n: int) -> Measured:
+    """Measure a part, the small sizes twice: the faster call, and the larger peak.
+
+    The libraries are there before. Nothing else has run, as memory that a call before had freed
+    would be taken again without being counted.
+    """
+    prepare = {"scoring": scoring, "neighbours": neighbour_search, "subset": selection}[part]
+    return measure(prepare(folder, n), repeats=2 if n <= SMALL else 1)
+
+
+def scoring(folder: Path, n: int) -> Callable[[], int]:
+    """Prepare a pass of scores; the solve before it, on few rows, is not measured."""
+    target_MD = np.load(folder / TARGET_FILE)
+    potentials = solve_potentials(next(blocks(folder, n))[:FEW], target_MD, tol=1e-2)
+    return lambda: sum(
+        len(scores) for scores in score_stream(blocks(folder, n), target_MD, potentials)
+    )
+
+
+def neighbour_search(folder: Path, n: int) -> Callable[[], int]:
+    """Prepare a pass that finds each row's nearest target row."""
+    target_MD = np.load(folder / TARGET_FILE)
+    return lambda: sum(
+        len(nearest_targets(rows_BD, target_MD, 1)[0]) for rows_BD in blocks(folder, n)
+    )
+
+
+def selection(folder: Path, n: int) -> Callable[[], int]:
+    """Prepare the selection of rows near the target's mean, which are near each other too."""
+    mean_D = np.load(folder / TARGET_FILE).astype(np.float32).mean(axis=0)
+    vectors_ND = np.concatenate(list(blocks(folder, n)))
+    score_N = np.concatenate([rows_BD.astype(np.float32) @ mean_D for rows_BD in blocks(folder, n)])
+    rng = np.random.default_rng(0)
+    row_id = np.array([rng.bytes(16).hex() for _ in range(n)])
+    n_tokens = rng.integers(20, 200, n)
+    return lambda: len(
+        choose_rows(
+            row_id=row_id,
+            score=score_N,
+            n_tokens=n_tokens,
+            token_budget=int(SELECTED_SHARE * n_tokens.sum()),
+            embeddings=vectors_ND,
+        ).selected
+    )
+
+
+def blocks(folder: Path, n: int) -> Iterator[np.ndarray]:
+    """Read the first n rows a block at a time; pages read before are let go."""
+    for start in range(0, n, BLOCK):
+        yield np.array(np.load(folder / POOL_FILE, mmap_mode="r")[start : min(start + BLOCK, n)])
+
+
+def slope(sizes: tuple[int, ...], values: list[float]) -> float:
+    """Fit the exponent of a power law."""
+    return float(np.polyfit(np.log(sizes), np.log(values), 1)[0])
+
+
+def draw(sizes: tuple[int, ...], measured: dict[tuple[str, int], Measured]) -> bytes:
+    """Draw the seconds of every part over the rows, as a PNG."""
+    figure, axes = new_figure(6.4, 3.8)
+    for part, colour, marker in zip(PARTS, PALETTE, MARKERS, strict=False):
+        seconds = [measured[part, n].seconds for n in sizes]
+        label = f"{part}, N^{slope(sizes, seconds):.2f}"
+        axes.loglog(sizes, seconds, color=colour, marker=marker, markersize=5, label=label)
+    axes.legend(fontsize=FONT, frameon=False)
+    describe(axes, title="Time against the size of the pool", x="rows N", y="seconds")
+    return to_png(figure)
+
+
+if __name__ == "__main__":
+    main()

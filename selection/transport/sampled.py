@@ -1,0 +1,222 @@
+"""Solve on a sample of a pool, certify on all of it, and grow the sample until that succeeds.
+
+The sample's two halves are solved apart. How far they disagree on the pool's best rows says how far
+the sample may be from the whole pool; together they start the solve that is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from selection.transport.pool_pass import PoolFit, PoolPass, Side
+from selection.transport.potentials import Potentials, solve_potentials
+from selection.transport.stability import estimated_overlap, top_overlap
+
+if TYPE_CHECKING:
+    from selection.transport.precision import Precision
+
+TOP_SHARES = (0.001, 0.01, 0.1)
+# The share whose overlap is asked for: selections are of a few percent.
+CERTIFIED_SHARE = 0.01
+
+Batches = Callable[[], Iterator[tuple[np.ndarray, np.ndarray]]]
+"""Gives a fresh iterator over (keys of shape (B,), rows of shape (B, D)) of the whole pool."""
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What must hold over the whole pool.
+
+    Attributes
+    ----------
+    max_residual : float
+        L1 error of the target's marginal over the whole pool.
+    min_overlap : float
+        Estimated overlap of the best 1 % with those of a solve on the whole pool.
+    """
+
+    max_residual: float
+    min_overlap: float
+
+
+@dataclass(frozen=True)
+class SampledSolve:
+    """A solve on n_solved rows of a pool, and its certificate.
+
+    Attributes
+    ----------
+    potentials : Potentials
+    pool_fit : PoolFit
+    overlap : dict of float to float
+        By share of the pool's best rows: the estimated overlap with a solve on the whole pool;
+        1 when the sample is the whole pool.
+    certified : bool
+    flops : float
+        Of every solve and pass, those on samples that proved too small included.
+    """
+
+    potentials: Potentials
+    pool_fit: PoolFit
+    overlap: dict[float, float]
+    certified: bool
+    flops: float
+
+    @property
+    def n_solved(self) -> int:
+        """Rows of the sample."""
+        return len(self.potentials.f)
+
+
+def solve_on_sample(
+    batches: Batches,
+    target: np.ndarray,
+    *,
+    n_rows: int,
+    certificate: Certificate,
+    options: Mapping[str, Any],
+    device: str | None = None,
+    precision: Precision = "float32",
+    warm_start: np.ndarray | None = None,
+    say: Callable[[str], None] = lambda line: None,
+) -> SampledSolve:
+    """Solve on the n_rows rows with the smallest keys; twice as many while uncertified.
+
+    Parameters
+    ----------
+    batches : see `Batches`
+    target : array of shape (M, D)
+    n_rows : int
+        Rows to begin with; the whole pool when it has no more.
+    certificate : Certificate
+    options : mapping
+        Further arguments of `solve_potentials`.
+    precision : Precision
+        Of the passes over the whole pool.
+    warm_start : array of shape (M,) or None
+        Target potentials to start the first solve from.
+    say : callable
+        Receives one line of progress at a time.
+
+    Raises
+    ------
+    NotConverged
+        A solve did not reach its tolerance.
+    ValueError
+        Unusable rows.
+    """
+    flops = 0.0
+    while True:
+        sample, n_pool = take_sample(batches, n_rows)
+        solve = _SampleSolve(target, {**options, "device": device}, say)
+        say(f"solve potentials on {len(sample)} of {n_pool} rows")
+        halves = solve.halves(sample, warm_start) if len(sample) < n_pool else ()
+        solved = solve.whole(sample, halves, warm_start)
+        flops += solve.flops
+        if len(sample) == n_pool:
+            fit, overlap = PoolFit(solved.residual, n_pool), dict.fromkeys(TOP_SHARES, 1.0)
+        else:
+            say(f"certify over all {n_pool} rows")
+            sides = [Side(target, one) for one in (solved, *halves)]
+            one_pass = PoolPass(sides, device=device, precision=precision)
+            fit, overlap = _certify(one_pass, batches, len(sample) / n_pool)
+            flops += one_pass.flops
+        certified = (
+            fit.residual <= certificate.max_residual
+            and overlap[CERTIFIED_SHARE] >= certificate.min_overlap
+        )
+        say(
+            f"marginal residual over all {n_pool} rows: {fit.residual:.3g} (at most "
+            f"{certificate.max_residual:g}); estimated overlap of the top {CERTIFIED_SHARE:.0%} "
+            f"with a solve on all of them: {overlap[CERTIFIED_SHARE]:.3f} (at least "
+            f"{certificate.min_overlap:g})"
+        )
+        if certified or len(sample) == n_pool:
+            return SampledSolve(solved, fit, overlap, certified, flops)
+        n_rows, warm_start = 2 * len(sample), solved.g
+        say(f"not certified: the sample grows from {len(sample)} to {min(n_rows, n_pool)} rows")
+
+
+def take_sample(batches: Batches, n_rows: int) -> tuple[np.ndarray, int]:
+    """Give the n_rows rows with the smallest keys, by key, and the number of rows of the pool.
+
+    In one pass that holds the sample and one batch. The order by key makes the solve the same to
+    the bit whatever the order of the batches and their sizes.
+    """
+    sample: np.ndarray | None = None
+    keys = np.empty(0)
+    seen = 0
+    for batch_keys, batch in batches():
+        seen += len(batch)
+        if len(keys) == n_rows:
+            below = batch_keys < keys[-1]
+            batch_keys, batch = batch_keys[below], batch[below]
+        keys = np.concatenate([keys, batch_keys])
+        sample = batch if sample is None else np.concatenate([sample, batch])
+        kept = np.argsort(keys, kind="stable")[:n_rows]
+        keys, sample = keys[kept], sample[kept]
+    if sample is None:
+        raise ValueError("the pool has no rows to solve on; give at least one")
+    return np.asarray(sample), seen
+
+
+@dataclass
+class _SampleSolve:
+    """The solves on one sample: its halves, then all of it."""
+
+    target: np.ndarray
+    options: Mapping[str, Any]
+    say: Callable[[str], None]
+    flops: float = field(default=0.0)
+
+    def halves(self, sample: np.ndarray, warm_start: np.ndarray | None) -> Sequence[Potentials]:
+        """Solve every other row and the rest, at one eps: two independent samples."""
+        first = self._solve(sample[::2], warm_start, "first half")
+        rest = self._solve(sample[1::2], first.g, "second half", eps=first.eps)
+        return first, rest
+
+    def whole(
+        self, sample: np.ndarray, halves: Sequence[Potentials], warm_start: np.ndarray | None
+    ) -> Potentials:
+        """Solve all of it, from the mean of the halves, so that all three compare."""
+        if not halves:
+            return self._solve(sample, warm_start, "all")
+        start = (halves[0].g + halves[1].g) / 2.0
+        return self._solve(sample, start, "all", eps=halves[0].eps)
+
+    def _solve(
+        self, rows: np.ndarray, start: np.ndarray | None, name: str, **more: Any
+    ) -> Potentials:
+        solved = solve_potentials(
+            rows,
+            self.target,
+            warm_start=start,
+            report=lambda i, residual: self.say(
+                f"{name}, pass {i}: marginal residual {residual:.3g}"
+            ),
+            **{**self.options, **more},
+        )
+        self.flops += solved.flops
+        self.say(
+            f"{name}: {len(rows)} rows in {solved.iterations} passes, {solved.path} kernel, "
+            f"{solved.precision}, {solved.peak_bytes / 2**20:.0f} MiB"
+        )
+        return solved
+
+
+def _certify(
+    one_pass: PoolPass, batches: Batches, share_solved: float
+) -> tuple[PoolFit, dict[float, float]]:
+    """Measure the residual of the pass's first solve, and how the two others (halves) agree."""
+    passed = one_pass.over(rows for _, rows in batches())
+    halves_2N = np.concatenate(
+        [potential_SB[1:].astype(np.float32) for potential_SB in passed], axis=1
+    )
+    overlap = {
+        share: estimated_overlap(top_overlap(*halves_2N, share=share), share_solved)
+        for share in TOP_SHARES
+    }
+    return one_pass.fits()[0], overlap
