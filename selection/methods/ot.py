@@ -7,6 +7,7 @@ the out-of-sample formula, and the fit certifies the sample over the whole pool.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, Literal
@@ -18,10 +19,11 @@ from selection.draws import keyed_uniform
 from selection.methods._common import embeddings_of, read_options, settled
 from selection.methods.protocol import ACCOUNTANT, Cost, CostInputs, FitInputs, Fitted, Rows, Scores
 from selection.neighbours import nearest_receipts
+from selection.neighbours.density import density
 from selection.transport.kernel import planned_operations
 from selection.transport.pool_pass import PoolPass, Side
 from selection.transport.potentials import Potentials
-from selection.transport.sampled import Certificate, solve_on_sample
+from selection.transport.sampled import Certificate, Weigh, solve_on_sample
 from selection.transport.scores import calibrated_scores
 
 # Before a run the passes are unknown: real pools at the default eps and tol took 3 to 7.
@@ -63,6 +65,15 @@ class OtOptions(BaseModel):
     precision: Literal["float32", "tf32", "bfloat16"] = Field(
         default="float32", description="of the products of rows and target"
     )
+    density_neighbours: int | None = Field(
+        default=None,
+        ge=2,
+        description="weigh rows by 1 / density (TSDS) over this many neighbours in the sample, so "
+        "that copies of a text together weigh as one; null: every row weighs the same",
+    )
+    density_cosine: float = Field(
+        default=0.9, gt=0, lt=1, description="cosine from which on a neighbour adds to the density"
+    )
     warm_start: bool = Field(
         default=False,
         description="start from the last fit's potentials: fewer passes, but a result that within "
@@ -85,7 +96,7 @@ class OtMethod:
         Returns
         -------
         Fitted
-            arrays f (n_solved,), g, b and mass (M,); facts say how the solve went and what the
+            arrays g, b and mass, each (M,); facts say how the solve went and what the
             certificate found, `converged` whether it holds.
 
         Raises
@@ -114,11 +125,12 @@ class OtMethod:
             device=inputs.device,
             precision=options.precision,
             warm_start=start,
+            weigh=_weighing(options),
             say=inputs.report or (lambda line: None),
         )
         solved = found.potentials
         return Fitted(
-            {"f": solved.f, "g": solved.g, "b": solved.b, "mass": solved.mass},
+            {"g": solved.g, "b": solved.b, "mass": solved.mass},
             {
                 "converged": found.certified,
                 "pool_residual": found.pool_fit.residual,
@@ -128,6 +140,7 @@ class OtMethod:
                 ],
                 "n_solved": found.n_solved,
                 "n_pool": found.pool_fit.n,
+                "mean_f": solved.mean_f,
                 "eps": solved.eps,
                 "residual": solved.residual,
                 "iterations": solved.iterations,
@@ -224,14 +237,28 @@ def _start(previous: Fitted | None, fingerprint: str) -> np.ndarray | None:
     return previous.arrays["g"]
 
 
+def _weighing(options: OtOptions) -> Weigh | None:
+    if options.density_neighbours is None:
+        return None
+    bandwidth = math.sqrt(2.0 - 2.0 * options.density_cosine)
+
+    def weigh(rows: np.ndarray, sample: np.ndarray) -> np.ndarray:
+        neighbours = min(options.density_neighbours or 1, len(sample))
+        return 1.0 / density(rows, sample, neighbours=neighbours, bandwidth=bandwidth)
+
+    return weigh
+
+
 def _potentials_from(fitted: Fitted) -> Potentials:
-    """Rebuild the solver's result from what was stored."""
+    """Rebuild what scoring needs of the solver's result; the sample's potentials are not kept."""
     facts: dict[str, Any] = fitted.facts
     return Potentials(
-        f=fitted.arrays["f"],
+        f=np.empty(0),
         g=fitted.arrays["g"],
         b=fitted.arrays["b"],
         mass=fitted.arrays["mass"],
+        n=facts["n_solved"],
+        mean_f=facts["mean_f"],
         eps=facts["eps"],
         residual=facts["residual"],
         converged=facts["converged"],

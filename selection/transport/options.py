@@ -79,3 +79,12 @@ def starting_potential(warm_start: ArrayLike | torch.Tensor | Potentials, m: int
             f"got shape {g_M.shape}; solve without it when the target changed"
         )
     return g_M.astype(np.float64)
+
+
+def check_target(m: int, g_M: np.ndarray) -> None:
+    """Refuse potentials that belong to a target with another number of rows."""
+    if len(g_M) != m:
+        raise ValueError(
+            f"target has {m} rows and the potentials have {len(g_M)}; "
+            "use the target of the solve, or solve again"
+        )

@@ -151,10 +151,10 @@ class UnitRows:
         self._rows, self._name, self._device, self._dtype = rows, name, device, dtype
         self._numbers = range(len(rows))
 
-    def every(self, stride: int) -> UnitRows:
-        """Give a view of the first row and each stride-th after it."""
+    def every(self, stride: int, first: int = 0) -> UnitRows:
+        """Give a view of the row ``first`` and each stride-th after it."""
         view = copy(self)
-        view._rows, view._numbers = self._rows[::stride], self._numbers[::stride]
+        view._rows, view._numbers = self._rows[first::stride], self._numbers[first::stride]
         return view
 
     def __len__(self) -> int:

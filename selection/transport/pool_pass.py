@@ -6,7 +6,7 @@ them adds up on the way: at the end the marginal residual over the whole pool is
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -88,8 +88,8 @@ class PoolPass:
     def over(
         self,
         blocks: Iterable[ArrayLike | torch.Tensor],
-        weights: Iterable[np.ndarray] | None = None,
         *,
+        weigh: Callable[[ArrayLike | torch.Tensor], np.ndarray] | None = None,
         progress: bool = False,
         n_rows: int | None = None,
     ) -> Iterator[np.ndarray]:
@@ -98,15 +98,14 @@ class PoolPass:
         Parameters
         ----------
         blocks : iterable of arrays or tensors of shape (B, D)
-        weights : iterable of arrays of shape (B,), or None
-            Weights of the rows in the fit; None is uniform.
+        weigh : callable or None
+            Gives the weights of a block's rows in the fit, shape (B,); None is uniform.
         progress, n_rows
             Show a progress bar, over n_rows when that is known.
         """
-        given = None if weights is None else iter(weights)
         with tqdm(total=n_rows, unit="row", desc="score", disable=not progress) as bar:
             for rows in blocks:
-                weight_B = np.ones(len(rows)) if given is None else next(given)  # pyright: ignore[reportArgumentType]
+                weight_B = np.ones(_size(rows)) if weigh is None else weigh(rows)
                 potential_SB, masses = self._block(rows, weight_B)
                 self._weight += float(weight_B.sum())
                 self._n += len(weight_B)
@@ -152,3 +151,7 @@ class PoolPass:
             self._scorer = RowScorer(self._sides, device=device, precision=self._precision)
         self.flops += len(weight_B) * self._scorer.operations
         return self._scorer.score(rows, weight_B)
+
+
+def _size(rows: ArrayLike | torch.Tensor) -> int:
+    return np.shape(rows)[0]  # pyright: ignore[reportArgumentType]

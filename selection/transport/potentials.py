@@ -53,6 +53,10 @@ class Potentials:
         Of the target; all that scoring another row needs.
     b : np.ndarray of shape (M,), float64
         Weights of the target, summing to one.
+    n : int
+        Candidates.
+    mean_f : float
+        Mean of their potentials, to which scores are relative.
     eps : float
         Regularisation in units of the cost (squared distance of unit vectors).
     residual : float
@@ -80,6 +84,8 @@ class Potentials:
     f: np.ndarray
     g: np.ndarray
     b: np.ndarray
+    n: int
+    mean_f: float
     eps: float
     residual: float
     converged: bool
@@ -208,8 +214,11 @@ def solve_potentials(
             + "; raise eps_rel, tol or max_iterations, or use a higher precision: "
             "float32 for tol below 1e-3, float64 for tol below 1e-5"
         )
+    f_N = reached.f_N.cpu().numpy()
     return Potentials(
-        f=reached.f_N.cpu().numpy(),
+        f=f_N,
+        n=n,
+        mean_f=float(f_N.mean()),
         g=reached.g_M.cpu().numpy(),
         b=problem.b_M.cpu().numpy(),
         eps=eps,

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from selection.transport.kernel import PASS_OPERATIONS, GibbsKernel, block_rows
+from selection.transport.options import check_target
 from selection.transport.points import UnitRows
 from selection.transport.precision import Precision, check_precision, products_in, work_dtype
 
@@ -124,11 +125,7 @@ class _SolvedTarget:
         """Take in a solve, which shares a kernel when it can be rescaled to it."""
         import torch
 
-        if len(self.rows) != len(potentials.g):
-            raise ValueError(
-                f"target has {len(self.rows)} rows and the potentials have {len(potentials.g)}; "
-                "score with the target of the solve, or solve again"
-            )
+        check_target(len(self.rows), potentials.g)
         device = self._target_MD.device
         g_M = torch.tensor(potentials.g, device=device)
         # The weights are part of the kernel, so only solves that agree on them share one.

@@ -26,6 +26,9 @@ CERTIFIED_SHARE = 0.01
 Batches = Callable[[], Iterator[tuple[np.ndarray, np.ndarray]]]
 """Gives a fresh iterator over (keys of shape (B,), rows of shape (B, D)) of the whole pool."""
 
+Weigh = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""Gives positive weights of shape (B,) of rows (B, D), given the sample (n_solved, D)."""
+
 
 @dataclass(frozen=True)
 class Certificate:
@@ -68,7 +71,7 @@ class SampledSolve:
     @property
     def n_solved(self) -> int:
         """Rows of the sample."""
-        return len(self.potentials.f)
+        return self.potentials.n
 
 
 def solve_on_sample(
@@ -81,6 +84,7 @@ def solve_on_sample(
     device: str | None = None,
     precision: Precision = "float32",
     warm_start: np.ndarray | None = None,
+    weigh: Weigh | None = None,
     say: Callable[[str], None] = lambda line: None,
 ) -> SampledSolve:
     """Solve on the n_rows rows with the smallest keys; twice as many while uncertified.
@@ -98,6 +102,8 @@ def solve_on_sample(
         Of the passes over the whole pool.
     warm_start : array of shape (M,) or None
         Target potentials to start the first solve from.
+    weigh : callable or None
+        Gives the weights of rows of the pool, from the sample; None is uniform.
     say : callable
         Receives one line of progress at a time.
 
@@ -111,7 +117,8 @@ def solve_on_sample(
     flops = 0.0
     while True:
         sample, n_pool = take_sample(batches, n_rows)
-        solve = _SampleSolve(target, {**options, "device": device}, say)
+        weigh_by = None if weigh is None else _by_sample(weigh, sample)
+        solve = _SampleSolve(target, {**options, "device": device}, weigh_by, say)
         say(f"solve potentials on {len(sample)} of {n_pool} rows")
         halves = solve.halves(sample, warm_start) if len(sample) < n_pool else ()
         solved = solve.whole(sample, halves, warm_start)
@@ -122,7 +129,7 @@ def solve_on_sample(
             say(f"certify over all {n_pool} rows")
             sides = [Side(target, one) for one in (solved, *halves)]
             one_pass = PoolPass(sides, device=device, precision=precision)
-            fit, overlap = _certify(one_pass, batches, len(sample) / n_pool)
+            fit, overlap = _certify(one_pass, batches, weigh_by, len(sample) / n_pool)
             flops += one_pass.flops
         certified = (
             fit.residual <= certificate.max_residual
@@ -163,12 +170,17 @@ def take_sample(batches: Batches, n_rows: int) -> tuple[np.ndarray, int]:
     return np.asarray(sample), seen
 
 
+def _by_sample(weigh: Weigh, sample: np.ndarray) -> Callable[[Any], np.ndarray]:
+    return lambda rows: weigh(rows, sample)
+
+
 @dataclass
 class _SampleSolve:
     """The solves on one sample: its halves, then all of it."""
 
     target: np.ndarray
     options: Mapping[str, Any]
+    weigh: Callable[[Any], np.ndarray] | None
     say: Callable[[str], None]
     flops: float = field(default=0.0)
 
@@ -193,6 +205,7 @@ class _SampleSolve:
         solved = solve_potentials(
             rows,
             self.target,
+            a=None if self.weigh is None else self.weigh(rows),
             warm_start=start,
             report=lambda i, residual: self.say(
                 f"{name}, pass {i}: marginal residual {residual:.3g}"
@@ -208,10 +221,13 @@ class _SampleSolve:
 
 
 def _certify(
-    one_pass: PoolPass, batches: Batches, share_solved: float
+    one_pass: PoolPass,
+    batches: Batches,
+    weigh: Callable[[Any], np.ndarray] | None,
+    share_solved: float,
 ) -> tuple[PoolFit, dict[float, float]]:
     """Measure the residual of the pass's first solve, and how the two others (halves) agree."""
-    passed = one_pass.over(rows for _, rows in batches())
+    passed = one_pass.over((rows for _, rows in batches()), weigh=weigh)
     halves_2N = np.concatenate(
         [potential_SB[1:].astype(np.float32) for potential_SB in passed], axis=1
     )

@@ -98,8 +98,8 @@ def calibrated_scores(potential_N: np.ndarray, potentials: Potentials) -> np.nda
     ``f_i - sum_{k != i} f_k / (N - 1) = N / (N - 1) (f_i - mean f)``; N and the mean are those of
     the solve, for rows inside and outside it alike.
     """
-    n = len(potentials.f)
-    return -n / (n - 1) * (potential_N - potentials.f.mean())
+    n = potentials.n
+    return -n / (n - 1) * (potential_N - potentials.mean_f)
 
 
 def row_potentials(

@@ -158,6 +158,29 @@ def test_a_warm_start_is_taken_only_from_a_fit_to_the_same_target():
     assert other.fit(**options, previous=cold).facts["warm_start"] is False
 
 
+def test_density_weights_make_copies_of_a_text_weigh_as_one():
+    """Copies of out-of-domain rows move the solve, unless they are weighed by their density."""
+    pool = np.asarray(PLANTED.pool.embeddings)
+    copied = np.flatnonzero(~PLANTED.in_domain)[:60]
+    crowded = Planted()
+    crowded.pool = make_rows(np.vstack([pool, *[pool[copied]] * 8]), "p")
+
+    def fit(planted: Planted, neighbours: int | None) -> np.ndarray:
+        options = {"density_neighbours": neighbours, "density_cosine": 0.999, "tol": 1e-5}
+        inputs = FitInputs(
+            planted.target,
+            lambda: iter([planted.pool]),
+            n_pool=len(planted.pool.row_id),
+            options=options,
+            seed=0,
+        )
+        return REGISTRY["ot"].fit(inputs).arrays["g"]
+
+    plain = np.abs(fit(crowded, None) - fit(PLANTED, None)).max()
+    weighed = np.abs(fit(crowded, 20) - fit(PLANTED, 20)).max()
+    assert weighed < 0.1 * plain
+
+
 def test_another_seed_solves_on_another_sample_and_picks_nearly_the_same_rows():
     scores = [PLANTED.score("ot", PLANTED.fit(solve_rows=300, seed=s)).score[0] for s in (0, 1)]
     assert (scores[0] != scores[1]).any()
