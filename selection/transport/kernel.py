@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from selection.transport.precision import Precision, work_dtype
+from selection.transport.precision import Precision, products_in, work_dtype
 
 if TYPE_CHECKING:
     import torch
@@ -41,7 +41,7 @@ class GibbsKernel:
     ----------
     target_MD : tensor of unit rows, in the work dtype of the precision
     log_b_M : tensor, float64
-    precision : of the product; set `products_in` around the calls of `block`
+    precision : of the product
     """
 
     def __init__(
@@ -119,9 +119,11 @@ class GibbsKernel:
             for factor in rest:
                 torch.addmm(out_BM, rows_BD, factor, out_dtype=torch.float32, out=out_BM)
             return
-        torch.mm(rows_BD, first, out=out_BM)
-        for factor in rest:
-            out_BM.addmm_(rows_BD, factor)
+        # Only here: in lower precision the sums over the kernel would be worthless.
+        with products_in(self._precision):
+            torch.mm(rows_BD, first, out=out_BM)
+            for factor in rest:
+                out_BM.addmm_(rows_BD, factor)
 
 
 def block_rows(m: int, device: torch.device) -> int:

@@ -10,7 +10,7 @@ from selection.transport.kernel import GibbsKernel, block_rows
 from selection.transport.marginals import Marginals
 from selection.transport.options import Path, choose_path
 from selection.transport.points import LARGEST_COST, UnitRows
-from selection.transport.precision import Precision, products_in
+from selection.transport.precision import Precision
 from selection.transport.sinkhorn import Iterated, anneal, iterate
 
 if TYPE_CHECKING:
@@ -85,20 +85,19 @@ class Problem:
         measured = precision in ("tf32", "bfloat16")
         if self.rows_on_cuda:
             torch.cuda.reset_peak_memory_stats()
-        with products_in(precision):
-            if g_M is None:
-                g_M = self._coarse_start(precision, eps, max_iterations)
-            marginals = self._marginals(self.rows, self.a_N, precision, self.path)
-            iterated = iterate(
-                marginals.at,
-                g_M,
-                self.b_M,
-                eps,
-                # Half the tolerance is left to the error that is measured at the end.
-                tol=tol / 2 if measured else tol,
-                max_iterations=max(1, max_iterations - self.passes),
-                report=self._note,
-            )
+        if g_M is None:
+            g_M = self._coarse_start(precision, eps, max_iterations)
+        marginals = self._marginals(self.rows, self.a_N, precision, self.path)
+        iterated = iterate(
+            marginals.at,
+            g_M,
+            self.b_M,
+            eps,
+            # Half the tolerance is left to the error that is measured at the end.
+            tol=tol / 2 if measured else tol,
+            max_iterations=max(1, max_iterations - self.passes),
+            report=self._note,
+        )
         self._bill(marginals)
         error = self._precision_error(precision, iterated, eps) if measured else 0.0
         residual = iterated.residual + error
@@ -148,8 +147,7 @@ class Problem:
         mass = []
         for one in (precision, "float32"):
             sample = self._marginals(self.rows.every(stride), a_S / a_S.sum(), one, "auto")
-            with products_in(one):
-                mass.append(sample.at(iterated.g_M, eps))
+            mass.append(sample.at(iterated.g_M, eps))
             self._bill(sample)
         return float((mass[0] - mass[1]).abs().sum())
 

@@ -18,7 +18,7 @@ from selection.transport.marginals import Marginals
 from selection.transport.options import check_target
 from selection.transport.points import UnitRows
 from selection.transport.potentials import Potentials
-from selection.transport.precision import Precision, check_precision, products_in, work_dtype
+from selection.transport.precision import Precision, check_precision, work_dtype
 from selection.transport.sinkhorn import iterate
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _SAMPLE_ROWS = 512
 _GROWTH = 4
 # Beyond this share of the old rows, passing over all of them is hardly dearer, and exact.
-_LARGEST_SHARE = 0.25
+_LARGEST_SHARE = 0.5
 
 
 def refresh_potentials(
@@ -96,53 +96,52 @@ def refresh_potentials(
 
     old_share = len(old) / (len(old) + len(new))
     flops = 0.0
-    with products_in(precision):
-        added = marginals(new)
-        for stride in _strides(len(old)):
-            # Interleaved, and together a sample of every stride-th row.
-            halves = [marginals(old.every(2 * stride, first)) for first in (0, stride)]
-            change = _Change(halves, g_M, previous.eps)
+    added = marginals(new)
+    for stride in _strides(len(old)):
+        # Interleaved, and together a sample of every stride-th row.
+        halves = [marginals(old.every(2 * stride, first)) for first in (0, stride)]
+        change = _Change(halves, g_M, previous.eps)
 
-            def mass_of(g_now_M: torch.Tensor, eps: float, change: _Change = change):
-                old_mass_M = mass_M + change.at(g_now_M, eps)
-                return old_share * old_mass_M + (1.0 - old_share) * added.at(g_now_M, eps)
+        def mass_of(g_now_M: torch.Tensor, eps: float, change: _Change = change):
+            old_mass_M = mass_M + change.at(g_now_M, eps)
+            return old_share * old_mass_M + (1.0 - old_share) * added.at(g_now_M, eps)
 
-            history: list[float] = []
-            reached = iterate(
-                mass_of,
-                g_M,
-                b_M,
-                previous.eps,
-                # Half the tolerance is left to the noise of the sample.
-                tol=tol / 2.0,
-                max_iterations=max_iterations,
-                report=history.append,
-            )
-            flops += sum(half.flops for half in halves)
-            residual = reached.residual + old_share * change.noise
-            if not (reached.converged and residual <= tol):
-                continue
-            f_new_N = added.row_potentials()
-            mean_f = old_share * (previous.mean_f + change.of_mean_f())
-            mean_f += (1.0 - old_share) * float(f_new_N.mean())
-            f_N = torch.cat([*(half.row_potentials() for half in halves), f_new_N])
-            return Potentials(
-                f=f_N.cpu().numpy(),
-                g=reached.g_M.cpu().numpy(),
-                b=previous.b,
-                n=len(old) + len(new),
-                mean_f=mean_f,
-                eps=previous.eps,
-                residual=residual,
-                converged=True,
-                history=tuple(history),
-                mass=reached.mass_M.cpu().numpy(),
-                path="cached",
-                precision=precision,
-                precision_error=0.0,
-                peak_bytes=added.held_bytes + sum(half.held_bytes for half in halves),
-                flops=flops + added.flops,
-            )
+        history: list[float] = []
+        reached = iterate(
+            mass_of,
+            g_M,
+            b_M,
+            previous.eps,
+            # Half the tolerance is left to the noise of the sample.
+            tol=tol / 2.0,
+            max_iterations=max_iterations,
+            report=history.append,
+        )
+        flops += sum(half.flops for half in halves)
+        residual = reached.residual + old_share * change.noise
+        if not (reached.converged and residual <= tol):
+            continue
+        f_new_N = added.row_potentials()
+        mean_f = old_share * (previous.mean_f + change.of_mean_f())
+        mean_f += (1.0 - old_share) * float(f_new_N.mean())
+        f_N = torch.cat([*(half.row_potentials() for half in halves), f_new_N])
+        return Potentials(
+            f=f_N.cpu().numpy(),
+            g=reached.g_M.cpu().numpy(),
+            b=previous.b,
+            n=len(old) + len(new),
+            mean_f=mean_f,
+            eps=previous.eps,
+            residual=residual,
+            converged=True,
+            history=tuple(history),
+            mass=reached.mass_M.cpu().numpy(),
+            path="cached",
+            precision=precision,
+            precision_error=0.0,
+            peak_bytes=added.held_bytes + sum(half.held_bytes for half in halves),
+            flops=flops + added.flops,
+        )
     return None
 
 

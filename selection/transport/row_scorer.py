@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from selection.transport.kernel import PASS_OPERATIONS, GibbsKernel, block_rows
 from selection.transport.options import check_target
 from selection.transport.points import UnitRows
-from selection.transport.precision import Precision, check_precision, products_in, work_dtype
+from selection.transport.precision import Precision, check_precision, work_dtype
 
 if TYPE_CHECKING:
     import torch
@@ -90,15 +90,14 @@ class RowScorer:
         weights_N = torch.tensor(weight_N, device=self._device, dtype=self._dtype)
         for target in self._targets.values():
             target.clear()
-        with products_in(self._precision):
-            size = min(target.block_rows for target in self._targets.values())
-            for start in range(0, n, size):
-                block = slice(start, min(n, start + size))
-                rows_BD = _padded(unit[block], size)
-                weights_B = _padded(weights_N[block], size)
-                for target in self._targets.values():
-                    for place, potential_B in target.block(rows_BD, weights_B):
-                        potential_SN[place, block] = potential_B[: block.stop - start]
+        size = min(target.block_rows for target in self._targets.values())
+        for start in range(0, n, size):
+            block = slice(start, min(n, start + size))
+            rows_BD = _padded(unit[block], size)
+            weights_B = _padded(weights_N[block], size)
+            for target in self._targets.values():
+                for place, potential_B in target.block(rows_BD, weights_B):
+                    potential_SN[place, block] = potential_B[: block.stop - start]
         masses: dict[int, np.ndarray] = {}
         for target in self._targets.values():
             masses |= target.masses()

@@ -1,0 +1,177 @@
+"""One pass over a pool: several solves at once, in any precision, resumed after being killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import tracemalloc
+
+import numpy as np
+import pytest
+import torch
+
+from selection.transport import Potentials, score_rows, solve_potentials
+from selection.transport.pool_pass import PoolPass, Side
+from selection.transport.precision import has_fast_bfloat16
+from selection.transport.scores import row_potentials, score_stream
+
+RNG = np.random.default_rng(1)
+POOL = RNG.normal(size=(4000, 24)).astype(np.float16)
+NEAR = RNG.normal(size=(50, 24)) + 1.0
+FAR = RNG.normal(size=(70, 24)) - 1.0
+TO_NEAR: Potentials = solve_potentials(POOL, NEAR)
+TO_FAR: Potentials = solve_potentials(POOL, FAR, eps_rel=0.2)
+BLOCKS = np.array_split(POOL, 8)
+
+
+def test_several_targets_in_one_pass_are_what_each_is_alone():
+    one_pass = PoolPass([Side(NEAR, TO_NEAR), Side(FAR, TO_FAR)])
+    both = np.concatenate(list(one_pass.over(BLOCKS)), axis=1)
+    np.testing.assert_array_equal(both[0], row_potentials(POOL, NEAR, TO_NEAR))
+    np.testing.assert_array_equal(both[1], row_potentials(POOL, FAR, TO_FAR))
+    residuals = [fit.residual for fit in one_pass.fits()]
+    assert residuals == pytest.approx([TO_NEAR.residual, TO_FAR.residual], abs=1e-5)
+
+
+def test_solves_for_one_target_share_its_products_and_stay_right():
+    """Also when their potentials are so far apart that they cannot share a kernel."""
+    distant = solve_potentials(POOL, NEAR, eps=TO_NEAR.eps, allow_unconverged=True)
+    skewed = distant.g + np.linspace(0, 200, len(NEAR)) * TO_NEAR.eps
+    shifted = Potentials(**{**vars(distant), "g": skewed})
+    sides = [Side(NEAR, solve) for solve in (TO_NEAR, distant, shifted)]
+    one_pass = PoolPass(sides)
+    three = np.concatenate(list(one_pass.over(BLOCKS)), axis=1)
+    for potential_N, side in zip(three, sides, strict=True):
+        exact = row_potentials(POOL, NEAR, side.potentials, precision="float64")
+        np.testing.assert_allclose(potential_N, exact, atol=3e-6)
+
+
+def test_a_contrast_pushes_rows_away_from_the_other_target():
+    contrasted = np.concatenate(
+        list(score_stream(BLOCKS, NEAR, TO_NEAR, contrast=Side(FAR, TO_FAR), contrast_weight=0.5))
+    )
+    expected = score_rows(POOL, NEAR, TO_NEAR) - 0.5 * score_rows(POOL, FAR, TO_FAR)
+    np.testing.assert_allclose(contrasted, expected, atol=1e-12)
+    towards_far = POOL.astype(float) @ FAR.mean(axis=0)
+    plain = score_rows(POOL, NEAR, TO_NEAR)
+    assert np.corrcoef(contrasted, towards_far)[0, 1] < np.corrcoef(plain, towards_far)[0, 1]
+
+
+def test_weights_count_in_the_residual():
+    """A pool in which the copies of some rows share their weight is the pool without copies."""
+    copies = np.vstack([POOL, POOL[:1000], POOL[:1000]])
+    weights = np.ones(len(copies))
+    weights[:1000] = weights[4000:] = 1 / 3
+    given = iter(np.array_split(weights, 8))
+    weighed = PoolPass([Side(NEAR, TO_NEAR)])
+    for _ in weighed.over(np.array_split(copies, 8), weigh=lambda rows: next(given)):
+        pass
+    plain = PoolPass([Side(NEAR, TO_NEAR)])
+    for _ in plain.over(BLOCKS):
+        pass
+    assert weighed.fits()[0].residual == pytest.approx(plain.fits()[0].residual, abs=1e-6)
+
+
+def test_finished_blocks_are_read_back_to_the_bit_and_only_for_the_same_solve(tmp_path):
+    def run(blocks, potentials: Potentials = TO_NEAR):
+        one_pass = PoolPass([Side(NEAR, potentials)], finished=tmp_path / "blocks")
+        found = np.concatenate(list(one_pass.over(blocks)), axis=1)
+        return found, one_pass.fits()[0].residual, one_pass.n_resumed
+
+    first, residual, resumed = run(BLOCKS)
+    assert resumed == 0
+    again, same_residual, resumed = run(BLOCKS)
+    assert resumed == len(POOL)
+    np.testing.assert_array_equal(again, first)
+    assert same_residual == residual
+    changed = [BLOCKS[0] * np.float16(-1), *BLOCKS[1:]]
+    assert run(changed)[2] == len(POOL) - len(BLOCKS[0])
+    moved = Potentials(**{**vars(TO_NEAR), "g": TO_NEAR.g + np.linspace(0, 1e-3, len(NEAR))})
+    assert run(BLOCKS, moved)[2] == 0
+
+
+SCRIPT = """
+    import sys
+    from pathlib import Path
+    import numpy as np
+    from selection.transport import solve_potentials
+    from selection.transport.scores import score_stream
+
+    folder = Path(sys.argv[1])
+    rng = np.random.default_rng(0)
+    target = rng.normal(size=(40, 24)) + 1.0
+    pool = np.load(folder / "pool.npy", mmap_mode="r")
+    solved = solve_potentials(pool[:2000], target)
+    blocks = (pool[start : start + 500] for start in range(0, len(pool), 500))
+    stream = score_stream(blocks, target, solved, finished=folder / "blocks")
+    scores = []
+    for i, block in enumerate(stream):
+        scores.append(block)
+        print(i, flush=True)
+        if i == 3 and "wait" in sys.argv:
+            sys.stdin.read()
+    np.save(folder / "scores.npy", np.concatenate(scores))
+"""
+
+
+def test_a_killed_pass_goes_on_where_it_stopped(tmp_path):
+    np.save(tmp_path / "pool.npy", POOL)
+    command = [sys.executable, "-c", textwrap.dedent(SCRIPT), str(tmp_path)]
+    killed = subprocess.Popen(
+        [*command, "wait"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert killed.stdout is not None
+    for line in killed.stdout:
+        if line.strip() == "3":
+            break
+    os.kill(killed.pid, signal.SIGKILL)
+    killed.wait()
+    finished = {file: file.stat().st_mtime_ns for file in (tmp_path / "blocks").glob("*.npz")}
+    assert len(finished) == 4 and not (tmp_path / "scores.npy").exists()
+    subprocess.run(command, check=True, capture_output=True)
+    scores = np.load(tmp_path / "scores.npy")
+    assert {file: file.stat().st_mtime_ns for file in finished} == finished
+    assert len(list((tmp_path / "blocks").glob("*.npz"))) == 8
+    (tmp_path / "scores.npy").unlink()
+    for file in (tmp_path / "blocks").iterdir():
+        file.unlink()
+    subprocess.run(command, check=True, capture_output=True)
+    np.testing.assert_array_equal(np.load(tmp_path / "scores.npy"), scores)
+
+
+def test_memory_does_not_grow_with_the_pool(tmp_path):
+    """numpy's share of it; `benchmarks/scale.py` measures all of the process."""
+    rows = np.lib.format.open_memmap(
+        tmp_path / "pool.npy", mode="w+", dtype=np.float16, shape=(60_000, 24)
+    )
+    rows[:] = np.resize(POOL, rows.shape)
+    blocks = (rows[start : start + 1000] for start in range(0, len(rows), 1000))
+    tracemalloc.start()
+    for _ in score_stream(blocks, NEAR, TO_NEAR):
+        pass
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < rows.nbytes / 4
+
+
+@pytest.mark.skipif(not has_fast_bfloat16(torch.device("cpu")), reason="needs bfloat16")
+def test_bfloat16_products_change_potentials_little_and_say_how_much():
+    exact = solve_potentials(POOL, NEAR, precision="float64", tol=1e-6)
+    narrow = solve_potentials(POOL, NEAR, precision="bfloat16", tol=5e-3)
+    assert narrow.precision == "bfloat16"
+    assert 0 < narrow.precision_error < 5e-3
+    np.testing.assert_allclose(narrow.g, exact.g, atol=0.05 * exact.eps)
+    rough = row_potentials(POOL, NEAR, exact, precision="bfloat16")
+    fine = row_potentials(POOL, NEAR, exact, precision="float64")
+    assert 1e-6 < np.abs(rough - fine).max() < 0.02
+
+
+def test_auto_precision_reaches_a_tolerance_that_bfloat16_cannot():
+    solved = solve_potentials(POOL, NEAR, precision="auto", tol=6e-4)
+    assert solved.converged and solved.residual <= 6e-4
+    exact = row_potentials(POOL, NEAR, solved, precision="float64")
+    assert np.isfinite(exact).all()
+    assert solve_potentials(POOL, NEAR, precision="auto", tol=1e-5).precision == "float32"
