@@ -88,7 +88,11 @@ def _last_fit(workspace: Workspace, asset: str) -> Fitted | None:
 
 
 def _pictures(fitted: Fitted, options: Mapping[str, Any]) -> dict[str, bytes]:
-    history = fitted.facts.get("history")
+    facts: dict[str, Any] = fitted.facts
+    history = facts.get("history")
     if not isinstance(history, list):
         return {}
-    return {"convergence.png": residual_history(history, tolerance=options["tol"])}
+    picture = residual_history(
+        history, tolerance=options["tol"], over_pool=facts.get("pool_residual")
+    )
+    return {"convergence.png": picture}

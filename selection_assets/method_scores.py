@@ -1,8 +1,11 @@
 """<method>_scores[source]: one asset for each method of the registry that a study names."""
 
+from pathlib import Path
+
 import dagster as dg
 import numpy as np
 import pyarrow as pa
+from tqdm import tqdm
 
 from resources.artifacts import Artifact
 from resources.device import Device
@@ -10,6 +13,7 @@ from selection.config.study import Study
 from selection.methods import REGISTRY
 from selection.methods.protocol import ACCOUNTANT, FitInputs, Scores
 from selection.plots.scores import score_distributions
+from selection.score_blocks import score_in_blocks
 from selection_assets.draft import Check, Draft
 from selection_assets.inputs import of_study, source_embeddings, source_rows
 from selection_assets.keys import source_partitions, study_key
@@ -48,7 +52,10 @@ def build_method_scores(study: Study, name: str) -> Stage:
         kinds={"pytorch"} if method.needs_embeddings else {"python"},
     )
     def method_scores(
-        context: dg.AssetExecutionContext, loaded: dict[str, Artifact], device: Device
+        context: dg.AssetExecutionContext,
+        loaded: dict[str, Artifact],
+        device: Device,
+        work: Path,
     ) -> Draft:
         """`scores.parquet`: row_id, draw, score (higher is better) and the method's receipts."""
         rows = read_rows(loaded["raw_corpus"], loaded.get("corpus_embeddings"))
@@ -58,9 +65,19 @@ def build_method_scores(study: Study, name: str) -> Stage:
         else:
             n_rows = len(rows.row_id)
             fitted = method.fit(FitInputs(target, lambda: iter([rows]), n_rows, options, seed=0))
-        scores = method.score(
-            fitted, rows, target=target, options=options, seeds=study.seeds, device=device.name
-        )
+        bar_name = f"score {context.partition_key}"
+        with tqdm(total=len(rows.row_id), desc=bar_name, unit="row", leave=False) as bar:
+            scores = score_in_blocks(
+                method,
+                fitted,
+                rows,
+                target=target,
+                options=options,
+                seeds=study.seeds,
+                device=device.name,
+                finished=work,
+                report=bar.update,
+            )
         finite = bool(np.isfinite(scores.score).all())
         facts = {}
         if finite:

@@ -41,6 +41,15 @@ class Rows:
     n_tokens: np.ndarray
     embeddings: np.ndarray | None = None
 
+    def take(self, some: slice) -> Rows:
+        """Give some of the rows, without copying."""
+        return Rows(
+            self.row_id[some],
+            self.text[some],
+            self.n_tokens[some],
+            None if self.embeddings is None else self.embeddings[some],
+        )
+
 
 @dataclass(frozen=True)
 class FitInputs:

@@ -10,7 +10,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-def residual_history(residuals: Sequence[float], *, tolerance: float) -> bytes:
+def residual_history(
+    residuals: Sequence[float], *, tolerance: float, over_pool: float | None = None
+) -> bytes:
     """Draw the marginal residual over the iterations, with the tolerance it had to reach.
 
     Parameters
@@ -19,6 +21,9 @@ def residual_history(residuals: Sequence[float], *, tolerance: float) -> bytes:
         L1 errors of the marginal, one per iteration. Exact zeros sit on the lower edge.
     tolerance : float
         The residual at which the solve may stop, positive.
+    over_pool : float or None
+        The certificate: the residual of the result over the whole pool, of which the solve may
+        have seen a sample.
 
     Returns
     -------
@@ -50,6 +55,15 @@ def residual_history(residuals: Sequence[float], *, tolerance: float) -> bytes:
     axes.axhline(
         tolerance, color=INK, linestyle="--", linewidth=1.2, label=f"tolerance {tolerance:g}"
     )
+    if over_pool is not None:
+        axes.plot(
+            len(residuals),
+            max(over_pool, floor),
+            color=PALETTE[1],
+            marker="D",
+            linestyle="none",
+            label=f"over the whole pool, {over_pool:.2g}",
+        )
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(fontsize=FONT, frameon=False)
     describe(

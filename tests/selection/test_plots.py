@@ -38,7 +38,7 @@ PICTURES = {
     "flat spectrum": lambda: spectrum([0.0], 0.0),
     "source distances": lambda: source_distances({"a": 0.3, "b $x$": 0.2}),
     "many sources": lambda: source_distances({f"source {i}": 0.1 + i for i in range(300)}),
-    "residuals": lambda: residual_history((0.5, 0.1, 0.0), tolerance=1e-3),
+    "residuals": lambda: residual_history((0.5, 0.1, 0.0), tolerance=1e-3, over_pool=0.02),
     "before and after": lambda: before_after(9.2, [6.2, 6.3, 6.1], [0, 1, 2]),
     "distances": lambda: distances_to_target({"pool": 0.8, "ot": 0.5}, highlight="ot"),
     "scores": lambda: score_distributions(SCORES, cutoff=1.5),
