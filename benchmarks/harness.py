@@ -56,18 +56,35 @@ def peak_of_process() -> int:
 
 def parse_arguments(description: str | None) -> argparse.Namespace:
     """Read the two options that every benchmark has: --quick and --json FILE."""
+    return option_parser(description).parse_args()
+
+
+def option_parser(description: str | None) -> argparse.ArgumentParser:
+    """Give a parser of those two options, for a benchmark that has more."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--quick", action="store_true", help="small sizes, a minute or two")
     parser.add_argument("--json", type=Path, help="write device, versions and figures to this file")
-    return parser.parse_args()
+    return parser
 
 
 def publish(
     figures: dict[str, Any], libraries: Iterable[str], json_file: Path | None, device: str = ""
 ) -> None:
     """Print the figures and, when asked, write them with the device and the libraries' versions."""
+    show(figures)
+    write_report(figures, libraries, json_file, device)
+
+
+def show(figures: dict[str, Any]) -> None:
+    """Print a line for each figure."""
     for name, value in figures.items():
         print(f"{name:<52}{value:12.4g}" if isinstance(value, float | int) else f"{name}: {value}")
+
+
+def write_report(
+    figures: dict[str, Any], libraries: Iterable[str], json_file: Path | None, device: str = ""
+) -> None:
+    """Write the figures, when asked, with the device and the libraries' versions."""
     if json_file is not None:
         report = {
             "device": device or processor(),

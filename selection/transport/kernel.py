@@ -24,9 +24,9 @@ PASS_OPERATIONS = 4.0
 # of the two outside it.
 _PLAIN_EXPONENT = 30.0
 _SCALING_EXPONENT = 50.0
-# Large enough for the product to run at full speed, small enough to stay in a cache (CPU) or to be
-# nothing beside the rows (CUDA, where a short kernel would cost more to launch than to run).
-_BLOCK_ENTRIES = {"cpu": 2**21, "cuda": 2**24}
+# Large enough for the product to run at full speed, small enough to stay in a cache (CPU). No block
+# worth launching stays in a GPU's cache, so there it is as large as keeps launches cheap: 512 MiB.
+_BLOCK_ENTRIES = {"cpu": 2**21, "cuda": 2**27}
 _BLOCK_ROWS = {"cpu": 2**12, "cuda": 2**16}
 
 
@@ -90,7 +90,7 @@ class GibbsKernel:
     def operations(self) -> float:
         """Operations on an entry of a block when it is evaluated, the product included."""
         other = _PLAIN_OPERATIONS if self._plain else _ABSORBED_OPERATIONS
-        return 2.0 * self._target_MD.shape[1] * len(self._scaled) + other
+        return 2.0 * sum(len(factor) for factor in self._scaled) + other
 
     def _bias(self, g_M: torch.Tensor, eps: float) -> torch.Tensor:
         return g_M / eps + self._log_b_M
@@ -105,9 +105,11 @@ class GibbsKernel:
         # of the marginal: it is kept in two halves. Rounding of the rows does average out.
         high_MD = scaled_MD.to(torch.bfloat16)
         low_MD = (scaled_MD - high_MD).to(torch.bfloat16)
-        # On a CPU float32 operands are rounded by oneDNN, and these two without any loss.
-        dtype = torch.bfloat16 if scaled_MD.is_cuda else torch.float32
-        return (high_MD.to(dtype).T, low_MD.to(dtype).T)
+        if scaled_MD.is_cuda:
+            # Side by side: one product, which writes its result once.
+            return (torch.cat((high_MD, low_MD), dim=1).T,)
+        # Float32 operands are rounded by oneDNN, and these two without any loss.
+        return (high_MD.float().T, low_MD.float().T)
 
     def _product(self, rows_BD: torch.Tensor, out_BM: torch.Tensor) -> None:
         import torch
@@ -115,9 +117,8 @@ class GibbsKernel:
         first, *rest = self._scaled
         if first.dtype == torch.bfloat16:
             rows_BD = rows_BD.to(torch.bfloat16)
-            torch.mm(rows_BD, first, out_dtype=torch.float32, out=out_BM)
-            for factor in rest:
-                torch.addmm(out_BM, rows_BD, factor, out_dtype=torch.float32, out=out_BM)
+            twice = torch.cat((rows_BD, rows_BD), dim=1)
+            torch.mm(twice, first, out_dtype=torch.float32, out=out_BM)
             return
         # Only here: in lower precision the sums over the kernel would be worthless.
         with products_in(self._precision):

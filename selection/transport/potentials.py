@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from selection.transport.options import (
-    DEFAULT_MEMORY_LIMIT,
     Path,
     check_options,
     choose_path,
+    default_memory_limit,
     precisions_to_try,
     starting_potential,
 )
@@ -139,15 +139,15 @@ def solve_potentials(
     warm_start : Potentials, array of shape (M,), or None
         Target potentials to start from, at the final eps; without them a small eps is annealed.
     memory_limit : int or None
-        Bytes of kernel to hold, 2 GiB when None.
+        Bytes of kernel to hold; None is 2 GiB, or half of what a GPU has free.
     path : "auto", "cached" or "streamed"
         Hold the kernel, or evaluate it anew in each pass; auto holds it when the limit allows.
     device : str, torch.device or None
         None is the device of the candidates when they are a tensor, else the CPU.
     precision : "auto", "float64", "float32", "tf32" or "bfloat16"
-        Of the products of rows and target. bfloat16 adds an error to the marginal, which is
-        measured and counted in the residual; auto tries it first where it is faster and tol is
-        not far below that error, and goes on in float32 when tol is out of its reach.
+        Of the products of rows and target. tf32 and bfloat16 add an error to the marginal, which
+        is measured and counted in the residual; auto tries the faster one that the device has,
+        unless tol is below its error, and goes on in float32 when tol is out of its reach.
     max_iterations : int
         Passes at most.
     allow_unconverged : bool
@@ -174,7 +174,7 @@ def solve_potentials(
     device = torch.device(device)
     ladder = precisions_to_try(precision, device, tol)
     dtype = torch.float64 if ladder == ("float64",) else torch.float32
-    rows = UnitRows(candidates, "candidates", device=device, dtype=dtype)
+    rows = UnitRows(candidates, "candidates", device=device, dtype=dtype).resident()
     n = len(rows)
     if n < 2:
         raise ValueError(
@@ -182,7 +182,7 @@ def solve_potentials(
         )
     target_rows = UnitRows(target, "target", device=device, dtype=dtype, width=rows.width)
     m = len(target_rows)
-    memory_limit = memory_limit or DEFAULT_MEMORY_LIMIT
+    memory_limit = memory_limit or default_memory_limit(device)
     # torch.tensor copies into aligned memory: sums over it are the same to the bit every time.
     problem = Problem(
         rows=rows,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -104,6 +104,16 @@ class RowScorer:
         return potential_SN.cpu().numpy(), [masses[place] for place in range(self._n_sides)]
 
 
+class _Solve(NamedTuple):
+    """One solve for a target, ready to score: see `GibbsKernel.scaling`."""
+
+    place: int
+    scaling_M: torch.Tensor
+    offset: float
+    eps: float
+    kernel: GibbsKernel
+
+
 class _SolvedTarget:
     """One target, the solves for it, and the scratch block of its kernel."""
 
@@ -114,7 +124,7 @@ class _SolvedTarget:
         m = len(rows)
         self.block_rows = block_rows(m, self._target_MD.device)
         self._precision: Precision = precision
-        self._solves: list[tuple[int, torch.Tensor, float, GibbsKernel]] = []
+        self._solves: list[_Solve] = []
         self._mass: dict[int, torch.Tensor] = {}
         self._scratch_BM = self._target_MD.new_empty((self.block_rows, m))
         self._shift_B = self._target_MD.new_empty(self.block_rows)
@@ -133,18 +143,21 @@ class _SolvedTarget:
             log_b_M = torch.tensor(np.log(potentials.b), device=device)
             self._kernels[key] = GibbsKernel(self._target_MD, log_b_M, self._precision)
             self._kernels[key].absorb(g_M, potentials.eps)
-        self._solves.append((place, g_M, potentials.eps, self._kernels[key]))
+        kernel = self._kernels[key]
+        # Once here: asking a GPU for the offset in each block would make it wait each time.
+        scaling_M, offset = kernel.scaling(g_M, potentials.eps)
+        self._solves.append(_Solve(place, scaling_M, offset, potentials.eps, kernel))
 
     @property
     def operations(self) -> float:
         """Operations of one row: each kernel is evaluated once, each solve passes over it."""
-        kernels = {id(kernel): kernel for _, _, _, kernel in self._solves}
+        kernels = {id(solve.kernel): solve.kernel for solve in self._solves}
         evaluated = sum(kernel.operations for kernel in kernels.values())
         return len(self.rows) * (evaluated + PASS_OPERATIONS * len(self._solves))
 
     def clear(self) -> None:
         """Forget the masses of the rows before."""
-        self._mass = {place: g_M * 0.0 for place, g_M, _, _ in self._solves}
+        self._mass = {solve.place: solve.scaling_M * 0.0 for solve in self._solves}
 
     def block(
         self, rows_BD: torch.Tensor, weights_B: torch.Tensor
@@ -152,15 +165,15 @@ class _SolvedTarget:
         """Give (place, potentials f of the block) of each solve, and add up the masses."""
         evaluated: GibbsKernel | None = None
         potentials = []
-        for place, g_M, eps, kernel in self._solves:
-            if kernel is not evaluated:
-                kernel.block(rows_BD, self._scratch_BM, self._shift_B)
-                evaluated = kernel
-            scaling_M, offset = kernel.scaling(g_M, eps)
-            sum_B = self._scratch_BM @ scaling_M.to(self._scratch_BM.dtype)
+        for solve in self._solves:
+            if solve.kernel is not evaluated:
+                solve.kernel.block(rows_BD, self._scratch_BM, self._shift_B)
+                evaluated = solve.kernel
+            sum_B = self._scratch_BM @ solve.scaling_M.to(self._scratch_BM.dtype)
             received_M = (weights_B / sum_B) @ self._scratch_BM
-            self._mass[place] += received_M * scaling_M
-            potentials.append((place, -eps * (offset + self._shift_B + sum_B.double().log())))
+            self._mass[solve.place] += received_M * solve.scaling_M
+            log_sum_B = solve.offset + self._shift_B + sum_B.double().log()
+            potentials.append((solve.place, -solve.eps * log_sum_B))
         return potentials
 
     def masses(self) -> dict[int, np.ndarray]:

@@ -119,9 +119,10 @@ def _mixed(memory: list[tuple[torch.Tensor, torch.Tensor]]) -> torch.Tensor:
     # normal equations: LAPACK's least squares is not the same to the bit from call to call.
     scale = changed.norm(dim=0).clamp(min=torch.finfo(changed.dtype).tiny)
     changed, moved = changed / scale, moved / scale
-    gram = changed.T @ changed + _RIDGE * torch.eye(len(scale), dtype=g_M.dtype, device=g_M.device)
-    weights = torch.linalg.solve(gram, changed.T @ step_M)
-    return g_M + step_M - (moved + changed) @ weights
+    # Four by four, on the CPU: a GPU's solver takes longer to start than to solve it.
+    gram = (changed.T @ changed).cpu() + _RIDGE * torch.eye(len(scale), dtype=g_M.dtype)
+    weights = torch.linalg.solve(gram, (changed.T @ step_M).cpu())
+    return g_M + step_M - (moved + changed) @ weights.to(g_M.device)
 
 
 def _log_ratio(b_M: torch.Tensor, mass_M: torch.Tensor) -> torch.Tensor:
