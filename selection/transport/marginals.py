@@ -53,6 +53,8 @@ class Marginals:
 
     def at(self, g_M: torch.Tensor, eps: float) -> torch.Tensor:
         """Give the mass that each target row receives at potentials g; float64, shape (M,)."""
+        import torch
+
         evaluate = not self._cached or self._kernel.needs_absorbing(g_M, eps)
         if evaluate:
             self._kernel.absorb(g_M, eps)
@@ -67,8 +69,8 @@ class Marginals:
             if evaluate:
                 self._kernel.block(self._rows[block], kernel_BM, self._shift_N[block])
             sum_B = self._sum_N[block]
-            sum_B.copy_(kernel_BM @ work_scaling_M)
-            mass_M += (self._a_N[block] / sum_B) @ kernel_BM
+            torch.mv(kernel_BM, work_scaling_M, out=sum_B)
+            mass_M += torch.mv(kernel_BM.T, self._a_N[block] / sum_B)
         self.flops += n * m * (PASS_OPERATIONS + (self._kernel.operations if evaluate else 0.0))
         return mass_M * scaling_M
 

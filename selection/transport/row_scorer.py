@@ -163,14 +163,16 @@ class _SolvedTarget:
         self, rows_BD: torch.Tensor, weights_B: torch.Tensor
     ) -> list[tuple[int, torch.Tensor]]:
         """Give (place, potentials f of the block) of each solve, and add up the masses."""
+        import torch
+
         evaluated: GibbsKernel | None = None
         potentials = []
         for solve in self._solves:
             if solve.kernel is not evaluated:
                 solve.kernel.block(rows_BD, self._scratch_BM, self._shift_B)
                 evaluated = solve.kernel
-            sum_B = self._scratch_BM @ solve.scaling_M.to(self._scratch_BM.dtype)
-            received_M = (weights_B / sum_B) @ self._scratch_BM
+            sum_B = torch.mv(self._scratch_BM, solve.scaling_M.to(self._scratch_BM.dtype))
+            received_M = torch.mv(self._scratch_BM.T, weights_B / sum_B)
             self._mass[solve.place] += received_M * solve.scaling_M
             log_sum_B = solve.offset + self._shift_B + sum_B.double().log()
             potentials.append((solve.place, -solve.eps * log_sum_B))
