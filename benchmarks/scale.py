@@ -25,7 +25,7 @@ import numpy as np
 import torch  # noqa: F401
 from harness import Measured, measure, parse_arguments, publish
 
-from selection.neighbours import nearest_targets
+from selection.neighbours.targets import nearest_targets
 from selection.plots.style import FONT, MARKERS, PALETTE, describe, new_figure, to_png
 from selection.subset import choose_rows
 from selection.transport.potentials import solve_potentials

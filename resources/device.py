@@ -21,6 +21,11 @@ class Device(dg.ConfigurableResource):
         description="`auto` is bfloat16 on a GPU that has it and float32 elsewhere: on a CPU the"
         " small models of a study gain nothing from bfloat16.",
     )
+    embedding_precision: Literal["auto", "float32", "bfloat16"] = Field(
+        default="auto",
+        description="`auto` is bfloat16 on a GPU or CPU that multiplies in it, where the embedder"
+        " gains by it; its error is measured.",
+    )
     memory_share: float = Field(
         default=0.5, gt=0, le=1, description="Share of the free memory that a solver may use."
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from pydantic import BaseModel
 
 from selection.methods.protocol import Fitted, Method, Rows, Scores
+from selection.whole_files import write_whole
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -59,9 +61,7 @@ def score_in_blocks(
             scores = method.score(
                 fitted, block, target=target, options=options, seeds=seeds, device=device
             )
-            unfinished = file.with_suffix(".part")
-            pq.write_table(_to_table(scores), unfinished)
-            unfinished.replace(file)
+            write_whole(file, partial(pq.write_table, _to_table(scores)))
         tables.append(pq.read_table(file))
         report(len(tables[-1]))
     flops = sum(float(table.schema.metadata[_FLOPS]) for table in tables)

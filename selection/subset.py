@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from tqdm import tqdm
 
-from selection.neighbours import NearDuplicates
+from selection.neighbours.duplicates import NearDuplicates
 
 SELECTED = "selected"
 BELOW_CUTOFF = "below_cutoff"

@@ -8,7 +8,7 @@ import pyarrow as pa
 from resources.artifacts import Artifact
 from selection.arms.plan import PoolSize, epoch_flops, plan_arms
 from selection.config.study import Study
-from selection.embedding.embedder import load_embedder
+from selection.embedding.embedder import load_embedder, token_lengths
 from selection.models.base import load_tokenizer
 from selection.models.tokenizer import count_tokens
 from selection.reports import markdown_table
@@ -75,7 +75,7 @@ def build_budget_plan(study: Study) -> Stage:
                     }
                 )
             )
-            embedding_flops += model.flops(model.count_tokens(rows.text))
+            embedding_flops += model.flops(token_lengths(model, rows.text))
         tokens = pa.concat_tables(counts)
         target = target_examples.table("rows.parquet", ["split", "text"])
         target_texts = target["text"].to_pylist()
@@ -85,7 +85,7 @@ def build_budget_plan(study: Study) -> Stage:
             tokens=sum(tokens["n_tokens"].to_pylist()),
             target_rows=target["split"].to_pylist().count("dev"),
             embedding_flops=embedding_flops,
-            target_embedding_flops=model.flops(model.count_tokens(target_texts)),
+            target_embedding_flops=model.flops(token_lengths(model, target_texts)),
             width=model.width,
         )
         arms = [asdict(arm) for arm in plan_arms(study, shape, size)]

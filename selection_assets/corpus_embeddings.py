@@ -1,5 +1,8 @@
 """corpus_embeddings[source]: one vector a row; rows seen before keep theirs."""
 
+from collections.abc import Iterable
+from pathlib import Path
+
 import dagster as dg
 import numpy as np
 import pyarrow as pa
@@ -8,8 +11,10 @@ from tqdm import tqdm
 from resources.artifacts import Artifact
 from resources.device import Device
 from resources.workspace import Workspace
-from selection.embedding.embedder import encode, load_embedder
+from selection.embedding.embedder import load_embedder
+from selection.embedding.shards import encode_in_shards
 from selection_assets.draft import Check, Draft
+from selection_assets.embedding_facts import embedding_facts
 from selection_assets.keys import embedder_key, pool_key, source_partitions
 from selection_assets.stage import Stage, stage
 
@@ -41,16 +46,28 @@ def build_corpus_embeddings(pool: str, embedder_name: str) -> Stage:
         embedder: Artifact,
         device: Device,
         workspace: Workspace,
+        work: Path,
     ) -> Draft:
         """`vectors.npy` (float16, norm one) in the order of `rows.parquet`'s `row_id`."""
         rows = raw_corpus.table("rows.parquet", ["row_id", "text"])
         row_id, texts = rows["row_id"].to_numpy(), rows["text"].to_pylist()
-        model = load_embedder(embedder.path("embedder"), device=device.name)
+        model = load_embedder(
+            embedder.path("embedder"), device=device.name, precision=device.embedding_precision
+        )
         vectors = np.zeros((len(row_id), model.width), dtype=np.float16)
-        seen = _copy_vectors_seen(vectors, row_id, workspace, key.to_user_string(), embedder)
+        # Vectors of one model in another precision are other vectors.
+        made_by = {"version": embedder.version, "precision": model.precision}
+        made_before = workspace.ledger.current_versions(key.to_user_string()).values()
+        seen = _copy_vectors_seen(vectors, row_id, made_before, made_by)
         new = np.flatnonzero(~seen)
         with tqdm(total=len(new), desc=f"embed {context.partition_key}", leave=False) as bar:
-            encoded = encode(model, [texts[i] for i in new], report=bar.update)
+            encoded = encode_in_shards(
+                model,
+                [texts[i] for i in new],
+                version=embedder.version,
+                folder=work,
+                report=bar.update,
+            )
         vectors[new[encoded.kept]] = encoded.vectors
         has_vector = vectors.any(axis=1)
         norms = np.linalg.norm(vectors[has_vector].astype(np.float32), axis=1)
@@ -60,7 +77,7 @@ def build_corpus_embeddings(pool: str, embedder_name: str) -> Stage:
                 "vectors.npy": vectors[has_vector],
                 "rows.parquet": pa.table({"row_id": row_id[has_vector]}),
                 "quarantine.parquet": _quarantine(row_id[~has_vector]),
-                "embedder.json": {"version": embedder.version},
+                "embedder.json": made_by,
             },
             rows=int(has_vector.sum()),
             flops=encoded.flops,
@@ -68,8 +85,8 @@ def build_corpus_embeddings(pool: str, embedder_name: str) -> Stage:
             facts={
                 "rows_embedded_now": len(new),
                 "rows_reused": len(row_id) - len(new),
-                "tokens_embedded": encoded.n_tokens,
                 "width": model.width,
+                **embedding_facts(model, encoded),
             },
             checks=[
                 Check("unit_norm", bool(np.allclose(norms, 1, atol=0.01))),
@@ -85,12 +102,15 @@ def build_corpus_embeddings(pool: str, embedder_name: str) -> Stage:
 
 
 def _copy_vectors_seen(
-    vectors: np.ndarray, row_id: np.ndarray, workspace: Workspace, asset: str, embedder: Artifact
+    vectors: np.ndarray,
+    row_id: np.ndarray,
+    made_before: Iterable[Artifact],
+    made_by: dict[str, str],
 ) -> np.ndarray:
     """Fill in the vectors that this very embedder gave rows of the pool; mask of shape (n,)."""
     seen = np.zeros(len(row_id), dtype=bool)
-    for artifact in workspace.ledger.current_versions(asset).values():
-        if artifact.json("embedder.json")["version"] != embedder.version:
+    for artifact in made_before:
+        if artifact.json("embedder.json") != made_by:
             continue
         theirs = artifact.table("rows.parquet")["row_id"].to_numpy()
         _, ours_at, theirs_at = np.intersect1d(

@@ -9,6 +9,7 @@ from selection.config.study import Study
 from selection.embedding.embedder import encode, load_embedder
 from selection.methods.protocol import Rows
 from selection_assets.draft import Check, Draft
+from selection_assets.embedding_facts import embedding_facts
 from selection_assets.inputs import embedder_model, of_study
 from selection_assets.keys import study_key
 from selection_assets.stage import Stage, stage
@@ -36,7 +37,9 @@ def build_target_embeddings(study: Study) -> Stage:
     ) -> Draft:
         """`vectors.npy` (float16, norm one) in the order of `rows.parquet`."""
         rows = target_examples.table("rows.parquet", ["row_id", "split", "text"])
-        model = load_embedder(embedder.path("embedder"), device=device.name)
+        model = load_embedder(
+            embedder.path("embedder"), device=device.name, precision=device.embedding_precision
+        )
         encoded = encode(model, rows["text"].to_pylist())
         return Draft(
             files={
@@ -46,7 +49,7 @@ def build_target_embeddings(study: Study) -> Stage:
             rows=len(encoded.kept),
             flops=encoded.flops,
             accountant="detailed",
-            facts={"tokens_embedded": encoded.n_tokens},
+            facts=embedding_facts(model, encoded),
             checks=[
                 Check(
                     "every_example_has_a_vector",

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from selection.methods._common import embeddings_of, read_options, settled
 from selection.methods.protocol import ACCOUNTANT, Cost, CostInputs, FitInputs, Fitted, Rows, Scores
-from selection.neighbours import nearest_receipts
+from selection.neighbours.targets import nearest_receipts
 from selection.transport.points import unit_rows
 
 

@@ -18,8 +18,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from selection.draws import keyed_uniform
 from selection.methods._common import embeddings_of, read_options, settled
 from selection.methods.protocol import ACCOUNTANT, Cost, CostInputs, FitInputs, Fitted, Rows, Scores
-from selection.neighbours import nearest_receipts
 from selection.neighbours.density import density
+from selection.neighbours.targets import nearest_receipts
 from selection.transport.kernel import planned_operations
 from selection.transport.pool_pass import PoolPass, Side
 from selection.transport.potentials import Potentials

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from selection.transport.points import as_numpy
+from selection.whole_files import write_whole
 
 if TYPE_CHECKING:
     import torch
@@ -64,14 +64,12 @@ class FinishedBlocks:
 
     def write(self, key: str, potential_SB: np.ndarray, masses: list[np.ndarray]) -> None:
         """Keep a finished block; a reader sees it whole or not at all."""
-        unfinished = self._folder / f"{key}.{os.getpid()}.part"
         named = {"potential": potential_SB}
         named |= {f"mass_{i}": mass_M for i, mass_M in enumerate(masses)}
-        with unfinished.open("wb") as file:
-            np.savez(file, **named)  # pyright: ignore[reportArgumentType]
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(self._folder / f"{key}.npz")
+        write_whole(
+            self._folder / f"{key}.npz",
+            lambda content: np.savez(content, **named),  # pyright: ignore[reportArgumentType]
+        )
 
 
 def _update(content: xxh3_128, values: ArrayLike | torch.Tensor) -> None:

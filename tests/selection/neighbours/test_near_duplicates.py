@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics.pairwise import cosine_similarity
 
-from selection.neighbours import NearDuplicates, duplicates
+from selection.neighbours import duplicates
 from selection.neighbours.bound import BOUND_SLACK, fit_basis, shorten
+from selection.neighbours.duplicates import NearDuplicates
 
 RNG = np.random.default_rng(2)
 

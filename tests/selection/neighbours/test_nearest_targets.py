@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics.pairwise import cosine_similarity
 
-from selection.neighbours import nearest_receipts, nearest_targets
+from selection.neighbours.targets import nearest_receipts, nearest_targets
 
 RNG = np.random.default_rng(2)
 

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from selection.neighbours import index as index_module
-from selection.neighbours import nearest_targets, targets
+from selection.neighbours import targets
 from selection.neighbours.index import MIN_RECALL, NeighbourIndex, build_index, gpus_for
+from selection.neighbours.targets import nearest_targets
 
 N, WIDTH = 3000, 16
 
