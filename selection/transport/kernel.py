@@ -26,8 +26,9 @@ _PLAIN_EXPONENT = 30.0
 _SCALING_EXPONENT = 50.0
 # Large enough for the product to run at full speed, small enough to stay in a cache (CPU). No block
 # worth launching stays in a GPU's cache, so there it is as large as keeps launches cheap: 512 MiB.
-_BLOCK_ENTRIES = {"cpu": 2**21, "cuda": 2**27}
+_BLOCK_ENTRIES = {"cpu": 2**22, "cuda": 2**27}
 _BLOCK_ROWS = {"cpu": 2**12, "cuda": 2**16}
+_TILE_ROWS = 64
 
 
 class GibbsKernel:
@@ -64,7 +65,10 @@ class GibbsKernel:
         self._plain = 2.0 / eps <= _PLAIN_EXPONENT and _spread(bias_M) <= _SCALING_EXPONENT
         self._absorbed_M = bias_M * 0.0 if self._plain else bias_M
         self._eps = eps
-        self._scaled = self._operands(self._target_MD * (2.0 / eps))
+        scaled_MD = self._target_MD * (2.0 / eps)
+        # On a CPU the operands stay float32, and oneDNN rounds them on the way in.
+        narrow = self._precision == "bfloat16" and scaled_MD.is_cuda
+        self._scaled_DM = (scaled_MD.bfloat16() if narrow else scaled_MD).T
         self._bias_M = self._absorbed_M.to(work_dtype(self._precision))
 
     def block(self, rows_BD: torch.Tensor, out_BM: torch.Tensor, shift_B: torch.Tensor) -> None:
@@ -90,46 +94,28 @@ class GibbsKernel:
     def operations(self) -> float:
         """Operations on an entry of a block when it is evaluated, the product included."""
         other = _PLAIN_OPERATIONS if self._plain else _ABSORBED_OPERATIONS
-        return 2.0 * sum(len(factor) for factor in self._scaled) + other
+        return 2.0 * len(self._scaled_DM) + other
 
     def _bias(self, g_M: torch.Tensor, eps: float) -> torch.Tensor:
         return g_M / eps + self._log_b_M
 
-    def _operands(self, scaled_MD: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """Give the transposed factors whose products with the rows add up to the product."""
-        import torch
-
-        if self._precision != "bfloat16":
-            return (scaled_MD.T,)
-        # Rounding of a target row is common to all rows of the pool, so it would not average out
-        # of the marginal: it is kept in two halves. Rounding of the rows does average out.
-        high_MD = scaled_MD.to(torch.bfloat16)
-        low_MD = (scaled_MD - high_MD).to(torch.bfloat16)
-        if scaled_MD.is_cuda:
-            # Side by side: one product, which writes its result once.
-            return (torch.cat((high_MD, low_MD), dim=1).T,)
-        # Float32 operands are rounded by oneDNN, and these two without any loss.
-        return (high_MD.float().T, low_MD.float().T)
-
     def _product(self, rows_BD: torch.Tensor, out_BM: torch.Tensor) -> None:
         import torch
 
-        first, *rest = self._scaled
-        if first.dtype == torch.bfloat16:
-            rows_BD = rows_BD.to(torch.bfloat16)
-            twice = torch.cat((rows_BD, rows_BD), dim=1)
-            torch.mm(twice, first, out_dtype=torch.float32, out=out_BM)
+        if self._scaled_DM.dtype == torch.bfloat16:
+            narrow_BD = rows_BD.to(torch.bfloat16)
+            torch.mm(narrow_BD, self._scaled_DM, out_dtype=torch.float32, out=out_BM)
             return
         # Only here: in lower precision the sums over the kernel would be worthless.
         with products_in(self._precision):
-            torch.mm(rows_BD, first, out=out_BM)
-            for factor in rest:
-                out_BM.addmm_(rows_BD, factor)
+            torch.mm(rows_BD, self._scaled_DM, out=out_BM)
 
 
 def block_rows(m: int, device: torch.device) -> int:
     """Rows of a block against m target rows."""
-    return max(1, min(_BLOCK_ROWS[device.type], _BLOCK_ENTRIES[device.type] // m))
+    rows = min(_BLOCK_ROWS[device.type], _BLOCK_ENTRIES[device.type] // m)
+    # Matrix units work on tiles: a ragged last one can cost as much as a whole block.
+    return max(1, rows - rows % _TILE_ROWS if rows > _TILE_ROWS else rows)
 
 
 def planned_operations(width: int, passes: int) -> float:

@@ -195,15 +195,16 @@ class UnitRows:
 
         values = self._rows[block]
         if isinstance(values, np.ndarray):
-            # A copy: torch must not be handed memory that it could write to, as of a read-only map.
-            values = torch.from_numpy(np.array(values, order="C"))
+            # torch warns of memory that it could write to but must not, as of a read-only map.
+            values = torch.from_numpy(values if values.flags.writeable else values.copy())
         # Narrow rows are sent as they are and widened on the device.
         sent_BD = values.to(self._device, non_blocking=True)
         # Fresh memory is aligned, and sums over it are the same to the bit every time.
         rows_BD = torch.empty(sent_BD.shape, dtype=self._dtype, device=self._device).copy_(sent_BD)
         length_B1 = torch.linalg.vector_norm(rows_BD, dim=1, keepdim=True)
-        if bool(((length_B1 > _SHORT) & (length_B1 < _LONG)).all()):
-            return rows_BD / length_B1
+        shortest, longest = torch.aminmax(length_B1)
+        if bool(shortest > _SHORT) and bool(longest < _LONG):  # not so when either is NaN
+            return rows_BD.div_(length_B1)
         careful = unit_rows(values, self._name, numbers=self._numbers[block])
         return torch.from_numpy(careful).to(self._device, self._dtype)
 

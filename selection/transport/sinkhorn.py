@@ -57,7 +57,7 @@ def anneal(
     while eps_from > eps:
         mass_M = mass_of(g_M, eps_from)
         report(_l1(mass_M, b_M))
-        g_M = _centred(g_M + eps_from * _log_ratio(b_M, mass_M), b_M)
+        g_M = _centred(g_M + eps_from * log_ratio(b_M, mass_M), b_M)
         eps_from /= 2.0
     return g_M
 
@@ -99,7 +99,7 @@ def iterate(
         if residual > _MAY_GROW * best:
             memory.clear()
         best = min(best, residual)
-        step_M = eps * _log_ratio(b_M, mass_M)
+        step_M = eps * log_ratio(b_M, mass_M)
         memory.append((g_M, step_M))
         del memory[: -_DEPTH if accelerate else -1]
         g_M = _centred(_mixed(memory), b_M)
@@ -125,7 +125,7 @@ def _mixed(memory: list[tuple[torch.Tensor, torch.Tensor]]) -> torch.Tensor:
     return g_M + step_M - (moved + changed) @ weights.to(g_M.device)
 
 
-def _log_ratio(b_M: torch.Tensor, mass_M: torch.Tensor) -> torch.Tensor:
+def log_ratio(b_M: torch.Tensor, mass_M: torch.Tensor) -> torch.Tensor:
     """``log(b / mass)``; a target row that no row reaches within float range moves a long way."""
     import torch
 
