@@ -7,7 +7,7 @@ export DAGSTER_HOME := $(CURDIR)/dagster_home
 export HF_HUB_DISABLE_TELEMETRY := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: run test test-all ui lint screenshots results clean
+.PHONY: run test test-all ui lint screenshots results bench clean
 
 run: $(VENV)/installed ## Run the quickstart study end to end and print what it found
 	$(BIN)/selection run quickstart
@@ -33,6 +33,12 @@ results: $(VENV)/installed ## Run the studies on real data and write docs/result
 	$(BIN)/selection run ag_news
 	$(BIN)/selection run chemprot
 	$(BIN)/python docs/results.py quickstart ag_news chemprot
+
+bench: $(VENV)/installed ## Measure transport, embedding and growth; about 20 minutes on idle cores
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[$(FAISS),bench]"
+	for part in transport embedding scale sampling; do \
+		$(BIN)/python benchmarks/$$part.py --json benchmarks/results/$$part.json || exit 1; \
+	done
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

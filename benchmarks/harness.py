@@ -10,7 +10,6 @@ import gc
 import json
 import os
 import platform
-import resource
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -50,8 +49,11 @@ def measure(call: Callable[[], Any], *, repeats: int = 1) -> Measured:
 
 
 def peak_of_process() -> int:
-    """Most bytes this process ever held."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    """Most bytes this process held, since its start or the last `measure`.
+
+    Not `getrusage`: a spawned process inherits the maximum of the one that started it.
+    """
+    return _resident("VmHWM")
 
 
 def parse_arguments(description: str | None) -> argparse.Namespace:
@@ -68,11 +70,18 @@ def option_parser(description: str | None) -> argparse.ArgumentParser:
 
 
 def publish(
-    figures: dict[str, Any], libraries: Iterable[str], json_file: Path | None, device: str = ""
+    figures: dict[str, Any],
+    libraries: Iterable[str],
+    json_file: Path | None,
+    device: str = "",
+    details: dict[str, Any] | None = None,
 ) -> None:
-    """Print the figures and, when asked, write them with the device and the libraries' versions."""
+    """Print the figures and, when asked, write them with the device and the libraries' versions.
+
+    Details, such as the lines of a table that was printed before, are only written.
+    """
     show(figures)
-    write_report(figures, libraries, json_file, device)
+    write_report(figures, libraries, json_file, device, details)
 
 
 def show(figures: dict[str, Any]) -> None:
@@ -82,7 +91,11 @@ def show(figures: dict[str, Any]) -> None:
 
 
 def write_report(
-    figures: dict[str, Any], libraries: Iterable[str], json_file: Path | None, device: str = ""
+    figures: dict[str, Any],
+    libraries: Iterable[str],
+    json_file: Path | None,
+    device: str = "",
+    details: dict[str, Any] | None = None,
 ) -> None:
     """Write the figures, when asked, with the device and the libraries' versions."""
     if json_file is not None:
@@ -90,6 +103,7 @@ def write_report(
             "device": device or processor(),
             "versions": installed(libraries),
             "figures": figures,
+            **({"details": details} if details else {}),
         }
         json_file.parent.mkdir(parents=True, exist_ok=True)
         json_file.write_text(json.dumps(report, indent=1) + "\n")

@@ -171,8 +171,9 @@ class Problem:
     ) -> Iterator[torch.Tensor]:
         """Give the masses of every second stride-th row, in this precision and in float32."""
         rows, a_S = self.rows.every(2 * stride, first), self.a_N[first :: 2 * stride]
-        exact: Precision = "float32"
-        for one, g_M in ((precision, rounded_g_M), (exact, exact_g_M)):
+        judged: list[tuple[Precision, torch.Tensor]]
+        judged = [(precision, rounded_g_M), ("float32", exact_g_M)]
+        for one, g_M in judged:
             sample = self._marginals(rows, a_S / a_S.sum(), one, "auto")
             yield sample.at(g_M, eps)
             self._bill(sample)
