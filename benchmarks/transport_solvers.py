@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from selection.transport.precision import has_fast_bfloat16
+from selection.hardware import has_bfloat16
 
 Schedule = str
 """In which order a solver updates: it decides how many iterations a tolerance takes."""
@@ -96,11 +96,9 @@ class Solver:
     @property
     def missing(self) -> str:
         """Why it cannot run here; empty when it can."""
-        import torch
-
         if find_spec(self.module) is None:
             return "not installed"
-        if self.dtype == "bfloat16" and not has_fast_bfloat16(torch.device("cpu")):
+        if self.dtype == "bfloat16" and not has_bfloat16("cpu"):
             return "this processor has no bfloat16 products"
         return ""
 

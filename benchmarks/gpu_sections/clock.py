@@ -10,7 +10,8 @@ from typing import TypeVar
 
 import torch
 
-from selection.transport.precision import Precision, has_fast_bfloat16
+from selection.hardware import has_bfloat16
+from selection.transport.precision import Precision
 
 Result = TypeVar("Result")
 
@@ -29,7 +30,7 @@ class Machine:
     @property
     def precisions(self) -> tuple[Precision, ...]:
         """Precisions that are worth a measurement here, the fastest first."""
-        fast: tuple[Precision, ...] = ("bfloat16",) if has_fast_bfloat16(self.device) else ()
+        fast: tuple[Precision, ...] = ("bfloat16",) if has_bfloat16(str(self.device)) else ()
         return (*fast, "tf32", "float32") if self.on_gpu else (*fast, "float32")
 
     @property

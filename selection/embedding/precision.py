@@ -4,21 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
+from selection.hardware import has_bfloat16
+
 Precision = Literal["float32", "bfloat16"]
 Wanted = Literal["auto", "float32", "bfloat16"]
 
 MIN_COSINE = 0.999
 """Least cosine of a bfloat16 vector with the float32 one of the same text."""
-
-
-def has_bfloat16(device: str) -> bool:
-    """Whether the device multiplies bfloat16 matrices in hardware; without, they are slower."""
-    import torch
-
-    if device.startswith("cuda"):
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    found = torch.cpu.get_capabilities()
-    return bool(found.get("amx_bf16") or found.get("avx512_bf16"))
 
 
 def choose_precision(wanted: Wanted, device: str) -> Precision:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from selection.hardware import has_bfloat16
 from selection.transport.points import as_numpy
-from selection.transport.precision import Precision, check_precision, has_fast_bfloat16
+from selection.transport.precision import Precision, check_precision
 
 if TYPE_CHECKING:
     import torch
@@ -67,7 +68,7 @@ def precisions_to_try(
         return (check_precision(precision, device),)
     # On CUDA tf32 costs little more than bfloat16's two halves, and its error is far smaller.
     fast: Precision = "tf32" if device.type == "cuda" else "bfloat16"
-    if tol >= _SMALLEST_TOL[fast] and (fast == "tf32" or has_fast_bfloat16(device)):
+    if tol >= _SMALLEST_TOL[fast] and (fast == "tf32" or has_bfloat16(str(device))):
         return (fast, "float32")
     return ("float32",)
 

@@ -10,20 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from selection.hardware import has_bfloat16
+
 if TYPE_CHECKING:
     import torch
 
 Precision = Literal["float64", "float32", "tf32", "bfloat16"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
-
-
-def has_fast_bfloat16(device: torch.device) -> bool:
-    """Whether the device multiplies bfloat16 faster than float32 (AMX, AVX512-BF16, or CUDA)."""
-    import torch
-
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    return torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
 
 
 def check_precision(precision: str, device: torch.device) -> Precision:
@@ -38,7 +31,7 @@ def check_precision(precision: str, device: torch.device) -> Precision:
         raise ValueError(f"precision is {precision}; it must be one of {', '.join(PRECISIONS)}")
     if precision == "tf32" and device.type != "cuda":
         raise ValueError(f"precision tf32 needs a CUDA device, not {device}; use float32")
-    if precision == "bfloat16" and not has_fast_bfloat16(device):
+    if precision == "bfloat16" and not has_bfloat16(str(device)):
         raise ValueError(f"{device} has no bfloat16 arithmetic; use precision float32")
     return precision
 

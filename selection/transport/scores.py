@@ -71,8 +71,8 @@ def score_stream(
         Such as slices of a memory map; see `pool_pass.PoolPass.over` for the residual that the
         same pass can give.
     contrast : Side or None
-        A target to stay away from, with its own solve on the same pool (GOT-D, arXiv 2405.02774,
-        section 4.1, detoxification): its scores are taken away, ``contrast_weight`` times.
+        A target to stay away from, with its own solve on the same pool (as GOT-D, arXiv
+        2405.02774, does for detoxification): its scores are taken away, ``contrast_weight`` times.
     finished : Path or None
         Folder of blocks finished before, by content: they are read instead of computed.
     progress, n_rows

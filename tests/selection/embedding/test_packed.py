@@ -14,9 +14,10 @@ from selection.embedding import bert, lanes, precision
 from selection.embedding.build import minilm_folder
 from selection.embedding.embedder import encode, token_lengths
 from selection.embedding.lanes import in_order, one_lane, torch_lanes
-from selection.embedding.precision import choose_precision, has_bfloat16
+from selection.embedding.precision import choose_precision
 from selection.embedding.static import StaticEmbedder
 from selection.embedding.transformer import load_transformer
+from selection.hardware import has_bfloat16
 
 MAX_TOKENS = 128
 NEEDS_BFLOAT16 = pytest.mark.skipif(not has_bfloat16("cpu"), reason="this CPU has no bfloat16")

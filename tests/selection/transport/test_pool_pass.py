@@ -11,11 +11,10 @@ import tracemalloc
 
 import numpy as np
 import pytest
-import torch
 
+from selection.hardware import has_bfloat16
 from selection.transport import Potentials, score_rows, solve_potentials
 from selection.transport.pool_pass import PoolPass, Side
-from selection.transport.precision import has_fast_bfloat16
 from selection.transport.scores import row_potentials, score_stream
 
 RNG = np.random.default_rng(1)
@@ -157,7 +156,7 @@ def test_memory_does_not_grow_with_the_pool(tmp_path):
     assert peak < rows.nbytes / 4
 
 
-@pytest.mark.skipif(not has_fast_bfloat16(torch.device("cpu")), reason="needs bfloat16")
+@pytest.mark.skipif(not has_bfloat16("cpu"), reason="needs bfloat16")
 def test_bfloat16_products_change_potentials_little_and_say_how_much():
     exact = solve_potentials(POOL, NEAR, precision="float64", tol=1e-6)
     narrow = solve_potentials(POOL, NEAR, precision="bfloat16", tol=5e-3)
