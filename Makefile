@@ -36,7 +36,7 @@ results: $(VENV)/installed ## Run the studies on real data and write docs/result
 
 bench: $(VENV)/installed ## Measure transport, embedding and growth; about 20 minutes on idle cores
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[$(FAISS),bench]"
-	for part in transport embedding scale sampling; do \
+	for part in transport acceleration embedding scale sampling; do \
 		$(BIN)/python benchmarks/$$part.py --json benchmarks/results/$$part.json || exit 1; \
 	done
 

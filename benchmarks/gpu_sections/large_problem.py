@@ -94,11 +94,15 @@ def warm_up(problem: Problem, machine: Machine) -> None:
 
 
 def solve(pool: Rows, target_MD: torch.Tensor, way: Way, machine: Machine) -> Potentials:
-    """Solve from nothing to the tolerance."""
+    """Solve from nothing to the tolerance; what bfloat16 claims of itself does not stop it.
+
+    Its error is judged here by a pass in float32 over all rows, which is sharper than its estimate.
+    """
     return solve_potentials(
         pool,
         target_MD,
         tol=TOL,
+        allow_unconverged=True,
         precision=way.precision,
         path=way.path,
         device=machine.device,

@@ -117,6 +117,7 @@ def solve_potentials(
     path: Path | Literal["auto"] = "auto",
     device: str | torch.device | None = None,
     precision: Precision | Literal["auto"] = "float32",
+    accelerate: bool = True,
     max_iterations: int = 10_000,
     allow_unconverged: bool = False,
     report: Callable[[int, float], None] | None = None,
@@ -148,6 +149,8 @@ def solve_potentials(
         Of the products of rows and target. tf32 and bfloat16 add an error to the marginal, which
         is measured and counted in the residual; auto tries the faster one that the device has,
         unless tol is below its error, and goes on in float32 when tol is out of its reach.
+    accelerate : bool
+        Anderson acceleration; off for plain Sinkhorn.
     max_iterations : int
         Passes at most.
     allow_unconverged : bool
@@ -198,7 +201,9 @@ def solve_potentials(
     start = None if warm_start is None else starting_potential(warm_start, m)
     g_M = None if start is None else torch.tensor(start, device=device)
     for attempt in ladder:
-        reached = problem.solve(attempt, g_M, eps, tol=tol, max_iterations=max_iterations)
+        reached = problem.solve(
+            attempt, g_M, eps, tol=tol, max_iterations=max_iterations, accelerate=accelerate
+        )
         if reached.converged or problem.passes >= max_iterations:
             break
         g_M = reached.g_M

@@ -23,7 +23,8 @@ _COARSE_ROWS = 4096
 # What a sample of that size can tell of the whole: going on would fit its noise.
 _COARSE_TOL = 2e-2
 _COARSE_PASSES = 100
-_ROWS_FOR_PRECISION = 1024
+# Rows that the error of a precision is measured on: at least so many, or this share of them.
+_ROWS_FOR_PRECISION, _SHARE_FOR_PRECISION = 1024, 1 / 32
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,7 @@ class Problem:
         *,
         tol: float,
         max_iterations: int,
+        accelerate: bool,
     ) -> Reached:
         """Start at g (or coarsely), iterate, and count the precision's own error as residual."""
         import torch
@@ -97,6 +99,7 @@ class Problem:
             tol=tol / 2 if measured else tol,
             max_iterations=max(1, max_iterations - self.passes),
             report=self._note,
+            accelerate=accelerate,
         )
         self._bill(marginals)
         g_M, f_N, error = iterated.g_M, marginals.row_potentials(), 0.0
@@ -154,7 +157,8 @@ class Problem:
         error : float
             L1 error left in the marginal, the second sample's noise included.
         """
-        stride = max(1, len(self.rows) // (2 * _ROWS_FOR_PRECISION))
+        n = len(self.rows)
+        stride = max(1, n // int(2 * max(_ROWS_FOR_PRECISION, _SHARE_FOR_PRECISION * n)))
         rounded_M, exact_M = self._on_sample(0, stride, precision, g_M, g_M, eps)
         moved_M = eps * log_ratio(rounded_M, exact_M)
         rounded_M, exact_M = self._on_sample(stride, stride, precision, g_M, g_M + moved_M, eps)

@@ -158,6 +158,15 @@ def test_a_warm_start_takes_fewer_iterations_and_lands_on_the_same_scores():
     np.testing.assert_array_equal(solve_potentials(x, y, warm_start=before.g, **options).f, warm.f)
 
 
+def test_acceleration_saves_passes_and_changes_nothing_else():
+    x, y, _, _ = problem(30, n=400, m=60)
+    options: dict[str, Any] = {"tol": 1e-9, "precision": "float64", "eps_rel": 0.03}
+    plain = solve_potentials(x, y, accelerate=False, **options)
+    accelerated = solve_potentials(x, y, **options)
+    assert accelerated.iterations < 0.7 * plain.iterations
+    np.testing.assert_allclose(accelerated.f, plain.f, atol=1e-7)
+
+
 def test_running_out_of_iterations_is_an_error_unless_allowed():
     x, y, _, _ = problem(31)
     with pytest.raises(NotConverged, match=r"residual .* > tol .*raise eps_rel"):
