@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import torch
 
 # Old rows sampled at first; four times as many while the noise is too large.
-_SAMPLE_ROWS = 512
+_SAMPLE_ROWS = 1024
 _GROWTH = 4
 # Beyond this share of the old rows, passing over all of them is hardly dearer, and exact.
 _LARGEST_SHARE = 0.5
@@ -160,8 +160,9 @@ class _Change:
             half.at(g_M, eps) - before
             for half, before in zip(self._halves, self._mass_before, strict=True)
         )
-        # The mean of two independent halves is off by about half of their difference.
-        self.noise = float((first - second).abs().sum()) / 2.0
+        # The mean of two independent halves is off by about half of their difference, and by more
+        # in one case of two: all of the difference is counted.
+        self.noise = float((first - second).abs().sum())
         return (first + second) / 2.0
 
     def of_mean_f(self) -> float:
