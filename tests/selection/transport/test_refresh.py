@@ -25,7 +25,7 @@ def exact_mass(x: np.ndarray, y: np.ndarray, g: np.ndarray, eps: float) -> np.nd
 
 
 @settings(max_examples=6, deadline=None)
-@given(seed=st.integers(0, 10_000), shift=st.sampled_from([0.0, 0.5, 1.0]))
+@given(seed=st.integers(0, 10_000), shift=st.sampled_from([0.0, 0.25, 0.5]))
 def test_the_residual_over_all_rows_is_within_tol(seed, shift):
     rng = np.random.default_rng(seed)
     old, new, target = rows(rng, 20_000, 0.0), rows(rng, 200, shift), rows(rng, 40, 1.0)
