@@ -165,7 +165,7 @@ class UnitRows:
         if len(self._rows) * self.width * itemsize > free // 4:
             return self
         held = copy(self)
-        held._rows = torch.as_tensor(np.asarray(as_numpy(self._rows))).to(self._device)
+        held._rows = torch.as_tensor(self._rows).to(self._device)
         return held
 
     def every(self, stride: int, first: int = 0) -> UnitRows:

@@ -25,13 +25,17 @@ def exact_mass(x: np.ndarray, y: np.ndarray, g: np.ndarray, eps: float) -> np.nd
 
 
 @settings(max_examples=6, deadline=None)
-@given(seed=st.integers(0, 10_000), shift=st.sampled_from([0.0, 0.25, 0.5]))
+@given(seed=st.integers(0, 10_000), shift=st.sampled_from([0.0, 0.25, 0.5, 1.0]))
 def test_the_residual_over_all_rows_is_within_tol(seed, shift):
     rng = np.random.default_rng(seed)
     old, new, target = rows(rng, 20_000, 0.0), rows(rng, 200, shift), rows(rng, 40, 1.0)
     before = solve_potentials(old, target, tol=1e-4)
     after = refresh_potentials(before, old, new, target, tol=1e-3)
-    assert after is not None and after.residual <= 1e-3
+    if after is None:
+        # It may ask for a new solve, but only when the new rows are unlike the old ones.
+        assert shift == 1.0
+        return
+    assert after.residual <= 1e-3
     everything = np.vstack([old, new])
     mass = exact_mass(everything, target, after.g, after.eps)
     assert np.abs(mass - after.b).sum() <= 1e-3
