@@ -23,18 +23,73 @@ def losses(rng, *, n_seeds, n_examples, seed_noise, shift=0.0):
     return arms[0] * tokens_E, arms[1] * tokens_E, tokens_E
 
 
-@pytest.mark.parametrize("seed_noise", [0.005, 0.02, 0.1])
-def test_identical_arms_with_three_seeds_are_rarely_told_apart(seed_noise):
-    rng = np.random.default_rng(11)
+SHAPES = [
+    (n_seeds, n_examples, seed_noise)
+    for n_seeds in (2, 3)
+    for n_examples in (300, 500)
+    for seed_noise in (0.0, 0.02)
+]
+REPETITIONS = 200
+
+
+def share_called(label, n_repetitions, *, shift=0.0, seed, **shape):
+    """Share of simulated pairs of arms that get a label."""
+    rng = np.random.default_rng(seed)
     labels = [
-        compare(
-            *losses(rng, n_seeds=3, n_examples=200, seed_noise=seed_noise),
-            n_resamples=500,
-            seed=repetition,
-        ).label
-        for repetition in range(200)
+        compare(*losses(rng, shift=shift, **shape), n_resamples=500, seed=repetition).label
+        for repetition in range(n_repetitions)
     ]
-    assert labels.count("not distinguishable") >= 0.93 * 200
+    return labels.count(label) / n_repetitions
+
+
+# Over 2,000 repetitions of these shapes the share is 0.96 with seed noise and 0.99 without, so
+# that 200 fall short of 0.93 once in some thirty draws; these are drawn from a fixed seed.
+@pytest.mark.parametrize(
+    ("n_seeds", "n_examples", "seed_noise"), [*SHAPES, (3, 200, 0.005), (3, 200, 0.1)]
+)
+def test_identical_arms_are_rarely_told_apart(n_seeds, n_examples, seed_noise):
+    share = share_called(
+        "not distinguishable",
+        REPETITIONS,
+        seed=11,
+        n_seeds=n_seeds,
+        n_examples=n_examples,
+        seed_noise=seed_noise,
+    )
+    print(f"{share:.1%} called not distinguishable")
+    assert share >= 0.93
+
+
+def test_identical_accuracies_are_rarely_told_apart():
+    rng = np.random.default_rng(19)
+    labels = []
+    for repetition in range(REPETITIONS):
+        easy_E = rng.beta(2.0, 1.0, 400)
+        arm_SE, random_SE = (rng.random((3, 400)) < easy_E for _ in range(2))
+        verdict = compare(
+            arm_SE, random_SE, np.ones(400), higher_is_better=True, n_resamples=500, seed=repetition
+        )
+        labels.append(verdict.label)
+    share = labels.count("not distinguishable") / REPETITIONS
+    print(f"{share:.1%} called not distinguishable")
+    assert share >= 0.93
+
+
+# Two seeds leave Student's t two degrees of freedom, so they see only what is large.
+@pytest.mark.parametrize(("n_seeds", "shift", "least"), [(3, -0.15, 0.99), (2, -0.3, 0.9)])
+@pytest.mark.parametrize("seed_noise", [0.0, 0.02])
+def test_a_planted_difference_is_found_nearly_always(n_seeds, shift, least, seed_noise):
+    share = share_called(
+        "better",
+        REPETITIONS,
+        shift=shift,
+        seed=20,
+        n_seeds=n_seeds,
+        n_examples=300,
+        seed_noise=seed_noise,
+    )
+    print(f"{share:.1%} called better")
+    assert share >= least
 
 
 def test_the_interval_of_one_arm_covers_the_truth_about_as_often_as_it_says():
