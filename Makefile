@@ -15,8 +15,9 @@ run: $(VENV)/installed ## Run the quickstart study end to end and print what it 
 test: $(VENV)/installed-for-tests lint ## Lint, type-check and run the tests
 	$(BIN)/python -m pytest -m "not slow"
 
-test-all: $(VENV)/installed-for-tests lint ## The same with the slow tests
-	$(BIN)/python -m pytest
+test-all: $(VENV)/installed-for-tests lint ## The same with the slow tests, and docs/promises.md
+	$(BIN)/python -m pytest --figures docs/promises.json
+	$(BIN)/python docs/promises.py docs/promises.json
 
 lint: $(VENV)/installed-for-tests
 	$(BIN)/ruff check .
@@ -34,9 +35,9 @@ results: $(VENV)/installed ## Run the studies on real data and write docs/result
 	$(BIN)/selection run chemprot
 	$(BIN)/python docs/results.py quickstart ag_news chemprot
 
-bench: $(VENV)/installed ## Measure transport, embedding and growth; about 20 minutes on idle cores
+bench: $(VENV)/installed ## Measure transport, embedding, growth and the ledger; about 30 minutes on idle cores
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[$(FAISS),bench]"
-	for part in transport acceleration embedding scale sampling; do \
+	for part in transport acceleration embedding scale sampling ledger; do \
 		$(BIN)/python benchmarks/$$part.py --json benchmarks/results/$$part.json || exit 1; \
 	done
 

@@ -6,6 +6,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from resources import publishing_lock
 from resources.crash import crash_point
 
 MANIFEST = "manifest.json"
+STAGE, WORK, LOCK = ".stage", ".work", ".publishing.lock"
+"""Beside the assets: files on their way in, what a killed step resumes from, and a lock."""
+
 UNPARTITIONED = "all"
 """Folder name and ledger value of an asset without partitions."""
 
@@ -86,6 +91,17 @@ class Artifact:
 
         return load_file(self.path(name))
 
+    def check(self) -> None:
+        """Check every file as `path` does: large ones by their size only.
+
+        Raises
+        ------
+        CorruptArtifact
+            Naming the first file that differs.
+        """
+        for file, entry in self._manifest().items():
+            _check_file(self.folder / file, entry, full=entry["bytes"] <= FULLY_VERIFIED_BYTES)
+
     def verify(self) -> None:
         """Hash every file in full.
 
@@ -135,8 +151,7 @@ class ArtifactStore:
         files : name to content. A `Path` is moved in; tables become Parquet, arrays `.npy`
             (or safetensors for a dict of arrays), dicts JSON.
         """
-        folder = self.root / ".stage" / uuid.uuid4().hex
-        folder.mkdir(parents=True, mode=0o700)
+        folder = self.new_stage_folder()
         for name, content in files.items():
             target = folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -152,25 +167,61 @@ class ArtifactStore:
         version = _version_of(entries)
         manifest = json.dumps({"files": entries}, indent=1, sort_keys=True)
         (folder / MANIFEST).write_text(manifest, encoding="utf-8")
+        crash_point("after_stage")
         for path in [*folder.rglob("*"), folder]:
             _flush(path)
-        crash_point("after_stage")
+        crash_point("after_fsync")
         return Staged(folder, version, sum(entry["bytes"] for entry in entries.values()))
 
     def publish(self, staged: Staged, asset: str, partition: str) -> Path:
-        """Rename the staged folder to its final place; the same content is kept only once."""
+        """Rename the staged folder to its final place; the same content is kept only once.
+
+        What lies there damaged is replaced: so materializing again repairs it. Call it within
+        `publishing`, which the ledger's transaction must share.
+        """
         final = self.folder(asset, partition, staged.version)
         final.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         try:
             staged.folder.rename(final)
         except OSError:
             # Somebody published the same content first; anything else in the way is an error.
-            if not (final / MANIFEST).is_file():
+            if not _holds_only_files_of(staged.folder, final):
                 raise
-            shutil.rmtree(staged.folder)
+            try:
+                Artifact(asset, partition, staged.version, final, "").verify()
+                shutil.rmtree(staged.folder)
+            except CorruptArtifact:
+                damaged = self.new_stage_folder()
+                final.rename(damaged / "damaged")
+                staged.folder.rename(final)
+                shutil.rmtree(damaged)
         crash_point("after_rename")
-        _flush(final.parent)
+        # The folders above may be as new as the one renamed, and each is named by the next.
+        for folder in final.parents:
+            _flush(folder)
+            if folder == self.root:
+                break
         return final
+
+    def publishing(self) -> AbstractContextManager[None]:
+        """Keep `selection gc` from what is renamed here until the ledger names it."""
+        return publishing_lock.shared(self.root / LOCK)
+
+    def nobody_publishing(self) -> AbstractContextManager[None]:
+        """Wait until every folder renamed so far is in the ledger or never will be, and hold it so.
+
+        Raises
+        ------
+        publishing_lock.StoreBusy
+            When that moment does not come.
+        """
+        return publishing_lock.alone(self.root / LOCK)
+
+    def new_stage_folder(self) -> Path:
+        """Make a private folder, named after this process: once that is gone, so is its purpose."""
+        folder = self.root / STAGE / f"{os.getpid()}-{uuid.uuid4().hex}"
+        folder.mkdir(parents=True, mode=0o700)
+        return folder
 
     def folder(self, asset: str, partition: str, version: str) -> Path:
         """Where a version of an asset's partition lies."""
@@ -178,9 +229,14 @@ class ArtifactStore:
 
     def work_folder(self, key: str) -> Path:
         """A folder that survives a killed step, found again by the same key."""
-        folder = self.root / ".work" / hashlib.sha256(key.encode()).hexdigest()[:32]
+        folder = self.root / WORK / work_name(key)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         return folder
+
+
+def work_name(key: str) -> str:
+    """Name of the work folder of a key."""
+    return hashlib.sha256(key.encode()).hexdigest()[:32]
 
 
 def _version_of(entries: Mapping[str, Mapping[str, Any]]) -> str:
@@ -209,6 +265,12 @@ def _write(target: Path, content: Content | Mapping[str, np.ndarray]) -> None:
         # NaN is not JSON: refuse it here rather than in the reader.
         text = json.dumps(content, indent=1, sort_keys=True, allow_nan=False)
         target.write_text(text, encoding="utf-8")
+
+
+def _holds_only_files_of(staged: Path, folder: Path) -> bool:
+    """Whether a folder may be an earlier copy of a staged one, damaged or not."""
+    found = {path.relative_to(folder) for path in folder.rglob("*")}
+    return found <= {path.relative_to(staged) for path in staged.rglob("*")}
 
 
 def _hash_file(path: Path) -> str:

@@ -1,16 +1,26 @@
 """Clear away runs whose process is gone: their status, the pool slots they hold, what they cost."""
 
-import os
 from datetime import UTC, datetime
 
 import dagster as dg
 from dagster import DagsterEventType, DagsterInstance
 
-from resources.ledger import Ledger
+from resources.budget import Budget
+from resources.processes import is_alive
+
+PROCESS_TAG = "selection/process"
+"""Number of the process that executes a run, known from the moment that the run is created."""
+
+UNFINISHED = [
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
 
 
-def clear_dead_runs(instance: DagsterInstance, ledger: Ledger) -> tuple[list[str], int]:
-    """Fail dead runs, free the pool slots of finished ones and close their ledger entries as lost.
+def clear_dead_runs(instance: DagsterInstance, budget: Budget) -> tuple[list[str], int]:
+    """Fail dead runs, free the pool slots of finished ones and close their reservations as lost.
 
     A killed process says nothing: its run stays `STARTED`, and as long as it seems to hold the
     `gpu` pool every later step waits for it.
@@ -20,11 +30,11 @@ def clear_dead_runs(instance: DagsterInstance, ledger: Ledger) -> tuple[list[str
     list of str
         Runs found dead.
     int
-        Ledger entries closed as lost.
+        Reservations closed as lost.
     """
     dead = fail_dead_runs(instance)
     free_slots_of_finished_runs(instance)
-    return dead, settle_finished_runs(instance, ledger)
+    return dead, settle_finished_runs(instance, budget)
 
 
 def free_slots_of_finished_runs(instance: DagsterInstance) -> None:
@@ -39,17 +49,18 @@ def free_slots_of_finished_runs(instance: DagsterInstance) -> None:
 
 
 def fail_dead_runs(instance: DagsterInstance) -> list[str]:
-    """Mark as failed the started runs whose process is gone; returns their ids.
+    """Mark as failed the unfinished runs whose process is gone; returns their ids.
 
     Only for the launcher whose processes all live on this machine. A process number that another
-    process has taken over counts as alive: a run is rather left alone than failed by mistake.
+    process has taken over counts as alive, and a run that names no process waits for one: a run is
+    rather left alone than failed by mistake.
     """
     if not isinstance(instance.run_launcher, dg.DefaultRunLauncher):
         return []
     dead = []
-    for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])):
-        pids = _processes(instance, run.run_id)
-        if not pids or any(_is_alive(pid) for pid in pids):
+    for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)):
+        pids = _processes(instance, run)
+        if not pids or any(is_alive(pid) for pid in pids):
             continue
         # A run that ended between the two looks has said so before its process went.
         again = instance.get_run_by_id(run.run_id)
@@ -59,35 +70,29 @@ def fail_dead_runs(instance: DagsterInstance) -> list[str]:
     return dead
 
 
-def settle_finished_runs(instance: DagsterInstance, ledger: Ledger) -> int:
-    """Close the open spend entries of all finished runs as lost; returns how many there were."""
-    open_entries = ledger.query("SELECT DISTINCT run_id FROM spend WHERE state = 'running'")
+def settle_finished_runs(instance: DagsterInstance, budget: Budget) -> int:
+    """Close what finished runs have left reserved, and what nobody holds any more, as losses.
+
+    Returns how many reservations that were. A run that this instance does not know, such as one of
+    another Dagster home, is over when its lease is.
+    """
     lost = 0
-    for entry in open_entries:
-        run = instance.get_run_by_id(entry["run_id"])
+    for run_id in budget.open_runs():
+        run = instance.get_run_by_id(run_id)
         if run is not None and run.is_finished:
             ended = instance.get_run_stats(run.run_id).end_time
             ended_at = datetime.fromtimestamp(ended, UTC) if ended else None
-            lost += ledger.record_loss(run_id=run.run_id, ended_at=ended_at)
-    return lost
+            lost += budget.lose(run_id=run.run_id, ended_at=ended_at)
+    return lost + budget.lose_expired()
 
 
-def _processes(instance: DagsterInstance, run_id: str) -> set[int]:
-    """Return the processes that said they execute the run."""
-    pids = set()
-    for entry in instance.all_logs(run_id, of_type=DagsterEventType.ENGINE_EVENT):
+def _processes(instance: DagsterInstance, run: dg.DagsterRun) -> set[int]:
+    """Return the processes that execute the run; a re-execution inherits its parent's tag."""
+    tag = "" if run.parent_run_id else run.tags.get(PROCESS_TAG, "")
+    pids = {int(tag)} if tag.isdigit() else set()
+    for entry in instance.all_logs(run.run_id, of_type=DagsterEventType.ENGINE_EVENT):
         event = entry.dagster_event
         pid = event.engine_event_data.metadata.get("pid") if event is not None else None
         if pid is not None and str(pid.value).isdigit():
             pids.add(int(str(pid.value)))
     return pids
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -8,7 +8,8 @@ from typing import get_origin
 import dagster as dg
 
 from resources.artifacts import UNPARTITIONED, Artifact, Staged
-from resources.ledger import Cost, Identity
+from resources.ledger import Identity
+from resources.spends import Cost
 from resources.workspace import Workspace
 
 MAY_LACK_PARTITIONS = "may_lack_partitions"

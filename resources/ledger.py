@@ -11,8 +11,11 @@ from typing import Any
 import duckdb
 
 from resources.artifacts import Artifact, ArtifactStore, Staged
+from resources.audit import audit, head, holds, materialization_id
+from resources.budget import Budget
 from resources.crash import crash_point
 from resources.database import Database
+from resources.spends import Cost, Spender, insert_spend, settle_in
 
 
 @dataclass(frozen=True)
@@ -32,24 +35,6 @@ class Identity:
     code_version: str
 
 
-@dataclass(frozen=True)
-class Cost:
-    """What one step cost.
-
-    Attributes
-    ----------
-    flops : floating point operations, as counted by `accountant`.
-    device_seconds : seconds the step held the device; 0 for a step that needs none.
-    wall_seconds : seconds the step took.
-    """
-
-    flops: float
-    accountant: str
-    device: str
-    device_seconds: float
-    wall_seconds: float
-
-
 class Ledger:
     """Records spending and materializations, and says which version is current."""
 
@@ -57,13 +42,28 @@ class Ledger:
         self._database = database
         self._store = store
 
-    def open_spend(
-        self, campaign: str, asset: str, partition: str, run_id: str, device: str
-    ) -> str:
-        """Note that a costly step starts; returns the entry's id."""
-        now = datetime.now(UTC)
+    @property
+    def budget(self) -> Budget:
+        """Reservations, spending and caps."""
+        return Budget(self._database)
+
+    def verify(self, noted: str | None = None) -> list[str]:
+        """What is wrong with the entries, and with what they say; nothing when all is well.
+
+        Parameters
+        ----------
+        noted : hash of an entry, as `head` gave it once: it must still be there.
+        """
         with self._database.transaction() as connection:
-            return _insert_spend(connection, campaign, asset, partition, run_id, device, now)
+            found = list(audit(connection))
+            if noted is not None and not holds(connection, noted):
+                found.append(f"no entry has the hash {noted}: the ledger was cut off or replaced")
+        return found
+
+    def head(self) -> tuple[int, str]:
+        """How many entries there are, and the hash of the last; note it elsewhere."""
+        with self._database.transaction() as connection:
+            return head(connection)
 
     def publish(
         self,
@@ -87,15 +87,20 @@ class Ledger:
         Parameters
         ----------
         inputs : ids of the materializations that were read.
-        spend : the entry of `open_spend`, settled here; without one a settled entry is added.
+        spend : the reservation, settled here; a step that needed none gets a settled entry.
         make_current : False for a version that failed a blocking check: it can be inspected, but
             readers keep the version before it.
         """
-        folder = self._store.publish(staged, identity.asset, identity.partition)
-        materialization = _materialization_id(identity, staged.version)
-        now = datetime.now(UTC)
-        crash_point("before_ledger")
-        with self._database.transaction() as connection:
+        materialization = materialization_id(
+            identity.asset,
+            identity.partition,
+            identity.input_hash,
+            identity.code_version,
+            staged.version,
+        )
+        entry = spend or uuid.uuid4().hex
+
+        def write(connection: duckdb.DuckDBPyConnection) -> bool:
             connection.execute(
                 "INSERT INTO materialization VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
                 " ON CONFLICT DO NOTHING",
@@ -111,7 +116,7 @@ class Ledger:
                     rows,
                     staged.bytes,
                     started_at,
-                    now,
+                    datetime.now(UTC),
                 ],
             )
             for upstream in sorted(set(inputs)):
@@ -127,50 +132,23 @@ class Ledger:
                 )
             if spend is None:
                 made = identity.asset, identity.partition
-                spend = _insert_spend(connection, campaign, *made, run_id, cost.device, started_at)
-            connection.execute(
-                "UPDATE spend SET state = 'settled', materialization = ?, accountant = ?,"
-                " flops = ?, device_seconds = ?, wall_seconds = ?, ended_at = ? WHERE id = ?",
-                [
-                    materialization,
-                    cost.accountant,
-                    cost.flops,
-                    cost.device_seconds,
-                    cost.wall_seconds,
-                    now,
-                    spend,
-                ],
-            )
+                spender = Spender(campaign, *made, run_id, cost.device)
+                insert_spend(connection, entry, spender, started_at, reserved=cost.spent)
+            return settle_in(connection, entry, cost, materialization, inputs)
+
+        def find(connection: duckdb.DuckDBPyConnection) -> bool | None:
+            settled = connection.execute(
+                "SELECT 1 FROM spend WHERE id = ? AND materialization = ?",
+                [entry, materialization],
+            ).fetchone()
+            return True if settled else None
+
+        with self._store.publishing():
+            folder = self._store.publish(staged, identity.asset, identity.partition)
+            crash_point("before_ledger")
+            self._database.write_once(write, find)
         crash_point("after_ledger")
         return Artifact(identity.asset, identity.partition, staged.version, folder, materialization)
-
-    def record_loss(
-        self,
-        *,
-        run_id: str | None = None,
-        spend: str | None = None,
-        ended_at: datetime | None = None,
-    ) -> int:
-        """Close open entries as lost: one, or all that a dead run left; returns how many.
-
-        What a dead step computed is unknown, so its FLOPs stay empty; the seconds are those until
-        its run ended, an upper bound.
-
-        Parameters
-        ----------
-        run_id : of a run that is over.
-        spend : an entry of `open_spend`.
-        ended_at : when the run ended; now unless given.
-        """
-        now = ended_at or datetime.now(UTC)
-        with self._database.transaction() as connection:
-            closed = connection.execute(
-                "UPDATE spend SET state = 'lost', ended_at = ?,"
-                " wall_seconds = epoch(? - started_at), device_seconds = epoch(? - started_at)"
-                " WHERE (run_id = ? OR id = ?) AND state = 'running' RETURNING id",
-                [now, now, now, run_id, spend],
-            ).fetchall()
-        return len(closed)
 
     def current(self, asset: str, partition: str) -> Artifact | None:
         """Return the current version, or None when there is none."""
@@ -255,32 +233,3 @@ def open_ledger(store_root: Path) -> Ledger:
     artifacts.mkdir(mode=0o700, exist_ok=True)
     database = Database(store_root / "ledger.duckdb", artifacts)
     return Ledger(database, ArtifactStore(artifacts))
-
-
-def _insert_spend(
-    connection: duckdb.DuckDBPyConnection,
-    campaign: str,
-    asset: str,
-    partition: str,
-    run_id: str,
-    device: str,
-    started_at: datetime,
-) -> str:
-    spend = uuid.uuid4().hex
-    connection.execute(
-        "INSERT INTO spend (id, campaign, asset, partition, run_id, state, device, started_at)"
-        " VALUES (?, ?, ?, ?, ?, 'running', ?, ?)",
-        [spend, campaign, asset, partition, run_id, device, started_at],
-    )
-    return spend
-
-
-def _materialization_id(identity: Identity, version: str) -> str:
-    parts = [
-        identity.asset,
-        identity.partition,
-        identity.input_hash,
-        identity.code_version,
-        version,
-    ]
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]

@@ -82,6 +82,55 @@ def spending(ledger: Ledger, campaign: str | None = None) -> list[Record]:
     )
 
 
+def plan_errors(ledger: Ledger, campaign: str) -> list[Record]:
+    """What was expected of each asset that a campaign pays for, and what it took.
+
+    Returns
+    -------
+    list of dict
+        asset, steps, planned_flops, flops, planned_seconds, device_seconds: sums over its settled
+        steps that had a forecast; `flops_error` and `seconds_error` are shares of the forecast,
+        None where there was none.
+    """
+    return ledger.query(
+        "SELECT asset, count(*) AS steps, sum(planned_flops) AS planned_flops,"
+        " sum(flops) FILTER (planned_flops IS NOT NULL) AS flops,"
+        " sum(planned_seconds) AS planned_seconds,"
+        " sum(device_seconds) FILTER (planned_seconds IS NOT NULL) AS device_seconds,"
+        " sum(flops) FILTER (planned_flops > 0) / nullif(sum(planned_flops), 0) - 1"
+        " AS flops_error,"
+        " sum(device_seconds) FILTER (planned_seconds > 0) / nullif(sum(planned_seconds), 0) - 1"
+        " AS seconds_error"
+        " FROM spend WHERE state = 'settled' AND materialization IS NOT NULL AND resumed_flops = 0"
+        " AND planned_flops IS NOT NULL AND id IN (SELECT spend FROM share WHERE campaign = ?)"
+        " GROUP BY asset ORDER BY asset",
+        [campaign],
+    )
+
+
+def shares(ledger: Ledger) -> list[Record]:
+    """What each campaign bears of all that was spent, shared work divided among those who use it.
+
+    The other view is `totals`: there shared work stands once, with the pool.
+    """
+    return ledger.query(
+        "SELECT share.campaign AS bearer, spend.campaign, count(*) AS steps,"
+        " sum(share * flops) AS flops, sum(share * device_seconds) AS device_seconds,"
+        " sum(share * usd) AS usd FROM share JOIN spend ON spend.id = share.spend"
+        " WHERE state <> 'running' GROUP BY ALL ORDER BY bearer, spend.campaign"
+    )
+
+
+def cap_history(ledger: Ledger, campaign: str) -> list[Record]:
+    """Every change of a campaign's cap: when, to what, by whom and why."""
+    return ledger.query(
+        "SELECT made_at, body->>'unit' AS unit, (body->>'amount')::DOUBLE AS amount,"
+        " body->>'actor' AS actor, body->>'reason' AS reason FROM entry"
+        " WHERE kind = 'cap' AND subject = ? ORDER BY seq",
+        [campaign],
+    )
+
+
 def current_artifacts(ledger: Ledger, name: str = "") -> list[Artifact]:
     """Every current version, or those of the assets called `name` in any study or pool."""
     found = ledger.query(

@@ -8,6 +8,7 @@ from pydantic import Field
 from resources.artifacts import ArtifactStore
 from resources.ledger import Ledger, open_ledger
 from resources.project import store_root
+from resources.throughput import Throughput
 
 
 class Workspace(dg.ConfigurableResource):
@@ -26,6 +27,10 @@ class Workspace(dg.ConfigurableResource):
     def ledger(self) -> Ledger:
         """What was made, from what, at what cost."""
         return open_ledger(self.folder)
+
+    def throughput(self, device_name: str) -> Throughput:
+        """How fast a device was found to be."""
+        return Throughput(self.folder / "throughput", device_name)
 
     @property
     def store(self) -> ArtifactStore:

@@ -1,6 +1,6 @@
 """How many FLOPs a forward or a training pass costs, before it has run.
 
-Three named accountants answer; every figure that is stored must say which one was used.
+Four named accountants answer; every figure that is stored must say which one was used.
 
 ``dense``
     ``2 N`` per token, N = all matrix parameters of the model.
@@ -10,16 +10,28 @@ Three named accountants answer; every figure that is stored must say which one w
     70B figure (4.926e19 for one epoch) come out, and so this accountant ignores ``kv_heads``.
 ``detailed_gqa``
     The same with the key and value projections at their real size (11 % less for Llama-2 70B).
+``measured``
+    What torch counts in a model of this shape while it runs (`selection.measured_flops`): about
+    `detailed_gqa` without the look-up of the embeddings, which multiplies nothing.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from selection.measured_flops import backward_per_token, forward_per_token
+
 if TYPE_CHECKING:
     from transformers import PretrainedConfig
+
+FULL_BACKWARD = 2.0
+"""Forwards that a backward pass costs when every weight is trained."""
+
+LORA_BACKWARD = 1.0
+"""With frozen base weights, whose gradients are never formed."""
 
 # model type of a transformers config -> does its feed-forward block have a third (gate) matrix
 _GATED_FFN = {"llama": True, "gpt_neox": False, "bert": False}
@@ -148,7 +160,11 @@ _FORWARD_PER_TOKEN: dict[str, Callable[[ModelShape], float]] = {
     "dense": _dense,
     "detailed": _detailed,
     "detailed_gqa": _detailed_gqa,
+    "measured": forward_per_token,
 }
+
+ACCOUNTANTS = tuple(_FORWARD_PER_TOKEN)
+"""Names that `accountant` may have."""
 
 
 def forward_flops(shape: ModelShape, tokens: float, *, accountant: str = "detailed") -> float:
@@ -160,7 +176,7 @@ def forward_flops(shape: ModelShape, tokens: float, *, accountant: str = "detail
         The model.
     tokens : float
         Tokens processed, padding included when it is computed on.
-    accountant : {"detailed", "detailed_gqa", "dense"}
+    accountant : {"dense", "detailed", "detailed_gqa", "measured"}
         See the module's docstring.
 
     Raises
@@ -168,8 +184,8 @@ def forward_flops(shape: ModelShape, tokens: float, *, accountant: str = "detail
     ValueError
         For an unknown accountant or a negative number of tokens.
     """
-    if accountant not in _FORWARD_PER_TOKEN:
-        raise ValueError(f"unknown accountant {accountant!r}; known: {sorted(_FORWARD_PER_TOKEN)}")
+    if accountant not in ACCOUNTANTS:
+        raise ValueError(f"unknown accountant {accountant!r}; known: {', '.join(ACCOUNTANTS)}")
     # `not >=` also refuses NaN, which would pass every later comparison with a budget
     if not tokens >= 0:
         raise ValueError(f"tokens must be >= 0, got {tokens}")
@@ -177,12 +193,14 @@ def forward_flops(shape: ModelShape, tokens: float, *, accountant: str = "detail
 
 
 def training_flops(
-    shape: ModelShape, tokens: float, *, accountant: str = "detailed", lora: bool = False
+    shape: ModelShape,
+    tokens: float,
+    *,
+    accountant: str = "detailed",
+    lora: bool = False,
+    backward: float | None = None,
 ) -> float:
     """FLOPs of one forward and backward pass over `tokens` tokens.
-
-    The backward pass costs two forwards, or about one with LoRA, where the gradients of the frozen
-    weights are never formed.
 
     Parameters
     ----------
@@ -190,5 +208,20 @@ def training_flops(
         As in `forward_flops`; for several epochs multiply `tokens`.
     lora : bool
         Frozen base weights.
+    backward : float, optional
+        The backward pass in forwards. By default `FULL_BACKWARD`, or `LORA_BACKWARD` with LoRA;
+        the accountant `measured` measures it instead.
+
+    Raises
+    ------
+    ValueError
+        As `forward_flops`, and for a `backward` that is negative or not finite.
     """
-    return (2 if lora else 3) * forward_flops(shape, tokens, accountant=accountant)
+    forward = forward_flops(shape, tokens, accountant=accountant)
+    if backward is None and accountant == "measured":
+        return forward + backward_per_token(shape, lora=lora) * tokens
+    if backward is None:
+        backward = LORA_BACKWARD if lora else FULL_BACKWARD
+    if not 0 <= backward < math.inf:
+        raise ValueError(f"backward must be a finite number of forwards >= 0, got {backward}")
+    return (1 + backward) * forward

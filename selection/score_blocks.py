@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from pydantic import BaseModel
 
+from selection.budget.meter import UNMETERED, Meter
 from selection.methods.protocol import Fitted, Method, Rows, Scores
 from selection.whole_files import write_whole
 
@@ -18,6 +20,13 @@ if TYPE_CHECKING:
 
 BLOCK_ROWS = 65_536
 _FLOPS = b"flops"
+
+
+@dataclass(frozen=True)
+class BlockScores(Scores):
+    """Scores of many rows, with the FLOPs of the blocks that an earlier run had finished."""
+
+    resumed_flops: float = 0.0
 
 
 def score_in_blocks(
@@ -32,7 +41,8 @@ def score_in_blocks(
     finished: Path,
     block_rows: int = BLOCK_ROWS,
     report: Callable[[int], object] = lambda n: None,
-) -> Scores:
+    meter: Meter = UNMETERED,
+) -> BlockScores:
     """Score rows as `method.score` does, which does not depend on how they are cut into blocks.
 
     Parameters
@@ -44,16 +54,23 @@ def score_in_blocks(
         Rows held and scored at a time.
     report : callable
         Receives the number of rows of each block done.
+    meter : Meter
+        Charged for each block that is scored here.
 
     Returns
     -------
-    Scores
+    BlockScores
         Of all rows; the FLOPs are those of all blocks, whoever scored them.
+
+    Raises
+    ------
+    BudgetExhausted
+        When the meter stops it; the blocks before are kept.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    tables = []
+    tables, resumed_flops = [], 0.0
     for start in range(0, max(1, len(rows.row_id)), block_rows):
         file = finished / f"rows_{start:012d}.parquet"
         if not file.is_file():
@@ -61,11 +78,21 @@ def score_in_blocks(
             scores = method.score(
                 fitted, block, target=target, options=options, seeds=seeds, device=device
             )
+            # A block is small, and its FLOPs are known when it is done.
+            meter.charge(scores.flops)
             write_whole(file, partial(pq.write_table, _to_table(scores)))
-        tables.append(pq.read_table(file))
+            tables.append(pq.read_table(file))
+        else:
+            tables.append(pq.read_table(file))
+            resumed_flops += _flops_of(tables[-1])
         report(len(tables[-1]))
-    flops = sum(float(table.schema.metadata[_FLOPS]) for table in tables)
-    return _from_table(pa.concat_tables(tables), flops)
+    flops = sum(_flops_of(table) for table in tables)
+    scores = _from_table(pa.concat_tables(tables), flops)
+    return BlockScores(scores.score, scores.receipts, flops, resumed_flops)
+
+
+def _flops_of(block: pa.Table) -> float:
+    return float(block.schema.metadata[_FLOPS])
 
 
 def _to_table(scores: Scores) -> pa.Table:

@@ -1,9 +1,13 @@
 """When a derived asset asks to be refreshed."""
 
+from collections.abc import Sequence
+
 import dagster as dg
 
 
-def on_new_data_or_code(*, some_inputs_may_lack: bool = False) -> dg.AutomationCondition:
+def on_new_data_or_code(
+    *, some_inputs_may_lack: bool = False, only_after: Sequence[dg.AssetKey] = ()
+) -> dg.AutomationCondition:
     """Ask once when an input's data version, or the asset's own code version, has changed.
 
     `AutomationCondition.eager()` asks again for identical data; this does not. A version that
@@ -12,13 +16,13 @@ def on_new_data_or_code(*, some_inputs_may_lack: bool = False) -> dg.AutomationC
     Parameters
     ----------
     some_inputs_may_lack : for an asset that reads whichever arms were affordable.
+    only_after : inputs that must exist, but whose news are none to the asset.
     """
     condition = dg.AutomationCondition
-    news = (
-        condition.any_deps_match(condition.data_version_changed())
-        | condition.code_version_changed()
-        | condition.newly_missing()
-    )
+    changed = condition.any_deps_match(condition.data_version_changed())
+    if only_after:
+        changed = changed.ignore(dg.AssetSelection.assets(*only_after))
+    news = changed | condition.code_version_changed() | condition.newly_missing()
     # `since` lets the reset win, and a request resets one tick late: news that came in between,
     # such as the next source of a pool, would be lost.
     answered = condition.newly_requested() & ~news

@@ -10,6 +10,7 @@ from resources.device import Device
 from resources.project import resolve
 from selection.arms.base import general_sample, pretrained_source, tiny_model
 from selection.arms.train import warm_up
+from selection.budget.meter import Meter
 from selection.config.study import Study, TinyBase
 from selection.models.base import load_model, load_tokenizer, save_checkpoint
 from selection.models.checkpoints import weights_digest
@@ -33,11 +34,14 @@ def build_base_checkpoint(study: Study) -> Stage:
         group=study.name,
         ins={
             "base_tokenizer": of_study(study, "base_tokenizer"),
+            "budget_plan": of_study(study, "budget_plan"),
             **({"raw_corpus": whole_pool(study)} if tiny else {}),
         },
         parameters={"base_model": base, "accountant": study.accountant},
         outside=lambda _: local_model_version(base),
         costly=True,
+        only_after=["budget_plan"],
+        payers=[study],
         checks={"loads": "The saved safetensors load again to the same weights."},
         kinds={"pytorch", "huggingface"},
     )
@@ -46,12 +50,13 @@ def build_base_checkpoint(study: Study) -> Stage:
         loaded: dict[str, Any],
         device: Device,
         work: Path,
+        meter: Meter,
     ) -> Draft:
         """The folder `checkpoint`; for a model pre-trained here its `rows.parquet` in order."""
         tokenizer = load_tokenizer(loaded["base_tokenizer"].path("tokenizer"))
         facts: dict[str, object] = {}
         rows: dict[str, pa.Table] = {}
-        flops = 0.0
+        flops = resumed_flops = 0.0
         if isinstance(base, TinyBase):
             sample = general_sample(base, iterate_sources(loaded["raw_corpus"]))
             model = tiny_model(base, len(tokenizer))
@@ -65,8 +70,9 @@ def build_base_checkpoint(study: Study) -> Stage:
                 work_dir=work / "training",
                 device=device.name,
                 progress=True,
+                meter=meter,
             )
-            flops = phase.flops
+            flops, resumed_flops = phase.flops, phase.resumed_flops
             rows["rows.parquet"] = pa.table({"row_id": sample.row_id})
             facts = {
                 "rows": len(sample.row_id),
@@ -84,6 +90,7 @@ def build_base_checkpoint(study: Study) -> Stage:
             files={"checkpoint": folder, "training.json": facts, **rows},
             rows=1,
             flops=flops,
+            resumed_flops=resumed_flops,
             accountant=study.accountant,
             facts={"parameters": model.num_parameters(), **facts},
             checks=[Check("loads", loads)],

@@ -1,23 +1,38 @@
 """budget_plan: what every arm would cost, before anything expensive runs."""
 
 from dataclasses import asdict
+from pathlib import Path
 
 import dagster as dg
-import pyarrow as pa
 
 from resources.artifacts import Artifact
-from selection.arms.plan import PoolSize, epoch_flops, plan_arms
-from selection.config.study import Study
-from selection.embedding.embedder import load_embedder, token_lengths
+from resources.device import Device
+from resources.workspace import Workspace
+from selection.arms.base import general_sample
+from selection.arms.target import to_examples
+from selection.arms.within_cap import WithinCap
+from selection.budget.amounts import Amount, Cap
+from selection.budget.meter import Meter
+from selection.config.study import Study, TinyBase
+from selection.embedding.embedder import load_embedder
 from selection.models.base import load_tokenizer
-from selection.models.tokenizer import count_tokens
+from selection.plots.plan import budget_bars
 from selection.reports import markdown_table
 from selection_assets.base_tokenizer import read_shape
 from selection_assets.draft import Check, Draft
+from selection_assets.evaluation import labels_of
+from selection_assets.expected import Expected
 from selection_assets.inputs import embedder_model, of_study, whole_pool
 from selection_assets.keys import study_key
+from selection_assets.payers import cap_in_force
+from selection_assets.plan_steps import StudyPlan, workload
+from selection_assets.plan_view import advice, arms_table, curves_table, usd, view_arms
+from selection_assets.pool_counts import count_pool
 from selection_assets.pool_rows import iterate_sources
+from selection_assets.quality import fit_quality
+from selection_assets.rates import RateProbe
 from selection_assets.stage import Stage, stage
+from selection_assets.step_cost import refused
 
 COLUMNS = (
     "method",
@@ -45,13 +60,20 @@ def build_budget_plan(study: Study) -> Stage:
             "embedder": embedder_model(study),
         },
         parameters={
+            "base_model": study.base_model,
             "methods": study.methods,
             "budgets": [budget.model_dump() for budget in study.budgets],
             "seeds": study.seeds,
-            "cap_flops": study.cap_flops,
+            "full_data_seeds": study.full_data_seeds,
             "accountant": study.accountant,
             "warm_up": study.warm_up,
+            "fine_tuning": study.fine_tuning,
         },
+        outside=lambda _: _cap_version(study),
+        # What it measures it charges as it goes; counting costs nothing.
+        expects=lambda: Expected(0.0),
+        costly=True,
+        payers=[study],
         checks={"an_arm_is_feasible": "At least one arm besides random can be afforded."},
     )
     def budget_plan(
@@ -60,52 +82,90 @@ def build_budget_plan(study: Study) -> Stage:
         target_examples: Artifact,
         base_tokenizer: Artifact,
         embedder: Artifact,
+        workspace: Workspace,
+        device: Device,
+        work: Path,
+        meter: Meter,
     ) -> Draft:
-        """`plan.json`, and `tokens.parquet`: the base model's tokens in each row of the pool."""
+        """`plan.json`, and `tokens.parquet`: the base model's tokens in each row of the pool.
+
+        What each step is expected to take, in FLOPs and in seconds on this device, goes to the
+        ledger: a step without a forecast does not start.
+        """
         tokenizer = load_tokenizer(base_tokenizer.path("tokenizer"))
-        model = load_embedder(embedder.path("embedder"))
-        counts, embedding_flops = [], 0.0
-        for source, rows in iterate_sources(raw_corpus):
-            counts.append(
-                pa.table(
-                    {
-                        "source": [source] * len(rows.row_id),
-                        "row_id": rows.row_id,
-                        "n_tokens": count_tokens(tokenizer, rows.text),
-                    }
-                )
-            )
-            embedding_flops += model.flops(token_lengths(model, rows.text))
-        tokens = pa.concat_tables(counts)
-        target = target_examples.table("rows.parquet", ["split", "text"])
-        target_texts = target["text"].to_pylist()
-        shape = read_shape(base_tokenizer)
-        size = PoolSize(
-            rows=tokens.num_rows,
-            tokens=sum(tokens["n_tokens"].to_pylist()),
-            target_rows=target["split"].to_pylist().count("dev"),
-            embedding_flops=embedding_flops,
-            target_embedding_flops=model.flops(token_lengths(model, target_texts)),
-            width=model.width,
+        model = load_embedder(
+            embedder.path("embedder"), device=device.name, precision=device.embedding_precision
         )
-        arms = [asdict(arm) for arm in plan_arms(study, shape, size)]
+        shape = read_shape(base_tokenizer)
+        pool = count_pool(raw_corpus, target_examples, tokenizer, model)
+        target = target_examples.table("rows.parquet")
+        examples = {split: to_examples(target, split) for split in ("train", "dev", "test")}
+        labels = labels_of(target)
+        base = study.base_model
+        sample = (
+            general_sample(base, iterate_sources(raw_corpus))
+            if isinstance(base, TinyBase)
+            else None
+        )
+        load = workload(study, shape, tokenizer, examples, labels, sample, pool.size, pool.rows)
+        plan = StudyPlan(study, shape, pool.size, load)
+        cap = cap_in_force(study, workspace.ledger)
+        budget = workspace.ledger.budget
+        sunk = budget.sunk(study.name)
+        _check_something_fits(study, plan.within(cap, None, sunk), cap)
+        probe = RateProbe(
+            study,
+            workspace.throughput(device.model_name),
+            device,
+            meter,
+            shape,
+            tokenizer,
+            model,
+            embedder.version,
+            pool.some_texts,
+            examples,
+            labels,
+            work,
+        )
+        rates = probe.all()
+        within = plan.within(cap, rates, sunk + Amount(probe.flops_spent))
+        _check_something_fits(study, within, cap)
+        forecast = plan.forecast(within, rates)
+        budget.foresee(study.name, forecast)
+        arms = [asdict(arm) for arm in within.arms]
         table = markdown_table(COLUMNS, [[arm[name] for name in COLUMNS] for arm in arms])
+        quality = fit_quality(study, workspace.ledger, shape.parameters)
+        seen = view_arms(study, arms, forecast, quality, shape.parameters)
+        picture = budget_bars(within.arms)
         feasible = [arm["method"] for arm in arms if arm["feasible"]]
         return Draft(
             files={
                 "plan.json": {
                     "arms": arms,
-                    "pool": asdict(size),
-                    "epoch_flops": epoch_flops(study, shape, size),
+                    "full_data": {"feasible": within.full_data, "reason": within.reason},
+                    "pool": asdict(pool.size),
+                    "epoch_flops": plan.epoch_flops,
                 },
-                "tokens.parquet": tokens,
+                "tokens.parquet": pool.tokens,
                 "plan.md": table,
+                "plan.png": picture,
             },
             rows=len(arms),
+            flops=probe.flops_spent,
+            accountant=study.accountant,
             facts={
-                "plan": dg.MetadataValue.md(table),
-                "epoch_flops": epoch_flops(study, shape, size),
-                "pool_tokens": size.tokens,
+                "plan": dg.MetadataValue.md(markdown_table(*arms_table(seen))),
+                "expected_losses": dg.MetadataValue.md(
+                    quality.why_not or markdown_table(*curves_table(quality, seen))
+                ),
+                "advice": advice(shape.parameters),
+                "arms": picture,
+                "epoch_flops": plan.epoch_flops,
+                "pool_tokens": pool.size.tokens,
+                "expected_flops": sum(flops for flops, _ in forecast.values()),
+                "expected_seconds": sum(seconds or 0.0 for _, seconds in forecast.values()),
+                "expected_usd": usd(study, sum(s or 0.0 for _, s in forecast.values())),
+                "rates": {kind: rate.to_dict() for kind, rate in rates.items()},
             },
             checks=[
                 Check(
@@ -118,3 +178,20 @@ def build_budget_plan(study: Study) -> Stage:
         )
 
     return budget_plan
+
+
+def _cap_version(study: Study) -> dict[str, str]:
+    cap = cap_in_force(study, Workspace().ledger)
+    return {} if cap is None else {"cap": cap.show(cap.limit)}
+
+
+def _check_something_fits(study: Study, within: WithinCap, cap: Cap | None) -> None:
+    """Stop before anything is spent on a study of which no arm fits under its cap."""
+    if cap is None or any(arm.feasible for arm in within.arms):
+        return
+    reasons = [f"{arm.method} at {arm.budget}: {arm.reason}" for arm in within.arms]
+    raise refused(
+        f"study {study.name}: no arm fits under its cap of {cap.show(cap.limit)}, so nothing is"
+        " spent on it. Raise the cap with `selection cap`, or take smaller budgets or fewer seeds."
+        f" {'; '.join(reasons)}"
+    )

@@ -13,9 +13,12 @@ from resources.database import LedgerBusy
 from resources.ledger import Ledger, open_ledger
 from resources.lineage import current_artifacts, spending, totals, verify_artifact
 from resources.project import store_root
+from resources.publishing_lock import StoreBusy
+from resources.schema import UnknownLedger
 from selection.config.files import ConfigurationError
 from selection.reports import text_table
-from selection_assets.closing import totals_table
+from selection_assets.closing import shares_table, totals_table
+from selection_assets.gc_command import gc
 from selection_assets.lineage_command import NotInLedger, find_lineage, lineage_text
 from selection_assets.why_command import NoSuchRow, find_why, why_text
 
@@ -23,6 +26,10 @@ from selection_assets.why_command import NoSuchRow, find_why, why_text
 
 BROKEN, MISUSED = 1, 2
 """Exit codes: what was asked failed; what was asked cannot be done as configured."""
+
+
+EXPECTED = (LedgerBusy, StoreBusy, UnknownLedger, CorruptArtifact, NoSuchRow, NotInLedger)
+"""Errors that a person can do something about."""
 
 
 class PlainErrors(click.Group):
@@ -34,7 +41,7 @@ class PlainErrors(click.Group):
             return super().invoke(ctx)
         except ConfigurationError as error:
             raise _failure(str(error), MISUSED) from error
-        except (LedgerBusy, CorruptArtifact, NoSuchRow, NotInLedger) as error:
+        except EXPECTED as error:
             raise _failure(str(error), BROKEN) from error
 
 
@@ -80,6 +87,65 @@ def run(study: str, dry_run: bool) -> None:
 
 
 @main.command()
+@click.argument("study")
+@as_json
+def plan(study: str, as_json: bool) -> None:
+    """Print what every arm of STUDY would cost and take, before anything expensive runs.
+
+    Reads pool and target, and measures for some seconds how fast this device is.
+    """
+    from selection_assets.plan_command import find_plan, plan_text
+    from selection_assets.refresh import RefreshFailed
+    from selection_assets.run_command import plan_study
+
+    try:
+        planned = plan_study(study, quietly=as_json)
+    except RefreshFailed as error:
+        raise _failure(str(error), BROKEN) from error
+    opened = _ledger()
+    found = find_plan(planned, opened)
+    _show(found, as_json, lambda: plan_text(planned, opened, found))
+
+
+@main.command()
+@click.argument("study")
+@click.option("--flops", type=float, help="Let the study spend so many FLOPs in all.")
+@click.option("--device-hours", type=float, help="Let it hold the device for so many hours.")
+@click.option("--usd", type=float, help="Let it cost so much money.")
+@click.option("--reason", default="", help="Why; the ledger keeps it.")
+@click.option("--actor", help="Who decided it; your login name unless given.")
+@as_json
+def cap(
+    study: str,
+    flops: float | None,
+    device_hours: float | None,
+    usd: float | None,
+    reason: str,
+    actor: str | None,
+    as_json: bool,
+) -> None:
+    """Print what STUDY may still spend, or change its cap, with a reason."""
+    from selection.budget.amounts import Cap
+    from selection_assets.cap_command import cap_text, change_cap, find_cap
+    from selection_assets.studies import load_study
+
+    found = load_study(study)
+    opened = _ledger()
+    given = {"flops": flops, "device_hours": device_hours, "usd": usd}
+    wanted = [(unit, limit) for unit, limit in given.items() if limit is not None]
+    if len(wanted) > 1:
+        raise _failure("give one of --flops, --device-hours and --usd", MISUSED)
+    if wanted:
+        try:
+            changed = Cap(*wanted[0], found.usd_per_device_hour)  # pyright: ignore
+        except ValueError as error:
+            raise _failure(str(error), MISUSED) from error
+        change_cap(found, opened, changed, reason=reason, actor=actor)
+    standing = find_cap(found, opened)
+    _show(standing, as_json, lambda: cap_text(standing))
+
+
+@main.command()
 @click.option("--study", help="Only what this study, or pool, paid for.")
 @as_json
 def ledger(study: str | None, as_json: bool) -> None:
@@ -99,7 +165,8 @@ def ledger(study: str | None, as_json: bool) -> None:
         as_json,
         lambda: (
             text_table(columns, [[row[column] for column in columns] for row in found])
-            + f"\n\n{totals_table(of_study)}"
+            + f"\n\ncharged once, to whose work it is\n{totals_table(of_study)}"
+            + f"\n\nborne by whom, shared work divided\n{shares_table(opened, study)}"
         ),
     )
 
@@ -127,10 +194,12 @@ def lineage(checkpoint: str, as_json: bool) -> None:
 
 
 @main.command()
+@click.option("--head", help="Hash of an entry noted earlier, which must still be in the ledger.")
 @as_json
-def verify(as_json: bool) -> None:
-    """Hash every file of every current artifact."""
-    artifacts = current_artifacts(_ledger())
+def verify(head: str | None, as_json: bool) -> None:
+    """Hash every file of every current artifact, and check every entry of the ledger."""
+    opened = _ledger()
+    artifacts = current_artifacts(opened)
     results = [
         {
             "asset": artifact.asset,
@@ -140,10 +209,26 @@ def verify(as_json: bool) -> None:
         }
         for artifact in artifacts
     ]
-    problems = [result["problem"] for result in results if result["problem"]]
-    _show(results, as_json, lambda: f"{len(results)} artifacts, {len(problems)} corrupt")
-    if problems:
-        raise _failure("\n".join(problems), BROKEN)
+    corrupt = [result["problem"] for result in results if result["problem"]]
+    wrong = opened.verify(head)
+    entries, last = opened.head()
+    results += [
+        {"asset": "ledger", "partition": f"{entries} entries", "version": last, "problem": problem}
+        for problem in wrong or [None]
+    ]
+    _show(
+        results,
+        as_json,
+        lambda: (
+            f"{len(artifacts)} artifacts, {len(corrupt)} corrupt\n"
+            f"{entries} entries of the ledger, {len(wrong)} things wrong; its head is {last}"
+        ),
+    )
+    if corrupt or wrong:
+        raise _failure("\n".join([*corrupt, *wrong]), BROKEN)
+
+
+main.add_command(gc)
 
 
 def _ledger() -> Ledger:

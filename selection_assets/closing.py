@@ -1,12 +1,14 @@
 """What `selection run` prints when a study is up to date."""
 
 from pathlib import Path
+from statistics import median
 
 from resources.artifacts import UNPARTITIONED, Artifact
 from resources.ledger import Ledger
-from resources.lineage import Record, totals
+from resources.lineage import Record, plan_errors, shares, totals
 from selection.config.study import Study
 from selection.reports import number, text_table
+from selection_assets.payers import cap_in_force
 
 LINE_COLUMNS = {
     "loss": "target loss",
@@ -43,8 +45,12 @@ def closing_text(study: Study, ledger: Ledger, recomputed: str) -> str:
         "distance of the rows to the target (exact OT by POT, equal numbers of rows)",
         _distances(result["arms"], study, ledger),
         *_reasons(result["infeasible"]),
-        "spent so far, by who pays (the pool's studies share what the pool pays)",
+        "spent so far, each step charged once, to whose work it is",
         totals_table(spent),
+        "the same, shared work divided among the studies that use it",
+        shares_table(ledger, study.name),
+        cap_line(study, ledger),
+        plan_errors_line(ledger, study.name),
         recomputed,
         "\n".join(["pictures:", *(f"  {path}" for path in pictures(frontier, study, ledger))]),
         "`make ui` opens all of it in the browser",
@@ -64,6 +70,42 @@ def totals_table(spent: list[Record]) -> str:
         "usd": "USD",
     }
     return text_table(list(columns.values()), [[total[c] for c in columns] for total in spent])
+
+
+def shares_table(ledger: Ledger, study: str | None) -> str:
+    """Lay out what each study bears of its own work and of its pool's."""
+    columns = {
+        "bearer": "borne by",
+        "campaign": "of the work of",
+        "steps": "steps",
+        "flops": "FLOPs",
+        "device_seconds": "device seconds",
+        "usd": "USD",
+    }
+    rows = [row for row in shares(ledger) if study in (None, row["bearer"])]
+    return text_table(list(columns.values()), [[row[c] for c in columns] for row in rows])
+
+
+def plan_errors_line(ledger: Ledger, study: str) -> str:
+    """One line: by how much the plan was wrong, as a median over assets."""
+    found = plan_errors(ledger, study)
+    said = []
+    for kind, name in (("flops", "FLOPs"), ("seconds", "seconds")):
+        errors = [abs(row[f"{kind}_error"]) for row in found if row[f"{kind}_error"] is not None]
+        if errors:
+            said.append(f"{median(errors):.1%} in {name} ({len(errors)} assets)")
+    return f"the plan's error, median over assets: {', '.join(said)}" if said else ""
+
+
+def cap_line(study: Study, ledger: Ledger) -> str:
+    """One line: how the study stands against its cap; nothing without one."""
+    cap = cap_in_force(study, ledger)
+    if cap is None:
+        return ""
+    standing = ledger.budget.standing(study.name)
+    spent = 0.0 if standing is None else cap.charge(standing.settled)
+    left = cap.limit if standing is None else standing.left
+    return f"cap: {cap.show(cap.limit)}; spent {cap.show(spent)}, left {cap.show(left)}"
 
 
 def pictures(frontier: Artifact, study: Study, ledger: Ledger) -> list[Path]:

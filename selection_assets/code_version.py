@@ -19,15 +19,22 @@ PLUMBING = frozenset(
         "automation",
         "code_version",
         "draft",
+        "expected",
         "inputs",
         "keys",
         "metadata",
+        "payers",
+        "rates",
         "stage",
         "step",
+        "step_cost",
     )
 )
-"""What carries a stage's result without changing it. `resources` is plumbing too, and of
-`selection.config` it is the values that count, which are parameters."""
+"""What carries a stage's result without changing it. `resources` is plumbing too."""
+
+UNCOUNTED = ("selection.budget", "selection.config", "selection.forecast")
+"""What a step costs is no part of what it makes; and of a configuration the values count, which
+are parameters."""
 
 
 def code_version(modules: Sequence[str], parameters: Parameters) -> str:
@@ -104,9 +111,7 @@ def _imported_names(tree: ast.Module) -> Iterator[str]:
 
 def _counts(module: str) -> bool:
     return (
-        module.startswith(FOLLOWED)
-        and module not in PLUMBING
-        and not module.startswith("selection.config")
+        module.startswith(FOLLOWED) and module not in PLUMBING and not module.startswith(UNCOUNTED)
     )
 
 

@@ -41,6 +41,7 @@ class Draft:
     files : name to content, for `ArtifactStore.stage`.
     rows : how many rows or examples it holds.
     flops, accountant : what was computed, and who counted.
+    resumed_flops : part of it that an earlier, interrupted attempt had computed.
     facts : shown in the UI; never part of the content.
     checks : one outcome for each check that the stage declares.
     """
@@ -49,6 +50,7 @@ class Draft:
     rows: int
     flops: float = 0.0
     accountant: str = "none"
+    resumed_flops: float = 0.0
     facts: Mapping[str, Any] = field(default_factory=dict)
     checks: Sequence[Check] = ()
 

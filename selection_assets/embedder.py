@@ -1,22 +1,25 @@
 """embedder: the embedding model as a folder of safetensors, made once for a pool."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import dagster as dg
 
 from resources.device import Device
 from resources.project import resolve
-from selection.config.study import Embedder
+from selection.config.study import Embedder, Study
 from selection.embedding.build import build_embedder as build
+from selection.embedding.build import distillation_flops
 from selection.embedding.embedder import load_embedder
 from selection_assets.draft import Draft, emptied
+from selection_assets.expected import Expected
 from selection_assets.keys import embedder_key
 from selection_assets.local_models import local_model_version
 from selection_assets.stage import Stage, stage
 
 
-def build_embedder(pool: str, spec: Embedder) -> Stage:
-    """Build the asset for one embedder of a pool."""
+def build_embedder(pool: str, spec: Embedder, users: Sequence[Study]) -> Stage:
+    """Build the asset for one embedder of a pool, and for the studies that use it."""
 
     @stage(
         key=embedder_key(pool, spec.name, "embedder"),
@@ -24,6 +27,8 @@ def build_embedder(pool: str, spec: Embedder) -> Stage:
         parameters={"model": spec.model},
         outside=lambda _: local_model_version(spec.model),
         costly=True,
+        expects=lambda: Expected(distillation_flops(spec)),
+        payers=users,
         kinds={"pytorch"},
     )
     def embedder(context: dg.AssetExecutionContext, device: Device, work: Path) -> Draft:

@@ -6,6 +6,7 @@ import numpy as np
 from resources.artifacts import Artifact
 from resources.device import Device
 from selection.arms.distances import distances_to_target
+from selection.budget.meter import Meter
 from selection.config.study import Study
 from selection.plots.evaluation import before_after
 from selection.plots.evaluation import distances_to_target as draw_distances
@@ -38,6 +39,7 @@ def build_eval_report(study: Study) -> Stage:
         parameters={"evaluation": study.evaluation, "seeds": study.seeds},
         partitions=arm_partitions(study),
         costly=True,
+        payers=[study],
         checks={"loss_finite": "Every held-out loss is a finite number."},
         kinds={"pytorch"},
     )
@@ -51,12 +53,13 @@ def build_eval_report(study: Study) -> Stage:
         target_embeddings: Artifact,
         corpus_embeddings: dict[str, Artifact],
         device: Device,
+        meter: Meter,
     ) -> Draft:
         """`report.json`, `report.md`, two pictures, and `examples.parquet` with every loss."""
         method, budget = arm_of(context.partition_key)
         folders = {seed: finetuned_checkpoint.path(f"seed_{seed}") for seed in study.seeds}
         shape = read_shape(base_tokenizer)
-        evaluated = evaluate_folders(study, folders, target_examples, shape, device)
+        evaluated = evaluate_folders(study, folders, target_examples, shape, device, meter)
         target = steering_rows(target_examples, target_embeddings).embeddings
         assert target is not None
         distances = _distances(study, selected_subset, corpus_embeddings, target)
@@ -72,6 +75,7 @@ def build_eval_report(study: Study) -> Stage:
             "fine_tuning_flops": max(seed["fine_tuning_flops"] for seed in training),
             "total_flops": arm["total_flops"],
             "accountant": arm["accountant"],
+            "model_parameters": shape.parameters,
             "before": before,
             "after": after,
             "ot_distance": distances,

@@ -12,6 +12,7 @@ from resources.artifacts import Artifact
 from resources.device import Device
 from selection.arms.evaluate import evaluate_checkpoint, evaluation_flops, summarise
 from selection.arms.target import to_examples
+from selection.budget.meter import Meter
 from selection.config.study import Study
 from selection.costs import ModelShape
 
@@ -31,6 +32,7 @@ def evaluate_folders(
     target_examples: Artifact,
     shape: ModelShape,
     device: Device,
+    meter: Meter,
 ) -> Evaluated:
     """Evaluate one checkpoint a seed.
 
@@ -40,12 +42,10 @@ def evaluate_folders(
     """
     rows = target_examples.table("rows.parquet")
     examples = to_examples(rows, "test")
-    # Candidates are the labels that training could show; another one in the test split is an error
-    # of every model alike.
-    train_labels = {example.label for example in to_examples(rows, "train")}
-    labels = sorted(label for label in train_labels if label is not None)
-    losses = pa.concat_tables(
-        evaluate_checkpoint(
+    labels = labels_of(rows)
+    tables, flops = [], 0.0
+    for seed, folder in tqdm(folders.items(), desc="evaluate", unit=" seeds", leave=False):
+        of_seed = evaluate_checkpoint(
             folder,
             examples,
             labels,
@@ -53,9 +53,20 @@ def evaluate_folders(
             max_length=shape.sequence_length,
             device=device.name,
         )
-        for seed, folder in tqdm(folders.items(), desc="evaluate", unit=" seeds", leave=False)
-    )
+        tables.append(of_seed)
+        spent = evaluation_flops(of_seed, labels, shape, study.accountant)
+        meter.charge(spent)
+        flops += spent
+    losses = pa.concat_tables(tables)
     evaluation = study.evaluation
     summary = summarise(losses, level=evaluation.level, n_resamples=evaluation.n_resamples)
-    flops = evaluation_flops(losses, labels, shape, study.accountant)
     return Evaluated(losses, summary, flops)
+
+
+def labels_of(target_rows: pa.Table) -> list[str]:
+    """Candidates of a labelled target: the labels that training could show, none for another.
+
+    Another one in the test split is an error of every model alike.
+    """
+    labels = {example.label for example in to_examples(target_rows, "train")}
+    return sorted(label for label in labels if label is not None)

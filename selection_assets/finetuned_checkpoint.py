@@ -6,6 +6,7 @@ import dagster as dg
 
 from resources.artifacts import Artifact
 from resources.device import Device
+from selection.budget.meter import Meter
 from selection.config.study import Study
 from selection_assets.base_tokenizer import read_shape
 from selection_assets.draft import Check, Draft
@@ -30,6 +31,7 @@ def build_finetuned_checkpoint(study: Study) -> Stage:
         parameters=training_parameters(study, study.seeds),
         partitions=arm_partitions(study),
         costly=True,
+        payers=[study],
         checks={
             "loads": "Every seed's safetensors load again to the weights that were trained.",
             "loss_finite": "Every seed's last training loss is a finite number.",
@@ -45,6 +47,7 @@ def build_finetuned_checkpoint(study: Study) -> Stage:
         target_examples: Artifact,
         device: Device,
         work: Path,
+        meter: Meter,
     ) -> Draft:
         """`seed_<n>/` folders, `training.json`; `rows.parquet`: what each seed saw, in order."""
         subset = selected_subset.table("subset.parquet", ["row_id", "draw", "rank", "text"])
@@ -58,6 +61,7 @@ def build_finetuned_checkpoint(study: Study) -> Stage:
             target_examples,
             device,
             work,
+            meter,
         )
         dearest = max(seed["warm_up_flops"] for seed in draft.facts["seeds"])
         allowed = Check("within_budget", dearest <= arm["training_flops"], {"flops": dearest})

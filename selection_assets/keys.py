@@ -46,5 +46,6 @@ def arm_key(method: str, budget: str) -> str:
     return str(dg.MultiPartitionKey({"method": method, "budget": budget}))
 
 
-REFERENCE_LINES = ("zero_shot", "fine_tuning_only", "full_data")
+FULL_DATA = "full_data"
+REFERENCE_LINES = ("zero_shot", "fine_tuning_only", FULL_DATA)
 """The base untouched; fine-tuned with no warm-up; warmed up on the whole pool."""

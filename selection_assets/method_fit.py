@@ -25,7 +25,11 @@ def build_method_fit(study: Study, name: str) -> Stage:
     method = REGISTRY[name]
     assert method.fit_asset is not None
     options = method.options.model_validate(study.methods[name])
-    ins = {"raw_corpus": whole_pool(study), "target_examples": of_study(study, "target_examples")}
+    ins = {
+        "raw_corpus": whole_pool(study),
+        "target_examples": of_study(study, "target_examples"),
+        "budget_plan": of_study(study, "budget_plan"),
+    }
     if method.needs_embeddings:
         ins["corpus_embeddings"] = whole_pool_embeddings(study)
         ins["target_embeddings"] = of_study(study, "target_embeddings")
@@ -39,6 +43,8 @@ def build_method_fit(study: Study, name: str) -> Stage:
         ins=ins,
         parameters={"options": options},
         costly=True,
+        only_after=["budget_plan"],
+        payers=[study],
         checks={"converged": "The fit met its own tolerance."},
         kinds={"pytorch"},
     )

@@ -9,6 +9,7 @@ from tqdm import tqdm
 
 from resources.artifacts import Artifact
 from resources.device import Device
+from selection.budget.meter import Meter
 from selection.config.study import Study
 from selection.methods import REGISTRY
 from selection.methods.protocol import ACCOUNTANT, FitInputs, Scores
@@ -38,6 +39,9 @@ def build_method_scores(study: Study, name: str) -> Stage:
         ins["target_embeddings"] = of_study(study, "target_embeddings")
     if method.fit_asset is not None:
         ins["fitted"] = of_study(study, method.fit_asset)
+    costly = method.needs_embeddings
+    if costly:
+        ins["budget_plan"] = of_study(study, "budget_plan")
 
     @stage(
         key=study_key(study, scores_name(name)),
@@ -48,14 +52,17 @@ def build_method_scores(study: Study, name: str) -> Stage:
         parameters={"options": options, "seeds": study.seeds if method.draws_per_seed else []},
         partitions=source_partitions(study.pool),
         checks={"scores_finite": "No score is NaN or infinite."},
-        costly=method.needs_embeddings,
-        kinds={"pytorch"} if method.needs_embeddings else {"python"},
+        costly=costly,
+        only_after=["budget_plan"] if costly else [],
+        payers=[study],
+        kinds={"pytorch"} if costly else {"python"},
     )
     def method_scores(
         context: dg.AssetExecutionContext,
         loaded: dict[str, Artifact],
         device: Device,
         work: Path,
+        meter: Meter,
     ) -> Draft:
         """`scores.parquet`: row_id, draw, score (higher is better) and the method's receipts."""
         rows = read_rows(loaded["raw_corpus"], loaded.get("corpus_embeddings"))
@@ -77,6 +84,7 @@ def build_method_scores(study: Study, name: str) -> Stage:
                 device=device.name,
                 finished=work,
                 report=bar.update,
+                meter=meter,
             )
         finite = bool(np.isfinite(scores.score).all())
         facts = {}
@@ -87,6 +95,7 @@ def build_method_scores(study: Study, name: str) -> Stage:
             files={"scores.parquet": _table(rows.row_id, scores)},
             rows=len(rows.row_id),
             flops=scores.flops,
+            resumed_flops=scores.resumed_flops,
             accountant=ACCOUNTANT,
             facts=facts,
             checks=[Check("scores_finite", finite)],

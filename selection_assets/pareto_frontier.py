@@ -3,6 +3,7 @@
 import dagster as dg
 
 from resources.artifacts import Artifact
+from resources.workspace import Workspace
 from selection.arms.compare import ArmResult, compare_arms
 from selection.arms.evaluate import loss_matrix
 from selection.config.study import Study
@@ -48,12 +49,19 @@ def build_pareto_frontier(study: Study) -> Stage:
         budget_plan: Artifact,
         eval_report: dict[str, Artifact],
         reference_report: dict[str, Artifact],
+        workspace: Workspace,
     ) -> Draft:
         """`frontier.json`, `frontier.md` and `frontier.png`."""
-        plan = budget_plan.json("plan.json")["arms"]
+        planned = budget_plan.json("plan.json")
+        plan, full_data = planned["arms"], planned["full_data"]
         keys = [arm_key(arm["method"], arm["budget"]) for arm in plan if arm["feasible"]]
-        lacking = [key for key in keys if key not in eval_report]
-        arms = [_result(eval_report[key]) for key in keys if key in eval_report]
+        # An arm that the cap has kept from running is left out, and named; a report of an earlier
+        # version of it may still be there.
+        refusals = workspace.ledger.budget.refusals(study.name)
+        stopped = {partition for _, partition in refusals}
+        lacking = [key for key in keys if key not in eval_report or key in stopped]
+        refused = _refused(study, plan, lacking, refusals)
+        arms = [_result(eval_report[key]) for key in keys if key not in lacking]
         evaluation = study.evaluation
         rows = compare_arms(arms, level=evaluation.level, n_resamples=evaluation.n_resamples)
         lines = {
@@ -77,8 +85,11 @@ def build_pareto_frontier(study: Study) -> Stage:
             full_data=losses.get("full_data"),
         )
         table = markdown_table(list(COLUMNS.values()), [[r[c] for c in COLUMNS] for r in rows])
-        infeasible = [arm for arm in plan if not arm["feasible"]]
-        text = "\n\n".join([table, _lines_table(lines), *_reasons(infeasible)])
+        infeasible = [arm for arm in plan if not arm["feasible"]] + refused
+        notes = _reasons(infeasible)
+        if not full_data["feasible"]:
+            notes.append(f"The full-data line was not run: {full_data['reason']}.")
+        text = "\n\n".join([table, _lines_table(lines), *notes])
         return Draft(
             files={
                 "frontier.json": {"arms": rows, "reference": lines, "infeasible": infeasible},
@@ -87,7 +98,13 @@ def build_pareto_frontier(study: Study) -> Stage:
             },
             rows=len(rows),
             facts={"verdicts": dg.MetadataValue.md(text), "frontier": png},
-            checks=[Check("every_feasible_arm_reported", not lacking, {"lacking": lacking})],
+            checks=[
+                Check(
+                    "every_feasible_arm_reported",
+                    len(refused) == len(lacking),
+                    {"lacking": lacking},
+                )
+            ],
         )
 
     return pareto_frontier
@@ -101,6 +118,22 @@ def _lines_table(lines: dict[str, dict]) -> str:
     names = ("loss", "bits_per_byte", "accuracy", "macro_f1")
     rows = [[line, *(report.get(name) for name in names)] for line, report in lines.items()]
     return markdown_table(["reference line", *names], rows)
+
+
+def _refused(
+    study: Study, plan: list[dict], lacking: list[str], refusals: dict[tuple[str, str], str]
+) -> list[dict]:
+    """The arms without a report, if the cap has kept them, or something they need, from running."""
+    if not refusals:
+        return []
+    arms = {arm_key(arm["method"], arm["budget"]): arm for arm in plan}
+    found = []
+    for key in lacking:
+        own = [f"{study.name}/{name}" for name in ("finetuned_checkpoint", "eval_report")]
+        said = [refusals[asset, key] for asset in own if (asset, key) in refusals]
+        reason = said[0] if said else f"what it needs did not run: {next(iter(refusals.values()))}"
+        found.append(arms[key] | {"feasible": False, "reason": reason})
+    return found
 
 
 def _reasons(infeasible: list[dict]) -> list[str]:

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from resources.artifacts import Artifact, Content
 from resources.device import Device
+from selection.budget.meter import Meter
 from selection.config.study import Study
 from selection.draws import keyed_uniform
 from selection_assets.base_tokenizer import read_shape
@@ -36,6 +37,7 @@ def build_reference_report(study: Study) -> Stage:
         partitions=dg.StaticPartitionsDefinition(list(REFERENCE_LINES)),
         reads=lambda line: [*always, "raw_corpus"] if line == "full_data" else always,
         costly=True,
+        payers=[study],
         kinds={"pytorch"},
     )
     def reference_report(
@@ -46,11 +48,12 @@ def build_reference_report(study: Study) -> Stage:
         raw_corpus: dict[str, Artifact],
         device: Device,
         work: Path,
+        meter: Meter,
     ) -> Draft:
         """`report.json`, `examples.parquet`, and the `rows.parquet` that the line trained on."""
         line = context.partition_key
         shape = read_shape(base_tokenizer)
-        flops = warm_up_flops = 0.0
+        flops = resumed_flops = warm_up_flops = 0.0
         rows: dict[str, Content] = {}
         if line == "zero_shot":
             folders = {0: base_checkpoint.path("checkpoint")}
@@ -65,12 +68,13 @@ def build_reference_report(study: Study) -> Stage:
                 target_examples,
                 device,
                 work,
+                meter,
             )
-            flops = trained.flops
+            flops, resumed_flops = trained.flops, trained.resumed_flops
             rows = {name: trained.files[name] for name in trained.files if name == "rows.parquet"}
             warm_up_flops = trained.facts["seeds"][0]["warm_up_flops"]
             folders = {seed: work / f"seed_{seed}" for seed in seeds}
-        evaluated = evaluate_folders(study, folders, target_examples, shape, device)
+        evaluated = evaluate_folders(study, folders, target_examples, shape, device, meter)
         return Draft(
             files={
                 **rows,
@@ -79,6 +83,7 @@ def build_reference_report(study: Study) -> Stage:
             },
             rows=evaluated.losses.num_rows,
             flops=flops + evaluated.flops,
+            resumed_flops=resumed_flops,
             accountant=study.accountant,
             facts={"warm_up_flops": warm_up_flops, **evaluated.summary},
         )

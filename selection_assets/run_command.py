@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 import dagster as dg
 
+from resources.artifacts import UNPARTITIONED
 from resources.dead_runs import clear_dead_runs
 from resources.device import Device
 from resources.project import project_root, resolve
@@ -13,8 +14,8 @@ from resources.workspace import Workspace
 from selection.config.files import ConfigurationError
 from selection.config.study import Study
 from selection_assets.closing import closing_text
-from selection_assets.refresh import Work, describe, plan_refresh, refresh
-from selection_assets.studies import load_pools, load_studies
+from selection_assets.refresh import StoppedByCap, Work, describe, plan_refresh, refresh
+from selection_assets.studies import load_pools, load_study
 
 
 def run_study(name: str) -> None:
@@ -27,9 +28,30 @@ def run_study(name: str) -> None:
 
     click.echo(f"device: {Device().describe()}")
     with dg.DagsterInstance.get() as instance:
-        clear_dead_runs(instance, ledger)
-        done = refresh(study, build_definitions(), ledger, instance)
+        clear_dead_runs(instance, ledger.budget)
+        try:
+            done = refresh(study, build_definitions(), ledger, instance)
+        except StoppedByCap as stop:
+            # What the cap admits has run, and may already say something.
+            if stop.done and ledger.current(f"{name}/pareto_frontier", UNPARTITIONED):
+                click.echo(closing_text(study, ledger, recomputed(stop.done)))
+            raise
     click.echo(closing_text(study, ledger, recomputed(done)))
+
+
+def plan_study(name: str, *, quietly: bool) -> Study:
+    """Bring the plan of a study up to date, with what it needs and nothing else."""
+    study = find_study(name)
+    use_dagster_home()
+    ledger = Workspace().ledger
+    from selection_assets.definitions import build_definitions
+
+    if not quietly:
+        click.echo(f"device: {Device().describe()}")
+    with dg.DagsterInstance.get() as instance:
+        clear_dead_runs(instance, ledger.budget)
+        refresh(study, build_definitions(), ledger, instance, only_plan=True)
+    return study
 
 
 def dry_run_study(name: str) -> None:
@@ -54,19 +76,14 @@ def find_study(name: str) -> Study:
     ConfigurationError
         When there is no such study, or data that it reads are absent, naming the path.
     """
-    studies = load_studies()
-    if name not in studies:
-        known = ", ".join(sorted(studies)) or "none"
-        raise ConfigurationError(
-            f"no study {name!r} in {project_root() / 'studies'}; known studies: {known}"
-        )
-    for path in data_paths(studies[name]):
+    study = load_study(name)
+    for path in data_paths(study):
         if not path.exists():
             raise ConfigurationError(
                 f"study {name} reads {path}, which is not there; bring the data to that path, or"
                 f" change it in {project_root() / 'studies'}"
             )
-    return studies[name]
+    return study
 
 
 def data_paths(study: Study) -> list[Path]:

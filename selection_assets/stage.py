@@ -15,9 +15,11 @@ import dagster as dg
 
 from resources.artifacts import Artifact
 from resources.ledger import Identity, hash_inputs
+from selection.config.study import Study
 from selection_assets.automation import on_new_data_or_code
 from selection_assets.code_version import Parameters, code_version
 from selection_assets.draft import Draft
+from selection_assets.expected import Expected
 from selection_assets.step import run_step
 
 GPU_POOL = "gpu"
@@ -38,6 +40,9 @@ class Stage:
     outside : partition key to the versions of files and packages read from outside.
     checks : name and description of the checks that its drafts report.
     costly : whether it holds the device.
+    expects : what a partition will take, from the same arguments as the stage's function; None
+        where the study's plan says it.
+    payers : the studies that use it and pay for it in equal parts.
     """
 
     asset: dg.AssetsDefinition
@@ -48,6 +53,8 @@ class Stage:
     outside: Callable[[str], Mapping[str, str]]
     checks: Mapping[str, str]
     costly: bool
+    expects: Callable[..., Expected] | None
+    payers: Sequence[Study]
 
     def identity(self, partition: str, versions: Mapping[str, Mapping[str, str]]) -> Identity:
         """What a materialization of this partition would be, given its inputs' data versions.
@@ -76,11 +83,14 @@ def stage(
     parameters: Parameters | None = None,
     partitions: dg.PartitionsDefinition | None = None,
     costly: bool = False,
+    expects: Callable[..., Expected] | None = None,
+    payers: Sequence[Study] = (),
     checks: Mapping[str, str] | None = None,
     reads: Callable[[str], Sequence[str]] | None = None,
     outside: Callable[[str], Mapping[str, str]] | None = None,
     kinds: set[str] | None = None,
     some_inputs_may_lack: bool = False,
+    only_after: Sequence[str] = (),
 ) -> Callable[[Callable[..., Draft]], Stage]:
     """Make a stage of an asset function.
 
@@ -91,14 +101,20 @@ def stage(
     also_code : modules that the function reaches other than by importing them.
     ins : input name to upstream asset; annotate the argument `Artifact` or `dict[str, Artifact]`.
     parameters : everything of the configuration that the result depends on.
-    costly : holds the device; runs in the `gpu` pool and opens its ledger entry before it starts.
+    costly : holds the device; runs in the `gpu` pool, and starts only when what it may cost is
+        reserved.
+    expects : what it will take, from any of the arguments that the function may have; without it
+        the newest plan of the campaign's study must foresee the partition.
+    payers : the studies that use it; they pay in equal parts.
     checks : name and description of the checks its drafts report.
     reads : for a partition, the inputs it reads; all of them when not given.
     outside : for a partition, versions of what it reads that is no asset.
+    only_after : inputs that are not read, and only must be made first.
 
     The function may also take `context`, `workspace`, `device`, `loaded` (all inputs as one dict,
-    where their names depend on the study), and `work`: a folder that survives when the step is
-    killed and is found again by the next attempt at the same work.
+    where their names depend on the study), `work`: a folder that survives when the step is killed
+    and is found again by the next attempt at the same work, and `meter`: what long work asks before
+    each part of it.
     """
     inputs = dict(ins or {})
     declared = dict(checks or {})
@@ -106,7 +122,7 @@ def stage(
     def decorate(function: Callable[..., Draft]) -> Stage:
         version = code_version([function.__module__, *also_code], parameters or {})
         signature = inspect.signature(function)
-        visible = _visible_parameters(signature, inputs)
+        visible = _visible_parameters(signature, inputs, only_after)
 
         @wraps(function)
         def compute(context: dg.AssetExecutionContext, **arguments: Any) -> dg.MaterializeResult:
@@ -132,7 +148,12 @@ def stage(
                 for name, text in declared.items()
             ],
             automation_condition=(
-                on_new_data_or_code(some_inputs_may_lack=some_inputs_may_lack) if inputs else None
+                on_new_data_or_code(
+                    some_inputs_may_lack=some_inputs_may_lack,
+                    only_after=[asset_key(inputs[name]) for name in only_after],
+                )
+                if inputs
+                else None
             ),
             pool=GPU_POOL if costly else None,
             kinds=kinds or {"python"},
@@ -144,18 +165,26 @@ def stage(
             campaign,
             version,
             inputs,
-            reads or (lambda _: list(inputs)),
+            reads or (lambda _: [name for name in inputs if name not in only_after]),
             outside or (lambda _: {}),
             declared,
             costly,
+            expects,
+            payers,
         )
         return made
 
     return decorate
 
 
+def asset_key(asset_in: dg.AssetIn) -> dg.AssetKey:
+    """Key of the asset that an input names."""
+    assert isinstance(asset_in.key, dg.AssetKey)
+    return asset_in.key
+
+
 def _visible_parameters(
-    signature: inspect.Signature, inputs: Mapping[str, dg.AssetIn]
+    signature: inspect.Signature, inputs: Mapping[str, dg.AssetIn], only_after: Sequence[str]
 ) -> list[inspect.Parameter]:
     """Return the parameters that Dagster is to see; it always passes `context`."""
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
@@ -168,4 +197,6 @@ def _visible_parameters(
                 visible.append(inspect.Parameter(wanted, kind, annotation=annotation))
         elif name in inputs:
             visible.append(parameter.replace(kind=kind))
-    return visible
+    shown = {parameter.name for parameter in visible}
+    unread = [name for name in only_after if name not in shown]
+    return visible + [inspect.Parameter(name, kind, annotation=Artifact) for name in unread]

@@ -1,6 +1,5 @@
-"""Run one partition of a stage: reuse, or compute, measure, stage and hand over."""
+"""Run one partition of a stage: reuse, or reserve, compute, measure, stage and hand over."""
 
-import inspect
 import shutil
 import time
 from collections.abc import Callable, Mapping
@@ -9,11 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from resources.artifacts import UNPARTITIONED, Artifact
+from resources.artifacts import UNPARTITIONED, Artifact, CorruptArtifact
 from resources.io_manager import Pending
-from resources.ledger import Cost, Identity
+from resources.ledger import Identity
+from resources.reservation import Reservation
+from resources.spends import Cost
+from selection.budget.meter import UNMETERED, BudgetExhausted
 from selection_assets.draft import Draft
 from selection_assets.metadata import metadata
+from selection_assets.step_cost import asks_for, call, plan_error, refused, reserve, stopped_at
 
 if TYPE_CHECKING:
     from selection_assets.stage import Stage
@@ -33,8 +36,8 @@ def run_step(
 ) -> dg.MaterializeResult:
     """Materialize one partition, unless the same work is already published.
 
-    A costly stage has its ledger entry opened before it starts. A kill leaves the entry open, for
-    the sensor to close; anything milder closes it here.
+    A costly stage starts only when what it may cost is reserved. A kill leaves the reservation
+    open, for the sensor to close; anything milder closes it here.
     """
     ledger = context.resources.workspace.ledger
     partition = str(context.partition_key) if context.has_partition_key else UNPARTITIONED
@@ -45,45 +48,70 @@ def run_step(
     }
     identity = stage.identity(partition, versions)
     published = ledger.find(identity)
-    if published is not None and FORCE_TAG not in context.run.tags:
+    forced = FORCE_TAG in context.run.tags
+    if published is not None and not forced and _is_whole(published, context):
         return _reuse(stage, context, published)
-    spend = None
-    if stage.costly:
-        device = context.resources.device
-        context.log.info("device: %s", device.describe())
-        spend = ledger.open_spend(
-            stage.campaign, identity.asset, partition, context.run.run_id, device.name
-        )
+    given = _offered(stage, function, context, arguments, identity)
+    if not stage.costly:
+        return _compute(stage, function, context, given, inputs, identity, None)
+    context.log.info("device: %s", context.resources.device.describe())
+    reservation = reserve(stage, function, context, given, identity)
     try:
-        return _compute(stage, function, context, arguments, inputs, identity, spend)
+        with reservation:
+            given["meter"] = reservation
+            return _compute(stage, function, context, given, inputs, identity, reservation)
+    except BudgetExhausted as error:
+        stopped_at(reservation, context)
+        raise refused(str(error)) from error
     except BaseException:
-        if spend is not None:
-            ledger.record_loss(spend=spend)
+        ledger.budget.lose(spend=reservation.spend, begun=reservation.spent_at_most)
         raise
+
+
+def _is_whole(published: Artifact, context: dg.AssetExecutionContext) -> bool:
+    """Whether a published version can be reused; one that is damaged is made again."""
+    try:
+        published.check()
+    except CorruptArtifact as error:
+        context.log.warning("%s; it is made again", error)
+        return False
+    return True
+
+
+def _offered(
+    stage: "Stage",
+    function: Callable[..., Draft],
+    context: dg.AssetExecutionContext,
+    arguments: Mapping[str, Any],
+    identity: Identity,
+) -> dict[str, Any]:
+    """Everything that a stage's function may ask for by name, but its meter."""
+    workspace = context.resources.workspace
+    given = {
+        **arguments,
+        "loaded": {name: arguments[name] for name in stage.ins},
+        "context": context,
+        "workspace": workspace,
+        "device": context.resources.device,
+        "meter": UNMETERED,
+    }
+    if asks_for(function, "work"):
+        given["work"] = workspace.store.work_folder("\0".join(vars(identity).values()))
+    return given
 
 
 def _compute(
     stage: "Stage",
     function: Callable[..., Draft],
     context: dg.AssetExecutionContext,
-    arguments: Mapping[str, Any],
+    given: Mapping[str, Any],
     inputs: Inputs,
     identity: Identity,
-    spend: str | None,
+    reservation: Reservation | None,
 ) -> dg.MaterializeResult:
     workspace, device = context.resources.workspace, context.resources.device
-    given: dict[str, Any] = {
-        **arguments,
-        "loaded": {name: arguments[name] for name in stage.ins},
-        "context": context,
-        "workspace": workspace,
-        "device": device,
-    }
-    wanted = inspect.signature(function).parameters
-    if "work" in wanted:
-        given["work"] = workspace.store.work_folder("\0".join(vars(identity).values()))
     started_at, clock = datetime.now(UTC), time.monotonic()
-    draft = function(**{name: given[name] for name in wanted})
+    draft = call(function, given)
     if stage.costly:
         device.synchronise()
     seconds = time.monotonic() - clock
@@ -98,10 +126,12 @@ def _compute(
         device.name if stage.costly else "none",
         seconds if stage.costly else 0.0,
         seconds,
+        draft.resumed_flops,
     )
     facts = {
         "dagster/row_count": draft.rows,
         **vars(cost),
+        **(plan_error(reservation, cost) if reservation is not None else {}),
         "bytes": staged.bytes,
         "dagster/uri": str(
             workspace.store.folder(identity.asset, identity.partition, staged.version)
@@ -118,7 +148,7 @@ def _compute(
             rows=draft.rows,
             started_at=started_at,
             cost=cost,
-            spend=spend,
+            spend=reservation.spend if reservation is not None else None,
             make_current=all(check.passed or check.only_warns for check in draft.checks),
         ),
         metadata=metadata(facts),

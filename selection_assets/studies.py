@@ -50,6 +50,7 @@ def load_studies() -> dict[str, Study]:
     folder = project_root() / "studies"
     studies = [(path, load_yaml(Study, path)) for path in sorted(folder.glob("*.yaml"))]
     embedders: dict[tuple[str, str], Study] = {}
+    prices: dict[str, Study] = {}
     for path, study in studies:
         if study.pool not in pools:
             raise ConfigurationError(
@@ -58,6 +59,7 @@ def load_studies() -> dict[str, Study]:
         if study.name in pools:
             raise ConfigurationError(f"{path}: field name: {study.name!r} is the name of a pool")
         _check_target(path, study, pools[study.pool])
+        _check_price(path, study, prices)
         _check_models(path, study)
         first = embedders.setdefault((study.pool, study.embedder.name), study)
         if first.embedder != study.embedder:
@@ -66,6 +68,23 @@ def load_studies() -> dict[str, Study]:
                 f" {first.name!r} of the same pool; give it another name"
             )
     return _by_name(studies)
+
+
+def load_study(name: str) -> Study:
+    """Return one study.
+
+    Raises
+    ------
+    ConfigurationError
+        When there is none of that name.
+    """
+    studies = load_studies()
+    if name not in studies:
+        known = ", ".join(sorted(studies)) or "none"
+        raise ConfigurationError(
+            f"no study {name!r} in {project_root() / 'studies'}; known studies: {known}"
+        )
+    return studies[name]
 
 
 def _check_target(path: Path, study: Study, pool: Pool) -> None:
@@ -78,6 +97,16 @@ def _check_target(path: Path, study: Study, pool: Pool) -> None:
                 f"{path}: field target.package has value {target.package!r}, which is also a source"
                 f" of pool {pool.name!r}; hold the target out of the pool"
             )
+
+
+def _check_price(path: Path, study: Study, prices: dict[str, Study]) -> None:
+    first = prices.setdefault(study.pool, study)
+    if first.usd_per_device_hour != study.usd_per_device_hour:
+        raise ConfigurationError(
+            f"{path}: field usd_per_device_hour has value {study.usd_per_device_hour} and study"
+            f" {first.name!r} of the same pool {first.usd_per_device_hour}; they share its bill, so"
+            " give both the same price"
+        )
 
 
 def _check_models(path: Path, study: Study) -> None:
@@ -106,9 +135,10 @@ def pool_stages(pool: Pool, studies: Sequence[Study]) -> list[Stage]:
     embedders = {study.embedder.name: study.embedder for study in studies}
     stages = [build_raw_corpus(pool)]
     for embedder in embedders.values():
+        users = [study for study in studies if study.embedder.name == embedder.name]
         stages += [
-            build_embedder(pool.name, embedder),
-            build_corpus_embeddings(pool.name, embedder.name),
+            build_embedder(pool.name, embedder, users),
+            build_corpus_embeddings(pool.name, embedder.name, users),
         ]
     return stages
 

@@ -5,18 +5,30 @@ import pyarrow as pa
 
 from resources.artifacts import Artifact
 from resources.device import Device
+from resources.workspace import Workspace
 from selection.config.study import Study
 from selection.embedding.embedder import encode, load_embedder
 from selection.methods.protocol import Rows
 from selection_assets.draft import Check, Draft
 from selection_assets.embedding_facts import embedding_facts
+from selection_assets.expected import Expected
 from selection_assets.inputs import embedder_model, of_study
 from selection_assets.keys import study_key
+from selection_assets.rates import expected_embedding
 from selection_assets.stage import Stage, stage
 
 
 def build_target_embeddings(study: Study) -> Stage:
     """Build the asset for one study."""
+
+    def expects(
+        target_examples: Artifact, embedder: Artifact, device: Device, workspace: Workspace
+    ) -> Expected:
+        texts = target_examples.table("rows.parquet", ["text"])["text"].to_pylist()
+        model = load_embedder(
+            embedder.path("embedder"), device=device.name, precision=device.embedding_precision
+        )
+        return expected_embedding(model, embedder, texts, workspace, device)
 
     @stage(
         key=study_key(study, "target_embeddings"),
@@ -26,6 +38,8 @@ def build_target_embeddings(study: Study) -> Stage:
             "embedder": embedder_model(study),
         },
         costly=True,
+        expects=expects,
+        payers=[study],
         checks={"every_example_has_a_vector": "No example is unknown to the embedder."},
         kinds={"pytorch", "numpy"},
     )

@@ -13,6 +13,7 @@ from resources.artifacts import Artifact
 from resources.device import Device
 from selection.arms.target import to_examples
 from selection.arms.train import Phase, TrainedArm, train_arm
+from selection.budget.meter import Meter
 from selection.config.study import Study
 from selection.costs import ModelShape
 from selection.models.base import load_model, save_checkpoint
@@ -39,6 +40,7 @@ def train_seeds(
     target_examples: Artifact,
     device: Device,
     work: Path,
+    meter: Meter,
 ) -> Draft:
     """Train every seed on its draw of the subset (all on the one draw of a method without draws).
 
@@ -49,11 +51,15 @@ def train_seeds(
     examples = to_examples(target_examples.table("rows.parquet"), "train")
     files: dict[str, object] = {}
     reports, rows = [], []
+    resumed_flops = 0.0
     for number, seed in enumerate(seeds):
         drawn = _draw(subset, number) if subset is not None else None
         folder, done = work / f"seed_{seed}", work / f"seed_{seed}.json"
         # The report is written last: where it stands, an attempt before this one finished the seed.
-        if not (done.is_file() and folder.is_dir()):
+        if done.is_file() and folder.is_dir():
+            finished = json.loads(done.read_text(encoding="utf-8"))
+            resumed_flops += _flops(finished)
+        else:
             arm = train_arm(
                 base_checkpoint.path("checkpoint"),
                 drawn["text"].to_pylist() if drawn is not None else [],
@@ -65,7 +71,10 @@ def train_seeds(
                 work_dir=work / f"training_{seed}",
                 device=device.name,
                 progress=True,
+                meter=meter,
             )
+            phases = [phase for phase in (arm.warm_up, arm.fine_tuning) if phase is not None]
+            resumed_flops += sum(phase.resumed_flops for phase in phases)
             save_checkpoint(arm.model, arm.tokenizer, emptied(folder))
             report = _report(seed, arm) | {"weights": weights_digest(arm.model)}
             done.write_text(json.dumps(report), encoding="utf-8")
@@ -83,7 +92,8 @@ def train_seeds(
     return Draft(
         files={**files, "training.json": {"seeds": reports, "device": device.model_name}},
         rows=sum(table.num_rows for table in rows),
-        flops=sum(r["warm_up_flops"] + r["fine_tuning_flops"] for r in reports),
+        flops=sum(_flops(report) for report in reports),
+        resumed_flops=resumed_flops,
         accountant=study.accountant,
         facts={"seeds": reports},
         checks=[Check("loads", loads), Check("loss_finite", finite)],
@@ -108,6 +118,10 @@ def _report(seed: int, arm: TrainedArm) -> dict[str, float | int]:
                 f"{name}_final_loss": phase.result.final_loss,
             }
     return report
+
+
+def _flops(report: dict[str, Any]) -> float:
+    return report["warm_up_flops"] + report["fine_tuning_flops"]
 
 
 def _finite(report: dict[str, Any]) -> bool:

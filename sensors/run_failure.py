@@ -16,20 +16,23 @@ from resources.workspace import Workspace
     monitor_all_code_locations=True,
     minimum_interval_seconds=30,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Closes the spend entries of a failed run as lost.",
+    description="Settles the reservations of a failed run as recorded losses.",
 )
 def record_failed_runs(context: dg.RunFailureSensorContext, workspace: Workspace) -> None:
     """Close what a failed run left open, at once."""
-    lost = workspace.ledger.record_loss(run_id=context.dagster_run.run_id)
+    lost = workspace.ledger.budget.lose(run_id=context.dagster_run.run_id)
     if lost:
-        context.log.warning("%d spend entries of run %s lost", lost, context.dagster_run.run_id)
+        context.log.warning(
+            "%d reservations of run %s settled as lost", lost, context.dagster_run.run_id
+        )
 
 
 @dg.sensor(
     name="settle_dead_runs",
     minimum_interval_seconds=60,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Fails runs whose process is gone; frees what any finished run still holds.",
+    description="Fails runs whose process is gone; settles the reservations of finished runs, and"
+    " those whose lease has run out, as losses.",
 )
 def settle_dead_runs(context: dg.SensorEvaluationContext, workspace: Workspace) -> dg.SkipReason:
     """Settle what the failure sensor cannot see.
@@ -40,9 +43,11 @@ def settle_dead_runs(context: dg.SensorEvaluationContext, workspace: Workspace) 
     its retry succeeded. It looks at the state of things and not at events, so nothing is missed.
     """
     try:
-        failed, lost = clear_dead_runs(context.instance, workspace.ledger)
+        failed, lost = clear_dead_runs(context.instance, workspace.ledger.budget)
     except LedgerBusy as error:
         return dg.SkipReason(str(error))
     if failed or lost:
-        context.log.warning("runs found dead: %d; spend entries lost: %d", len(failed), lost)
-    return dg.SkipReason(f"runs found dead: {len(failed)}; spend entries lost: {lost}")
+        context.log.warning(
+            "runs found dead: %d; reservations settled as lost: %d", len(failed), lost
+        )
+    return dg.SkipReason(f"runs found dead: {len(failed)}; reservations settled as lost: {lost}")

@@ -22,13 +22,35 @@ from selection_assets.definitions import build_definitions
 from selection_assets.refresh import Work, refresh
 from selection_assets.studies import load_studies
 
+# The helpers of these serve other tests too.
+sys.path += [str(Path(__file__).parent / folder) for folder in ("promises", "resources")]
+
+from figures import Figures
+
+pytest_plugins = ["smallest_fixtures"]
+
 _exit_status = pytest.ExitCode.INTERNAL_ERROR
+_figures = Figures()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let `make test-all` keep what the tests of the promises counted."""
+    parser.addoption("--figures", metavar="FILE", help="Write the promises' figures as JSON.")
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Remember how the run ended, for `_leave_quietly`."""
+    """Remember how the run ended, for `_leave_quietly`; figures of a failed run are not kept."""
     global _exit_status
     _exit_status = exitstatus
+    wanted = session.config.getoption("figures")
+    if wanted is not None and exitstatus == pytest.ExitCode.OK:
+        _figures.write(Path(wanted))
+
+
+@pytest.fixture(scope="session")
+def figures() -> Figures:
+    """Counts what the tests of the promises tried."""
+    return _figures
 
 
 @atexit.register

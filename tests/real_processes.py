@@ -31,7 +31,7 @@ class Child(subprocess.Popen):
     def end(self, expected: int = 0) -> str:
         """Wait until it has ended in the expected way; returns what it printed."""
         printed, _ = self.communicate(timeout=PATIENCE)
-        assert self.returncode == expected, f"ended with {self.returncode}: {self.errors()}"
+        assert self.returncode == expected, f"ended with {self.returncode}: {self.error_text()}"
         self._errors.close()
         return printed
 
@@ -43,17 +43,17 @@ class Child(subprocess.Popen):
     def wait_until(self, happened: Callable[[], bool]) -> None:
         """Poll for something that it is to bring about while it lives."""
         while not happened():
-            assert self.poll() is None, f"ended before it happened: {self.errors()}"
+            assert self.poll() is None, f"ended before it happened: {self.error_text()}"
             time.sleep(0.02)
 
     def next_line(self) -> str:
         """Wait for its next line."""
         assert self.stdout is not None
         line = self.stdout.readline()
-        assert line, f"ended before it printed: {self.errors()}"
+        assert line, f"ended before it printed: {self.error_text()}"
         return line
 
-    def errors(self) -> str:
+    def error_text(self) -> str:
         """Everything that it wrote to its standard error."""
         self._errors.seek(0)
         return self._errors.read()

@@ -13,6 +13,7 @@ import dagster as dg
 import pytest
 from click.testing import CliRunner, Result
 from conftest import SOURCES, Project, enter
+from spending import reserve
 
 from resources.artifacts import Artifact
 from resources.dead_runs import clear_dead_runs
@@ -143,9 +144,9 @@ def test_an_entry_left_open_by_a_failed_run_is_settled_as_lost(project: Project)
 
     with project.instance() as instance:
         run = failing.execute_in_process(instance=instance, raise_on_error=False)
-        project.ledger.open_spend("small", "small/x", "all", run.run_id, "cpu")
-        project.ledger.open_spend("small", "small/y", "all", "run-of-another-machine", "cpu")
-        clear_dead_runs(instance, project.ledger)
+        reserve(project.ledger, "small/x", run_id=run.run_id)
+        reserve(project.ledger, "small/y", run_id="run-of-another-machine")
+        clear_dead_runs(instance, project.ledger.budget)
     states = {row["asset"]: row["state"] for row in printed_json("ledger")}
     assert states == {"small/x": "lost", "small/y": "running"}
 

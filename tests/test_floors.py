@@ -13,7 +13,11 @@ from selection_assets.definitions import build_definitions
 FLOORS = ("selection", "resources", "selection_assets", "sensors")
 """From the ground up; each may import itself and what lies below it."""
 
-API = {"selection/methods/__init__.py", "selection/transport/__init__.py"}
+API = {
+    "selection/curves/__init__.py",
+    "selection/methods/__init__.py",
+    "selection/transport/__init__.py",
+}
 """Packages whose own names other programs call."""
 
 HEAVY = {
@@ -29,6 +33,7 @@ UNSAFE_FLAGS = {"allow_pickle": False, "trust_remote_code": False, "weights_only
 """Keyword to the only value that it may be given."""
 
 COSTLY = {
+    "budget_plan",  # it measures how fast the device is
     *("embedder", "corpus_embeddings", "target_embeddings", "base_checkpoint", "ot_potentials"),
     *("ot_scores", "embedding_scores", "finetuned_checkpoint", "reference_report", "eval_report"),
 }

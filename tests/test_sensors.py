@@ -14,6 +14,7 @@ import pytest
 from conftest import Project, enter
 from hypothesis import given
 from hypothesis import strategies as st
+from spending import reserve
 from tiny_project import SOURCES, drop, materialize, write_tiny_project
 
 from resources.dead_runs import fail_dead_runs
@@ -333,14 +334,14 @@ def kill_a_costly_run(project: Project, instance: dg.DagsterInstance) -> str:
 def test_a_run_killed_without_a_word_becomes_a_failure_and_a_loss(project, instance):
     run_id = kill_a_costly_run(project, instance)
     answer = tick("settle_dead_runs", instance)
-    assert answer.skip_message == "runs found dead: 1; spend entries lost: 1"
+    assert answer.skip_message == "runs found dead: 1; reservations settled as lost: 1"
     assert instance.get_run_by_id(run_id).status == dg.DagsterRunStatus.FAILURE
     assert entries(project) == [("library/static/embedder", "lost")]
     (lost,) = project.ledger.query("SELECT flops, wall_seconds, device_seconds FROM spend")
     assert lost["flops"] is None, "what a dead step computed is unknown"
     assert lost["wall_seconds"] > 0
     again = tick("settle_dead_runs", instance)
-    assert again.skip_message == "runs found dead: 0; spend entries lost: 0"
+    assert again.skip_message == "runs found dead: 0; reservations settled as lost: 0"
 
 
 def test_a_run_of_the_command_line_that_fails_is_a_loss_in_the_ledger(project, instance):
@@ -358,7 +359,7 @@ def test_a_cancelled_run_is_settled_too(project, instance):
         build_definitions().resolve_implicit_global_asset_job_def(),
         asset_selection=frozenset({EMBEDDER}),
     )
-    project.ledger.open_spend("library", "library/static/embedder", "all", run.run_id, "cpu")
+    reserve(project.ledger, "library/static/embedder", run_id=run.run_id)
     tick("settle_dead_runs", instance)
     assert entries(project) == [("library/static/embedder", "running")], "it may still start"
     instance.report_run_canceled(run)

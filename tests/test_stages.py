@@ -16,6 +16,7 @@ from resources.project import ROOT_VARIABLE
 from selection_assets.code_version import code_version
 from selection_assets.definitions import project_resources
 from selection_assets.draft import Check, Draft
+from selection_assets.expected import Expected
 from selection_assets.stage import Stage, stage
 from selection_assets.step import FORCE_TAG
 
@@ -72,6 +73,7 @@ class Toy:
             ins={"numbers": dg.AssetIn(dg.AssetKey(["toy", "numbers"]))},
             parameters=parameters,
             costly=True,
+            expects=lambda: Expected(5.0),
         )
         def total(context: dg.AssetExecutionContext, numbers: Artifact, device: Device) -> Draft:
             value = sum(numbers.json("numbers.json"))
@@ -249,10 +251,10 @@ def test_a_step_that_fails_publishes_nothing_and_its_spend_becomes_a_loss(toy, n
     result = toy.run()
     assert message in failure(result)
     assert toy.current("total") == [3]
-    toy.ledger.record_loss(run_id=result.run_id)  # as the sensor does
+    assert toy.ledger.budget.lose(run_id=result.run_id) == 0  # nothing is left to the sensor
     assert [entry for entry in toy.spend() if entry[0] == "toy/total"] == [
         ("toy/total", "settled", 5.0),
-        ("toy/total", "lost", None),
+        ("toy/total", "lost", 5.25),
     ]
 
 

@@ -88,9 +88,13 @@ CHANGES: dict[str, tuple[dict[str, Any], set[str]]] = {
             *("small/reference_report", "small/eval_report"),
         },
     ),
-    "the seed of the full-data line": ({"full_data_seeds": [1]}, {"small/reference_report"}),
+    "the seed of the full-data line": (
+        {"full_data_seeds": [1]},
+        {"small/budget_plan", "small/reference_report"},
+    ),
     "another budget": ({"budgets": [0.1, 0.2, 0.3]}, {"small/budget_plan"}),
-    "the cap": ({"cap_flops": 1e15}, {"small/budget_plan"}),
+    # The plan reads the cap that the ledger enforces, as it reads its inputs.
+    "the cap": ({"cap": {"flops": 1e15}}, set()),
     "near duplicates": (
         {"selection": {"near_duplicate_cosine": 0.9}},
         {"small/selected_subset"},
@@ -101,7 +105,7 @@ CHANGES: dict[str, tuple[dict[str, Any], set[str]]] = {
     ),
     "the fine-tuning": (
         {"fine_tuning": {"epochs": 1}},
-        {"small/finetuned_checkpoint", "small/reference_report"},
+        {"small/budget_plan", "small/finetuned_checkpoint", "small/reference_report"},
     ),
     "the evaluation": (
         {"evaluation": {"n_resamples": 500}},
@@ -126,9 +130,9 @@ def test_a_change_of_the_study_makes_exactly_these_assets_stale(finished, change
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
-        ({"width": 48}, {"small/base_tokenizer", "small/base_checkpoint"}),
-        ({"seed": 1}, {"small/base_tokenizer", "small/base_checkpoint"}),
-        ({"training": {"epochs": 2}}, {"small/base_checkpoint"}),
+        ({"width": 48}, {"small/base_tokenizer", "small/budget_plan", "small/base_checkpoint"}),
+        ({"seed": 1}, {"small/base_tokenizer", "small/budget_plan", "small/base_checkpoint"}),
+        ({"training": {"epochs": 2}}, {"small/budget_plan", "small/base_checkpoint"}),
     ],
 )
 def test_a_change_of_the_base_model_makes_exactly_these_assets_stale(finished, fields, expected):
@@ -227,7 +231,7 @@ def test_a_training_killed_between_its_seeds_ends_in_the_same_checkpoint(copied)
 
     # Without this the dead run would hold the gpu pool, and the next step wait for it for ever.
     with copied.instance() as instance:
-        dead, lost = clear_dead_runs(instance, copied.ledger)
+        dead, lost = clear_dead_runs(instance, copied.ledger.budget)
     assert len(dead) == lost == 1
     result = materialize(copied, [asset], arm, **{FORCE_TAG: "yes"})
     assert result.success

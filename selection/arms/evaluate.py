@@ -62,6 +62,11 @@ def evaluation_flops(
 ) -> float:
     """FLOPs of the forward passes: the text once for its loss, once more for the labels."""
     tokens = float(np.sum(losses["n_tokens"].to_numpy()))
+    return passes_flops(tokens, labels, shape, accountant)
+
+
+def passes_flops(tokens: float, labels: Sequence[str], shape: ModelShape, accountant: str) -> float:
+    """FLOPs of evaluating texts of so many measured tokens in all."""
     passes = 2 if labels else 1
     return forward_flops(shape, tokens * passes, accountant=accountant)
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from selection.config.study import Study
 from selection.costs import ModelShape, training_flops
 from selection.methods import REGISTRY
-from selection.methods.protocol import CostInputs
+from selection.methods.protocol import Cost, CostInputs
 
 
 @dataclass(frozen=True)
@@ -75,27 +74,11 @@ def epoch_flops(study: Study, shape: ModelShape, size: PoolSize) -> float:
 
 
 def plan_arms(study: Study, shape: ModelShape, size: PoolSize) -> list[ArmPlan]:
-    """Plan every arm: ``C_train(S) + sum over the pool of C_select <= K`` (CCDS, 2410.16208).
-
-    Raises
-    ------
-    ValueError
-        When the arms together cost more than the study's cap.
-    """
+    """Plan every arm: ``C_train(S) + sum over the pool of C_select <= K`` (CCDS, 2410.16208)."""
     epoch = epoch_flops(study, shape, size)
     block = block_flops(study, shape)
     arms = []
-    for method, options in study.methods.items():
-        cost = REGISTRY[method].cost(
-            CostInputs(
-                size.rows,
-                size.target_rows,
-                size.embedding_flops,
-                size.target_embedding_flops,
-                size.width,
-                options,
-            )
-        )
+    for method, cost in selection_costs(study, size).items():
         for budget in study.budgets:
             total = budget.total_flops(epoch)
             left = total - cost.flops
@@ -119,23 +102,27 @@ def plan_arms(study: Study, shape: ModelShape, size: PoolSize) -> list[ArmPlan]:
                     f"{cost.accountant} + {study.accountant}",
                 )
             )
-    _check_cap(study, arms)
     return arms
+
+
+def selection_costs(study: Study, size: PoolSize) -> dict[str, Cost]:
+    """What each method will spend on the whole pool."""
+    return {
+        method: REGISTRY[method].cost(
+            CostInputs(
+                size.rows,
+                size.target_rows,
+                size.embedding_flops,
+                size.target_embedding_flops,
+                size.width,
+                options,
+            )
+        )
+        for method, options in study.methods.items()
+    }
 
 
 def _why_not(total: float, selection: float, block: float) -> str:
     if selection >= total:
         return f"selection alone costs {selection:.3g} FLOPs of a budget of {total:.3g}"
     return f"the {total - selection:.3g} FLOPs left buy no block of training ({block:.3g})"
-
-
-def _check_cap(study: Study, arms: list[ArmPlan]) -> None:
-    # Selection is paid once a method, training once a seed.
-    selection: Mapping[str, float] = {a.method: a.selection_flops for a in arms if a.feasible}
-    training = sum(a.training_flops for a in arms if a.feasible) * len(study.seeds)
-    planned = sum(selection.values()) + training
-    if study.cap_flops is not None and planned > study.cap_flops:
-        raise ValueError(
-            f"study {study.name}: its arms would cost {planned:.3g} FLOPs and `cap_flops` is"
-            f" {study.cap_flops:.3g}; raise the cap, or drop methods, budgets or seeds"
-        )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from selection.budget.meter import UNMETERED, Meter
 from selection.costs import ModelShape, training_flops
 from selection.models.base import load_model, load_tokenizer
 from selection.models.examples import Example, render_all
@@ -22,10 +23,17 @@ STEPS_BETWEEN_SAVES = 200
 
 @dataclass(frozen=True)
 class Phase:
-    """One training phase that was run, with its FLOPs on the tokens it processed."""
+    """One training phase that was run.
+
+    Attributes
+    ----------
+    flops : on the tokens it processed, whichever process ran it.
+    resumed_flops : part of them that an earlier process has computed.
+    """
 
     result: TrainingResult
     flops: float
+    resumed_flops: float
 
 
 @dataclass(frozen=True)
@@ -55,8 +63,10 @@ def warm_up(
     work_dir: Path,
     device: str,
     progress: bool = False,
+    meter: Meter = UNMETERED,
 ) -> Phase:
     """Train on packed rows, in place: pre-training, and the warm-up of an arm."""
+    per_token = _flops_per_token(recipe, shape, accountant)
     blocks = pack(
         tokenize(tokenizer, texts),
         block_size=shape.sequence_length,
@@ -72,8 +82,10 @@ def warm_up(
         device=device,
         save_steps=STEPS_BETWEEN_SAVES,
         progress=progress,
+        meter=meter,
+        flops_per_token=per_token,
     )
-    return Phase(result, _flops(result, recipe, shape, accountant))
+    return _phase(result, per_token)
 
 
 def train_arm(
@@ -88,6 +100,7 @@ def train_arm(
     work_dir: Path,
     device: str,
     progress: bool = False,
+    meter: Meter = UNMETERED,
 ) -> TrainedArm:
     """Run both phases from the base checkpoint.
 
@@ -97,6 +110,12 @@ def train_arm(
     texts : the selected rows, best first; none skips the warm-up.
     examples : the target's train split.
     work_dir : found again after a kill; each phase continues from its last checkpoint.
+    meter : charged for each step before it is taken.
+
+    Raises
+    ------
+    BudgetExhausted
+        When the meter has stopped it, after a checkpoint was saved.
     """
     model, tokenizer = load_model(base), load_tokenizer(base)
     warm = None
@@ -111,7 +130,9 @@ def train_arm(
             work_dir=work_dir / "warm_up",
             device=device,
             progress=progress,
+            meter=meter,
         )
+    per_token = _flops_per_token(fine_tuning_recipe, shape, accountant)
     dataset, _ = render_all(examples, tokenizer, shape.sequence_length)
     tuned = train(
         model,
@@ -122,19 +143,19 @@ def train_arm(
         device=device,
         save_steps=STEPS_BETWEEN_SAVES,
         progress=progress,
+        meter=meter,
+        flops_per_token=per_token,
     )
-    return TrainedArm(
-        model,
-        tokenizer,
-        warm,
-        Phase(tuned, _flops(tuned, fine_tuning_recipe, shape, accountant)),
-    )
+    return TrainedArm(model, tokenizer, warm, _phase(tuned, per_token))
 
 
-def _flops(result: TrainingResult, recipe: Recipe, shape: ModelShape, accountant: str) -> float:
+def _flops_per_token(recipe: Recipe, shape: ModelShape, accountant: str) -> float:
+    return training_flops(shape, 1, accountant=accountant, lora=recipe.lora_rank is not None)
+
+
+def _phase(result: TrainingResult, per_token: float) -> Phase:
     """Padding is computed on like any token, so it is charged like one."""
-    lora = recipe.lora_rank is not None
-    return training_flops(shape, result.tokens_processed, accountant=accountant, lora=lora)
+    return Phase(result, per_token * result.tokens_processed, per_token * result.tokens_resumed)
 
 
 def _token(token_id: object) -> int:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from selection.budget.amounts import Unit
 from selection.config.names import Name, PartitionName, Revision, Strict
 from selection.config.pool import ColumnNames
 from selection.methods import REGISTRY
@@ -150,6 +151,26 @@ class Budget(Strict):
         return self.flops
 
 
+class CapSpec(Strict):
+    """The most that a study may spend in all; enforced before spending, raised by command only."""
+
+    flops: float | None = Field(default=None, gt=0)
+    device_hours: float | None = Field(default=None, gt=0)
+    usd: float | None = Field(default=None, gt=0)
+
+    @model_validator(mode="after")
+    def _one_unit(self) -> CapSpec:
+        if len(self.model_dump(exclude_none=True)) != 1:
+            raise ValueError("give one of `flops`, `device_hours` or `usd`")
+        return self
+
+    @property
+    def measure(self) -> tuple[Unit, float]:
+        """The unit and how much of it."""
+        [(unit, limit)] = self.model_dump(exclude_none=True).items()
+        return cast(Unit, unit), limit
+
+
 class Selection(Strict):
     """What holds for every method's subset alike."""
 
@@ -187,14 +208,23 @@ class Study(Strict):
     full_data_seeds: list[int] = Field(
         min_length=1, description="Seeds of the full-data line, the dearest run of a study."
     )
-    cap_flops: float | None = Field(
-        default=None, gt=0, description="The study's arms together may cost no more than this."
+    cap: CapSpec | None = Field(
+        default=None, description="The study may spend no more than this on everything it does."
     )
-    accountant: Literal["detailed", "dense"] = "detailed"
+    usd_per_device_hour: float | None = Field(
+        default=None, gt=0, description="What an hour of the device costs; null: money is not kept."
+    )
+    accountant: Literal["detailed", "detailed_gqa", "dense", "measured"] = "detailed"
     warm_up: Training = Training()
     fine_tuning: Training = Training()
     selection: Selection = Selection()
     evaluation: Evaluation = Evaluation()
+
+    @model_validator(mode="after")
+    def _cap_has_a_price(self) -> Study:
+        if self.cap is not None and self.cap.usd is not None and self.usd_per_device_hour is None:
+            raise ValueError("a cap in `usd` needs `usd_per_device_hour`, the price of the device")
+        return self
 
     @field_validator("methods", mode="before")
     @classmethod

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from selection.embedding.embedder import DESCRIPTION_FILE
 from selection.embedding.flops import encoder_flops
 
 MINILM_MAX_TOKENS = 256
+
+_UNUSED = re.compile(r"\[unused\d+\]")
 
 
 def minilm_folder() -> Path:
@@ -48,12 +51,12 @@ def build_embedder(
     Raises
     ------
     ValueError
-        For a hub model without a pinned revision.
+        For a hub model without a pinned revision, or when a distillation kept another number of
+        tokens than it is charged for.
     """
     model = spec.model
-    flops = 0.0
     if isinstance(model, MiniLM) and model.kind == "static_minilm":
-        flops = _distil(folder / "model", width=model.width, device=device)
+        _distil(folder / "model", width=model.width, device=device)
         facts = {"family": "static"}
     elif isinstance(model, MiniLM):
         _save_transformer(str(minilm_folder()), None, folder / "model")
@@ -66,14 +69,47 @@ def build_embedder(
         _save_transformer(source, model.revision, folder / "model")
         facts = {"family": "transformer", "max_tokens": model.max_tokens}
     (folder / DESCRIPTION_FILE).write_text(json.dumps(facts, sort_keys=True), encoding="utf-8")
-    return flops
+    return distillation_flops(spec)
 
 
-def _distil(folder: Path, *, width: int, device: str) -> float:
+def distillation_flops(spec: EmbedderSpec) -> float:
+    """FLOPs that `build_embedder` will spend: 0 for a model that is only fetched.
+
+    A distillation is one forward of the teacher for each of the vocabulary's tokens, over three
+    tokens: start, itself, end.
+    """
+    if not (isinstance(spec.model, MiniLM) and spec.model.kind == "static_minilm"):
+        return 0.0
+    teacher = json.loads((minilm_folder() / "config.json").read_text(encoding="utf-8"))
+    return encoder_flops(
+        layers=teacher["num_hidden_layers"],
+        width=teacher["hidden_size"],
+        ffn_width=teacher["intermediate_size"],
+        lengths=np.full(_distilled_tokens(), 3),
+    )
+
+
+def _distilled_tokens() -> int:
+    """Count what model2vec keeps of the vocabulary: no unused token, and of the special ones two.
+
+    These stand for padding and for what is unknown.
+    """
+    read = json.loads((minilm_folder() / "tokenizer.json").read_text(encoding="utf-8"))
+    dropped = {token["content"] for token in read["added_tokens"]} - {"[PAD]", "[UNK]"}
+    vocabulary = read["model"]["vocab"]
+    return sum(not _UNUSED.match(token) and token not in dropped for token in vocabulary)
+
+
+def _distil(folder: Path, *, width: int, device: str) -> None:
     """Distil static token vectors from MiniLM (model2vec: a forward a token, PCA, weights)."""
     from model2vec.distill import distill
 
     static = distill(str(minilm_folder()), pca_dims=width, device=device, quantize_to="float32")
+    if static.tokenizer.get_vocab_size() != _distilled_tokens():
+        raise ValueError(
+            f"model2vec distilled {static.tokenizer.get_vocab_size()} tokens and its cost was"
+            f" counted for {_distilled_tokens()}: install the version that constraints.txt pins"
+        )
     static.save_pretrained(folder)
     # The folder's hash is the model's fingerprint: where it was built must not be part of it.
     (folder / "README.md").unlink()
@@ -81,14 +117,6 @@ def _distil(folder: Path, *, width: int, device: str) -> float:
     config = json.loads(config_file.read_text(encoding="utf-8"))
     config["tokenizer_name"] = "all-MiniLM-L6-v2"
     config_file.write_text(json.dumps(config, sort_keys=True), encoding="utf-8")
-    # Each of the vocabulary's tokens is one forward of three tokens: start, itself, end.
-    teacher = json.loads((minilm_folder() / "config.json").read_text(encoding="utf-8"))
-    return encoder_flops(
-        layers=teacher["num_hidden_layers"],
-        width=teacher["hidden_size"],
-        ffn_width=teacher["intermediate_size"],
-        lengths=np.full(static.tokenizer.get_vocab_size(), 3),
-    )
 
 
 def _save_transformer(source: str, revision: str | None, folder: Path) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import zipfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 
+from selection.budget.meter import UNMETERED, Meter
 from selection.embedding.embedder import Embedder, Encoded, encode
 from selection.whole_files import write_whole
 
@@ -25,6 +26,7 @@ def encode_in_shards(
     folder: Path,
     size: int = SHARD,
     report: Callable[[int], None] | None = None,
+    meter: Meter = UNMETERED,
 ) -> Encoded:
     """Embed texts as `encode` does; a shard that `folder` already holds is read, not embedded.
 
@@ -34,6 +36,7 @@ def encode_in_shards(
     folder : where shards are kept; the caller removes it when their vectors are published.
     size : texts in a shard.
     report : called with the number of texts done after each batch.
+    meter : charged for each shard that is embedded here: its FLOPs are known when it is done.
 
     Returns
     -------
@@ -44,19 +47,23 @@ def encode_in_shards(
     ------
     ValueError
         As `encode` does, and when a shard on disk cannot be read.
+    BudgetExhausted
+        When the meter stops it; the shards before are kept.
     """
-    shards = []
+    shards, resumed_flops = [], 0.0
     for start in range(0, len(texts), size):
         part = texts[start : start + size]
         file = folder / f"{_key(embedder, part, version)}.npz"
         if file.is_file():
             shards.append(_read(file))
+            resumed_flops += shards[-1].flops
             if report is not None:
                 report(len(part))
         else:
             shards.append(encode(embedder, part, report=report))
             _write(file, shards[-1])
-    return _joined(shards, embedder.width, size)
+            meter.charge(shards[-1].flops)
+    return replace(_joined(shards, embedder.width, size), resumed_flops=resumed_flops)
 
 
 def _key(embedder: Embedder, texts: Sequence[str], version: str) -> str:
@@ -71,6 +78,7 @@ def _key(embedder: Embedder, texts: Sequence[str], version: str) -> str:
 
 def _write(file: Path, shard: Encoded) -> None:
     values = asdict(shard)
+    del values["resumed_flops"]  # it tells one run from another, not what is in the shard
     if shard.min_cosine is None:
         del values["min_cosine"]
     write_whole(file, lambda content: np.savez(content, **values))

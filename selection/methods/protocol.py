@@ -114,6 +114,10 @@ class Scores:
     flops: float = 0.0
 
 
+EMBEDDING_PARTS = frozenset({"pool_embedding", "target_embedding"})
+FIT_PARTS = frozenset({"solve", "certify"})
+
+
 @dataclass(frozen=True)
 class CostInputs:
     """What is known before anything runs; FLOPs of the embeddings come from the embedder."""
@@ -128,11 +132,30 @@ class CostInputs:
 
 @dataclass(frozen=True)
 class Cost:
-    """FLOPs a method will spend on the whole pool, by part, and the name of who counted."""
+    """FLOPs a method will spend on the whole pool, by part, and the name of who counted.
+
+    Attributes
+    ----------
+    parts : those in `EMBEDDING_PARTS` are done by the embeddings' assets, those in `FIT_PARTS` by
+        the fit, and all others by the scores.
+    """
 
     flops: float
     accountant: str
     parts: dict[str, float]
+
+    @property
+    def phases(self) -> dict[str, float]:
+        """FLOPs by the step that spends them: "embedding", "fit" and "score"."""
+        phases = {"embedding": 0.0, "fit": 0.0, "score": 0.0}
+        for part, flops in self.parts.items():
+            if part in EMBEDDING_PARTS:
+                phases["embedding"] += flops
+            elif part in FIT_PARTS:
+                phases["fit"] += flops
+            else:
+                phases["score"] += flops
+        return phases
 
 
 class Method(Protocol):

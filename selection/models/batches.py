@@ -13,6 +13,8 @@ from selection.models.packing import IGNORED_LABEL, Blocks
 if TYPE_CHECKING:
     import torch
 
+    from selection.models.training import Recipe
+
 
 def training_order(
     n_rows: int, *, epochs: int, batch_size: int, max_steps: int | None, seed: int
@@ -36,6 +38,30 @@ def training_order(
     sizes = np.full(math.ceil(n_seen / batch_size), batch_size)
     sizes[-1] -= sizes.sum() - n_seen
     return order, sizes
+
+
+def tokens_by_step(widths: Sequence[int] | np.ndarray, recipe: Recipe) -> np.ndarray:
+    """Tokens that each step of a training computes on, padding included, int64 of shape (steps,).
+
+    Known before it starts. Each batch is as wide as its widest row, and the seed decides which rows
+    meet in a batch.
+
+    Parameters
+    ----------
+    widths : of shape (n_rows,)
+        Tokens of each row of the dataset, as given: of a packed block, its padding included.
+    recipe : Recipe
+        How the dataset will be trained on.
+    """
+    order, sizes = training_order(
+        len(widths),
+        epochs=recipe.epochs,
+        batch_size=recipe.batch_size,
+        max_steps=recipe.max_steps,
+        seed=recipe.seed,
+    )
+    batches = np.split(np.asarray(widths)[order], np.cumsum(sizes)[:-1])
+    return np.array([len(batch) * int(batch.max()) for batch in batches], dtype=np.int64)
 
 
 def training_rows(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from selection.budget.meter import BudgetExhausted, Meter
 from selection.models.batches import pad_right
 from selection.models.checkpoints import mark_complete
 from selection.models.packing import IGNORED_LABEL
@@ -33,6 +34,8 @@ def run_trainer(
     fingerprint: str,
     checkpoint: Path | None,
     progress: bool,
+    meter: Meter,
+    step_flops: np.ndarray,
 ) -> list[tuple[int, float]]:
     """Train on the rows in their order, from `checkpoint` if given.
 
@@ -52,6 +55,15 @@ def run_trainer(
         A whole checkpoint of the same run.
     progress : bool
         Show a progress bar.
+    meter : Meter
+        Charged for each step before it is taken.
+    step_flops : ndarray of shape (steps,), float64
+        What each step costs.
+
+    Raises
+    ------
+    BudgetExhausted
+        When the meter has stopped it, after a checkpoint was saved.
 
     Returns
     -------
@@ -63,6 +75,7 @@ def run_trainer(
     from transformers.trainer_callback import PrinterCallback
 
     pending: list[torch.Tensor] = []
+    allowance = _Allowance(meter, step_flops)
 
     def loss_of_batch(
         outputs: Any, labels: torch.Tensor, num_items_in_batch: torch.Tensor
@@ -85,10 +98,18 @@ def run_trainer(
         train_dataset=rows,  # pyright: ignore[reportArgumentType]  (any sized sequence does)
         data_collator=collate,
         compute_loss_func=loss_of_batch,
-        callbacks=[_loss_keeper(pending, fingerprint, progress)],
+        callbacks=[_loss_keeper(pending, fingerprint, progress, allowance)],
     )
     trainer.remove_callback(PrinterCallback)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    if allowance.stopped_before is not None:
+        step = allowance.stopped_before
+        # Refuses by itself, and says what is left; what is left may have grown since.
+        meter.charge(float(step_flops[step]))
+        raise BudgetExhausted(
+            f"training stopped before step {step + 1} of {len(step_flops)}, for which the budget"
+            " had no room just then; run again to go on from its checkpoint"
+        )
     # takes bfloat16's autocast wrapper off the model's forward again
     trainer.accelerator.unwrap_model(trainer.model_wrapped, keep_fp32_wrapper=False)
     if isinstance(model, PeftModel):
@@ -111,8 +132,27 @@ def shifted_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     )
 
 
-def _loss_keeper(pending: list[torch.Tensor], fingerprint: str, progress: bool) -> TrainerCallback:
-    """Make a callback that keeps each loss, refuses a non-finite one and marks checkpoints."""
+class _Allowance:
+    """Asks the meter for each step, and remembers where it said no."""
+
+    def __init__(self, meter: Meter, step_flops: np.ndarray) -> None:
+        self._meter = meter
+        self._step_flops = step_flops
+        self.stopped_before: int | None = None
+
+    def begin(self, step: int) -> None:
+        self._meter.charge(float(self._step_flops[step]))
+
+    def must_stop_before(self, step: int) -> bool:
+        if not self._meter.affords(float(self._step_flops[step])):
+            self.stopped_before = step
+        return self.stopped_before is not None
+
+
+def _loss_keeper(
+    pending: list[torch.Tensor], fingerprint: str, progress: bool, allowance: _Allowance
+) -> TrainerCallback:
+    """Make a callback that asks for each step, keeps its loss and marks checkpoints."""
     import torch
     from tqdm import tqdm
     from transformers import TrainerCallback
@@ -127,12 +167,17 @@ def _loss_keeper(pending: list[torch.Tensor], fingerprint: str, progress: bool) 
                 disable=not progress,
             )
 
+        def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            allowance.begin(state.global_step)
+
         def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
             self.bar.update()
             last = state.global_step >= state.max_steps
             if last:
                 # the Trainer would save here; continuing from a finished run it trains on
                 control.should_save = False
+            elif allowance.must_stop_before(state.global_step):
+                control.should_save = control.should_training_stop = True
             if last or control.should_save or len(pending) >= CHECK_EVERY:
                 first = state.global_step - len(pending) + 1
                 for step, loss in enumerate(torch.stack(pending).tolist(), start=first):

@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
-from selection.models.batches import training_order, training_rows
+from selection.budget.meter import UNMETERED, Meter
+from selection.models.batches import tokens_by_step, training_order, training_rows
 from selection.models.checkpoints import last_complete, rows_digest, weights_digest
 from selection.models.packing import Blocks
 from selection.models.quiet import quiet_transformers
@@ -92,6 +91,8 @@ class TrainingResult:
         Optimiser steps.
     tokens, tokens_processed : int
         Tokens the model saw, without and with padding (a row counts once per epoch).
+    tokens_resumed : int
+        Those of `tokens_processed` that an earlier process had computed on.
     losses : list of (int, float)
         Step from 1, and its mean loss in nats per predicted token; 0.0 for a step without one (a
         last block of a single token, alone in its batch).
@@ -104,6 +105,7 @@ class TrainingResult:
     steps: int
     tokens: int
     tokens_processed: int
+    tokens_resumed: int
     losses: list[tuple[int, float]]
     final_loss: float
     resumed_from: int
@@ -119,6 +121,8 @@ def train(
     device: str,
     save_steps: int | None = None,
     progress: bool = False,
+    meter: Meter = UNMETERED,
+    flops_per_token: float = 0.0,
 ) -> TrainingResult:
     """Train `model` in place with transformers' Trainer.
 
@@ -142,9 +146,16 @@ def train(
         Checkpoint every so many steps; none by default.
     progress : bool
         Show a progress bar.
+    meter : Meter
+        Charged for each step before it is taken. Where it does not afford the next one, a
+        checkpoint is saved and training stops.
+    flops_per_token : float
+        Of a forward and backward pass, for the meter.
 
     Raises
     ------
+    BudgetExhausted
+        When the meter stopped it; run again, it continues from the checkpoint.
     NonFiniteLoss
         With the step at which the loss became NaN or infinite.
     ValueError
@@ -161,11 +172,11 @@ def train(
         max_steps=recipe.max_steps,
         seed=recipe.seed,
     )
-    widths = np.array([len(ids) for ids, _ in rows])
-    batches = np.split(order, np.cumsum(sizes)[:-1])
     fingerprint = _fingerprint(model, rows, recipe, pad_id)
     args = _arguments(recipe, len(sizes), work_dir, device, save_steps)
     checkpoint = last_complete(work_dir, fingerprint)
+    step_tokens = tokens_by_step([len(ids) for ids, _ in rows], recipe)
+    resumed_from = int(checkpoint.name.removeprefix("checkpoint-")) if checkpoint else 0
     use_cache = model.config.use_cache  # the Trainer switches it off in the config for good
     with _deterministic(device), quiet_transformers():
         losses = run_trainer(
@@ -176,15 +187,18 @@ def train(
             fingerprint=fingerprint,
             checkpoint=checkpoint,
             progress=progress,
+            meter=meter,
+            step_flops=step_tokens * flops_per_token,
         )
     model.config.use_cache = use_cache
     return TrainingResult(
         steps=len(sizes),
         tokens=int(lengths[order].sum()),
-        tokens_processed=int(sum(len(batch) * widths[batch].max() for batch in batches)),
+        tokens_processed=int(step_tokens.sum()),
+        tokens_resumed=int(step_tokens[:resumed_from].sum()),
         losses=losses,
         final_loss=losses[-1][1],
-        resumed_from=int(checkpoint.name.removeprefix("checkpoint-")) if checkpoint else 0,
+        resumed_from=resumed_from,
     )
 
 

@@ -8,7 +8,9 @@ import numpy as np
 import pyarrow as pa
 
 from resources.artifacts import ArtifactStore
-from resources.ledger import Cost, Identity, open_ledger
+from resources.ledger import Identity, open_ledger
+from resources.spends import Cost, Spender
+from selection.budget.amounts import Amount
 
 
 def publish_everything(root: Path, tag: str) -> str:
@@ -17,7 +19,8 @@ def publish_everything(root: Path, tag: str) -> str:
     checkpoint = root / f"checkpoint-{tag}"
     checkpoint.mkdir(exist_ok=True)
     (checkpoint / "config.json").write_text(tag)
-    spend = ledger.open_spend("small", "study/thing", "all", f"run-{tag}", "cpu")
+    spender = Spender("small", "study/thing", "all", f"run-{tag}", "cpu")
+    spend = ledger.budget.reserve(spender, Amount(10.0, 10.0))
     staged = store.stage(
         {
             "tag.md": tag,

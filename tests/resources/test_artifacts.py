@@ -1,4 +1,5 @@
 import json
+import os
 import re
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from resources.artifacts import (
     Artifact,
     ArtifactStore,
     CorruptArtifact,
+    Staged,
 )
 
 TABLE = pa.table({"row_id": ["a", "b"], "text": ["one", "<script>"]})
@@ -38,14 +40,11 @@ def store(tmp_path: Path) -> ArtifactStore:
     return ArtifactStore(tmp_path / "artifacts")
 
 
-@pytest.fixture
-def artifact(store: ArtifactStore, tmp_path: Path) -> Artifact:
-    """A published artifact that holds every type of file."""
-    checkpoint = tmp_path / "checkpoint"
+def stage_everything(store: ArtifactStore, checkpoint: Path) -> Staged:
     (checkpoint / "deep").mkdir(parents=True)
     (checkpoint / "model.safetensors").write_bytes(bytes(range(256)))
     (checkpoint / "deep/config.json").write_text('{"layers": 2}')
-    staged = store.stage(
+    return store.stage(
         {
             "rows.parquet": TABLE,
             "vectors.npy": VECTORS,
@@ -56,6 +55,12 @@ def artifact(store: ArtifactStore, tmp_path: Path) -> Artifact:
             "checkpoint": checkpoint,
         }
     )
+
+
+@pytest.fixture
+def artifact(store: ArtifactStore, tmp_path: Path) -> Artifact:
+    """A published artifact that holds every type of file."""
+    staged = stage_everything(store, tmp_path / "checkpoint")
     folder = store.publish(staged, "study/thing", "all")
     return Artifact("study/thing", "all", staged.version, folder, "m")
 
@@ -195,6 +200,43 @@ def test_a_large_file_is_hashed_by_verify_and_measured_by_every_reader(store):
         file.write(b"\1")
     with pytest.raises(CorruptArtifact, match=r"large\.bin"):
         artifact.path("large.bin")
+
+
+def test_everything_is_on_the_disk_before_it_has_a_name_and_its_name_before_we_say_so(
+    store, monkeypatch
+):
+    """No power cut can be tried here: so this watches what is asked of the disk, and when."""
+    asked: list[tuple[str, Path]] = []
+    flush, rename = os.fsync, Path.rename
+
+    def watched_flush(descriptor: int) -> None:
+        asked.append(("flush", Path(f"/proc/self/fd/{descriptor}").readlink()))
+        flush(descriptor)
+
+    def watched_rename(path: Path, target: Path) -> Path:
+        asked.append(("rename", target))
+        return rename(path, target)
+
+    monkeypatch.setattr(os, "fsync", watched_flush)
+    monkeypatch.setattr(Path, "rename", watched_rename)
+    staged = store.stage({"a.md": "x", "deep/b.md": "y"})
+    inside = ["", "a.md", "deep", "deep/b.md", MANIFEST]
+    assert sorted(asked) == sorted(("flush", staged.folder / name) for name in inside)
+    asked.clear()
+    final = store.publish(staged, "study/thing", "all")
+    above = [final.parent, final.parents[1], final.parents[2], store.root]
+    assert asked == [("rename", final), *(("flush", folder) for folder in above)]
+
+
+def test_a_damaged_version_is_replaced_by_a_whole_one(artifact, store, tmp_path):
+    for name in ("picture.png", MANIFEST):
+        (artifact.folder / name).unlink()
+    with pytest.raises(CorruptArtifact):
+        artifact.verify()
+    folder = store.publish(stage_everything(store, tmp_path / "again"), "study/thing", "all")
+    assert folder == artifact.folder
+    artifact.verify()
+    assert not list((store.root / ".stage").iterdir())
 
 
 def test_the_same_content_is_kept_once(store):

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from real_processes import Child, run
+from spending import reserve
 
 from resources.database import Database, LedgerBusy
 from resources.ledger import open_ledger
@@ -16,10 +17,14 @@ INSERT = "INSERT INTO tombstone VALUES (?, 'test', 'why', now())"
 WRITE = """
 import sys
 from pathlib import Path
+from resources.spends import Spender
 from resources.ledger import open_ledger
+from selection.budget.amounts import Amount
 ledger = open_ledger(Path(sys.argv[1]))
 for i in range(25):
-    ledger.open_spend("campaign", "asset", f"{sys.argv[2]}-{i}", "run", "cpu")
+    ledger.budget.reserve(
+        Spender("campaign", "asset", f"{sys.argv[2]}-{i}", "run", "cpu"), Amount(1.0, 1.0)
+    )
 """
 
 HOLD_THE_LOCK = """
@@ -42,7 +47,7 @@ import os, sys
 from pathlib import Path
 os.umask(0)
 from resources.ledger import open_ledger
-open_ledger(Path(sys.argv[1])).open_spend("c", "a", "p", "r", "cpu")
+open_ledger(Path(sys.argv[1])).verify()
 """
 
 
@@ -128,8 +133,8 @@ def test_the_settings_are_locked(database, setting):
 def test_a_quote_in_the_folder_s_name_stays_a_name(tmp_path):
     folder = tmp_path / "it's; DROP TABLE spend; --"
     ledger = open_ledger(folder)
-    ledger.open_spend("c", "a", "p", "r", "cpu")
-    assert ledger.record_loss(run_id="r") == 1
+    reserve(ledger, "a", "p", "r")
+    assert ledger.budget.lose(run_id="r") == 1
 
 
 @pytest.mark.parametrize(
@@ -170,8 +175,8 @@ def test_what_it_creates_is_its_owner_s_alone(tmp_path):
 def test_sql_in_a_partition_key_stays_data(tmp_path):
     ledger = open_ledger(tmp_path)
     key = "x'); DROP TABLE spend; --"
-    ledger.open_spend("c", "a", key, "run'; DROP TABLE input; --", "cpu")
-    assert ledger.record_loss(run_id="run'; DROP TABLE input; --") == 1
+    reserve(ledger, "a", key, "run'; DROP TABLE input; --")
+    assert ledger.budget.lose(run_id="run'; DROP TABLE input; --") == 1
     with Database(tmp_path / "ledger.duckdb", tmp_path / "artifacts").transaction() as connection:
         assert connection.execute("SELECT partition FROM spend").fetchall() == [(key,)]
         assert connection.execute("SELECT * FROM input").fetchall() == []

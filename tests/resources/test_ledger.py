@@ -9,44 +9,32 @@ import pyarrow as pa
 import pytest
 from everything import publish_everything
 from real_processes import Child, die, run
+from spending import reserve
 
 from resources.artifacts import Artifact
 from resources.database import Database
-from resources.ledger import Cost, Identity, Ledger, hash_inputs, open_ledger
+from resources.ledger import Identity, Ledger, hash_inputs, open_ledger
+from resources.spends import Cost
 
 IDENTITY = Identity("study/thing", "all", "inputs", "code")
 COST = Cost(10.0, "detailed", "cpu", 2.0, 3.0)
 
 PUBLISH = Path(everything.__file__).read_text()
 
-PUBLISH_THE_SAME = """
-import sys, time
-from datetime import UTC, datetime
-from pathlib import Path
-from resources.ledger import Cost, Identity, open_ledger
-
-ledger, go = open_ledger(Path(sys.argv[1])), Path(sys.argv[2])
-print("ready", flush=True)
-while not go.exists():
-    time.sleep(0.001)
-for i in range(15):
-    staged = ledger._store.stage({"report.md": f"content {i}"})
-    ledger.publish(
-        staged, Identity("study/thing", f"part-{i}", "inputs", "code"), campaign="small",
-        inputs=[], run_id=sys.argv[3], rows=1, started_at=datetime.now(UTC),
-        cost=Cost(0.0, "none", "none", 0.0, 1.0), spend=None,
-    )
-"""
 
 PUBLISH_FOR_EVER = """
 import itertools, sys
 from datetime import UTC, datetime
 from pathlib import Path
-from resources.ledger import Cost, Identity, open_ledger
+from resources.spends import Cost, Spender
+from resources.ledger import Identity, open_ledger
+from selection.budget.amounts import Amount
 
 ledger = open_ledger(Path(sys.argv[1]))
 for i in itertools.count():
-    spend = ledger.open_spend("small", "study/thing", "all", sys.argv[2], "cpu")
+    spend = ledger.budget.reserve(
+        Spender("small", "study/thing", "all", sys.argv[2], "cpu"), Amount(10.0, 10.0)
+    )
     staged = ledger._store.stage({"report.md": f"{sys.argv[2]}-{i}"})
     made = ledger.publish(
         staged, Identity("study/thing", "all", f"{sys.argv[2]}-{i}", "code"), campaign="small",
@@ -120,29 +108,13 @@ def test_what_is_published_is_current_and_recorded_in_full(ledger, tmp_path):
 
 
 def test_publishing_twice_is_publishing_once(ledger, tmp_path):
-    spend = ledger.open_spend("small", "study/thing", "all", "run", "cpu")
+    spend = reserve(ledger, "study/thing", "all", "run")
     assert publish(ledger, spend=spend) == publish(ledger, spend=spend)
     assert len(query(tmp_path, "SELECT * FROM materialization")) == 1
     assert query(tmp_path, "SELECT state, flops FROM spend") == [("settled", 10.0)]
     assert len(list((tmp_path / "artifacts/study/thing/all").iterdir())) == 1
 
 
-def test_two_processes_that_publish_the_same_make_one_folder_and_one_row(tmp_path):
-    open_ledger(tmp_path)
-    go = tmp_path / "go"
-    both = [Child(PUBLISH_THE_SAME, tmp_path, go, name) for name in ("one", "two")]
-    for process in both:
-        assert process.next_line() == "ready\n"
-    go.touch()
-    for process in both:
-        process.end()
-    folders = list((tmp_path / "artifacts/study/thing").glob("*/*"))
-    assert len(folders) == 15
-    assert len(query(tmp_path, "SELECT * FROM materialization")) == 15
-    assert len(query(tmp_path, "SELECT * FROM current_version")) == 15
-    assert not list((tmp_path / "artifacts/.stage").iterdir())
-    for artifact in open_ledger(tmp_path).current_versions("study/thing").values():
-        artifact.verify()
 
 
 def test_a_later_version_replaces_the_current_one_and_keeps_its_files(ledger):
@@ -183,7 +155,7 @@ def test_nothing_is_found_in_an_empty_ledger(ledger):
     assert ledger.find(IDENTITY) is None
     assert ledger.current("study/thing", "all") is None
     assert ledger.current_versions("study/thing") == {}
-    assert ledger.record_loss(run_id="run") == 0
+    assert ledger.budget.lose(run_id="run") == 0
 
 
 def test_inputs_are_recorded_once_each(ledger, tmp_path):
@@ -194,19 +166,20 @@ def test_inputs_are_recorded_once_each(ledger, tmp_path):
 
 
 def test_a_dead_run_s_open_entries_become_losses_and_no_others(ledger, tmp_path):
-    settled = ledger.open_spend("small", "study/thing", "all", "dead", "cpu")
+    settled = reserve(ledger, "study/thing", "all", "dead")
     publish(ledger, spend=settled)
-    ledger.open_spend("small", "study/other", "a", "dead", "cpu")
-    ledger.open_spend("small", "study/other", "b", "alive", "cpu")
-    assert ledger.record_loss(run_id="dead") == 1
-    assert ledger.record_loss(run_id="dead") == 0
+    reserve(ledger, "study/other", "a", "dead")
+    reserve(ledger, "study/other", "b", "alive")
+    assert ledger.budget.lose(run_id="dead") == 1
+    assert ledger.budget.lose(run_id="dead") == 0
     found = query(
         tmp_path,
         "SELECT partition, state, flops, wall_seconds >= 0, wall_seconds = device_seconds,"
         " ended_at IS NOT NULL FROM spend ORDER BY partition",
     )
     assert found == [
-        ("a", "lost", None, True, True, True),
+        # It gave no sign of life: all that it had reserved may be spent.
+        ("a", "lost", 10.0, True, True, True),
         ("all", "settled", 10.0, True, False, True),
         ("b", "running", None, None, None, False),
     ]
@@ -219,34 +192,8 @@ def test_the_hash_of_inputs_depends_on_every_name_and_version_and_not_on_their_o
     assert len({one, *map(hash_inputs, others)}) == 5
 
 
-@pytest.mark.parametrize("point", ["after_stage", "after_rename", "before_ledger", "after_ledger"])
-def test_a_crash_leaves_the_old_version_or_the_new_one(tmp_path, point):
-    crashed, undisturbed = tmp_path / "crashed", tmp_path / "undisturbed"
-    publish_everything(crashed, "old")
-    die(PUBLISH, crashed, "new", SELECTION_CRASH_AT=point)
-
-    ledger = open_ledger(crashed)
-    seen = ledger.current("study/thing", "all")
-    assert seen is not None
-    seen.verify()
-    committed = point == "after_ledger"
-    assert seen.path("tag.md").read_text() == ("new" if committed else "old")
-    assert ledger.record_loss(run_id="run-new") == (0 if committed else 1)
-
-    version = publish_everything(crashed, "new")
-    assert version == publish_everything(undisturbed, "new")
-    current = ledger.current("study/thing", "all")
-    assert current is not None and current.version == version
-    current.verify()
-    assert len(query(crashed, "SELECT * FROM materialization")) == 2
-    assert len(list((crashed / "artifacts/study/thing/all").iterdir())) == 2
-    states = query(crashed, "SELECT state FROM spend WHERE run_id = 'run-new' ORDER BY state")
-    # Each attempt was computed, so each has its own entry; what was acknowledged stays settled.
-    assert states == [("settled",) if committed else ("lost",), ("settled",)]
 
 
-def test_an_unknown_point_kills_nobody(tmp_path):
-    run(PUBLISH, tmp_path, "new", SELECTION_CRASH_AT="no_such_point")
 
 
 def test_kills_at_random_times_lose_nothing_that_was_acknowledged(tmp_path):
@@ -263,7 +210,7 @@ def test_kills_at_random_times_lose_nothing_that_was_acknowledged(tmp_path):
         current = ledger.current("study/thing", "all")
         assert current is not None
         current.verify()
-        assert ledger.record_loss(run_id=f"run-{round_}") <= 1
+        assert ledger.budget.lose(run_id=f"run-{round_}") <= 1
     settled = query(tmp_path, "SELECT id, materialization FROM spend WHERE state = 'settled'")
     assert set(acknowledged) <= set(settled)
     assert len(settled) - len(acknowledged) <= 8  # committed, and killed before it could say so

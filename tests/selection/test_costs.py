@@ -26,6 +26,10 @@ def test_perplexity_selection_costs_what_the_paper_published():
     assert forward_flops(LLAMA_7B, POOL_TOKENS) == pytest.approx(1.531e18, rel=1e-3)
 
 
+def test_gradient_selection_costs_what_the_paper_published():
+    assert 5.4 * forward_flops(LLAMA_7B, POOL_TOKENS) == pytest.approx(8.269e18, rel=1e-3)
+
+
 def test_the_published_70b_figure_ignores_grouped_query_attention():
     paper = training_flops(LLAMA_70B, POOL_TOKENS)
     real = training_flops(LLAMA_70B, POOL_TOKENS, accountant="detailed_gqa")
@@ -136,3 +140,15 @@ def test_training_is_three_forwards_and_two_with_lora(tokens, accountant):
     forward = forward_flops(LLAMA_13B, tokens, accountant=accountant)
     assert training_flops(LLAMA_13B, tokens, accountant=accountant) == 3 * forward
     assert training_flops(LLAMA_13B, tokens, accountant=accountant, lora=True) == 2 * forward
+
+
+def test_another_ratio_of_backward_to_forward_can_be_given():
+    forward = forward_flops(LLAMA_7B, 10)
+    assert training_flops(LLAMA_7B, 10, backward=0) == forward
+    assert training_flops(LLAMA_7B, 10, backward=1.5, lora=True) == 2.5 * forward
+
+
+@pytest.mark.parametrize("ratio", [-0.1, float("inf"), float("nan")])
+def test_a_meaningless_ratio_is_refused(ratio):
+    with pytest.raises(ValueError, match="backward"):
+        training_flops(LLAMA_7B, 1, backward=ratio)

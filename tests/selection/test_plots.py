@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
+from selection.arms.plan import ArmPlan
 from selection.curves import loss_point
 from selection.plots.convergence import residual_history
 from selection.plots.evaluation import before_after, distances_to_target
 from selection.plots.frontier import loss_frontier
+from selection.plots.plan import budget_bars
 from selection.plots.scores import score_distributions
 from selection.plots.style import method_styles, plain
 from selection.plots.target import source_distances, spectrum, token_lengths
@@ -31,6 +33,12 @@ ARMS = [
     )
 ]
 
+PLANNED = [
+    ArmPlan("random", "5pct", 6e11, 0.0, 6e11, 100, 700, True, "", "detailed"),
+    ArmPlan("ot", "5pct", 6e11, 1.5e10, 5.85e11, 100, 690, True, "", "detailed"),
+    ArmPlan("_$dear$", "5pct", 6e11, 8e11, 0.0, 0, 0, False, "too dear", "detailed"),
+]
+
 PICTURES = {
     "token lengths": lambda: token_lengths(TOKENS),
     "one token length": lambda: token_lengths([7]),
@@ -42,6 +50,8 @@ PICTURES = {
     "before and after": lambda: before_after(9.2, [6.2, 6.3, 6.1], [0, 1, 2]),
     "distances": lambda: distances_to_target({"pool": 0.8, "ot": 0.5}, highlight="ot"),
     "scores": lambda: score_distributions(SCORES, cutoff=1.5),
+    "plan": lambda: budget_bars(PLANNED),
+    "plan of many arms": lambda: budget_bars(PLANNED * 40),
     "scores uncut": lambda: score_distributions({"a": np.zeros(1)}, cutoff=None),
     "frontier": lambda: loss_frontier(ARMS, zero_shot=9.2, full_data=6.15),
     "frontier of one arm": lambda: loss_frontier([loss_point(1e12, 6.2, "ot")]),

@@ -1,0 +1,123 @@
+"""Write docs/promises.md from the figures that the tests of the promises left: `make test-all`."""
+
+import json
+import sys
+from pathlib import Path
+
+from selection.reports import markdown_table, number
+
+DOCS = Path(__file__).parent
+TESTS = DOCS.parent / "tests"
+
+PROMISES = {
+    "P1": (
+        "Atomic visibility: whoever reads an artifact sees its old version or its new one, never "
+        "a mixture, wherever the writer died.",
+        "promises/test_p1_atomic_visibility.py",
+    ),
+    "P2": (
+        "Durable accounting: spend that was acknowledged survives the process and is counted "
+        "once; after any number of kills the study is what an undisturbed run makes of it.",
+        "promises/test_p2_durable_accounting.py",
+    ),
+    "P3": (
+        "The cap holds: what is settled and what is reserved never exceed it together, over "
+        "concurrent runs, retries and crashes.",
+        "promises/test_p3_the_cap_holds.py",
+    ),
+    "P4": (
+        "Effectively once: work may be repeated, but the same asset, partition, inputs and code "
+        "are published once.",
+        "promises/test_p4_effectively_once.py",
+    ),
+    "P5": (
+        "No stale reuse: a result is used again only when content, code, model and parameters "
+        "are the same.",
+        "test_stale_work.py",
+    ),
+    "P6": (
+        "Determinism: the same inputs select the same rows, whatever the batch size, number of "
+        "workers, order of shards or point of resumption.",
+        "selection/test_score_blocks.py",
+    ),
+    "P7": (
+        "Corruption is seen: a published file that was changed, cut, swapped or lost is refused "
+        "by its name.",
+        "promises/test_p7_corruption.py",
+    ),
+    "P8": (
+        "Complete lineage: every checkpoint leads to every row that trained it.",
+        "resources/test_lineage.py",
+    ),
+    "P9": (
+        "Unknown commit: when the answer to a write is lost, it is looked up before it is tried "
+        "again.",
+        "promises/test_p9_unknown_commit.py",
+    ),
+    "P10": (
+        "No zombie: a run that died is failed in bounded time, and what it had reserved becomes "
+        "a recorded loss.",
+        "promises/test_p10_no_zombie.py",
+    ),
+}
+"""Promise to its wording and to the test that proves it, below `tests/`."""
+
+HEADER = """\
+# What the pipeline promises
+
+Each promise has a test of its own. The figures are those of the last `make test-all` that ended
+well. A promise without a test, or without figures, is not kept until it has them.
+"""
+
+
+def page(measured: dict) -> str:
+    """The whole page.
+
+    Parameters
+    ----------
+    measured : promise to its figures, date, device and versions.
+    """
+    rows = [
+        [promise, wording, _test(path), _figures(measured.get(promise))]
+        for promise, (wording, path) in PROMISES.items()
+    ]
+    table = markdown_table(["", "promise", "test", "last measured"], rows)
+    parts = [HEADER, table, *_where(measured)]
+    return "\n".join(parts) + "\n"
+
+
+def _test(path: str) -> str:
+    return f"tests/{path}" if (TESTS / path).is_file() else "not yet tested"
+
+
+def _figures(found: dict | None) -> str:
+    if not found or not found["figures"]:
+        return "no figures yet"
+    return "; ".join(
+        f"{name.replace('_', ' ')}: {_value(value)}" for name, value in found["figures"].items()
+    )
+
+
+def _value(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(_value(part) for part in value)
+    return number(value) if isinstance(value, int | float) else str(value)
+
+
+def _where(measured: dict) -> list[str]:
+    """One line for each time and place at which figures were taken."""
+    places: dict[str, list[str]] = {}
+    for promise, found in measured.items():
+        versions = ", ".join(f"{name} {v}" for name, v in found["versions"].items())
+        places.setdefault(f"{found['date']}, {found['device']}, {versions}", []).append(promise)
+    return ["", *(f"- {', '.join(promises)}: {place}." for place, promises in places.items())]
+
+
+def main(figures: Path) -> None:
+    """Write the page."""
+    measured = json.loads(figures.read_text(encoding="utf-8")) if figures.is_file() else {}
+    (DOCS / "promises.md").write_text(page(measured), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else DOCS / "promises.json")

@@ -1,0 +1,87 @@
+"""The entries of the ledger: a hash chain in which nothing can be changed unnoticed."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import duckdb
+
+START = "0" * 64
+"""What stands for the hash of the entry before the first."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry as it lies in the file.
+
+    Attributes
+    ----------
+    seq : from 1, without gaps.
+    at : when, ISO 8601.
+    kind : cap, reserve, extend, settle, lose, overrun or refuse.
+    subject : the spend or the campaign that it is about.
+    body : canonical JSON.
+    previous, hash : SHA-256 of the entry before, and of this one with it.
+    """
+
+    seq: int
+    at: str
+    kind: str
+    subject: str
+    body: str
+    previous: str
+    hash: str
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The body, read."""
+        return json.loads(self.body)
+
+
+def append(
+    connection: duckdb.DuckDBPyConnection, kind: str, subject: str, values: Mapping[str, Any]
+) -> str:
+    """Add an entry within the caller's transaction; returns its hash."""
+    last = connection.execute(
+        "SELECT seq, hash FROM entry ORDER BY seq DESC LIMIT 1"
+    ).fetchone() or (0, START)
+    seq, previous = last[0] + 1, last[1]
+    at = datetime.now(UTC).isoformat()
+    body = json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    digest = _hash(seq, at, kind, subject, body, previous)
+    connection.execute(
+        "INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [seq, at, kind, subject, body, previous, digest],
+    )
+    return digest
+
+
+def read(connection: duckdb.DuckDBPyConnection) -> list[Entry]:
+    """All entries, in order."""
+    found = connection.execute(
+        "SELECT seq, made_at, kind, subject, body, previous, hash FROM entry ORDER BY seq"
+    ).fetchall()
+    return [Entry(*row) for row in found]
+
+
+def broken_links(entries: list[Entry]) -> Iterator[str]:
+    """Say where the chain does not hold: an entry changed, removed, inserted or moved."""
+    previous = START
+    for place, entry in enumerate(entries, start=1):
+        if entry.seq != place:
+            yield f"entry {place} is missing: the next one has number {entry.seq}"
+            return
+        if entry.previous != previous:
+            yield f"entry {entry.seq} does not follow the entry before it"
+        expected = _hash(entry.seq, entry.at, entry.kind, entry.subject, entry.body, entry.previous)
+        if entry.hash != expected:
+            yield f"entry {entry.seq} ({entry.kind} of {entry.subject}, {entry.at}) was changed"
+        previous = entry.hash
+
+
+def _hash(seq: int, at: str, kind: str, subject: str, body: str, previous: str) -> str:
+    parts = json.dumps([seq, at, kind, subject, body, previous])
+    return hashlib.sha256(parts.encode()).hexdigest()

@@ -1,0 +1,203 @@
+"""What crashes left in the store that nobody will ever read, and how to remove it.
+
+Nothing that the ledger's `materialization` table names is debris, current or not. All of it is safe
+beside a running pipeline: files on their way in belong to a process that lives, and a folder
+between its rename and its row in the ledger is protected by the publishing lock.
+"""
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Literal
+
+from resources.artifacts import MANIFEST, STAGE, WORK, ArtifactStore, work_name
+from resources.ledger import Ledger
+from resources.processes import is_alive
+
+Kind = Literal["stage", "version", "work"]
+
+STAGED_BY = re.compile(r"([0-9]{1,10})-[0-9a-f]{32}")
+VERSION = re.compile(r"[0-9a-f]{32}")
+
+LONGEST_STAGING = timedelta(days=1)
+"""After so long a process with the writer's number is another one that took it over."""
+
+
+@dataclass(frozen=True)
+class Debris:
+    """One folder that nobody will read.
+
+    Attributes
+    ----------
+    kind : `stage`, files never published; `version`, a folder that the ledger does not name;
+        `work`, what a killed step would have resumed from.
+    path : relative to the store's root.
+    bytes : of its files.
+    touched : when anything in it last changed.
+    reason : why nobody will read it.
+    """
+
+    kind: Kind
+    path: str
+    bytes: int
+    touched: datetime
+    reason: str
+
+    @property
+    def age(self) -> timedelta:
+        """Since anything in it last changed."""
+        return datetime.now(UTC) - self.touched
+
+
+def find_debris(ledger: Ledger, store: ArtifactStore, *, unfinished_days: float) -> list[Debris]:
+    """Find what can be removed; removes nothing.
+
+    Parameters
+    ----------
+    unfinished_days : work that no step touched for so long is given up.
+
+    Raises
+    ------
+    resources.publishing_lock.StoreBusy
+        When publishers leave no moment in which the ledger names all that they renamed.
+    """
+    # Listed first: what is renamed in after this is none of our business.
+    folders = list(_version_folders(store.root))
+    with store.nobody_publishing():
+        named = _named(ledger)
+    work = _work_reasons(ledger, store, timedelta(days=unfinished_days))
+    found = [
+        *((folder, "stage", _stage_reason(folder)) for folder in _subfolders(store.root / STAGE)),
+        *(
+            (folder, "version", "no materialization of the ledger names it")
+            for folder in folders
+            if _relative(folder, store) not in named
+        ),
+        *((folder, "work", reason) for folder, reason in work),
+    ]
+    return [
+        Debris(kind, _relative(folder, store), _bytes(folder), _touched(folder), reason)
+        for folder, kind, reason in found
+        if reason is not None
+    ]
+
+
+def remove_debris(store: ArtifactStore, ledger: Ledger, found: list[Debris]) -> int:
+    """Remove what was found, unless somebody has come to need it since; returns how many went.
+
+    Each folder is renamed away first, so that nobody ever sees half of it; a removal that is
+    itself killed leaves debris of the kind `stage`.
+    """
+    away = store.new_stage_folder()
+    removed = 0
+    with store.nobody_publishing():
+        named = _named(ledger)
+        working = _working(ledger, store)
+        for debris in found:
+            folder = store.root / debris.path
+            if not folder.is_dir() or _touched(folder) > debris.touched:
+                continue
+            if debris.kind == "version" and debris.path in named:
+                continue
+            if debris.kind == "stage" and _stage_reason(folder) is None:
+                continue
+            if debris.kind == "work" and folder.name in working:
+                continue
+            folder.rename(away / str(removed))
+            removed += 1
+    shutil.rmtree(away)
+    return removed
+
+
+def _version_folders(root: Path) -> Iterator[Path]:
+    """Yield every `<asset>/<partition>/<version>`, however deep its asset's name."""
+    for parent, names, _ in os.walk(root):
+        folder = Path(parent)
+        if folder == root:
+            names[:] = [name for name in names if not name.startswith(".")]
+        if VERSION.fullmatch(folder.name) and (folder / MANIFEST).is_file():
+            names.clear()
+            yield folder
+
+
+def _named(ledger: Ledger) -> set[str]:
+    return {row["path"] for row in ledger.query("SELECT DISTINCT path FROM materialization")}
+
+
+def _stage_reason(folder: Path) -> str | None:
+    """Why nobody will publish it; None while its writer may."""
+    writer = STAGED_BY.fullmatch(folder.name)
+    old = datetime.now(UTC) - _touched(folder) > LONGEST_STAGING
+    if writer is not None and not is_alive(int(writer[1])):
+        return f"process {writer[1]}, which wrote it, is gone"
+    if not old:
+        return None
+    if writer is None:
+        return "nobody knows who wrote it, over a day ago"
+    return f"written over a day ago; process {writer[1]} is no longer its writer"
+
+
+def _work_reasons(
+    ledger: Ledger, store: ArtifactStore, given_up_after: timedelta
+) -> Iterator[tuple[Path, str]]:
+    """Work that no step will resume, and why."""
+    working = _working(ledger, store)
+    identities = ledger.current_identities().values()
+    done = {_work_name(*vars(identity).values()): identity for identity in identities}
+    for folder in _subfolders(store.root / WORK):
+        identity = done.get(folder.name)
+        if folder.name in working:
+            continue
+        if identity is not None:
+            yield folder, f"{identity.asset}[{identity.partition}] is finished"
+        elif datetime.now(UTC) - _touched(folder) > given_up_after:
+            yield folder, f"no step touched it for {given_up_after / timedelta(days=1):g} days"
+
+
+def _working(ledger: Ledger, store: ArtifactStore) -> set[str]:
+    """Names of work folders whose step may run now: one that is forced repeats what is done."""
+    found = ledger.query(
+        "SELECT DISTINCT m.asset, m.partition, m.input_hash, m.code_version FROM materialization m"
+        " JOIN spend s ON s.asset = m.asset AND s.partition = m.partition"
+        " WHERE s.state = 'running'"
+    )
+    return {_work_name(*row.values()) for row in found}
+
+
+def _work_name(*identity: str) -> str:
+    return work_name("\0".join(identity))
+
+
+def _subfolders(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.is_symlink())
+
+
+def _relative(folder: Path, store: ArtifactStore) -> str:
+    return folder.relative_to(store.root).as_posix()
+
+
+def _bytes(folder: Path) -> int:
+    return sum(status.st_size for status in _walk(folder, files_only=True))
+
+
+def _touched(folder: Path) -> datetime:
+    """When anything in it last changed; now, for one that was published or removed this moment."""
+    newest = max((status.st_mtime for status in _walk(folder)), default=None)
+    return datetime.now(UTC) if newest is None else datetime.fromtimestamp(newest, UTC)
+
+
+def _walk(folder: Path, *, files_only: bool = False) -> Iterator[os.stat_result]:
+    """Status of everything in a folder, which a living process may change meanwhile."""
+    paths = folder.rglob("*") if files_only else [folder, *folder.rglob("*")]
+    for path in paths:
+        try:
+            if not files_only or path.is_file():
+                yield path.lstat()
+        except FileNotFoundError:
+            continue

@@ -1,0 +1,28 @@
+"""About how many FLOPs will embedding these texts take, without reading all of them?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from selection.embedding.embedder import Embedder, token_lengths
+
+SAMPLE_TEXTS = 1024
+
+
+def estimate_flops(embedder: Embedder, texts: Sequence[str]) -> float:
+    """Count the tokens of a sample spread over all lengths, and scale by characters.
+
+    Reading a text costs a static embedder more than embedding it, so that reading all of them
+    twice would double its time. With at most `SAMPLE_TEXTS` texts the result is exact.
+    """
+    characters = np.array([len(text) for text in texts], dtype=np.float64)
+    if len(texts) <= SAMPLE_TEXTS:
+        return embedder.flops(token_lengths(embedder, texts))
+    by_length = np.argsort(characters, kind="stable")
+    # The middle of equal shares of the texts in order of length stands for each share.
+    middles = (np.arange(SAMPLE_TEXTS) + 0.5) * len(texts) / SAMPLE_TEXTS
+    sample = by_length[middles.astype(np.int64)]
+    flops = embedder.flops(token_lengths(embedder, [texts[int(i)] for i in sample]))
+    return flops * characters.sum() / max(1.0, characters[sample].sum())

@@ -1,0 +1,78 @@
+"""How many seconds an amount of work takes: so many to begin with, and so many a FLOP."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True)
+class Rate:
+    """Seconds of one kind of work on one device.
+
+    Attributes
+    ----------
+    fixed_seconds : of each time it is begun, whatever its size.
+    seconds_per_flop : of its FLOPs, by the accountant that it was measured with.
+
+    Raises
+    ------
+    ValueError
+        When either is negative or not finite.
+    """
+
+    fixed_seconds: float
+    seconds_per_flop: float
+
+    def __post_init__(self) -> None:
+        """Refuse what no clock can have shown."""
+        for name, value in asdict(self).items():
+            if not 0 <= value < math.inf:
+                raise ValueError(f"Rate.{name} must be finite and >= 0, got {value}")
+
+    def seconds(self, flops: float, *, times: int = 1) -> float:
+        """Seconds of `flops` FLOPs in all, begun `times` times."""
+        return times * self.fixed_seconds + flops * self.seconds_per_flop
+
+    def to_dict(self) -> dict[str, float]:
+        """Give both values by name, for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, float]) -> Rate:
+        """Read what `to_dict` gave.
+
+        Raises
+        ------
+        ValueError
+            For other names or values.
+        """
+        try:
+            return cls(**{name: float(value) for name, value in values.items()})
+        except (TypeError, AttributeError) as error:
+            raise ValueError(f"not a rate ({error}): {values!r}") from error
+
+
+def fit_rate(small: tuple[float, float], large: tuple[float, float]) -> Rate:
+    """Rate through two measurements, each (FLOPs, seconds).
+
+    Where their noise would make a part of it negative, all of the large one's time is put down to
+    its FLOPs, so that no amount of work can seem to be free.
+
+    Raises
+    ------
+    ValueError
+        When the large one has no more FLOPs than the small one.
+    """
+    (flops_small, seconds_small), (flops_large, seconds_large) = small, large
+    if not flops_large > flops_small >= 0:
+        raise ValueError(
+            f"a rate needs two amounts of work, got {flops_small:.4g} and {flops_large:.4g} FLOPs;"
+            " measure the large one on more rows"
+        )
+    slope = (seconds_large - seconds_small) / (flops_large - flops_small)
+    fixed = seconds_small - slope * flops_small
+    if slope <= 0 or fixed < 0:
+        return Rate(0.0, seconds_large / flops_large)
+    return Rate(fixed, slope)

@@ -1,0 +1,121 @@
+"""Which steps will a study take, and what work is in each?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from selection.arms.plan import ArmPlan
+from selection.budget.amounts import Amount
+from selection.config.study import Study
+from selection.forecast.rates import Rate
+from selection.methods import REGISTRY
+
+Step = tuple[str, str | None, str | None]
+"""Asset, and what tells its partitions apart: (method, budget), (line, None) or (source, None)."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """One kind of work in a step.
+
+    Attributes
+    ----------
+    kind : names its rate, such as "training".
+    flops : in all.
+    times : how often it is begun.
+    """
+
+    kind: str
+    flops: float
+    times: int = 1
+
+
+@dataclass(frozen=True)
+class Workload:
+    """FLOPs of the parts that steps are made of.
+
+    Attributes
+    ----------
+    pretraining : of the base model; 0 for one that is only fetched.
+    warm_up : of the whole pool, one seed.
+    fine_tuning : seed to FLOPs.
+    evaluation : of one checkpoint.
+    rows : source to its rows.
+    """
+
+    pretraining: float
+    warm_up: float
+    fine_tuning: Mapping[int, float]
+    evaluation: float
+    rows: Mapping[str, int]
+
+
+def study_steps(
+    study: Study, load: Workload, arms: Sequence[ArmPlan], parts: Mapping[str, Mapping[str, float]]
+) -> dict[Step, list[Work]]:
+    """Give the work of every costly step that is the study's own.
+
+    Parameters
+    ----------
+    arms : those that are to run.
+    parts : method to its phases' FLOPs ("fit", "score") over the whole pool.
+    """
+    seeds, full = study.seeds, study.full_data_seeds
+    tuning = {seed: load.fine_tuning[seed] for seed in {*seeds, *full}}
+    zero_shot = [Work("evaluation", load.evaluation)]
+    steps: dict[Step, list[Work]] = {
+        ("base_checkpoint", None, None): [Work("training", load.pretraining)],
+        ("reference_report", "zero_shot", None): zero_shot,
+        ("reference_report", "fine_tuning_only", None): _trained(tuning, seeds, 0.0, load),
+        ("reference_report", "full_data", None): _trained(tuning, full, load.warm_up, load),
+    }
+    rows = sum(load.rows.values())
+    for name in {arm.method for arm in arms}:
+        method = REGISTRY[name]
+        if method.fit_asset is not None:
+            steps[method.fit_asset, None, None] = [
+                Work(f"fit_{name}", parts[name]["fit"]),
+                Work("picture", 0.0),
+            ]
+        if method.needs_embeddings:
+            for source, n_rows in load.rows.items():
+                share = parts[name]["score"] * n_rows / rows
+                work = [Work(f"score_{name}", share), Work("picture", 0.0)]
+                steps[f"{name}_scores", source, None] = work
+    for arm in arms:
+        key = (arm.method, arm.budget)
+        warm_up = arm.training_flops * len(seeds)
+        *training, evaluation = _trained(tuning, seeds, warm_up, load, each=False)
+        steps["finetuned_checkpoint", *key] = training
+        steps["eval_report", *key] = [
+            evaluation,
+            Work("distances", 0.0),
+            Work("picture", 0.0, 2),
+        ]
+    return steps
+
+
+def amount(work: Sequence[Work], rates: Mapping[str, Rate] | None) -> Amount:
+    """Sum up a step; without rates its seconds stay 0."""
+    flops = sum(part.flops for part in work)
+    if rates is None:
+        return Amount(flops)
+    return Amount(flops, sum(rates[w.kind].seconds(w.flops, times=w.times) for w in work))
+
+
+def _trained(
+    tuning: Mapping[int, float],
+    seeds: Sequence[int],
+    warm_up: float,
+    load: Workload,
+    *,
+    each: bool = True,
+) -> list[Work]:
+    """Train and evaluate a model a seed; `warm_up` is of each seed, or of all together."""
+    n = len(seeds)
+    return [
+        Work("training", warm_up * (n if each else 1), n),
+        Work("fine_tuning", sum(tuning[seed] for seed in seeds), n),
+        Work("evaluation", load.evaluation * n, n),
+    ]

@@ -1,0 +1,127 @@
+"""How long do transport, scoring and exact distances take on this device?
+
+On made-up vectors that lie in clusters, as those of texts do: only their numbers matter to the
+time of a product, and so close to alike are theirs to that of a search and of a network simplex.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from selection.arms.distances import distances_to_target
+from selection.forecast.measuring import Probed, probe_seconds, probe_sizes
+from selection.methods import REGISTRY
+from selection.methods.ot import OtOptions
+from selection.methods.protocol import FitInputs, Rows
+from selection.transport.potentials import solve_potentials
+
+MOST_ROWS = 32_768
+_FIT_ROWS = 2_048
+_PASSES = 20  # a solve takes a few; one that would take more is as fast by FLOP
+_CLUSTERS = 32
+
+
+def probe_solve(
+    options: Mapping[str, Any],
+    *,
+    width: int,
+    n_target: int,
+    device: str,
+    memory_limit: int | None = None,
+) -> Probed:
+    """Measure the solve of the target's potentials.
+
+    Parameters
+    ----------
+    options : of the method `ot`.
+    width : of the embeddings.
+    n_target : rows of the target that steer the selection.
+    memory_limit : bytes that the solver may hold, as in `FitInputs`.
+    """
+    chosen = OtOptions.model_validate(options)
+    rows, target = _vectors(MOST_ROWS, width, seed=0), _vectors(n_target, width, seed=1)
+
+    def solve(n_rows: int) -> float:
+        return solve_potentials(
+            rows[:n_rows],
+            target,
+            eps_rel=chosen.eps_rel,
+            tol=chosen.tol,
+            max_iterations=min(chosen.max_iterations, _PASSES),
+            allow_unconverged=True,
+            memory_limit=memory_limit,
+            precision=chosen.precision,
+            device=device,
+        ).flops
+
+    return probe_sizes(solve, smallest=64, most=MOST_ROWS)
+
+
+def probe_scoring(
+    method: str, options: Mapping[str, Any], *, width: int, n_target: int, device: str
+) -> Probed:
+    """Measure the scoring of rows by a method that needs embeddings, its fit apart.
+
+    Parameters
+    ----------
+    method : its name, such as "ot" or "embedding".
+    options, width, n_target
+        As for `probe_solve`.
+
+    Raises
+    ------
+    ValueError
+        For a method without embeddings: its scores cost no FLOPs.
+    """
+    scorer = REGISTRY[method]
+    if not scorer.needs_embeddings:
+        raise ValueError(f"scores of `{method}` cost no FLOPs: there is no rate to measure")
+    pool, target = _rows(MOST_ROWS, width, seed=0), _rows(n_target, width, seed=1)
+    some = pool.take(slice(0, _FIT_ROWS))
+    validated = scorer.options.model_validate(options)
+    fitted = scorer.fit(
+        FitInputs(target, lambda: iter([some]), _FIT_ROWS, validated, seed=0, device=device)
+    )
+
+    def score(n_rows: int) -> float:
+        block = pool.take(slice(0, n_rows))
+        return scorer.score(
+            fitted, block, target=target, options=validated, seeds=[0], device=device
+        ).flops
+
+    return probe_sizes(score, smallest=64, most=MOST_ROWS)
+
+
+def probe_distances(*, n_rows: int, n_target: int, width: int) -> Probed:
+    """Measure the three exact distances of a report, which no accountant charges for.
+
+    Parameters
+    ----------
+    n_rows : of the subset, or the most that a distance is measured on.
+    n_target : rows of the target that steer the selection.
+    """
+    vectors, target = _vectors(2 * n_rows, width, seed=0), _vectors(n_target, width, seed=1)
+    row_id = _row_ids(2 * n_rows)
+    chosen = set(row_id[:n_rows].tolist())
+    return probe_seconds(
+        lambda: distances_to_target(row_id, vectors, chosen, target, max_rows=n_rows)
+    )
+
+
+def _rows(n: int, width: int, *, seed: int) -> Rows:
+    return Rows(_row_ids(n), [""] * n, np.ones(n, dtype=np.int64), _vectors(n, width, seed=seed))
+
+
+def _row_ids(n: int) -> np.ndarray:
+    return np.array([f"{number:032x}" for number in range(n)])
+
+
+def _vectors(n: int, width: int, *, seed: int) -> np.ndarray:
+    """Unit rows around common centres, float16 as embeddings are stored."""
+    centres = np.random.default_rng(0).standard_normal((_CLUSTERS, width))
+    rng = np.random.default_rng([1, seed])
+    rows = centres[rng.integers(_CLUSTERS, size=n)] + rng.standard_normal((n, width))
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float16)

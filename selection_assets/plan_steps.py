@@ -1,0 +1,161 @@
+"""What a study's plan expects of each of its steps, and which arms its cap admits."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from resources.artifacts import UNPARTITIONED
+from selection.arms.base import GeneralSample
+from selection.arms.plan import PoolSize, epoch_flops, plan_arms, selection_costs
+from selection.arms.within_cap import Bill, WithinCap, fit_cap
+from selection.arms.workload import evaluation_flops, fine_tuning_flops, pretraining_flops
+from selection.budget.amounts import Amount, Cap
+from selection.config.study import Study, TinyBase
+from selection.costs import ModelShape
+from selection.embedding.build import distillation_flops
+from selection.forecast.rates import Rate
+from selection.forecast.steps import Step, Workload, amount, study_steps
+from selection.methods import REGISTRY
+from selection.models.examples import Example
+from selection.models.tokenizer import count_tokens
+from selection_assets.keys import arm_key
+
+Rates = Mapping[str, Rate] | None
+
+
+@dataclass(frozen=True)
+class StudyPlan:
+    """What is known of a study before anything expensive runs.
+
+    Attributes
+    ----------
+    size, load : what there is to compute.
+    """
+
+    study: Study
+    shape: ModelShape
+    size: PoolSize
+    load: Workload
+
+    def within(self, cap: Cap | None, rates: Rates, sunk: Amount) -> WithinCap:
+        """Plan every arm and mark those that the cap does not admit.
+
+        Parameters
+        ----------
+        sunk : what the study has already spent on nothing that it still needs.
+        """
+        study = self.study
+        arms = plan_arms(study, self.shape, self.size)
+        parts = self._parts()
+        steps = study_steps(study, self.load, arms, parts)
+        cost = {step: amount(work, rates) for step, work in steps.items()}
+        # Counted as if no other study shared the pool, and nothing of it were made yet.
+        always = sunk + self._embedding(rates)
+        always += Amount(distillation_flops(study.embedder))
+        for step in (
+            ("base_checkpoint", None, None),
+            ("reference_report", "zero_shot", None),
+            ("reference_report", "fine_tuning_only", None),
+        ):
+            always += cost[step]
+        selection = {}
+        for name in study.methods:
+            own = [(REGISTRY[name].fit_asset, None, None)]
+            own += [(f"{name}_scores", source, None) for source in self.load.rows]
+            spent = [cost[step] for step in own if step in cost]
+            selection[name] = sum(spent, Amount())
+        return fit_cap(
+            study,
+            arms,
+            Bill(
+                always,
+                selection,
+                lambda arm: (
+                    cost["finetuned_checkpoint", arm.method, arm.budget]
+                    + cost["eval_report", arm.method, arm.budget]
+                ),
+                cost["reference_report", "full_data", None],
+            ),
+            cap,
+        )
+
+    def forecast(
+        self, within: WithinCap, rates: Rates
+    ) -> dict[tuple[str, str], tuple[float, float | None]]:
+        """(asset, partition) of each costly step that is to run: its FLOPs and seconds."""
+        arms = [arm for arm in within.arms if arm.feasible]
+        steps = study_steps(self.study, self.load, arms, self._parts())
+        if not within.full_data:
+            del steps["reference_report", "full_data", None]
+        found = {}
+        for step, work in steps.items():
+            expected = amount(work, rates)
+            asset = f"{self.study.name}/{step[0]}"
+            found[asset, _partition(step)] = (expected.flops, expected.seconds if rates else None)
+        embedding = self._embedding(rates)
+        found[embedding_step(self.study)] = (embedding.flops, embedding.seconds)
+        return found
+
+    @property
+    def epoch_flops(self) -> float:
+        """FLOPs of a warm-up on the whole pool."""
+        return epoch_flops(self.study, self.shape, self.size)
+
+    def _embedding(self, rates: Rates) -> Amount:
+        """Embedding pool and target, as if no other study shared the pool."""
+        flops = self.size.embedding_flops + self.size.target_embedding_flops
+        return Amount(flops, rates["embedding"].seconds(flops) if rates else 0.0)
+
+    def _parts(self) -> dict[str, dict[str, float]]:
+        costs = selection_costs(self.study, self.size)
+        return {name: cost.phases for name, cost in costs.items()}
+
+
+def workload(
+    study: Study,
+    shape: ModelShape,
+    tokenizer: Any,
+    examples: Mapping[str, list[Example]],
+    labels: list[str],
+    sample: GeneralSample | None,
+    size: PoolSize,
+    rows: dict[str, int],
+) -> Workload:
+    """Count the FLOPs of the parts that the study's steps are made of.
+
+    Parameters
+    ----------
+    sample : what a tiny base is pre-trained on.
+    """
+    pretraining = 0.0
+    if isinstance(study.base_model, TinyBase):
+        assert sample is not None
+        n_tokens = int(count_tokens(tokenizer, sample.texts).sum())
+        pretraining = pretraining_flops(study.base_model, n_tokens, shape, study.accountant)
+    seeds = sorted({*study.seeds, *study.full_data_seeds})
+    return Workload(
+        pretraining,
+        epoch_flops(study, shape, size),
+        {
+            seed: fine_tuning_flops(study, tokenizer, examples["train"], shape, seed=seed)
+            for seed in seeds
+        },
+        evaluation_flops(tokenizer, examples["test"], labels, shape, study.accountant, n_models=1),
+        rows,
+    )
+
+
+def embedding_step(study: Study) -> tuple[str, str]:
+    """Under what the ledger keeps what a plan expects of the pool's embeddings.
+
+    They are the pool's assets, and each study has its own opinion of what they cost.
+    """
+    return f"{study.name}/embeddings of {study.pool}", UNPARTITIONED
+
+
+def _partition(step: Step) -> str:
+    """The partition key that Dagster and the ledger have for a step."""
+    _, first, second = step
+    if first is None:
+        return UNPARTITIONED
+    return first if second is None else arm_key(first, second)

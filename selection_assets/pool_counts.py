@@ -1,0 +1,72 @@
+"""Count what the plan needs to know of pool and target: rows, tokens, FLOPs of embedding them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from resources.artifacts import Artifact
+from selection.arms.plan import PoolSize
+from selection.draws import keyed_uniform
+from selection.embedding.embedder import Embedder, token_lengths
+from selection.models.tokenizer import count_tokens
+from selection_assets.pool_rows import iterate_sources
+
+PROBE_ROWS = 4096
+"""Rows of the pool that rates are measured on, at most."""
+
+
+@dataclass(frozen=True)
+class PoolCounts:
+    """The pool as the base model and the embedder read it.
+
+    Attributes
+    ----------
+    tokens : source, row_id and n_tokens of the base model, of every row.
+    size : the sums.
+    rows : source to its rows.
+    some_texts : rows drawn by a hash of each, for measuring rates.
+    """
+
+    tokens: pa.Table
+    size: PoolSize
+    rows: dict[str, int]
+    some_texts: list[str]
+
+
+def count_pool(
+    raw_corpus: Mapping[str, Artifact], target_examples: Artifact, tokenizer: Any, model: Embedder
+) -> PoolCounts:
+    """Read the pool once."""
+    counts, embedding_flops = [], 0.0
+    rows: dict[str, int] = {}
+    drawn: list[tuple[float, str]] = []
+    for source, of_source in iterate_sources(raw_corpus):
+        rows[source] = len(of_source.row_id)
+        counts.append(
+            pa.table(
+                {
+                    "source": [source] * rows[source],
+                    "row_id": of_source.row_id,
+                    "n_tokens": count_tokens(tokenizer, of_source.text),
+                }
+            )
+        )
+        embedding_flops += model.flops(token_lengths(model, of_source.text))
+        draws = keyed_uniform(of_source.row_id, seed=0, purpose="probe")
+        least = np.argsort(draws, kind="stable")[:PROBE_ROWS]
+        drawn += [(float(draws[i]), of_source.text[i]) for i in least]
+        drawn = sorted(drawn)[:PROBE_ROWS]
+    tokens = pa.concat_tables(counts)
+    target = target_examples.table("rows.parquet", ["split", "text"])
+    size = PoolSize(
+        rows=tokens.num_rows,
+        tokens=int(tokens["n_tokens"].to_numpy().sum()),
+        target_rows=target["split"].to_pylist().count("dev"),
+        embedding_flops=embedding_flops,
+        target_embedding_flops=model.flops(token_lengths(model, target["text"].to_pylist())),
+        width=model.width,
+    )
+    return PoolCounts(tokens, size, rows, [text for _, text in drawn])
