@@ -7,8 +7,7 @@ from pathlib import Path
 import everything
 import pyarrow as pa
 import pytest
-from everything import publish_everything
-from real_processes import Child, die, run
+from real_processes import Child
 from spending import reserve
 
 from resources.artifacts import Artifact
@@ -115,8 +114,6 @@ def test_publishing_twice_is_publishing_once(ledger, tmp_path):
     assert len(list((tmp_path / "artifacts/study/thing/all").iterdir())) == 1
 
 
-
-
 def test_a_later_version_replaces_the_current_one_and_keeps_its_files(ledger):
     old = publish(ledger, "old")
     new = publish(ledger, "new", Identity("study/thing", "all", "other inputs", "code"))
@@ -190,10 +187,6 @@ def test_the_hash_of_inputs_depends_on_every_name_and_version_and_not_on_their_o
     assert one == hash_inputs({"b": "2", "a": "1"})
     others = [{"a": "1"}, {"a": "2", "b": "1"}, {"a": "1", "b": "2", "c": ""}, {}]
     assert len({one, *map(hash_inputs, others)}) == 5
-
-
-
-
 
 
 def test_kills_at_random_times_lose_nothing_that_was_acknowledged(tmp_path):
