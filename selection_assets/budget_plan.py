@@ -14,7 +14,7 @@ from selection.arms.within_cap import WithinCap
 from selection.budget.amounts import Amount, Cap
 from selection.budget.meter import Meter
 from selection.config.study import Study, TinyBase
-from selection.embedding.embedder import load_embedder
+from selection.embedding.embedder import Embedder, load_embedder
 from selection.models.base import load_tokenizer
 from selection.plots.plan import budget_bars
 from selection.reports import markdown_table
@@ -28,7 +28,7 @@ from selection_assets.payers import cap_in_force
 from selection_assets.plan_steps import StudyPlan, workload
 from selection_assets.plan_view import advice, arms_table, curves_table, usd, view_arms
 from selection_assets.pool_counts import count_pool
-from selection_assets.pool_rows import iterate_sources
+from selection_assets.pool_rows import iterate_sources, read_rows
 from selection_assets.quality import fit_quality
 from selection_assets.rates import RateProbe
 from selection_assets.stage import Stage, stage
@@ -93,9 +93,12 @@ def build_budget_plan(study: Study) -> Stage:
         ledger: a step without a forecast does not start.
         """
         tokenizer = load_tokenizer(base_tokenizer.path("tokenizer"))
-        model = load_embedder(
-            embedder.path("embedder"), device=device.name, precision=device.embedding_precision
-        )
+
+        def load() -> Embedder:
+            folder, precision = embedder.path("embedder"), device.embedding_precision
+            return load_embedder(folder, device=device.name, precision=precision)
+
+        model = load()
         shape = read_shape(base_tokenizer)
         pool = count_pool(raw_corpus, target_examples, tokenizer, model)
         target = target_examples.table("rows.parquet")
@@ -107,12 +110,13 @@ def build_budget_plan(study: Study) -> Stage:
             if isinstance(base, TinyBase)
             else None
         )
-        load = workload(study, shape, tokenizer, examples, labels, sample, pool.size, pool.rows)
-        plan = StudyPlan(study, shape, pool.size, load)
+        counted = workload(study, shape, tokenizer, examples, labels, sample, pool.size, pool.rows)
+        plan = StudyPlan(study, shape, pool.size, counted)
         cap = cap_in_force(study, workspace.ledger)
         budget = workspace.ledger.budget
         sunk = budget.sunk(study.name)
         _check_something_fits(study, plan.within(cap, None, sunk), cap)
+        middling = sorted(pool.rows, key=pool.rows.__getitem__)[len(pool.rows) // 2]
         probe = RateProbe(
             study,
             workspace.throughput(device.model_name),
@@ -123,6 +127,8 @@ def build_budget_plan(study: Study) -> Stage:
             model,
             embedder.version,
             pool.some_texts,
+            lambda: read_rows(raw_corpus[middling], None),
+            load,
             examples,
             labels,
             work,

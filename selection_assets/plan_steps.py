@@ -104,7 +104,10 @@ class StudyPlan:
     def _embedding(self, rates: Rates) -> Amount:
         """Embedding pool and target, as if no other study shared the pool."""
         flops = self.size.embedding_flops + self.size.target_embedding_flops
-        return Amount(flops, rates["embedding"].seconds(flops) if rates else 0.0)
+        if rates is None:
+            return Amount(flops)
+        loads = rates["loading"].seconds(0.0, times=len(self.load.rows) + 1)
+        return Amount(flops, loads + rates["embedding"].seconds(flops))
 
     def _parts(self) -> dict[str, dict[str, float]]:
         costs = selection_costs(self.study, self.size)

@@ -18,7 +18,7 @@ from selection.embedding.embedder import Embedder
 from selection.embedding.estimate import estimate_flops
 from selection.forecast.embedding import probe_embedding
 from selection.forecast.evaluation import probe_evaluation
-from selection.forecast.measuring import Probed
+from selection.forecast.measuring import Probed, probe_seconds
 from selection.forecast.picture import probe_picture
 from selection.forecast.rates import Rate
 from selection.forecast.training import probe_fine_tuning, probe_training, write_untrained
@@ -37,6 +37,8 @@ class RateProbe:
     Attributes
     ----------
     texts : some rows of the pool, in no order of length.
+    read_source : reads the rows of a source of middling size.
+    load_embedder : loads the embedder.
     examples : the target's splits.
     work : folder for what is written on the way.
     """
@@ -50,6 +52,8 @@ class RateProbe:
     embedder: Embedder
     embedder_version: str
     texts: Sequence[str]
+    read_source: Callable[[], object]
+    load_embedder: Callable[[], object]
     examples: Mapping[str, Sequence[Example]]
     labels: Sequence[str]
     work: Path
@@ -74,6 +78,14 @@ class RateProbe:
                 "embedding",
                 embedding_key(self.embedder, self.embedder_version),
                 lambda: probe_embedding(self.embedder, self.texts),
+            ),
+            "loading": self._rate(
+                "loading",
+                embedding_key(self.embedder, self.embedder_version),
+                lambda: probe_seconds(self.load_embedder),
+            ),
+            "reading": self._rate(
+                "reading", {"pool": study.pool}, lambda: probe_seconds(self.read_source)
             ),
             "training": self._rate(
                 "training",
@@ -153,5 +165,8 @@ def expected_embedding(
     """What embedding these texts will take; its seconds only if a plan has measured the rate."""
     flops = estimate_flops(model, texts)
     key = embedding_key(model, embedder.version)
-    rate = workspace.throughput(device.model_name).known("embedding", key)
-    return Expected(flops, None if rate is None else rate.seconds(flops))
+    throughput = workspace.throughput(device.model_name)
+    embedding, loading = throughput.known("embedding", key), throughput.known("loading", key)
+    if embedding is None or loading is None:
+        return Expected(flops)
+    return Expected(flops, loading.seconds(0.0) + embedding.seconds(flops))

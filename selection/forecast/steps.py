@@ -56,6 +56,9 @@ def study_steps(
 ) -> dict[Step, list[Work]]:
     """Give the work of every costly step that is the study's own.
 
+    "reading" is that of one source's rows or vectors, each file checked against its manifest: a
+    fit reads both of every source, scores both of one, a report the vectors of all.
+
     Parameters
     ----------
     arms : those that are to run.
@@ -70,18 +73,23 @@ def study_steps(
         ("reference_report", "fine_tuning_only", None): _trained(tuning, seeds, 0.0, load),
         ("reference_report", "full_data", None): _trained(tuning, full, load.warm_up, load),
     }
-    rows = sum(load.rows.values())
+    rows, sources = sum(load.rows.values()), len(load.rows)
     for name in {arm.method for arm in arms}:
         method = REGISTRY[name]
         if method.fit_asset is not None:
             steps[method.fit_asset, None, None] = [
                 Work(f"fit_{name}", parts[name]["fit"]),
+                Work("reading", 0.0, 2 * sources),
                 Work("picture", 0.0),
             ]
         if method.needs_embeddings:
             for source, n_rows in load.rows.items():
                 share = parts[name]["score"] * n_rows / rows
-                work = [Work(f"score_{name}", share), Work("picture", 0.0)]
+                work = [
+                    Work(f"score_{name}", share),
+                    Work("reading", 0.0, 2),
+                    Work("picture", 0.0),
+                ]
                 steps[f"{name}_scores", source, None] = work
     for arm in arms:
         key = (arm.method, arm.budget)
@@ -91,6 +99,7 @@ def study_steps(
         steps["eval_report", *key] = [
             evaluation,
             Work("distances", 0.0),
+            Work("reading", 0.0, sources),
             Work("picture", 0.0, 2),
         ]
     return steps
