@@ -90,7 +90,7 @@ def test_every_kind_of_write_happens_once_when_its_answers_are_lost(
     assert rows(ledger, "SELECT sum(reserved_flops) FROM spend") == [(7.0,)]
     assert ledger.budget.standing("small").settled.flops == 4.5
     assert ledger.verify() == []
-    figures.record("P9", writes_with_lost_answers=4, answers_lost_each=times)
+    figures.record("P9", answers_lost=4 * times)
 
 
 def test_a_refusal_is_recorded_once_when_its_answer_is_lost(ledger, database):
