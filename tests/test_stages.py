@@ -264,9 +264,24 @@ def test_a_damaged_input_fails_its_reader_by_the_file_s_name(toy):
     (artifact.folder / "numbers.json").write_text("[1, 3]")
     with pytest.raises(CorruptArtifact):
         artifact.verify()
-    result = toy.run(toy.numbers(), toy.total(other=True))
+    result = dg.materialize(
+        [toy.numbers().asset, toy.total(other=True).asset],
+        selection=[dg.AssetKey(["toy", "total"])],
+        resources=project_resources(),
+        instance=toy.instance,
+        raise_on_error=False,
+    )
     assert not result.success
     assert str(artifact.folder / "numbers.json") in failure(result)
+
+
+def test_a_damaged_version_is_made_again_instead_of_reused(toy):
+    toy.run()
+    artifact = toy.ledger.current("toy/numbers", "all")
+    (artifact.folder / "numbers.json").write_text("[1, 3]")
+    assert reused(toy.run()) == {"numbers": False, "total": True}
+    artifact.verify()
+    assert toy.current("numbers") == [1, 2]
 
 
 @pytest.mark.parametrize("point", ["after_stage", "after_rename", "before_ledger", "after_ledger"])
