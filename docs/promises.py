@@ -65,8 +65,9 @@ PROMISES = {
 HEADER = """\
 # What the pipeline promises
 
-Each promise has a test of its own. The figures are those of the last `make test-all` that ended
-well. A promise without a test, or without figures, is not kept until it has them.
+Each promise has tests of its own, which count what they try: `make test-all` runs all of them and
+writes this page. Each figure is that of the last time its promise's tests ran so and ended well; a
+promise without figures is not yet measured.
 """
 
 
