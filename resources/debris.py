@@ -193,11 +193,12 @@ def _touched(folder: Path) -> datetime:
 
 
 def _walk(folder: Path, *, files_only: bool = False) -> Iterator[os.stat_result]:
-    """Status of everything in a folder, which a living process may change meanwhile."""
-    paths = folder.rglob("*") if files_only else [folder, *folder.rglob("*")]
+    """Status of everything in a folder, which a living process may change or rename meanwhile."""
+    paths = [] if files_only else [folder]
+    for parent, names, files in os.walk(folder):  # passes over folders that have gone
+        paths += [Path(parent) / name for name in (files if files_only else [*names, *files])]
     for path in paths:
         try:
-            if not files_only or path.is_file():
-                yield path.lstat()
+            yield path.lstat()
         except FileNotFoundError:
             continue
