@@ -3,6 +3,7 @@
 import hashlib
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import duckdb
@@ -30,9 +31,10 @@ def audit(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
     """
     entries = chain.read(connection)
     yield from chain.broken_links(entries)
-    expected, caps, unreadable = _replay(entries)
-    yield from unreadable
-    yield from _compare_spends(connection, expected)
+    replay = _Replay.of(entries)
+    caps = replay.caps
+    yield from replay.unreadable
+    yield from _compare_spends(connection, replay.spends)
     found_caps = {
         row[0]: tuple(row[1:])
         for row in connection.execute(
@@ -47,7 +49,7 @@ def audit(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
     ).fetchall():
         if row[0] != materialization_id(*row[1:]):
             yield f"materialization {row[0]} of {row[1]} [{row[2]}] was changed"
-    yield from _compare_inputs(connection, entries)
+    yield from _compare_inputs(connection, replay.inputs)
     for table, column in (("spend", "materialization"), ("current_version", "materialization")):
         for (lost,) in connection.execute(
             f"SELECT DISTINCT {column} FROM {table} WHERE {column} IS NOT NULL AND {column} NOT IN"
@@ -76,35 +78,51 @@ def materialization_id(
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 
 
-def _replay(
-    entries: list[chain.Entry],
-) -> tuple[dict[str, Spend], dict[str, CapInForce], list[str]]:
-    """What the entries say the tables hold, and which entries say nothing that can be read."""
-    spends: dict[str, Spend] = {}
-    caps: dict[str, CapInForce] = {}
-    unreadable = []
-    for entry in entries:
-        try:
-            _replay_one(entry, spends, caps)
-        except (ValueError, KeyError, TypeError) as error:
-            unreadable.append(f"entry {entry.seq} ({entry.kind}) cannot be read: {error!r}")
-    return spends, caps, unreadable
+@dataclass
+class _Replay:
+    """What the entries say the tables hold.
 
+    Attributes
+    ----------
+    spends, caps : by spend, and by campaign.
+    inputs : (materialization, what it was made from).
+    unreadable : which entries say nothing that can be read.
+    """
 
-def _replay_one(entry: chain.Entry, spends: dict[str, Spend], caps: dict[str, CapInForce]) -> None:
-    values = entry.values
-    if entry.kind == "cap":
-        caps[entry.subject] = (values["unit"], values["amount"], values["usd_per_device_hour"])
-    elif entry.kind == "reserve":
-        spends[entry.subject] = values | {"state": "running"}
-    elif entry.subject in spends:
-        spend = spends[entry.subject]
-        if entry.kind in {"extend", "overrun"}:
-            spend["reserved_flops"] += values["flops"]
-            spend["reserved_seconds"] += values["seconds"]
-        else:
-            spend |= values
-            spend["state"] = "settled" if entry.kind == "settle" else "lost"
+    spends: dict[str, Spend] = field(default_factory=dict)
+    caps: dict[str, CapInForce] = field(default_factory=dict)
+    inputs: set[tuple[str, str]] = field(default_factory=set)
+    unreadable: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, entries: list[chain.Entry]) -> "_Replay":
+        replay = cls()
+        for entry in entries:
+            try:
+                replay._add(entry)
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                replay.unreadable.append(
+                    f"entry {entry.seq} ({entry.kind}) cannot be read: {error!r}"
+                )
+        return replay
+
+    def _add(self, entry: chain.Entry) -> None:
+        values = entry.values
+        made = values.get("materialization")
+        self.inputs |= {(made, upstream) for upstream in values.get("inputs", ()) if made}
+        if entry.kind == "cap":
+            cap = values["unit"], values["amount"], values["usd_per_device_hour"]
+            self.caps[entry.subject] = cap
+        elif entry.kind == "reserve":
+            self.spends[entry.subject] = values | {"state": "running"}
+        elif entry.subject in self.spends:
+            spend = self.spends[entry.subject]
+            if entry.kind in {"extend", "overrun"}:
+                spend["reserved_flops"] += values["flops"]
+                spend["reserved_seconds"] += values["seconds"]
+            else:
+                spend |= values
+                spend["state"] = "settled" if entry.kind == "settle" else "lost"
 
 
 def _compare_spends(
@@ -136,16 +154,9 @@ def _compare_spends(
 
 
 def _compare_inputs(
-    connection: duckdb.DuckDBPyConnection, entries: list[chain.Entry]
+    connection: duckdb.DuckDBPyConnection, said: set[tuple[str, str]]
 ) -> Iterator[str]:
     """Compare what the tables say each materialization was made from."""
-    said: set[tuple[str, str]] = set()
-    for entry in entries:
-        try:
-            made = entry.values.get("materialization")
-            said |= {(made, upstream) for upstream in entry.values.get("inputs", ()) if made}
-        except (ValueError, TypeError, AttributeError):
-            continue  # `_replay` has named it
     found = set(connection.execute("SELECT materialization, upstream FROM input").fetchall())
     for made, upstream in sorted(found ^ said):
         where = "no entry says so" if (made, upstream) in found else "the table has lost it"

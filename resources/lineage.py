@@ -94,7 +94,7 @@ def plan_errors(ledger: Ledger, campaign: str) -> list[Record]:
     """
     return ledger.query(
         "SELECT asset, count(*) AS steps, sum(planned_flops) AS planned_flops,"
-        " sum(flops) FILTER (planned_flops IS NOT NULL) AS flops,"
+        " sum(flops) AS flops,"
         " sum(planned_seconds) AS planned_seconds,"
         " sum(device_seconds) FILTER (planned_seconds IS NOT NULL) AS device_seconds,"
         " sum(flops) FILTER (planned_flops > 0) / nullif(sum(planned_flops), 0) - 1"

@@ -88,7 +88,7 @@ CREATE TABLE forecast (               -- what the newest plan expects of each st
 );
 CREATE TABLE entry (                  -- everything that changed what is spent; never updated
     seq BIGINT PRIMARY KEY,
-    made_at VARCHAR NOT NULL,              -- ISO 8601, as it was hashed
+    made_at VARCHAR NOT NULL,         -- ISO 8601, as it was hashed
     kind VARCHAR NOT NULL,
     subject VARCHAR NOT NULL,         -- a spend, or a campaign
     body VARCHAR NOT NULL,            -- JSON

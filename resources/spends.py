@@ -74,14 +74,14 @@ def settle_in(
 ) -> bool:
     """Close a reservation within the caller's transaction.
 
-    Parameters
-    ----------
-    materialization : what the step made, and `inputs` what that was made from; its entry has both.
-
     One that a sensor has meanwhile closed as lost was not dead after all: what it has really cost
     takes the place of the loss. A step that has spent more than its reservation has the rest
     reserved now; where a cap does not admit it, an entry `overrun` says so, and nobody who pays
     under that cap may reserve anything until it is raised.
+
+    Parameters
+    ----------
+    materialization : what the step made, and `inputs` what that was made from; its entry has both.
     """
     cover(connection, spend, cost.spent)
     close(

@@ -117,9 +117,10 @@ def build_budget_plan(study: Study) -> Stage:
         sunk = budget.sunk(study.name)
         _check_something_fits(study, plan.within(cap, None, sunk), cap)
         middling = sorted(pool.rows, key=pool.rows.__getitem__)[len(pool.rows) // 2]
+        throughput = workspace.throughput(device.model_name)
         probe = RateProbe(
             study,
-            workspace.throughput(device.model_name),
+            throughput,
             device,
             meter,
             shape,
@@ -134,7 +135,7 @@ def build_budget_plan(study: Study) -> Stage:
             work,
         )
         rates = probe.all()
-        within = plan.within(cap, rates, sunk + Amount(probe.flops_spent))
+        within = plan.within(cap, rates, sunk + Amount(throughput.flops_spent))
         _check_something_fits(study, within, cap)
         forecast = plan.forecast(within, rates)
         budget.foresee(study.name, forecast)
@@ -157,7 +158,7 @@ def build_budget_plan(study: Study) -> Stage:
                 "plan.png": picture,
             },
             rows=len(arms),
-            flops=probe.flops_spent,
+            flops=throughput.flops_spent,
             accountant=study.accountant,
             facts={
                 "plan": dg.MetadataValue.md(markdown_table(*arms_table(seen))),

@@ -77,7 +77,7 @@ def curves_table(quality: Quality, arms: list[dict[str, Any]]) -> tuple[list[str
     """Each method's lambda with its interval, and from which total FLOPs it is ahead of random."""
     assert quality.curves is not None
     selection = {arm["method"]: arm["selection_flops"] for arm in arms}
-    meets = {name: where for name, _, where in quality.crossings(selection)}
+    meets = quality.crossings(selection)
     rows = [
         [name, fit.rate, fit.rate_low, fit.rate_high, _crossing(name, meets)]
         for name, fit in quality.curves.curves.items()

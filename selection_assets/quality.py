@@ -42,22 +42,22 @@ class Quality:
             "predicted_high": -float(low[0]),
         }
 
-    def crossings(self, selection: dict[str, float]) -> list[tuple[str, str, float | None]]:
-        """Total FLOPs from which on each method is expected to be ahead of random.
+    def crossings(self, selection: dict[str, float]) -> dict[str, float | None]:
+        """Total FLOPs from which on each method is expected to be ahead of random, by method.
 
         Parameters
         ----------
         selection : method to the FLOPs of its selection.
         """
         if self.curves is None or "random" not in self.curves.curves:
-            return []
+            return {}
         fits = self.curves.curves
         known = [name for name in fits if name != "random" and name in selection]
-        return [
-            (name, "random", self.curves.crossing(name, "random", selection[name], 0.0))
+        return {
+            name: self.curves.crossing(name, "random", selection[name], 0.0)
             for name in known
             if fits[name].determined and fits["random"].determined
-        ]
+        }
 
 
 def fit_quality(study: Study, ledger: Ledger, parameters: int) -> Quality:

@@ -1,7 +1,7 @@
 """How fast this device does the work of a study, each kind measured once and remembered."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +57,6 @@ class RateProbe:
     examples: Mapping[str, Sequence[Example]]
     labels: Sequence[str]
     work: Path
-    flops_spent: float = field(default=0.0, init=False)
 
     def all(self) -> dict[str, Rate]:
         """Every rate that the study's steps name, by kind."""
@@ -131,9 +130,7 @@ class RateProbe:
     def _rate(self, kind: str, key: Mapping[str, Any], measure: Callable[[], Probed]) -> Rate:
         before = self.throughput.flops_spent
         rate = self.throughput.rate(kind, key, measure)
-        spent = self.throughput.flops_spent - before
-        self.meter.charge(spent)
-        self.flops_spent += spent
+        self.meter.charge(self.throughput.flops_spent - before)
         return rate
 
     def _base(self) -> Path:

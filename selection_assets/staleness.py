@@ -155,8 +155,7 @@ def _inputs(
     read: dict[str, dict[str, str]] = {}
     for name in stage.reads(partition):
         asset_in = stage.ins[name]
-        assert isinstance(asset_in.key, dg.AssetKey)
-        asset = asset_in.key.to_user_string()
+        asset = asset_key(asset_in).to_user_string()
         found = {key: version for (of, key), version in versions.items() if of == asset}
         mapping = asset_in.partition_mapping
         if isinstance(mapping, dg.SpecificPartitionsPartitionMapping):
