@@ -1,15 +1,17 @@
-"""The registry of methods: every module here that is not the protocol or private is a method."""
+"""The registry of methods: every module here that is no contract and not private is a method."""
 
 from importlib import import_module
 from pkgutil import iter_modules
 
 from selection.methods.protocol import Method
 
+_CONTRACTS = {"protocol", "preparation"}
+
 
 def _discover() -> dict[str, Method]:
     registry: dict[str, Method] = {}
     for module in iter_modules(__path__):
-        if module.name == "protocol" or module.name.startswith("_"):
+        if module.name in _CONTRACTS or module.name.startswith("_"):
             continue
         method: Method | None = getattr(import_module(f"{__name__}.{module.name}"), "METHOD", None)
         if method is None:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from selection.methods._common import embeddings_of, read_options, settled
+from selection.methods.preparation import Files, Preparation
 from selection.methods.protocol import ACCOUNTANT, Cost, CostInputs, FitInputs, Fitted, Rows, Scores
 from selection.neighbours.targets import nearest_receipts
 from selection.transport.points import unit_rows
@@ -28,9 +29,19 @@ class EmbeddingMethod:
 
     name: str = "embedding"
     needs_embeddings: bool = True
-    fit_asset: str | None = None
-    draws_per_seed: bool = False
     options: type[BaseModel] = EmbeddingOptions
+
+    def fit_asset(self, options: Mapping[str, Any] | BaseModel) -> str | None:
+        """Its fit is too cheap to store."""
+        return None
+
+    def draws_per_seed(self, options: Mapping[str, Any] | BaseModel) -> bool:
+        """There is one ranking."""
+        return False
+
+    def preparations(self, options: Mapping[str, Any] | BaseModel) -> tuple[Preparation, ...]:
+        """Nothing comes before it."""
+        return ()
 
     def fit(self, inputs: FitInputs) -> Fitted:
         """Average the target's unit rows: the mean of cosines is the cosine with this mean."""
@@ -50,6 +61,7 @@ class EmbeddingMethod:
         options: Mapping[str, Any] | BaseModel,
         seeds: Sequence[int],
         device: str | None = None,
+        prepared: Mapping[str, Files] | None = None,
     ) -> Scores:
         """Give mean cosines: score of shape (1, n), receipts nearest_target and nearest_cosine."""
         read_options(EmbeddingOptions, options)

@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from selection.methods._common import read_options
+from selection.methods.preparation import Files, Preparation
 from selection.methods.protocol import ACCOUNTANT, Cost, CostInputs, FitInputs, Fitted, Rows, Scores
 
 
@@ -23,9 +24,19 @@ class LengthMethod:
 
     name: str = "length"
     needs_embeddings: bool = False
-    fit_asset: str | None = None
-    draws_per_seed: bool = False
     options: type[BaseModel] = LengthOptions
+
+    def fit_asset(self, options: Mapping[str, Any] | BaseModel) -> str | None:
+        """Its fit is too cheap to store."""
+        return None
+
+    def draws_per_seed(self, options: Mapping[str, Any] | BaseModel) -> bool:
+        """There is one ranking."""
+        return False
+
+    def preparations(self, options: Mapping[str, Any] | BaseModel) -> tuple[Preparation, ...]:
+        """Nothing comes before it."""
+        return ()
 
     def fit(self, inputs: FitInputs) -> Fitted:
         """Nothing to learn."""
@@ -41,6 +52,7 @@ class LengthMethod:
         options: Mapping[str, Any] | BaseModel,
         seeds: Sequence[int],
         device: str | None = None,
+        prepared: Mapping[str, Files] | None = None,
     ) -> Scores:
         """Give the token counts: score of shape (1, n)."""
         read_options(LengthOptions, options)

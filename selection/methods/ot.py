@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from selection.draws import keyed_uniform
 from selection.methods._common import embeddings_of, read_options, settled
+from selection.methods.preparation import Files, Preparation
 from selection.methods.protocol import ACCOUNTANT, Cost, CostInputs, FitInputs, Fitted, Rows, Scores
 from selection.neighbours.density import density
 from selection.neighbours.targets import nearest_receipts
@@ -86,9 +87,19 @@ class OtMethod:
 
     name: str = "ot"
     needs_embeddings: bool = True
-    fit_asset: str | None = "ot_potentials"
-    draws_per_seed: bool = False
     options: type[BaseModel] = OtOptions
+
+    def fit_asset(self, options: Mapping[str, Any] | BaseModel) -> str | None:
+        """`ot_potentials`: the solve is what the method costs."""
+        return "potentials"
+
+    def draws_per_seed(self, options: Mapping[str, Any] | BaseModel) -> bool:
+        """There is one ranking."""
+        return False
+
+    def preparations(self, options: Mapping[str, Any] | BaseModel) -> tuple[Preparation, ...]:
+        """Nothing comes before it."""
+        return ()
 
     def fit(self, inputs: FitInputs) -> Fitted:
         """Solve the target's potentials on a sample of the pool, and certify them on all of it.
@@ -165,6 +176,7 @@ class OtMethod:
         options: Mapping[str, Any] | BaseModel,
         seeds: Sequence[int],
         device: str | None = None,
+        prepared: Mapping[str, Files] | None = None,
     ) -> Scores:
         """Score of shape (1, n); receipts potential, nearest_target and nearest_cosine."""
         embeddings = embeddings_of(rows, self.name)

@@ -16,6 +16,8 @@ from pydantic import BaseModel
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from selection.methods.preparation import Files, Preparation, SelectorSize
+
 ACCOUNTANT = "operation_count"
 """Who counts the FLOPs of a method's own arithmetic: its formulas, with the sizes it met."""
 
@@ -34,12 +36,18 @@ class Rows:
     n_tokens : np.ndarray of shape (n,), int64
     embeddings : np.ndarray of shape (n, d) or None
         Any float dtype; None when the method does not need them.
+    source : str
+        The source of the pool that all of them are of; "" for the target's.
+    features : array or sparse matrix with n rows, or None
+        What the method's preparation by source has computed of each row.
     """
 
     row_id: np.ndarray
     text: Sequence[str]
     n_tokens: np.ndarray
     embeddings: np.ndarray | None = None
+    source: str = ""
+    features: Any = None
 
     def take(self, some: slice) -> Rows:
         """Give some of the rows, without copying."""
@@ -48,6 +56,8 @@ class Rows:
             self.text[some],
             self.n_tokens[some],
             None if self.embeddings is None else self.embeddings[some],
+            self.source,
+            None if self.features is None else self.features[some],
         )
 
 
@@ -73,6 +83,8 @@ class FitInputs:
         Receives one line of progress at a time.
     previous : Fitted or None
         What this method learnt last for the study, for one that can start from it.
+    prepared : mapping of str to Files
+        What the method's preparations that are not by source have made, by their asset's name.
     """
 
     target: Rows
@@ -84,6 +96,7 @@ class FitInputs:
     memory_limit: int | None = None
     report: Callable[[str], None] | None = None
     previous: Fitted | None = None
+    prepared: Mapping[str, Files] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -102,9 +115,10 @@ class Scores:
     Attributes
     ----------
     score : np.ndarray of shape (draws, n), float64
-        One draw per seed for methods with ``draws_per_seed``, else one draw.
+        One draw per seed where ``draws_per_seed`` says so, else one draw.
     receipts : dict of str to array of length n
-        Columns that say why a row got its score.
+        Columns that say why a row got its score. One named ``excluded`` (str, "" for a candidate)
+        gives the reason for which a row must not be selected.
     flops : float
         Spent on this batch, the embeddings apart.
     """
@@ -115,12 +129,17 @@ class Scores:
 
 
 EMBEDDING_PARTS = frozenset({"pool_embedding", "target_embedding"})
-FIT_PARTS = frozenset({"solve", "certify"})
+FIT_PARTS = frozenset({"solve", "certify", "fit"})
 
 
 @dataclass(frozen=True)
 class CostInputs:
-    """What is known before anything runs; FLOPs of the embeddings come from the embedder."""
+    """What is known before anything runs; FLOPs of the embeddings come from the embedder.
+
+    Attributes
+    ----------
+    selector : what the selector model would read; None for a study without one.
+    """
 
     n_pool: int
     n_target: int
@@ -128,6 +147,7 @@ class CostInputs:
     target_embedding_flops: float
     width: int
     options: Mapping[str, Any] | BaseModel
+    selector: SelectorSize | None = None
 
 
 @dataclass(frozen=True)
@@ -137,25 +157,36 @@ class Cost:
     Attributes
     ----------
     parts : those in `EMBEDDING_PARTS` are done by the embeddings' assets, those in `FIT_PARTS` by
-        the fit, and all others by the scores.
+        the fit, one named like a preparation by that, and all others by the scores.
+    preparations : names of the parts that preparations do.
+    shared : names of the parts that are done once for all targets of the pool.
     """
 
     flops: float
     accountant: str
     parts: dict[str, float]
+    preparations: frozenset[str] = frozenset()
+    shared: frozenset[str] = frozenset({"pool_embedding"})
 
     @property
     def phases(self) -> dict[str, float]:
-        """FLOPs by the step that spends them: "embedding", "fit" and "score"."""
+        """FLOPs by the step that spends them: "embedding", "fit", "score" and preparations."""
         phases = {"embedding": 0.0, "fit": 0.0, "score": 0.0}
         for part, flops in self.parts.items():
-            if part in EMBEDDING_PARTS:
+            if part in self.preparations:
+                phases[part] = flops
+            elif part in EMBEDDING_PARTS:
                 phases["embedding"] += flops
             elif part in FIT_PARTS:
                 phases["fit"] += flops
             else:
                 phases["score"] += flops
         return phases
+
+    @property
+    def shared_flops(self) -> float:
+        """FLOPs that all targets of the pool have in common."""
+        return sum(flops for part, flops in self.parts.items() if part in self.shared)
 
 
 class Method(Protocol):
@@ -167,18 +198,24 @@ class Method(Protocol):
         Key in the registry.
     needs_embeddings : bool
         Whether rows must carry embeddings.
-    fit_asset : str or None
-        Name of the asset that stores the fit; None when the fit is too cheap to store.
-    draws_per_seed : bool
-        Whether each seed gives its own ranking.
     options : type of pydantic.BaseModel
     """
 
     name: str
     needs_embeddings: bool
-    fit_asset: str | None
-    draws_per_seed: bool
     options: type[BaseModel]
+
+    def fit_asset(self, options: Mapping[str, Any] | BaseModel) -> str | None:
+        """Ending of the name of the asset that stores the fit; None: too cheap to store."""
+        ...
+
+    def draws_per_seed(self, options: Mapping[str, Any] | BaseModel) -> bool:
+        """Whether each seed gives its own ranking."""
+        ...
+
+    def preparations(self, options: Mapping[str, Any] | BaseModel) -> tuple[Preparation, ...]:
+        """What is to be made before the fit, each after those that it reads."""
+        ...
 
     def fit(self, inputs: FitInputs) -> Fitted:
         """Learn the method's global state, once per study."""
@@ -193,10 +230,16 @@ class Method(Protocol):
         options: Mapping[str, Any] | BaseModel,
         seeds: Sequence[int],
         device: str | None = None,
+        prepared: Mapping[str, Files] | None = None,
     ) -> Scores:
-        """Score a batch of rows; a row's score does not depend on the rest of its batch."""
+        """Score a batch of rows; a row's score does not depend on the rest of its batch.
+
+        Parameters
+        ----------
+        prepared : as in `FitInputs`.
+        """
         ...
 
     def cost(self, inputs: CostInputs) -> Cost:
-        """FLOPs of fitting and of scoring the whole pool, before either has run."""
+        """FLOPs of preparing, fitting and scoring the whole pool, before any of it has run."""
         ...

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from selection.draws import keyed_uniform
 from selection.methods._common import read_options
+from selection.methods.preparation import Files, Preparation
 from selection.methods.protocol import ACCOUNTANT, Cost, CostInputs, FitInputs, Fitted, Rows, Scores
 
 
@@ -24,9 +25,19 @@ class RandomMethod:
 
     name: str = "random"
     needs_embeddings: bool = False
-    fit_asset: str | None = None
-    draws_per_seed: bool = True
     options: type[BaseModel] = RandomOptions
+
+    def fit_asset(self, options: Mapping[str, Any] | BaseModel) -> str | None:
+        """Its fit is too cheap to store."""
+        return None
+
+    def draws_per_seed(self, options: Mapping[str, Any] | BaseModel) -> bool:
+        """Each seed draws anew."""
+        return True
+
+    def preparations(self, options: Mapping[str, Any] | BaseModel) -> tuple[Preparation, ...]:
+        """Nothing comes before it."""
+        return ()
 
     def fit(self, inputs: FitInputs) -> Fitted:
         """Nothing to learn."""
@@ -42,6 +53,7 @@ class RandomMethod:
         options: Mapping[str, Any] | BaseModel,
         seeds: Sequence[int],
         device: str | None = None,
+        prepared: Mapping[str, Files] | None = None,
     ) -> Scores:
         """Draw uniform numbers keyed by (seed, row id): score of shape (len(seeds), n)."""
         read_options(RandomOptions, options)

@@ -1,0 +1,77 @@
+"""Compute something of every row block by block; blocks that a killed run had finished are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from selection.methods.preparation import PrepareInputs
+from selection.methods.protocol import Rows
+from selection.whole_files import write_whole
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """What was computed of all rows.
+
+    Attributes
+    ----------
+    arrays : name to the blocks' arrays, joined along the first axis.
+    flops, resumed_flops : of all blocks, and of those that an earlier run had finished.
+    """
+
+    arrays: dict[str, np.ndarray]
+    flops: float
+    resumed_flops: float
+
+
+def compute_in_blocks(
+    inputs: PrepareInputs,
+    compute: Callable[[Rows], dict[str, np.ndarray]],
+    flops: Callable[[Rows], float],
+    *,
+    block_rows: int,
+) -> Blocks:
+    """Compute arrays of each block of rows, charging the meter before each.
+
+    Parameters
+    ----------
+    compute : rows to named arrays, whose values for a row do not depend on the rest of its block.
+    flops : what that will cost.
+
+    Raises
+    ------
+    BudgetExhausted
+        When the meter stops it; the blocks before are kept in `inputs.work`.
+    """
+    from safetensors.numpy import load_file, save
+
+    files: list[Path] = []
+    total = resumed = 0.0
+    for rows in inputs.pool():
+        for start in range(0, max(1, len(rows.row_id)), block_rows):
+            block = rows.take(slice(start, start + block_rows))
+            file = inputs.work / f"block_{len(files):08d}.safetensors"
+            cost = flops(block)
+            total += cost
+            if file.is_file():
+                resumed += cost
+            else:
+                inputs.meter.charge(cost)
+                arrays = {n: np.ascontiguousarray(a) for n, a in compute(block).items()}
+                write_whole(file, partial(_write, save(arrays)))
+            files.append(file)
+            inputs.advance(len(block.row_id))
+    loaded = [load_file(file) for file in files]
+    names = loaded[0]
+    joined = {name: np.concatenate([arrays[name] for arrays in loaded]) for name in names}
+    return Blocks(joined, total, resumed)
+
+
+def _write(content: bytes, file: BinaryIO) -> None:
+    file.write(content)
