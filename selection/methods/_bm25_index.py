@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 from scipy.sparse import csc_array
 
+from selection.corpus.text import normalise
 from selection.methods._common import read_options
 from selection.methods.preparation import Files, Prepared, PrepareInputs
 from selection.methods.protocol import CostInputs
@@ -35,9 +36,10 @@ class Bm25Options(BaseModel):
 class Bm25Index:
     """The pool's BM25 weights, by row and word.
 
-    The formula is ATIRE's, which is the textbook's: ``log(N / n_t) f (k1 + 1) / (f + k1 (1 - b +
-    b L / mean L))`` for a word that f times occurs in a row of L words and in n_t of the N rows
-    (Kamphuis et al., ECIR 2020, table 1). Its inverse document frequency is never negative.
+    The formula is Lucene's, ``log(1 + (N - n + 0.5) / (n + 0.5)) f / (f + k1 (1 - b + b L / mean
+    L))``, for a word that occurs f times in a row of L words and in n of the N rows (Kamphuis et
+    al., ECIR 2020). Against Robertson's it leaves out the factor k1 + 1, which no ranking sees,
+    and a word of more than half of the rows does not count against a row.
 
     A text that several sources hold is one document. Words and rows are stored sorted, so that
     the index does not depend on the order of the pool.
@@ -67,7 +69,6 @@ class Bm25Index:
         options = read_options(Bm25Options, inputs.options)
         text_of: dict[str, str] = {}
         for rows in inputs.pool():
-            # Texts of one row id differ in white space at most, which splits no other words.
             text_of.update(zip(rows.row_id.tolist(), rows.text, strict=True))
         if not text_of:
             raise ValueError("the pool has no rows and BM25 needs documents; read a source first")
@@ -94,7 +95,7 @@ class Bm25Index:
 
 
 def tokens_of(texts: Sequence[str], options: Bm25Options) -> Iterator[list[str]]:
-    """Words of each text: lower case, two or more word characters, without stop words."""
+    """Give the words of each text: lower case, two or more characters, without stop words."""
     tokenized = _tokenize(texts, options)
     terms = list(tokenized.vocab)
     return ([terms[i] for i in ids] for ids in tokenized.ids)
@@ -104,7 +105,8 @@ def _tokenize(texts: Sequence[str], options: Bm25Options) -> Any:
     from bm25s.tokenization import tokenize
 
     stopwords = "english" if options.stopwords == "english" else []
-    return tokenize(list(texts), stopwords=stopwords, show_progress=False)
+    # Normalised, since texts with one row id may differ in how they write an accent.
+    return tokenize([normalise(text) for text in texts], stopwords=stopwords, show_progress=False)
 
 
 def _index(texts: list[str], options: Bm25Options) -> tuple[list[str], dict[str, np.ndarray]]:
@@ -113,7 +115,7 @@ def _index(texts: list[str], options: Bm25Options) -> tuple[list[str], dict[str,
 
     tokenized = _tokenize(texts, options)
     terms = sorted(tokenized.vocab)
-    index = BM25(k1=options.k1, b=options.b, method="atire", backend="numpy", dtype="float32")
+    index = BM25(k1=options.k1, b=options.b, method="lucene", backend="numpy", dtype="float32")
     index.index(tokenized, create_empty_token=False, show_progress=False)
     of_index = csc_array(
         (index.scores["data"], index.scores["indices"], index.scores["indptr"]),

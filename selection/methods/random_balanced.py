@@ -25,9 +25,9 @@ class RandomBalancedMethod:
     """One ranking per seed in which a row weighs 1 / (rows of its source).
 
     The rows that rank first are a draw without replacement with these weights. Sources have equal
-    shares of it while a small part of each is taken: from a source of n rows the first k picks of
-    S sources take about ``n (1 - exp(-t / n))``, t chosen so that they sum to k, which is t while
-    t is small against n and never more than n.
+    shares of it while a small part of each is taken; a source weighs the less, the more of it is
+    taken. About ``n (1 - exp(-t / n))`` rows of a source of n are among the first k, for the t
+    with which these sum to k.
     """
 
     name: str = "random_balanced"
