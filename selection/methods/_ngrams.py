@@ -9,13 +9,16 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import xxhash
+from pydantic import BaseModel, ConfigDict, Field
 from scipy.sparse import csr_array
 
 from selection.corpus.text import normalise
 from selection.methods._blocks import compute_in_blocks
+from selection.methods._common import read_options
 from selection.methods.preparation import Files, Prepared, PrepareInputs
 from selection.methods.protocol import CostInputs, Rows
 
@@ -23,12 +26,22 @@ _WORDS = re.compile(r"\w+|[^\w\s]+")
 _BLOCK_ROWS = 8192
 
 
+class NgramOptions(BaseModel):
+    """Options of the counts; those of a method that reads them add to these."""
+
+    model_config = ConfigDict(frozen=True)
+
+    buckets: int = Field(
+        default=10_000, ge=2, le=2**31 - 1, description="number of buckets n-grams are hashed into"
+    )
+
+
 def ngrams(text: str) -> list[str]:
     """Give the words of a text and its pairs of neighbouring words, with repetitions."""
     # Normalised, since texts with one row id may differ in how they write an accent.
     words = _WORDS.findall(normalise(text).lower())
     # A word holds no white space: no pair reads like a word.
-    return words + [f"{one} {next_one}" for one, next_one in zip(words, words[1:], strict=False)]
+    return words + [f"{one} {other}" for one, other in pairwise(words)]
 
 
 def bucket(ngram: str, buckets: int) -> int:
@@ -78,7 +91,7 @@ class NgramCounts:
             counts.safetensors: compressed rows as indices and counts (int32) and, for each row,
             its number of filled buckets (row_lengths, int32); buckets (int64 of shape (1,)).
         """
-        buckets: int = dict(inputs.options)["buckets"]
+        buckets = read_options(NgramOptions, inputs.options).buckets
         done = compute_in_blocks(
             inputs,
             lambda rows: _arrays_of(rows, buckets),
