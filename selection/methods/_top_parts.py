@@ -33,13 +33,15 @@ def top_parts(parts: csr_array, k: int) -> TopParts:
     parts : csr_array of shape (n, d)
         What each column adds to the row's sum.
     """
-    row = np.repeat(np.arange(parts.shape[0]), np.diff(parts.indptr))
-    kept = parts.data > 0
-    row, columns, values = row[kept], parts.indices[kept], parts.data[kept]
+    indptr, columns, values = (np.asarray(a) for a in (parts.indptr, parts.indices, parts.data))
+    n_rows = len(indptr) - 1
+    row = np.repeat(np.arange(n_rows), np.diff(indptr))
+    kept = values > 0
+    row, columns, values = row[kept], columns[kept], values[kept]
     order = np.lexsort((columns, -values, row))
     row, columns, values = row[order], columns[order], values[order]
-    first = np.searchsorted(row, np.arange(parts.shape[0]))
+    first = np.searchsorted(row, np.arange(n_rows))
     kept = np.arange(len(row)) - first[row] < k
-    counts = np.bincount(row[kept], minlength=parts.shape[0])
+    counts = np.bincount(row[kept], minlength=n_rows)
     offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
     return TopParts(offsets, columns[kept].astype(np.int64), values[kept])

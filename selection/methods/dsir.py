@@ -17,7 +17,7 @@ from scipy.sparse import csr_array
 
 from selection.methods._common import read_options
 from selection.methods._gumbel import keyed_gumbel
-from selection.methods._ngrams import NgramCounts, bucket, count_ngrams, ngrams
+from selection.methods._ngrams import NgramCounts, NgramOptions, bucket, count_ngrams, ngrams
 from selection.methods.preparation import Files, Preparation
 from selection.methods.protocol import ACCOUNTANT, Cost, CostInputs, FitInputs, Fitted, Rows, Scores
 
@@ -28,14 +28,11 @@ COUNTS = NgramCounts()
 _TOP_NGRAMS = 5
 
 
-class DsirOptions(BaseModel):
+class DsirOptions(NgramOptions):
     """Options of DSIR."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    buckets: int = Field(
-        default=10_000, ge=2, le=2**31 - 1, description="number of buckets n-grams are hashed into"
-    )
     smoothing: float = Field(
         default=1.0,
         gt=0,
@@ -173,22 +170,18 @@ def _log_shares(counts: np.ndarray, smoothing: float) -> np.ndarray:
 
 
 def _top_ngrams(texts: Sequence[str], log_ratio: np.ndarray) -> pa.Array:
-    """Up to five {ngram, log_ratio, count} of each text, the largest part of its weight first."""
+    """Up to five {ngram, log_ratio, count} of each text, the largest product first.
+
+    An n-gram adds count times log_ratio to the weight; those that add nothing are left out.
+    """
     import pyarrow as pa
 
-    found = pa.struct(
-        {
-            "ngram": pa.string(),
-            "log_ratio": pa.float64(),
-            "count": pa.int32(),
-        }  # part: their product
-    )
+    found = pa.struct({"ngram": pa.string(), "log_ratio": pa.float64(), "count": pa.int32()})
     ratios = log_ratio.tolist()
     return pa.array([_largest_parts(text, ratios) for text in texts], pa.list_(found))
 
 
 def _largest_parts(text: str, ratios: list[float]) -> list[dict[str, Any]]:
-    """Only n-grams that speak for the row, and of equal parts the first in the alphabet."""
     parts = [
         {"ngram": ngram, "log_ratio": ratio, "count": count}
         for ngram, count in Counter(ngrams(text)).items()

@@ -32,6 +32,7 @@ def prepare(
     pool_by_source : one `Rows` for each source, in the pool's order
     work : an existing folder; kept, so that a second call resumes what the first had begun
     """
+    options = method.options.model_validate(options)
     prepared: dict[str, Prepared] = {}
     features: list[Any] = [rows.features for rows in pool_by_source]
     by_source: set[str] = set()
