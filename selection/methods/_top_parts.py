@@ -38,7 +38,7 @@ def top_parts(parts: csr_array, k: int) -> TopParts:
     row = np.repeat(np.arange(n_rows), np.diff(indptr))
     kept = values > 0
     row, columns, values = row[kept], columns[kept], values[kept]
-    order = np.lexsort((columns, -values, row))
+    order = np.lexsort((columns, np.negative(values), row))
     row, columns, values = row[order], columns[order], values[order]
     first = np.searchsorted(row, np.arange(n_rows))
     kept = np.arange(len(row)) - first[row] < k

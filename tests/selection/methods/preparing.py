@@ -5,13 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory, mkdtemp
 from typing import Any
 
 from pydantic import BaseModel
 
+from selection.costs import ModelShape
 from selection.methods.preparation import Preparation, Prepared, PrepareInputs, Selector
 from selection.methods.protocol import Method, Rows
+from selection.models.base import new_model, tiny_config
 from selection.models.examples import Example
+from selection.models.tokenizer import train_tokenizer
+
+TINY_SHAPE = ModelShape(
+    layers=2,
+    width=16,
+    heads=2,
+    kv_heads=2,
+    ffn_width=32,
+    vocabulary=400,
+    sequence_length=64,
+    tied_embeddings=True,
+)
+# Removed when the tests are over: what is prepared once serves many of them.
+_SCRATCH = TemporaryDirectory()
 
 
 def prepare(
@@ -63,6 +80,34 @@ def prepare(
             features[number] = preparation.features(preparation.prepare(of_source))
     given = zip(pool_by_source, features, strict=True)
     return [replace(rows, features=found) for rows, found in given], prepared
+
+
+def prepare_by_default(
+    method: Method, pool: Rows, target: Rows
+) -> tuple[Rows, dict[str, Prepared]]:
+    """As `prepare`, of one source and with default options and, where needed, a tiny selector."""
+    work = Path(mkdtemp(dir=_SCRATCH.name))
+    wanted = any(one.needs_selector for one in method.preparations({}))
+    selector = tiny_selector(work / "selector", pool.text) if wanted else None
+    examples = [Example(i, text) for i, text in zip(target.row_id, target.text, strict=True)]
+    (rows,), prepared = prepare(method, [pool], examples, {}, work, selector)
+    return rows, prepared
+
+
+def tiny_selector(folder: Path, texts: Sequence[str]) -> Selector:
+    """Make a two-layer decoder with random weights, and a tokenizer of these texts."""
+    config = tiny_config(
+        "llama",
+        width=TINY_SHAPE.width,
+        layers=TINY_SHAPE.layers,
+        heads=TINY_SHAPE.heads,
+        ffn_width=TINY_SHAPE.ffn_width,
+        vocabulary=TINY_SHAPE.vocabulary,
+        sequence_length=TINY_SHAPE.sequence_length,
+    )
+    new_model(config, seed=0).save_pretrained(folder)
+    train_tokenizer(texts, vocab_size=TINY_SHAPE.vocabulary).save_pretrained(folder)
+    return Selector(folder, TINY_SHAPE, accountant="detailed")
 
 
 def _only(rows: Rows) -> Iterator[Rows]:
