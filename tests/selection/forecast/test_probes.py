@@ -110,7 +110,7 @@ def test_scoring_is_measured_by_method(method):
 
 
 def test_scoring_without_embeddings_has_no_rate():
-    with pytest.raises(ValueError, match=r"`length` cost no FLOPs"):
+    with pytest.raises(ValueError, match="`length` compares no embeddings"):
         probe_scoring(NamedMethod.read("length", {}), width=16, n_target=20, device="cpu")
 
 
