@@ -16,13 +16,12 @@ import random
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from selection.budget.meter import UNMETERED, Meter
-from selection.models.base import new_model, tiny_config
+from selection.models.harness_models import model_classes
 from selection.models.harness_tasks import (
     FEWSHOT_SEED,
     HarnessTasks,
@@ -31,11 +30,7 @@ from selection.models.harness_tasks import (
 )
 
 if TYPE_CHECKING:
-    import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
-
-BATCH_SIZE = 8
-"""Sequences a batch. Fixed, because the padding of a batch is computed on and paid for."""
 
 
 @dataclass(frozen=True)
@@ -124,9 +119,10 @@ def run_harness(
 
         manager = load_tasks(tasks)
         model.to(device)  # pyright: ignore[reportArgumentType]
-        lm = _model_classes().running(model, tokenizer, max_length)
+        lm = model_classes().running(model, tokenizer, max_length)
         with _counting(model, meter, flops_per_token) as passed:
-            found: Any = lm_eval.simple_evaluate(
+            evaluate: Any = lm_eval.simple_evaluate  # its decorator hides its type
+            found = evaluate(
                 model=lm,
                 tasks=list(tasks.names),
                 task_manager=manager,
@@ -155,7 +151,7 @@ def count_tokens(
     """
     with _quiet(), _own_randomness():
         loaded = load_tasks(tasks).load(list(tasks.names))
-        lm = _model_classes().counting(tokenizer, max_length)
+        lm = model_classes().counting(tokenizer, max_length)
         requests = defaultdict(list)
         random.seed(0)
         np.random.seed(FEWSHOT_SEED)
@@ -170,7 +166,7 @@ def count_tokens(
                 fewshot_as_multiturn=True,
             )
             for instance in task.instances:
-                requests[instance.request_type] += [instance] * instance.repeats
+                requests[instance.request_type] += [instance] * (instance.repeats or 1)
         for kind, of_kind in requests.items():
             getattr(lm, kind)(of_kind)
     return lm.tokens
@@ -196,84 +192,6 @@ def _counting(model: PreTrainedModel, meter: Meter, flops_per_token: float) -> I
         yield passed
     finally:
         handle.remove()
-
-
-@dataclass(frozen=True)
-class _ModelClasses:
-    running: Any
-    counting: Any
-
-
-@cache
-def _model_classes() -> _ModelClasses:
-    """Make the harness's view of a model: one that runs it, and one that only counts."""
-    from lm_eval.models.huggingface import HFLM
-    from lm_eval.models.utils import Collator
-
-    class Running(HFLM):
-        def __init__(self, model: Any, tokenizer: Any, max_length: int) -> None:
-            super().__init__(
-                pretrained=model,
-                tokenizer=tokenizer,
-                max_length=max_length,
-                batch_size=BATCH_SIZE,
-                trust_remote_code=False,
-            )
-            self.n_truncated = 0
-
-        def _loglikelihood_tokens(
-            self, requests: Any, disable_tqdm: bool = False, override_bs: int | None = None
-        ) -> Any:
-            for _, context, answer in requests:
-                if len(answer) > self.max_length:
-                    raise ValueError(
-                        f"an answer of {len(answer)} tokens does not fit into the model's"
-                        f" sequence_length of {self.max_length}; raise it, or drop the task"
-                    )
-                self.n_truncated += len(context) + len(answer) > self.max_length + 1
-            return self._answer(requests, disable_tqdm, override_bs)
-
-        def _answer(self, requests: Any, disable_tqdm: bool, override_bs: int | None) -> Any:
-            return super()._loglikelihood_tokens(requests, disable_tqdm, override_bs)
-
-        def get_model_info(self) -> dict[str, Any]:
-            """Nothing: it would ask the hub."""
-            return {}
-
-    class Counting(Running):
-        def __init__(self, tokenizer: Any, max_length: int) -> None:
-            smallest = tiny_config(
-                "llama",
-                width=2,
-                layers=1,
-                heads=1,
-                ffn_width=1,
-                vocabulary=len(tokenizer),
-                sequence_length=max_length,
-            )
-            super().__init__(new_model(smallest, seed=0), tokenizer, max_length)
-            self.tokens = 0
-
-        def _answer(self, requests: Any, disable_tqdm: bool, override_bs: int | None) -> Any:
-            """Make the batches that `HFLM._loglikelihood_tokens` makes, and look at their size."""
-            ordered = Collator(
-                requests,
-                sort_fn=lambda r: (-len(r[1] + r[2]), tuple(r[1] + r[2])),
-                group_by="contexts",
-                group_fn=lambda r: r[-2] + r[-1][:-1],
-            )
-            for batch in ordered.get_batched(n=BATCH_SIZE):
-                widths = [min(len(r[1]) + len(r[2]) - 1, self.max_length) for r in batch]
-                self.tokens += len(widths) * max(widths)
-            return [(0.0, False)] * len(requests)
-
-        def _model_generate(
-            self, context: torch.Tensor, max_length: int, stop: Any, **generation_kwargs: Any
-        ) -> torch.Tensor:
-            self.tokens += len(context) * max_length
-            return context
-
-    return _ModelClasses(Running, Counting)
 
 
 def _scores(found: Any) -> Iterator[TaskScore]:

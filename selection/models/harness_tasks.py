@@ -1,6 +1,7 @@
 """Which tasks of EleutherAI's harness to run, on data that cannot change unnoticed.
 
-A task's rows come from files beside its own, or from a data set of the hub at a pinned commit.
+A task's rows come from files beside its own, or from a data set of the hub at a pinned commit; its
+metrics are the harness's own, since those of the hub are code.
 """
 
 from __future__ import annotations
@@ -138,6 +139,7 @@ def _manager_class() -> Any:
         def _load_full_config(self, entry: Any, overrides: Any = None) -> dict[str, Any]:
             config = super()._load_full_config(entry, overrides)
             if "group" in config:
+                _check_members(config.get("task"), self.tasks)
                 return config
             if "class" in config:
                 raise ValueError(
@@ -152,6 +154,7 @@ def _manager_class() -> Any:
             if revision is not None:
                 options["revision"] = revision
             config["dataset_kwargs"] = options
+            _check_metrics(entry.name, config)
             _check_data(entry.name, config, self.tasks)  # before anything is downloaded
             return config
 
@@ -170,6 +173,32 @@ def _manager_class() -> Any:
     return Manager
 
 
+def _check_members(members: Any, tasks: HarnessTasks) -> None:
+    """Check what a group defines in place or changes in its tasks."""
+    for member in members if isinstance(members, list) else []:
+        if isinstance(member, dict):
+            name = str(member.get("task", member.get("group")))
+            _check_metrics(name, member)
+            if "dataset_path" in member or "dataset_kwargs" in member:
+                _check_data(name, member, tasks)
+            _check_members(member.get("task"), tasks)
+
+
+def _check_metrics(name: str, config: Mapping[str, Any]) -> None:
+    import lm_eval.api.metrics  # noqa: F401  (registers them)
+    from lm_eval.api.registry import metric_registry
+
+    own_results = config.get("process_results") is not None
+    for metric in config.get("metric_list") or []:
+        asked = metric.get("metric")
+        known = not isinstance(asked, str) or own_results or asked in metric_registry
+        if not known or metric.get("hf_evaluate"):
+            raise ValueError(
+                f"task {name} asks for the metric {asked!r}, which is none of the harness's own: it"
+                " would be code from the hub, which is never run"
+            )
+
+
 def _check_data(name: str, config: Mapping[str, Any], tasks: HarnessTasks) -> None:
     options = config.get("dataset_kwargs") or {}
     if config.get("custom_dataset") is not None:
@@ -177,7 +206,7 @@ def _check_data(name: str, config: Mapping[str, Any], tasks: HarnessTasks) -> No
     files = _files(options.get("data_files"))
     if files:
         folder = tasks.folder
-        outside = [f for f in files if folder is None or not Path(f).is_relative_to(folder)]
+        outside = [f for f in files if not _lies_in(Path(f), folder)]
         if outside:
             raise ValueError(
                 f"task {name} reads {', '.join(outside)}; its rows must lie in `include_path`"
@@ -189,6 +218,11 @@ def _check_data(name: str, config: Mapping[str, Any], tasks: HarnessTasks) -> No
             f"task {name} reads the data set {data_set!r} at no pinned commit; add"
             f" `revisions: {{{data_set}: <full 40-digit commit hash>}}` to `evaluation.harness`"
         )
+
+
+def _lies_in(file: Path, folder: Path | None) -> bool:
+    """Whether a file is below a folder, and no link that leads out of it."""
+    return folder is not None and file.resolve().is_relative_to(folder.resolve())
 
 
 def _map_files(files: Any, beside: Path) -> Any:
