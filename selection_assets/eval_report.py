@@ -14,7 +14,7 @@ from selection.reports import markdown_table
 from selection_assets.base_tokenizer import read_shape
 from selection_assets.draft import Check, Draft
 from selection_assets.evaluation import evaluate_folders, harness_outside, harness_table
-from selection_assets.inputs import of_study, one_of, whole_pool_embeddings
+from selection_assets.inputs import base_parts, of_study, one_of, whole_pool_embeddings
 from selection_assets.keys import arm_of, arm_partitions, study_key
 from selection_assets.pool_rows import pool_vectors
 from selection_assets.stage import Stage, stage
@@ -31,7 +31,7 @@ def build_eval_report(study: Study) -> Stage:
             "finetuned_checkpoint": of_study(study, "finetuned_checkpoint"),
             "selected_subset": of_study(study, "selected_subset"),
             "zero_shot": one_of(study, "reference_report", "zero_shot"),
-            "base_tokenizer": of_study(study, "base_tokenizer"),
+            "base_tokenizer": base_parts(study)["base_tokenizer"],
             "target_examples": of_study(study, "target_examples"),
             "target_embeddings": of_study(study, "target_embeddings"),
             "corpus_embeddings": whole_pool_embeddings(study),
