@@ -22,7 +22,7 @@ from selection.plots.plan import budget_bars
 from selection.reports import markdown_table
 from selection_assets.base_tokenizer import read_shape
 from selection_assets.draft import Check, Draft
-from selection_assets.evaluation import labels_of
+from selection_assets.evaluation import harness_outside, labels_of
 from selection_assets.expected import Expected
 from selection_assets.inputs import decoder_part, embedder_model, of_study, whole_pool
 from selection_assets.keys import study_key
@@ -78,8 +78,9 @@ def build_budget_plan(study: Study) -> Stage:
             "accountant": study.accountant,
             "warm_up": study.warm_up,
             "fine_tuning": study.fine_tuning,
+            "harness": study.evaluation.harness,
         },
-        outside=lambda _: _cap_version(study),
+        outside=lambda _: _cap_version(study) | harness_outside(study),
         # What it measures it charges as it goes; counting costs nothing.
         expects=lambda: Expected(0.0),
         costly=True,

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from resources.artifacts import UNPARTITIONED
+from resources.project import resolve
 from selection.arms.base import GeneralSample
+from selection.arms.harness import harness_flops
 from selection.arms.plan import PoolSize, epoch_flops, plan_arms, selection_costs
 from selection.arms.within_cap import Bill, WithinCap, fit_cap
 from selection.arms.workload import evaluation_flops, fine_tuning_flops, pretraining_flops
@@ -153,6 +155,12 @@ def workload(
         )
         for decoder, sample, of_decoder, its_shape in samples
     )
+    evaluation = evaluation_flops(
+        tokenizer, examples["test"], labels, shape, study.accountant, n_models=1
+    )
+    harness = study.evaluation.harness
+    if harness is not None:
+        evaluation += harness_flops(harness, tokenizer, shape, study.accountant, resolve)
     seeds = sorted({*study.seeds, *study.full_data_seeds})
     return Workload(
         pretraining,
@@ -161,7 +169,7 @@ def workload(
             seed: fine_tuning_flops(study, tokenizer, examples["train"], shape, seed=seed)
             for seed in seeds
         },
-        evaluation_flops(tokenizer, examples["test"], labels, shape, study.accountant, n_models=1),
+        evaluation,
         rows,
     )
 

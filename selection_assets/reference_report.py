@@ -13,7 +13,7 @@ from selection.config.study import Study
 from selection.draws import keyed_uniform
 from selection_assets.base_tokenizer import read_shape
 from selection_assets.draft import Draft
-from selection_assets.evaluation import evaluate_folders
+from selection_assets.evaluation import evaluate_folders, harness_outside
 from selection_assets.inputs import base_parts, of_study, whole_pool
 from selection_assets.keys import REFERENCE_LINES, study_key
 from selection_assets.pool_rows import iterate_sources
@@ -36,6 +36,7 @@ def build_reference_report(study: Study) -> Stage:
         },
         partitions=dg.StaticPartitionsDefinition(list(REFERENCE_LINES)),
         reads=lambda line: [*always, "raw_corpus"] if line == "full_data" else list(always),
+        outside=lambda _: harness_outside(study),
         costly=True,
         payers=[study],
         kinds={"pytorch"},

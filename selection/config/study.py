@@ -134,6 +134,36 @@ class Selection(Strict):
     )
 
 
+class Harness(Strict):
+    """Tasks of EleutherAI's harness, `lm_eval`, which the extra `lm-eval` installs."""
+
+    tasks: list[str] = Field(min_length=1, description="Names of tasks, groups or tags.")
+    include_path: str | None = Field(
+        default=None,
+        description="Folder with task files (`*.yaml`) and their rows, beside the harness's own;"
+        " relative paths start at the project's folder.",
+    )
+    revisions: dict[str, Revision] = Field(
+        default_factory=dict,
+        description="The commit of each data set of the hub that a task reads.",
+    )
+    limit: int | None = Field(
+        default=None, ge=1, description="Only the first so many examples of each task; null: all."
+    )
+    num_fewshot: int | None = Field(
+        default=None,
+        ge=0,
+        description="Solved examples before each question; null: as each task's file says.",
+    )
+
+    @field_validator("tasks")
+    @classmethod
+    def _distinct_tasks(cls, tasks: list[str]) -> list[str]:
+        if len(set(tasks)) < len(tasks):
+            raise ValueError("a task is given twice")
+        return tasks
+
+
 class Evaluation(Strict):
     """How arms are compared."""
 
@@ -141,6 +171,9 @@ class Evaluation(Strict):
     n_resamples: int = Field(default=2000, ge=200)
     distance_rows: int = Field(
         default=1000, ge=2, description="Rows a side in POT's exact distances."
+    )
+    harness: Harness | None = Field(
+        default=None, description="Also evaluate every model on these tasks; null: off."
     )
 
 
