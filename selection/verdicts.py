@@ -65,6 +65,9 @@ class Verdict:
         Score of the arm minus score of random, with its interval.
     level : float
         The interval's nominal coverage, in (0, 1).
+    p_value : float
+        Two-sided, of no difference, by the interval's own Student t: below ``1 - level`` where the
+        interval leaves zero out.
     """
 
     label: Label
@@ -72,6 +75,7 @@ class Verdict:
     low: float
     high: float
     level: float
+    p_value: float
 
 
 def score_interval(
@@ -112,7 +116,8 @@ def score_interval(
     weights_E = _checked_weights(weights_E)
     values_SE = _checked_values(values_SE, weights_E, "values_SE")
     _check_options(level, n_resamples)
-    estimate, half_width = _estimate((values_SE,), (1.0,), weights_E, level, n_resamples, seed)
+    estimate, *spread = _estimate((values_SE,), (1.0,), weights_E, n_resamples, seed)
+    half_width = _half_width(*spread, level)
     return Interval(estimate, estimate - half_width, estimate + half_width, level)
 
 
@@ -162,26 +167,23 @@ def compare(
                 "over seeds cannot be told from one. Give the study more seeds."
             )
     _check_options(level, n_resamples)
-    difference, half_width = _estimate(
-        (arm_SE, random_SE), (1.0, -1.0), weights_E, level, n_resamples, seed
-    )
+    difference, *spread = _estimate((arm_SE, random_SE), (1.0, -1.0), weights_E, n_resamples, seed)
+    half_width = _half_width(*spread, level)
     label: Label = "not distinguishable"
     if abs(difference) > half_width:
         label = "better" if (difference > 0) == higher_is_better else "worse"
-    return Verdict(label, difference, difference - half_width, difference + half_width, level)
+    low, high = difference - half_width, difference + half_width
+    return Verdict(label, difference, low, high, level, _p_value(difference, *spread))
 
 
 def _estimate(
     arms: tuple[np.ndarray, ...],
     signs: tuple[float, ...],
     weights_E: np.ndarray,
-    level: float,
     n_resamples: int,
     seed: int,
-) -> tuple[float, float]:
-    """Signed sum of the arms' scores, and the half-width of its interval."""
-    from scipy.stats import t as student_t
-
+) -> tuple[float, float, float]:
+    """Signed sum of the arms' scores, its standard error, and the degrees of freedom of that."""
     rng = np.random.default_rng(seed)
     n_examples = len(weights_E)
     resampled = _resampled_scores(arms, weights_E, n_resamples, rng)
@@ -205,9 +207,22 @@ def _estimate(
     standard_error = float((example_part_R + seed_part_R).std(ddof=1))
     weighted = sum(variance**2 / freedom for variance, freedom in components)
     if weighted == 0.0:  # no spread at all: the arms agree on every example of every seed
-        return estimate, standard_error
-    freedom = sum(variance for variance, _ in components) ** 2 / weighted
-    return estimate, float(student_t.ppf((1 + level) / 2, freedom)) * standard_error
+        return estimate, standard_error, math.inf
+    return estimate, standard_error, sum(variance for variance, _ in components) ** 2 / weighted
+
+
+def _half_width(standard_error: float, freedom: float, level: float) -> float:
+    from scipy.stats import t as student_t
+
+    return float(student_t.ppf((1 + level) / 2, freedom)) * standard_error
+
+
+def _p_value(difference: float, standard_error: float, freedom: float) -> float:
+    from scipy.stats import t as student_t
+
+    if standard_error == 0.0:  # no spread: any difference at all is one
+        return float(difference == 0.0)
+    return 2.0 * float(student_t.sf(abs(difference) / standard_error, freedom))
 
 
 def _resampled_scores(
