@@ -14,17 +14,7 @@ from selection.methods.protocol import Rows
 
 _DATA = Path(__file__).parents[4] / "shared" / "data"
 _TOPICS = {
-    "biology": [
-        "the",
-        "cell",
-        "of",
-        "gene",
-        "protein",
-        "receptor",
-        "mutation",
-        "tissue",
-        "binding",
-    ],
+    "biology": ["the", "cell", "of", "gene", "protein", "receptor", "mutation", "tissue", "dose"],
     "law": ["the", "court", "of", "ruling", "appeal", "statute", "judge", "tenant", "contract"],
     "trade": ["the", "market", "of", "price", "share", "index", "profit", "bank", "investor"],
 }

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from bm25s.stopwords import STOPWORDS_EN
+from bm25s.stopwords import STOPWORDS_EN, STOPWORDS_EN_PLUS
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from preparing import prepare
+from preparing import prepare, values_of
 from real_texts import generated_texts, real_texts, rows_of
 
 from selection.methods import REGISTRY
@@ -35,21 +35,25 @@ def run(
     return scores, fitted
 
 
-def terms(text: str, stopwords: bool = True) -> list[str]:
+STOPWORDS = {"english": STOPWORDS_EN, "english_plus": STOPWORDS_EN_PLUS, "none": ()}
+
+
+def terms(text: str, stopwords: str = "english") -> list[str]:
     words = [word for word in re.findall(r"\w+", text.lower()) if len(word) > 1]
-    return [word for word in words if not (stopwords and word in STOPWORDS_EN)]
+    return [word for word in words if word not in STOPWORDS[stopwords]]
 
 
 def textbook(
-    documents: list[str], queries: list[str], k1: float, b: float, stopwords: bool = True
-) -> tuple[list[float], list[Counter[str]]]:
+    documents: list[str], queries: list[str], k1: float, b: float, stopwords: str = "english"
+) -> tuple[list[float], list[dict[str, float]]]:
     """Mean BM25 over the queries, document by document and word by word, in plain floats."""
     words = [terms(document, stopwords) for document in documents]
     mean_length = sum(map(len, words)) / len(words)
     in_documents = Counter(word for one in words for word in set(one))
     parts = []
     for document in words:
-        counts, of_document = Counter(document), Counter()
+        counts = Counter(document)
+        of_document: dict[str, float] = defaultdict(float)
         for query in queries:
             for word in terms(query, stopwords):
                 if word not in counts:
@@ -75,13 +79,13 @@ def pool_and_target(kind: str) -> tuple[list[str], list[str]]:
 @pytest.mark.parametrize("kind", ["generated", "real"])
 @pytest.mark.parametrize(
     "options",
-    [{}, {"k1": 0.9, "b": 0.4}, {"b": 0.0}, {"stopwords": "none"}],
-    ids=["defaults", "k1 and b", "no length", "every word"],
+    [{}, {"k1": 0.9, "b": 0.4}, {"b": 0.0}, {"stopwords": "none"}, {"stopwords": "english_plus"}],
+    ids=["defaults", "k1 and b", "no length", "every word", "fewer words"],
 )
 def test_scores_are_those_of_the_textbook(kind, options, tmp_path):
     pool, target = pool_and_target(kind)
     (scores,), _ = run([rows_of(pool)], rows_of(target), tmp_path, **options)
-    stopwords = options.get("stopwords") != "none"
+    stopwords = options.get("stopwords", "english")
     expected, _ = textbook(pool, target, options.get("k1", 1.5), options.get("b", 0.75), stopwords)
     assert np.ptp(expected) > 0.1
     np.testing.assert_allclose(scores.score[0], expected, rtol=2e-6, atol=1e-9)
@@ -92,11 +96,9 @@ def test_the_receipt_names_the_words_that_add_most_to_the_score(kind, tmp_path):
     pool, target = pool_and_target(kind)
     (scores,), _ = run([rows_of(pool)], rows_of(target), tmp_path)
     _, parts = textbook(pool, target, 1.5, 0.75)
-    for found, expected in zip(scores.receipts["top_terms"].to_pylist(), parts, strict=True):
-        largest = expected.most_common(5)
-        np.testing.assert_allclose(
-            [one["score"] for one in found], [value for _, value in largest], rtol=2e-6
-        )
+    for found, expected in zip(values_of(scores.receipts["top_terms"]), parts, strict=True):
+        largest = sorted(expected.values(), reverse=True)[:5]
+        np.testing.assert_allclose([one["score"] for one in found], largest, rtol=2e-6)
         for one in found:
             assert one["score"] == pytest.approx(expected[one["term"]], rel=2e-6)
 
@@ -104,20 +106,21 @@ def test_the_receipt_names_the_words_that_add_most_to_the_score(kind, tmp_path):
 def test_fewer_than_six_words_make_up_the_whole_score(tmp_path):
     pool = rows_of(["court ruling", "court statute judge tenant", "gene", "judge the judge"])
     (scores,), _ = run([pool], rows_of(["the court, the judge and the statute"]), tmp_path)
-    parts = [sum(one["score"] for one in row) for row in scores.receipts["top_terms"].to_pylist()]
+    parts = [sum(one["score"] for one in row) for row in values_of(scores.receipts["top_terms"])]
     np.testing.assert_allclose(parts, scores.score[0], rtol=1e-15)
-    assert scores.receipts["top_terms"].to_pylist()[2] == []
+    assert values_of(scores.receipts["top_terms"])[2] == []
 
 
 def test_rows_of_the_target_s_topic_come_first_in_real_text(tmp_path):
     domains = real_texts("pool_domains_small", "domain", 40)
-    target = rows_of(real_texts("targets/ag_news", "split", 100)["train"])
+    target = rows_of(real_texts("targets/chemprot", "split", 100)["train"])
     pool = [rows_of(texts, domain) for domain, texts in domains.items()]
     found, _ = run(pool, target, tmp_path)
     scores = np.concatenate([one.score[0] for one in found])
     domain = np.repeat([one.source for one in pool], [len(one.row_id) for one in pool])
-    first = domain[np.argsort(-scores)[:32]]
-    assert np.mean(first == "news") > 3 / 8
+    first = domain[np.argsort(-scores)[:16]]
+    # One domain of eight: two of them by chance.
+    assert np.sum(first == "biomedical") >= 10
 
 
 WORDS = ("gene", "court", "judge", "market", "the", "of", "x", "éclair", "cell's")
