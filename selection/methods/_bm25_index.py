@@ -26,10 +26,11 @@ class Bm25Options(BaseModel):
     b: float = Field(
         default=0.75, ge=0, le=1, description="how far a row's length discounts it; 0: not at all"
     )
-    stopwords: Literal["english", "none"] = Field(
+    stopwords: Literal["english", "english_plus", "none"] = Field(
         default="english",
         description="english: leave out Lucene's 33 function words, which whole texts as queries "
-        "repeat so often that they outweigh rare words; none: keep every word",
+        "repeat so often that they outweigh rare words; english_plus: leave out more of them, "
+        "pronouns and auxiliary verbs too; none: keep every word",
     )
 
 
@@ -104,7 +105,7 @@ def tokens_of(texts: Sequence[str], options: Bm25Options) -> Iterator[list[str]]
 def _tokenize(texts: Sequence[str], options: Bm25Options) -> Any:
     from bm25s.tokenization import tokenize
 
-    stopwords = "english" if options.stopwords == "english" else []
+    stopwords = [] if options.stopwords == "none" else options.stopwords
     # Normalised, since texts with one row id may differ in how they write an accent.
     return tokenize([normalise(text) for text in texts], stopwords=stopwords, show_progress=False)
 
@@ -116,7 +117,9 @@ def _index(texts: list[str], options: Bm25Options) -> tuple[list[str], dict[str,
     tokenized = _tokenize(texts, options)
     terms = sorted(tokenized.vocab)
     index = BM25(k1=options.k1, b=options.b, method="lucene", backend="numpy", dtype="float32")
-    index.index(tokenized, create_empty_token=False, show_progress=False)
+    # In a pool without any word the mean length is 0, and nothing is divided by it.
+    with np.errstate(invalid="ignore"):
+        index.index(tokenized, create_empty_token=False, show_progress=False)
     of_index = csc_array(
         (index.scores["data"], index.scores["indices"], index.scores["indptr"]),
         shape=(len(texts), len(terms)),

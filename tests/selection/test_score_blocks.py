@@ -9,7 +9,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
 from selection.methods import REGISTRY
@@ -20,7 +19,7 @@ from selection.score_blocks import score_in_blocks
 # The helpers of the methods' tests serve this one too.
 sys.path.append(str(Path(__file__).parent / "methods"))
 
-from preparing import prepare_by_default
+from preparing import prepare_by_default, values_of
 
 RNG = np.random.default_rng(2)
 
@@ -81,7 +80,7 @@ def test_blocks_change_nothing(name, tmp_path):
     assert blocks.flops == pytest.approx(whole.flops)
     assert set(blocks.receipts) == set(whole.receipts)
     for receipt, values in whole.receipts.items():
-        assert pa.array(blocks.receipts[receipt]).to_pylist() == pa.array(values).to_pylist()
+        assert values_of(blocks.receipts[receipt]) == values_of(values)
 
 
 class Dying:

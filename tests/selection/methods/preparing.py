@@ -8,6 +8,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
 from pydantic import BaseModel
 
 from selection.costs import ModelShape
@@ -108,6 +110,11 @@ def tiny_selector(folder: Path, texts: Sequence[str]) -> Selector:
     new_model(config, seed=0).save_pretrained(folder)
     train_tokenizer(texts, vocab_size=TINY_SHAPE.vocabulary).save_pretrained(folder)
     return Selector(folder, TINY_SHAPE, accountant="detailed")
+
+
+def values_of(receipt: np.ndarray | pa.Array) -> list:
+    """Plain values, of a column of lists too."""
+    return pa.array(receipt).to_pylist()
 
 
 def _only(rows: Rows) -> Iterator[Rows]:

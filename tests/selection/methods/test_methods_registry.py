@@ -3,9 +3,8 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
-import pyarrow as pa
 import pytest
-from preparing import TINY_SHAPE, prepare_by_default
+from preparing import TINY_SHAPE, prepare_by_default, values_of
 from pydantic import ValidationError
 
 from selection.draws import keyed_uniform
@@ -21,7 +20,7 @@ WORDS = ["the", "cell", "gene", "court", "market", "price", "novel", "sea", "shi
 def make_rows(n: int, prefix: str) -> Rows:
     return Rows(
         row_id=np.array([f"{prefix}{i:04d}" for i in range(n)]),
-        text=[" ".join(RNG.choice(WORDS, size=RNG.integers(3, 12))) + f" {i}" for i in range(n)],
+        text=[f"{' '.join(RNG.choice(WORDS, size=RNG.integers(3, 12)))} {i}" for i in range(n)],
         n_tokens=RNG.integers(1, 100, size=n),
         embeddings=RNG.normal(size=(n, D)).astype(np.float16),
     )
@@ -31,7 +30,7 @@ def part(rows: Rows, index: np.ndarray) -> Rows:
     assert rows.embeddings is not None
     return Rows(
         rows.row_id[index],
-        [rows.text[i] for i in index],
+        [rows.text[int(i)] for i in index],
         rows.n_tokens[index],
         rows.embeddings[index],
         rows.source,
@@ -62,11 +61,6 @@ def score(name: str, fitted: Fitted, rows: Rows) -> Scores:
     return REGISTRY[name].score(
         fitted, rows, target=TARGET, options={}, seeds=SEEDS, prepared=ready(name)[1]
     )
-
-
-def values_of(receipt: np.ndarray | pa.Array) -> list:
-    """Plain values, of a column of lists too."""
-    return pa.array(receipt).to_pylist()
 
 
 def test_the_registry_finds_every_method_by_its_name():
