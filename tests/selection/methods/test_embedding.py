@@ -30,7 +30,9 @@ POOL = make_rows(
     [f"{'ø' if i % 9 == 0 else 'p'}{i:02d}" for i in RNG.permutation(N)],
 )
 TARGET = make_rows(RNG.normal(size=(M, WIDTH)).astype(np.float16), [f"t{i}" for i in range(M)])
-COSINES = cosine_similarity(*(np.asarray(rows.embeddings, float) for rows in (POOL, TARGET)))
+COSINES = cosine_similarity(
+    np.asarray(POOL.embeddings, dtype=float), np.asarray(TARGET.embeddings, dtype=float)
+)
 
 
 def fit(pool=(POOL,), **options) -> Fitted:
