@@ -1,7 +1,8 @@
 """The negative log-likelihood that a model gives to the text of each row.
 
-Computed in float64. In float32 the shapes of a batch move a mean loss by about 1e-7 relative, and
-so rows that are nearly equal would change places with the batch they happened to be in.
+Computed in float64, so that a row's loss does not depend on the batch it happened to be in. In
+float32 it does: with six layers on a CPU, one row in fifty moved by up to 8e-6 nats with the batch
+size; in float64 by 1e-13, which rounding hides. It takes about twice as long.
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 BATCH_TOKENS = 4096
 # A shorter row goes into the next batch: padding is computed on, and nobody charges it.
 _SHORTEST_SHARE = 0.95
-# A batch's shape moves a row's sum by some 1e-13 (measured with six layers).
 _DECIMALS = 6
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from sklearn.metrics.pairwise import cosine_similarity, euclidean_distances
 from sklearn.preprocessing import normalize
@@ -65,7 +66,7 @@ def test_receipts_name_the_three_nearest_target_rows_with_their_distances():
     receipts = nearest_receipts(rows, target, names)
     cosines = cosine_similarity(rows, target)
     distances = euclidean_distances(normalize(rows), normalize(target), squared=True)
-    for i, named in enumerate(receipts["nearest_targets"].to_pylist()):
+    for i, named in enumerate(pa.array(receipts["nearest_targets"]).to_pylist()):
         order = np.argsort(-cosines[i])[:3]
         assert [one["target"] for one in named] == names[order].tolist()
         np.testing.assert_allclose([one["cosine"] for one in named], cosines[i, order], atol=1e-7)
@@ -78,7 +79,7 @@ def test_receipts_name_the_three_nearest_target_rows_with_their_distances():
 
 def test_receipts_name_every_row_of_a_target_of_fewer_than_three():
     receipts = nearest_receipts(np.eye(3)[:2], np.eye(3)[1:], np.array(["x", "y"]))
-    named = receipts["nearest_targets"].to_pylist()
+    named = pa.array(receipts["nearest_targets"]).to_pylist()
     assert [[one["target"] for one in row] for row in named] == [["x", "y"], ["x", "y"]]
     assert named[1][0] == {"target": "x", "cosine": 1.0, "squared_distance": 0.0}
 
@@ -87,4 +88,4 @@ def test_receipts_of_no_rows_are_empty_columns_of_the_same_types():
     some = nearest_receipts(np.eye(2), np.eye(2), np.array(["x", "y"]))["nearest_targets"]
     none = nearest_receipts(np.empty((0, 2)), np.eye(2), np.array(["x", "y"]))["nearest_targets"]
     assert len(none) == 0
-    assert none.type == some.type
+    assert pa.array(none).type == pa.array(some).type
