@@ -34,8 +34,8 @@ class HarnessTasks:
     names : tuple of str
         Tasks, groups or tags.
     folder : Path, optional
-        Looked through for task files (`*.yaml`); where it has all of `names`, the harness's own
-        tasks are not even read.
+        Looked through for task files (`*.yaml`), which take the place of the harness's own of the
+        same name.
     revisions : mapping of str to str
         Data set of the hub to the commit that is read.
     limit : int, optional
@@ -109,12 +109,9 @@ def load_tasks(tasks: HarnessTasks) -> TaskManager:
 
 def _manager(tasks: HarnessTasks) -> Any:
     """Index of the tasks: those of the folder, and the harness's own where a name needs them."""
-    found: Any = None
-    if tasks.folder is not None:
-        found = _manager_class()(tasks, include_defaults=False)
-    # Reading the harness's own thousands of files takes many seconds.
-    if found is None or not set(tasks.names) <= set(found.all_tasks):
-        found = _manager_class()(tasks, include_defaults=True)
+    found = _manager_class()(tasks, {})
+    if not set(tasks.names) <= set(found.all_tasks):
+        found = _manager_class()(tasks, _own_tasks())
     unknown = sorted(set(tasks.names) - set(found.all_tasks))
     if unknown:
         where = f" and in {tasks.folder}" if tasks.folder is not None else ""
@@ -123,6 +120,14 @@ def _manager(tasks: HarnessTasks) -> Any:
             " `lm-eval ls tasks` lists its own, `include_path` names a folder with others"
         )
     return found
+
+
+@cache
+def _own_tasks() -> Mapping[str, Any]:
+    """Index of the harness's own tasks: thousands of files, which take many seconds to read."""
+    from lm_eval.tasks import TaskManager
+
+    return TaskManager().task_index
 
 
 @cache
@@ -159,8 +164,10 @@ def _manager_class() -> Any:
             return config
 
     class Manager(TaskManager):
-        def __init__(self, tasks: HarnessTasks, *, include_defaults: bool) -> None:
-            super().__init__(include_path=tasks.folder, include_defaults=include_defaults)
+        def __init__(self, tasks: HarnessTasks, own: Mapping[str, Any]) -> None:
+            super().__init__(include_path=tasks.folder, include_defaults=False)
+            self._index = {**own, **self._index}
+            self._all_tasks = sorted(self._index)
             self._factory = Factory(tasks)
             self._loaded: Any = None
 
