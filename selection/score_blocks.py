@@ -12,6 +12,7 @@ import numpy as np
 from pydantic import BaseModel
 
 from selection.budget.meter import UNMETERED, Meter
+from selection.methods.preparation import Files
 from selection.methods.protocol import Fitted, Method, Rows, Scores
 from selection.whole_files import write_whole
 
@@ -38,6 +39,7 @@ def score_in_blocks(
     options: Mapping[str, Any] | BaseModel,
     seeds: Sequence[int],
     device: str | None,
+    prepared: Mapping[str, Files] | None = None,
     finished: Path,
     block_rows: int = BLOCK_ROWS,
     report: Callable[[int], object] = lambda n: None,
@@ -47,6 +49,8 @@ def score_in_blocks(
 
     Parameters
     ----------
+    prepared : mapping of str to Files, or None
+        What the method's preparations have made, as in `FitInputs`.
     finished : Path
         An existing folder for the blocks of these very rows, fit and options; the caller keeps
         one a configuration. Files in it are written whole or not at all.
@@ -76,7 +80,13 @@ def score_in_blocks(
         if not file.is_file():
             block = rows.take(slice(start, start + block_rows))
             scores = method.score(
-                fitted, block, target=target, options=options, seeds=seeds, device=device
+                fitted,
+                block,
+                target=target,
+                options=options,
+                seeds=seeds,
+                device=device,
+                prepared=prepared,
             )
             # A block is small, and its FLOPs are known when it is done.
             meter.charge(scores.flops)

@@ -1,5 +1,7 @@
-"""base_checkpoint: the model that every arm starts from."""
+"""base_checkpoint, selector_checkpoint: a decoder's weights, made or fetched once for a pool."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -8,65 +10,86 @@ import pyarrow as pa
 
 from resources.device import Device
 from resources.project import resolve
-from selection.arms.base import general_sample, pretrained_source, tiny_model
+from selection.arms.base import GeneralSample, general_sample, pretrained_source, tiny_model
 from selection.arms.train import warm_up
+from selection.arms.workload import pretraining_flops
 from selection.budget.meter import Meter
-from selection.config.study import Study, TinyBase
+from selection.config.decoders import Decoder, TinyBase
+from selection.config.study import Study
+from selection.costs import ModelShape
 from selection.models.base import load_model, load_tokenizer, save_checkpoint
 from selection.models.checkpoints import weights_digest
-from selection_assets.base_tokenizer import read_shape
+from selection.models.tokenizer import count_tokens
+from selection_assets.base_tokenizer import Role, read_shape
 from selection_assets.draft import Check, Draft, emptied
-from selection_assets.inputs import of_study, whole_pool
-from selection_assets.keys import study_key
+from selection_assets.expected import Expected
+from selection_assets.inputs import whole_pool
+from selection_assets.keys import decoder_key
 from selection_assets.local_models import local_model_version
 from selection_assets.pool_rows import iterate_sources
 from selection_assets.stage import Stage, stage
 
 
-def build_base_checkpoint(study: Study) -> Stage:
-    """Build the asset for one study."""
-    base = study.base_model
-    tiny = isinstance(base, TinyBase)
+def build_checkpoint(pool: str, decoder: Decoder, users: Sequence[Study], *, role: Role) -> Stage:
+    """Build the asset for one decoder of a pool, and for the studies that use it.
+
+    Making a model is charged to the pool, not to an arm.
+    """
+    accountant = users[0].accountant
+    tiny = isinstance(decoder, TinyBase)
+
+    def finds(loaded: dict[str, Any]) -> _Start:
+        tokenizer = load_tokenizer(loaded["tokenizer"].path("tokenizer"))
+        sample = None
+        if isinstance(decoder, TinyBase):
+            sample = general_sample(decoder, iterate_sources(loaded["raw_corpus"]))
+        return _Start(tokenizer, read_shape(loaded["tokenizer"]), sample)
+
+    def expects(found: _Start) -> Expected:
+        if found.sample is None or not isinstance(decoder, TinyBase):
+            return Expected(0.0)
+        n_tokens = int(count_tokens(found.tokenizer, found.sample.texts).sum())
+        return Expected(pretraining_flops(decoder, n_tokens, found.shape, accountant))
 
     @stage(
-        key=study_key(study, "base_checkpoint"),
-        campaign=study.pool,  # making a model is charged to the pool, not to an arm
-        group=study.name,
+        key=decoder_key(pool, decoder, f"{role}_checkpoint"),
+        campaign=pool,
         ins={
-            "base_tokenizer": of_study(study, "base_tokenizer"),
-            "budget_plan": of_study(study, "budget_plan"),
-            **({"raw_corpus": whole_pool(study)} if tiny else {}),
+            "tokenizer": dg.AssetIn(decoder_key(pool, decoder, f"{role}_tokenizer")),
+            **({"raw_corpus": whole_pool(users[0])} if tiny else {}),
         },
-        parameters={"base_model": base, "accountant": study.accountant},
-        outside=lambda _: local_model_version(base),
+        parameters={"model": decoder.model_dump(exclude={"name"}), "accountant": accountant},
+        outside=lambda _: local_model_version(decoder),
         costly=True,
-        only_after=["budget_plan"],
-        payers=[study],
+        finds=finds,
+        expects=expects,
+        payers=users,
         checks={"loads": "The saved safetensors load again to the same weights."},
         kinds={"pytorch", "huggingface"},
     )
-    def base_checkpoint(
+    def checkpoint(
         context: dg.AssetExecutionContext,
         loaded: dict[str, Any],
+        found: _Start,
         device: Device,
         work: Path,
         meter: Meter,
     ) -> Draft:
         """The folder `checkpoint`; for a model pre-trained here its `rows.parquet` in order."""
-        tokenizer = load_tokenizer(loaded["base_tokenizer"].path("tokenizer"))
+        sample = found.sample
         facts: dict[str, object] = {}
         rows: dict[str, pa.Table] = {}
         flops = resumed_flops = 0.0
-        if isinstance(base, TinyBase):
-            sample = general_sample(base, iterate_sources(loaded["raw_corpus"]))
-            model = tiny_model(base, len(tokenizer))
+        if isinstance(decoder, TinyBase):
+            assert sample is not None
+            model = tiny_model(decoder, len(found.tokenizer))
             phase = warm_up(
                 model,
-                tokenizer,
+                found.tokenizer,
                 sample.texts,
-                base.training.recipe(seed=base.seed, precision=device.dtype),
-                shape=read_shape(loaded["base_tokenizer"]),
-                accountant=study.accountant,
+                decoder.training.recipe(seed=decoder.seed, precision=device.dtype),
+                shape=found.shape,
+                accountant=accountant,
                 work_dir=work / "training",
                 device=device.name,
                 progress=True,
@@ -82,18 +105,32 @@ def build_base_checkpoint(study: Study) -> Stage:
                 "final_loss": phase.result.final_loss,
             }
         else:
-            model = load_model(pretrained_source(base, resolve), revision=base.revision)
+            model = load_model(pretrained_source(decoder, resolve), revision=decoder.revision)
         folder = emptied(work / "checkpoint")
-        save_checkpoint(model, tokenizer, folder)
+        save_checkpoint(model, found.tokenizer, folder)
         loads = weights_digest(load_model(folder)) == weights_digest(model)
         return Draft(
             files={"checkpoint": folder, "training.json": facts, **rows},
             rows=1,
             flops=flops,
             resumed_flops=resumed_flops,
-            accountant=study.accountant,
+            accountant=accountant,
             facts={"parameters": model.num_parameters(), **facts},
             checks=[Check("loads", loads)],
         )
 
-    return base_checkpoint
+    return checkpoint
+
+
+@dataclass(frozen=True)
+class _Start:
+    """What training starts from.
+
+    Attributes
+    ----------
+    sample : what a tiny decoder is pre-trained on; None for one that is only fetched.
+    """
+
+    tokenizer: Any
+    shape: ModelShape
+    sample: GeneralSample | None

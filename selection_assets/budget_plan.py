@@ -2,27 +2,29 @@
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
-from resources.artifacts import Artifact
 from resources.device import Device
 from resources.workspace import Workspace
 from selection.arms.base import general_sample
+from selection.arms.plan import cost_parts, selection_costs
 from selection.arms.target import to_examples
 from selection.arms.within_cap import WithinCap
 from selection.budget.amounts import Amount, Cap
 from selection.budget.meter import Meter
-from selection.config.study import Study, TinyBase
+from selection.config.decoders import TinyBase
+from selection.config.study import Study
 from selection.embedding.embedder import Embedder, load_embedder
 from selection.models.base import load_tokenizer
 from selection.plots.plan import budget_bars
 from selection.reports import markdown_table
 from selection_assets.base_tokenizer import read_shape
 from selection_assets.draft import Check, Draft
-from selection_assets.evaluation import labels_of
+from selection_assets.evaluation import harness_outside, labels_of
 from selection_assets.expected import Expected
-from selection_assets.inputs import embedder_model, of_study, whole_pool
+from selection_assets.inputs import decoder_part, embedder_model, of_study, whole_pool
 from selection_assets.keys import study_key
 from selection_assets.payers import cap_in_force
 from selection_assets.plan_steps import StudyPlan, workload
@@ -48,6 +50,9 @@ COLUMNS = (
 
 def build_budget_plan(study: Study) -> Stage:
     """Build the asset for one study."""
+    decoders = {"base": study.base_model}
+    if study.selector is not None:
+        decoders["selector"] = study.selector
 
     @stage(
         key=study_key(study, "budget_plan"),
@@ -56,20 +61,26 @@ def build_budget_plan(study: Study) -> Stage:
         ins={
             "raw_corpus": whole_pool(study),
             "target_examples": of_study(study, "target_examples"),
-            "base_tokenizer": of_study(study, "base_tokenizer"),
+            **{
+                f"{role}_tokenizer": decoder_part(study, decoder, f"{role}_tokenizer")
+                for role, decoder in decoders.items()
+            },
             "embedder": embedder_model(study),
         },
         parameters={
             "base_model": study.base_model,
+            "selector": study.selector.model_dump() if study.selector is not None else {},
             "methods": study.methods,
+            "shared_by": study.shared_by,
             "budgets": [budget.model_dump() for budget in study.budgets],
             "seeds": study.seeds,
             "full_data_seeds": study.full_data_seeds,
             "accountant": study.accountant,
             "warm_up": study.warm_up,
             "fine_tuning": study.fine_tuning,
+            "harness": study.evaluation.harness,
         },
-        outside=lambda _: _cap_version(study),
+        outside=lambda _: _cap_version(study) | harness_outside(study),
         # What it measures it charges as it goes; counting costs nothing.
         expects=lambda: Expected(0.0),
         costly=True,
@@ -78,10 +89,7 @@ def build_budget_plan(study: Study) -> Stage:
     )
     def budget_plan(
         context: dg.AssetExecutionContext,
-        raw_corpus: dict[str, Artifact],
-        target_examples: Artifact,
-        base_tokenizer: Artifact,
-        embedder: Artifact,
+        loaded: dict[str, Any],
         workspace: Workspace,
         device: Device,
         work: Path,
@@ -92,25 +100,34 @@ def build_budget_plan(study: Study) -> Stage:
         What each step is expected to take, in FLOPs and in seconds on this device, goes to the
         ledger: a step without a forecast does not start.
         """
-        tokenizer = load_tokenizer(base_tokenizer.path("tokenizer"))
+        raw_corpus, target_examples = loaded["raw_corpus"], loaded["target_examples"]
+        embedder = loaded["embedder"]
+        read = {
+            role: (
+                load_tokenizer(loaded[f"{role}_tokenizer"].path("tokenizer")),
+                read_shape(loaded[f"{role}_tokenizer"]),
+            )
+            for role in decoders
+        }
+        tokenizer, shape = read["base"]
 
         def load() -> Embedder:
             folder, precision = embedder.path("embedder"), device.embedding_precision
             return load_embedder(folder, device=device.name, precision=precision)
 
         model = load()
-        shape = read_shape(base_tokenizer)
-        pool = count_pool(raw_corpus, target_examples, tokenizer, model)
+        pool = count_pool(
+            raw_corpus, target_examples, tokenizer, model, read.get("selector"), study.accountant
+        )
         target = target_examples.table("rows.parquet")
         examples = {split: to_examples(target, split) for split in ("train", "dev", "test")}
         labels = labels_of(target)
-        base = study.base_model
-        sample = (
-            general_sample(base, iterate_sources(raw_corpus))
-            if isinstance(base, TinyBase)
-            else None
-        )
-        counted = workload(study, shape, tokenizer, examples, labels, sample, pool.size, pool.rows)
+        samples = [
+            (decoder, general_sample(decoder, iterate_sources(raw_corpus)), *read[role])
+            for role, decoder in decoders.items()
+            if isinstance(decoder, TinyBase)
+        ]
+        counted = workload(study, shape, tokenizer, examples, labels, samples, pool.size, pool.rows)
         plan = StudyPlan(study, shape, pool.size, counted)
         cap = cap_in_force(study, workspace.ledger)
         budget = workspace.ledger.budget
@@ -128,7 +145,7 @@ def build_budget_plan(study: Study) -> Stage:
             model,
             embedder.version,
             pool.some_texts,
-            lambda: read_rows(raw_corpus[middling], None),
+            lambda: read_rows(middling, raw_corpus[middling]),
             load,
             examples,
             labels,
@@ -150,7 +167,11 @@ def build_budget_plan(study: Study) -> Stage:
                 "plan.json": {
                     "arms": arms,
                     "full_data": {"feasible": within.full_data, "reason": within.reason},
-                    "pool": asdict(pool.size),
+                    "pool": pool.size.summary(),
+                    "costs": {
+                        name: cost_parts(cost)
+                        for name, cost in selection_costs(study, pool.size).items()
+                    },
                     "epoch_flops": plan.epoch_flops,
                 },
                 "tokens.parquet": pool.tokens,

@@ -13,8 +13,8 @@ from selection.plots.evaluation import distances_to_target as draw_distances
 from selection.reports import markdown_table
 from selection_assets.base_tokenizer import read_shape
 from selection_assets.draft import Check, Draft
-from selection_assets.evaluation import evaluate_folders
-from selection_assets.inputs import of_study, one_of, whole_pool_embeddings
+from selection_assets.evaluation import evaluate_folders, harness_outside, harness_table
+from selection_assets.inputs import base_parts, of_study, one_of, whole_pool_embeddings
 from selection_assets.keys import arm_of, arm_partitions, study_key
 from selection_assets.pool_rows import pool_vectors
 from selection_assets.stage import Stage, stage
@@ -31,13 +31,14 @@ def build_eval_report(study: Study) -> Stage:
             "finetuned_checkpoint": of_study(study, "finetuned_checkpoint"),
             "selected_subset": of_study(study, "selected_subset"),
             "zero_shot": one_of(study, "reference_report", "zero_shot"),
-            "base_tokenizer": of_study(study, "base_tokenizer"),
+            "base_tokenizer": base_parts(study)["base_tokenizer"],
             "target_examples": of_study(study, "target_examples"),
             "target_embeddings": of_study(study, "target_embeddings"),
             "corpus_embeddings": whole_pool_embeddings(study),
         },
         parameters={"evaluation": study.evaluation, "seeds": study.seeds},
         partitions=arm_partitions(study),
+        outside=lambda _: harness_outside(study),
         costly=True,
         payers=[study],
         checks={"loss_finite": "Every held-out loss is a finite number."},
@@ -121,12 +122,16 @@ def _markdown(report: dict) -> str:
     names = [n for n in ("loss", "bits_per_byte", "accuracy", "macro_f1") if n in after]
     rows = [[name, before[name], after[name]] for name in names]
     low, high = after["loss_low"], after["loss_high"]
+    tasks = []
+    if "harness" in after:
+        tasks = [harness_table(before.get("harness"), after["harness"])]
     costs = [[n, report[n]] for n in ("selection_flops", "training_flops", "total_flops", "rows")]
     return "\n\n".join(
         [
             f"## {report['method']} at {report['budget']}",
             markdown_table(["target, held out", "zero-shot", "after"], rows),
             f"Loss after training lies in [{low:.4f}, {high:.4f}] over examples and seeds.",
+            *tasks,
             markdown_table(["cost", "value"], costs),
             markdown_table(
                 ["OT distance to the target", "value"], list(report["ot_distance"].items())

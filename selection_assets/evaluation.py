@@ -10,11 +10,16 @@ from tqdm import tqdm
 
 from resources.artifacts import Artifact
 from resources.device import Device
+from resources.project import resolve
 from selection.arms.evaluate import evaluate_checkpoint, evaluation_flops, summarise
+from selection.arms.harness import run_on_checkpoint, summarise_harness
 from selection.arms.target import to_examples
 from selection.budget.meter import Meter
 from selection.config.study import Study
+from selection.corpus.sources import path_fingerprint
 from selection.costs import ModelShape
+from selection.models.harness_tasks import harness_version
+from selection.reports import markdown_table
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,59 @@ def evaluate_folders(
     losses = pa.concat_tables(tables)
     evaluation = study.evaluation
     summary = summarise(losses, level=evaluation.level, n_resamples=evaluation.n_resamples)
+    if evaluation.harness is not None:
+        found = [
+            run_on_checkpoint(
+                evaluation.harness,
+                folder,
+                shape=shape,
+                accountant=study.accountant,
+                n_resamples=evaluation.n_resamples,
+                device=device.name,
+                resolve=resolve,
+                meter=meter,
+            )
+            for folder in tqdm(folders.values(), desc="tasks", unit=" seeds", leave=False)
+        ]
+        summary["harness"] = summarise_harness([result for result, _ in found])
+        flops += sum(spent for _, spent in found)
     return Evaluated(losses, summary, flops)
+
+
+def harness_outside(study: Study) -> dict[str, str]:
+    """Versions of the harness and of the task files that it reads, where the study uses it."""
+    harness = study.evaluation.harness
+    if harness is None:
+        return {}
+    versions = {"lm_eval": harness_version() or "not installed"}
+    if harness.include_path is not None:
+        folder = resolve(harness.include_path)
+        # The step says what is wrong with a missing folder; looking for changes does not fail.
+        found = path_fingerprint(folder) if folder.is_dir() else "missing"
+        versions[harness.include_path] = found
+    return versions
+
+
+def harness_table(before: dict[str, Any] | None, after: dict[str, Any]) -> str:
+    """Each task's metrics as Markdown, after training and before it where that is known."""
+    old = [] if before is None else before["scores"]
+    known = {(s["task"], s["metric"], s["filter"]): s["mean"] for s in old}
+    rows = [
+        [
+            s["task"],
+            s["metric"] if s["filter"] == "none" else f"{s['metric']} ({s['filter']})",
+            s["n_samples"],
+            known.get((s["task"], s["metric"], s["filter"])),
+            s["mean"],
+            ", ".join("—" if value is None else f"{value:.4f}" for value in s["by_seed"]),
+        ]
+        for s in after["scores"]
+    ]
+    headers = ["task", "metric", "examples", "zero-shot", "after", "by seed"]
+    if before is None:
+        headers.remove("zero-shot")
+        rows = [row[:3] + row[4:] for row in rows]
+    return markdown_table(headers, rows)
 
 
 def labels_of(target_rows: pa.Table) -> list[str]:

@@ -10,7 +10,7 @@ from selection.budget.meter import Meter
 from selection.config.study import Study
 from selection_assets.base_tokenizer import read_shape
 from selection_assets.draft import Check, Draft
-from selection_assets.inputs import of_study
+from selection_assets.inputs import base_parts, of_study
 from selection_assets.keys import arm_partitions, study_key
 from selection_assets.stage import Stage, stage
 from selection_assets.training import train_seeds, training_parameters
@@ -23,8 +23,7 @@ def build_finetuned_checkpoint(study: Study) -> Stage:
         key=study_key(study, "finetuned_checkpoint"),
         campaign=study.name,
         ins={
-            "base_checkpoint": of_study(study, "base_checkpoint"),
-            "base_tokenizer": of_study(study, "base_tokenizer"),
+            **base_parts(study),
             "selected_subset": of_study(study, "selected_subset"),
             "target_examples": of_study(study, "target_examples"),
         },

@@ -3,8 +3,9 @@
 import dagster as dg
 
 from resources.io_manager import MAY_LACK_PARTITIONS
+from selection.config.decoders import Decoder
 from selection.config.study import Study
-from selection_assets.keys import embedder_key, pool_key, study_key
+from selection_assets.keys import decoder_key, embedder_key, pool_key, study_key
 
 
 def whole_pool(study: Study) -> dg.AssetIn:
@@ -35,6 +36,18 @@ def source_embeddings(study: Study) -> dg.AssetIn:
 def embedder_model(study: Study) -> dg.AssetIn:
     """The study's embedding model."""
     return dg.AssetIn(embedder_key(study.pool, study.embedder.name, "embedder"))
+
+
+def decoder_part(study: Study, decoder: Decoder | None, name: str) -> dg.AssetIn:
+    """The tokenizer or the checkpoint of the study's base or selector."""
+    assert decoder is not None, "a study without a selector has nothing that reads one"
+    return dg.AssetIn(decoder_key(study.pool, decoder, name))
+
+
+def base_parts(study: Study) -> dict[str, dg.AssetIn]:
+    """The base model's checkpoint and tokenizer, under these names."""
+    names = ("base_checkpoint", "base_tokenizer")
+    return {name: decoder_part(study, study.base_model, name) for name in names}
 
 
 def of_study(study: Study, name: str) -> dg.AssetIn:

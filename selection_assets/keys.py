@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from selection.config.decoders import Decoder
 from selection.config.study import Study
 
 
@@ -13,6 +14,11 @@ def pool_key(pool: str, name: str) -> dg.AssetKey:
 def embedder_key(pool: str, embedder: str, name: str) -> dg.AssetKey:
     """Assets of one embedder over one pool, shared by the studies that name both."""
     return dg.AssetKey([pool, embedder, name])
+
+
+def decoder_key(pool: str, decoder: Decoder, name: str) -> dg.AssetKey:
+    """Assets of one decoder over one pool, shared by the studies that name both."""
+    return dg.AssetKey([pool, decoder.name, name])
 
 
 def study_key(study: Study, name: str) -> dg.AssetKey:

@@ -9,32 +9,33 @@ from resources.artifacts import Artifact
 from resources.device import Device
 from resources.workspace import Workspace
 from selection.config.study import Study
-from selection.methods import REGISTRY
+from selection.methods.named import NamedMethod
 from selection.methods.protocol import ACCOUNTANT, FitInputs, Fitted
 from selection.plots.convergence import residual_history
 from selection_assets.draft import Check, Draft
 from selection_assets.inputs import of_study, whole_pool, whole_pool_embeddings
 from selection_assets.keys import study_key
+from selection_assets.method_preparation import features_of, preparation_inputs
 from selection_assets.pool_rows import count_rows, iterate_sources
 from selection_assets.stage import Stage, stage
 from selection_assets.target_embeddings import steering_rows
 
 
-def build_method_fit(study: Study, name: str) -> Stage:
+def build_method_fit(study: Study, named: NamedMethod) -> Stage:
     """Build the asset for one method that stores its fit."""
-    method = REGISTRY[name]
-    assert method.fit_asset is not None
-    options = method.options.model_validate(study.methods[name])
+    method, options, costly = named.method, named.options, named.needs_device
+    assert named.fit_asset is not None
     ins = {
         "raw_corpus": whole_pool(study),
         "target_examples": of_study(study, "target_examples"),
-        "budget_plan": of_study(study, "budget_plan"),
+        **preparation_inputs(study, named),
     }
     if method.needs_embeddings:
         ins["corpus_embeddings"] = whole_pool_embeddings(study)
         ins["target_embeddings"] = of_study(study, "target_embeddings")
-
-    key = study_key(study, method.fit_asset)
+    if costly:
+        ins["budget_plan"] = of_study(study, "budget_plan")
+    key = study_key(study, named.fit_asset)
 
     @stage(
         key=key,
@@ -42,11 +43,11 @@ def build_method_fit(study: Study, name: str) -> Stage:
         also_code=[type(method).__module__],
         ins=ins,
         parameters={"options": options},
-        costly=True,
-        only_after=["budget_plan"],
+        costly=costly,
+        only_after=["budget_plan"] if costly else [],
         payers=[study],
         checks={"converged": "The fit met its own tolerance."},
-        kinds={"pytorch"},
+        kinds={"pytorch"} if costly else {"python"},
     )
     def method_fit(
         context: dg.AssetExecutionContext,
@@ -56,9 +57,11 @@ def build_method_fit(study: Study, name: str) -> Stage:
     ) -> Draft:
         """`fitted.safetensors` and `facts.json`: all that scoring needs to know of the pool."""
         corpus, embeddings = loaded["raw_corpus"], loaded.get("corpus_embeddings")
+        by_source = named.by_source
+        features = features_of(by_source, loaded[by_source.asset]) if by_source else None
         inputs = FitInputs(
             target=steering_rows(loaded["target_examples"], loaded.get("target_embeddings")),
-            pool=lambda: (rows for _, rows in iterate_sources(corpus, embeddings)),
+            pool=lambda: (rows for _, rows in iterate_sources(corpus, embeddings, features)),
             n_pool=count_rows(corpus, embeddings),
             options=options,
             seed=0,
@@ -66,6 +69,7 @@ def build_method_fit(study: Study, name: str) -> Stage:
             memory_limit=device.memory_limit,
             report=context.log.info,
             previous=_last_fit(workspace, key.to_user_string()),
+            prepared={p.asset: loaded[p.asset] for p in named.preparations if not p.by_source},
         )
         fitted = method.fit(inputs)
         pictures = _pictures(fitted, options.model_dump())

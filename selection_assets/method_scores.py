@@ -11,7 +11,7 @@ from resources.artifacts import Artifact
 from resources.device import Device
 from selection.budget.meter import Meter
 from selection.config.study import Study
-from selection.methods import REGISTRY
+from selection.methods.named import NamedMethod
 from selection.methods.protocol import ACCOUNTANT, FitInputs, Scores
 from selection.plots.scores import score_distributions
 from selection.score_blocks import score_in_blocks
@@ -19,37 +19,43 @@ from selection_assets.draft import Check, Draft
 from selection_assets.inputs import of_study, source_embeddings, source_rows
 from selection_assets.keys import source_partitions, study_key
 from selection_assets.method_fit import read_fitted
+from selection_assets.method_preparation import (
+    features_of,
+    preparation_inputs,
+    preparation_key,
+)
 from selection_assets.pool_rows import read_rows
 from selection_assets.stage import Stage, stage
 from selection_assets.target_embeddings import steering_rows
 
 
-def scores_name(method: str) -> str:
-    """Name of a method's score asset."""
-    return f"{method}_scores"
-
-
-def build_method_scores(study: Study, name: str) -> Stage:
+def build_method_scores(study: Study, named: NamedMethod) -> Stage:
     """Build the asset for one method."""
-    method = REGISTRY[name]
-    options = method.options.model_validate(study.methods[name])
-    ins = {"raw_corpus": source_rows(study), "target_examples": of_study(study, "target_examples")}
+    method, options, costly = named.method, named.options, named.needs_device
+    prepared = preparation_inputs(study, named)
+    by_source = named.by_source
+    if by_source is not None:
+        prepared[by_source.asset] = dg.AssetIn(preparation_key(study, named, by_source))
+    ins = {
+        "raw_corpus": source_rows(study),
+        "target_examples": of_study(study, "target_examples"),
+        **prepared,
+    }
     if method.needs_embeddings:
         ins["corpus_embeddings"] = source_embeddings(study)
         ins["target_embeddings"] = of_study(study, "target_embeddings")
-    if method.fit_asset is not None:
-        ins["fitted"] = of_study(study, method.fit_asset)
-    costly = method.needs_embeddings
+    if named.fit_asset is not None:
+        ins["fitted"] = of_study(study, named.fit_asset)
     if costly:
         ins["budget_plan"] = of_study(study, "budget_plan")
 
     @stage(
-        key=study_key(study, scores_name(name)),
+        key=study_key(study, named.scores_asset),
         campaign=study.name,
         also_code=[type(method).__module__],
         ins=ins,
         # A method that draws at random gives one ranking a seed of the study.
-        parameters={"options": options, "seeds": study.seeds if method.draws_per_seed else []},
+        parameters={"options": options, "seeds": study.seeds if named.draws_per_seed else []},
         partitions=source_partitions(study.pool),
         checks={"scores_finite": "No score is NaN or infinite."},
         costly=costly,
@@ -65,13 +71,22 @@ def build_method_scores(study: Study, name: str) -> Stage:
         meter: Meter,
     ) -> Draft:
         """`scores.parquet`: row_id, draw, score (higher is better) and the method's receipts."""
-        rows = read_rows(loaded["raw_corpus"], loaded.get("corpus_embeddings"))
+        rows = read_rows(
+            context.partition_key,
+            loaded["raw_corpus"],
+            loaded.get("corpus_embeddings"),
+            features_of(by_source, loaded[by_source.asset]) if by_source else None,
+        )
+        whole = {p.asset: loaded[p.asset] for p in named.preparations if not p.by_source}
         target = steering_rows(loaded["target_examples"], loaded.get("target_embeddings"))
         if "fitted" in loaded:
             fitted = read_fitted(loaded["fitted"])
         else:
             n_rows = len(rows.row_id)
-            fitted = method.fit(FitInputs(target, lambda: iter([rows]), n_rows, options, seed=0))
+            inputs = FitInputs(
+                target, lambda: iter([rows]), n_rows, options, seed=0, prepared=whole
+            )
+            fitted = method.fit(inputs)
         bar_name = f"score {context.partition_key}"
         with tqdm(total=len(rows.row_id), desc=bar_name, unit="row", leave=False) as bar:
             scores = score_in_blocks(
@@ -82,6 +97,7 @@ def build_method_scores(study: Study, name: str) -> Stage:
                 options=options,
                 seeds=study.seeds,
                 device=device.name,
+                prepared=whole,
                 finished=work,
                 report=bar.update,
                 meter=meter,

@@ -10,6 +10,7 @@ from selection.config.study import Study
 from selection.reports import number, text_table
 from selection_assets.base_tokenizer import read_shape
 from selection_assets.closing import cap_line, plan_errors_line
+from selection_assets.keys import decoder_key
 from selection_assets.plan_view import advice, arms_table, curves_table, usd, view_arms
 from selection_assets.quality import Quality, fit_quality
 
@@ -86,6 +87,8 @@ def _plan(study: Study, ledger: Ledger) -> dict[str, Any]:
 
 
 def _parameters(study: Study, ledger: Ledger) -> int:
-    tokenizer = ledger.current(f"{study.name}/base_tokenizer", UNPARTITIONED)
+    tokenizer = ledger.current(
+        decoder_key(study.pool, study.base_model, "base_tokenizer").to_user_string(), UNPARTITIONED
+    )
     assert tokenizer is not None, "a plan is made after the tokenizer"
     return read_shape(tokenizer).parameters

@@ -1,26 +1,31 @@
 """What a study's plan expects of each of its steps, and which arms its cap admits."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from resources.artifacts import UNPARTITIONED
+from resources.project import resolve
 from selection.arms.base import GeneralSample
+from selection.arms.harness import harness_flops
 from selection.arms.plan import PoolSize, epoch_flops, plan_arms, selection_costs
 from selection.arms.within_cap import Bill, WithinCap, fit_cap
 from selection.arms.workload import evaluation_flops, fine_tuning_flops, pretraining_flops
 from selection.budget.amounts import Amount, Cap
-from selection.config.study import Study, TinyBase
+from selection.config.decoders import TinyBase
+from selection.config.study import Study
 from selection.costs import ModelShape
 from selection.embedding.build import distillation_flops
 from selection.forecast.rates import Rate
 from selection.forecast.steps import Step, Workload, amount, study_steps
-from selection.methods import REGISTRY
 from selection.models.examples import Example
 from selection.models.tokenizer import count_tokens
 from selection_assets.keys import arm_key
 
 Rates = Mapping[str, Rate] | None
+
+_STEPS = frozenset({"embedding", "fit", "score"})
+"""Phases of a method's cost that are no preparation of its own."""
 
 
 @dataclass(frozen=True)
@@ -52,18 +57,25 @@ class StudyPlan:
         # Counted as if no other study shared the pool, and nothing of it were made yet.
         always = sunk + self._embedding(rates)
         always += Amount(distillation_flops(study.embedder))
+        if rates is None:
+            always += Amount(self.load.pretraining)
+        else:
+            always += Amount(
+                self.load.pretraining, rates["training"].seconds(self.load.pretraining)
+            )
         for step in (
-            ("base_checkpoint", None, None),
             ("reference_report", "zero_shot", None),
             ("reference_report", "fine_tuning_only", None),
         ):
             always += cost[step]
         selection = {}
-        for name in study.methods:
-            own = [(REGISTRY[name].fit_asset, None, None)]
-            own += [(f"{name}_scores", source, None) for source in self.load.rows]
+        for name, named in study.named_methods.items():
+            own: list[Step] = [(str(named.fit_asset), None, None)]
+            own += [(named.scores_asset, source, None) for source in self.load.rows]
             spent = [cost[step] for step in own if step in cost]
-            selection[name] = sum(spent, Amount())
+            # How fast a selector reads is not known before it has read something.
+            prepared = sum(flops for phase, flops in parts[name].items() if phase not in _STEPS)
+            selection[name] = sum(spent, Amount(prepared))
         return fit_cap(
             study,
             arms,
@@ -92,6 +104,10 @@ class StudyPlan:
             expected = amount(work, rates)
             asset = f"{self.study.name}/{step[0]}"
             found[asset, _partition(step)] = (expected.flops, expected.seconds if rates else None)
+        for name, parts in self._parts().items():
+            prepared = sum(flops for phase, flops in parts.items() if phase not in _STEPS)
+            if prepared and any(arm.method == name for arm in arms):
+                found[preparation_step(self.study, name)] = (prepared, None)
         embedding = self._embedding(rates)
         found[embedding_step(self.study)] = (embedding.flops, embedding.seconds)
         return found
@@ -120,7 +136,7 @@ def workload(
     tokenizer: Any,
     examples: Mapping[str, list[Example]],
     labels: list[str],
-    sample: GeneralSample | None,
+    samples: Sequence[tuple[TinyBase, GeneralSample, Any, ModelShape]],
     size: PoolSize,
     rows: dict[str, int],
 ) -> Workload:
@@ -128,13 +144,23 @@ def workload(
 
     Parameters
     ----------
-    sample : what a tiny base is pre-trained on.
+    samples : each tiny decoder, what it is pre-trained on, its tokenizer and its shape.
     """
-    pretraining = 0.0
-    if isinstance(study.base_model, TinyBase):
-        assert sample is not None
-        n_tokens = int(count_tokens(tokenizer, sample.texts).sum())
-        pretraining = pretraining_flops(study.base_model, n_tokens, shape, study.accountant)
+    pretraining = sum(
+        pretraining_flops(
+            decoder,
+            int(count_tokens(of_decoder, sample.texts).sum()),
+            its_shape,
+            study.accountant,
+        )
+        for decoder, sample, of_decoder, its_shape in samples
+    )
+    evaluation = evaluation_flops(
+        tokenizer, examples["test"], labels, shape, study.accountant, n_models=1
+    )
+    harness = study.evaluation.harness
+    if harness is not None:
+        evaluation += harness_flops(harness, tokenizer, shape, study.accountant, resolve)
     seeds = sorted({*study.seeds, *study.full_data_seeds})
     return Workload(
         pretraining,
@@ -143,7 +169,7 @@ def workload(
             seed: fine_tuning_flops(study, tokenizer, examples["train"], shape, seed=seed)
             for seed in seeds
         },
-        evaluation_flops(tokenizer, examples["test"], labels, shape, study.accountant, n_models=1),
+        evaluation,
         rows,
     )
 
@@ -154,6 +180,14 @@ def embedding_step(study: Study) -> tuple[str, str]:
     They are the pool's assets, and each study has its own opinion of what they cost.
     """
     return f"{study.name}/embeddings of {study.pool}", UNPARTITIONED
+
+
+def preparation_step(study: Study, name: str) -> tuple[str, str]:
+    """Under what the ledger keeps what a plan expects of all that a method prepares.
+
+    The plan counts it for each method, as if none shared it with another method or study.
+    """
+    return f"{study.name}/preparations of {name}", UNPARTITIONED
 
 
 def _partition(step: Step) -> str:

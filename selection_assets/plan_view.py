@@ -6,7 +6,6 @@ from typing import Any
 from selection.budget.amounts import SECONDS_AN_HOUR
 from selection.ccds import SIZE_RATIOS
 from selection.config.study import Study
-from selection.methods import REGISTRY
 from selection.reports import number
 from selection_assets.keys import arm_key
 from selection_assets.plan_steps import embedding_step
@@ -116,8 +115,8 @@ def _crossing(name: str, meets: dict[str, float | None]) -> str:
 def _seconds(study: Study, arm: dict[str, Any], expected: Forecasts) -> float:
     """Seconds of an arm by itself: its selection, and the training and evaluation of its seeds."""
     name = arm["method"]
-    method = REGISTRY[name]
-    own = {f"{study.name}/{name}_scores", f"{study.name}/{method.fit_asset}"}
+    named = study.named_methods[name]
+    own = {f"{study.name}/{named.scores_asset}", f"{study.name}/{named.fit_asset}"}
     key = arm_key(name, arm["budget"])
     trained = {f"{study.name}/finetuned_checkpoint", f"{study.name}/eval_report"}
     return sum(
@@ -125,5 +124,5 @@ def _seconds(study: Study, arm: dict[str, Any], expected: Forecasts) -> float:
         for (asset, partition), (_, seconds) in expected.items()
         if asset in own
         or (asset in trained and partition == key)
-        or (method.needs_embeddings and (asset, partition) == embedding_step(study))
+        or (named.method.needs_embeddings and (asset, partition) == embedding_step(study))
     )

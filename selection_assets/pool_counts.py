@@ -9,9 +9,13 @@ import pyarrow as pa
 
 from resources.artifacts import Artifact
 from selection.arms.plan import PoolSize
+from selection.costs import ModelShape
 from selection.draws import keyed_uniform
 from selection.embedding.embedder import Embedder, token_lengths
+from selection.methods.preparation import SelectorSize
+from selection.models.examples import Example, rendered_lengths
 from selection.models.tokenizer import count_tokens
+from selection_assets.method_preparation import dev_examples, plain_examples
 from selection_assets.pool_rows import iterate_sources
 
 PROBE_ROWS = 4096
@@ -37,10 +41,22 @@ class PoolCounts:
 
 
 def count_pool(
-    raw_corpus: Mapping[str, Artifact], target_examples: Artifact, tokenizer: Any, model: Embedder
+    raw_corpus: Mapping[str, Artifact],
+    target_examples: Artifact,
+    tokenizer: Any,
+    model: Embedder,
+    selector: tuple[Any, ModelShape] | None,
+    accountant: str,
 ) -> PoolCounts:
-    """Read the pool once."""
+    """Read the pool once.
+
+    Parameters
+    ----------
+    selector : tokenizer and shape of the selector model, if there is one.
+    accountant : of the selector's passes.
+    """
     counts, embedding_flops = [], 0.0
+    lengths: list[np.ndarray] = []
     rows: dict[str, int] = {}
     drawn: list[tuple[float, str]] = []
     for source, of_source in iterate_sources(raw_corpus):
@@ -54,6 +70,8 @@ def count_pool(
                 }
             )
         )
+        if selector is not None:
+            lengths.append(_lengths(plain_examples(of_source), selector))
         embedding_flops += model.flops(token_lengths(model, of_source.text))
         draws = keyed_uniform(of_source.row_id, seed=0, purpose="probe")
         least = np.argsort(draws, kind="stable")[:PROBE_ROWS]
@@ -68,5 +86,18 @@ def count_pool(
         embedding_flops=embedding_flops,
         target_embedding_flops=model.flops(token_lengths(model, target["text"].to_pylist())),
         width=model.width,
+        selector=None
+        if selector is None
+        else SelectorSize(
+            selector[1],
+            accountant,
+            np.concatenate(lengths),
+            _lengths(dev_examples(target_examples), selector),
+        ),
     )
     return PoolCounts(tokens, size, rows, [text for _, text in drawn])
+
+
+def _lengths(examples: list[Example], selector: tuple[Any, ModelShape]) -> np.ndarray:
+    tokenizer, shape = selector
+    return rendered_lengths(examples, tokenizer, shape.sequence_length)

@@ -1,6 +1,7 @@
 """Read the pool's artifacts as the rows that methods work on."""
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -8,8 +9,15 @@ from resources.artifacts import Artifact
 from selection.methods.protocol import Rows
 
 
-def read_rows(corpus: Artifact, embeddings: Artifact | None) -> Rows:
-    """Rows of one source; with embeddings, those rows only that have a vector."""
+def read_rows(
+    source: str, corpus: Artifact, embeddings: Artifact | None = None, features: Any = None
+) -> Rows:
+    """Rows of one source; with embeddings, those rows only that have a vector.
+
+    Parameters
+    ----------
+    features : what a method's preparation has computed of each row.
+    """
     table = corpus.table("rows.parquet", ["row_id", "text", "n_tokens"])
     row_id = table["row_id"].to_numpy()
     vectors = None
@@ -24,15 +32,25 @@ def read_rows(corpus: Artifact, embeddings: Artifact | None) -> Rows:
                 f"{embeddings.folder} does not belong to {corpus.folder}: materialize"
                 f" {embeddings.asset}[{embeddings.partition}] again"
             )
-    return Rows(row_id, table["text"].to_pylist(), table["n_tokens"].to_numpy(), vectors)
+    texts, n_tokens = table["text"].to_pylist(), table["n_tokens"].to_numpy()
+    if features is not None and features.shape[0] != len(row_id):
+        raise ValueError(
+            f"there are features of {features.shape[0]} rows of {corpus.folder}, which has"
+            f" {len(row_id)}: materialize them again"
+        )
+    return Rows(row_id, texts, n_tokens, vectors, source, features)
 
 
 def iterate_sources(
-    corpus: Mapping[str, Artifact], embeddings: Mapping[str, Artifact] | None = None
+    corpus: Mapping[str, Artifact],
+    embeddings: Mapping[str, Artifact] | None = None,
+    features: Mapping[str, Any] | None = None,
 ) -> Iterator[tuple[str, Rows]]:
     """Each source's name and rows, by name."""
     for source in sorted(corpus):
-        yield source, read_rows(corpus[source], embeddings[source] if embeddings else None)
+        of_source = embeddings[source] if embeddings else None
+        computed = features[source] if features else None
+        yield source, read_rows(source, corpus[source], of_source, computed)
 
 
 def count_rows(corpus: Mapping[str, Artifact], embeddings: Mapping[str, Artifact] | None) -> int:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from resources.throughput import Throughput
 from resources.workspace import Workspace
 from selection.arms.base import pretrained_source
 from selection.budget.meter import Meter
-from selection.config.study import Study, TinyBase
+from selection.config.decoders import TinyBase
+from selection.config.study import Study
 from selection.costs import ModelShape
 from selection.embedding.embedder import Embedder
 from selection.embedding.estimate import estimate_flops
@@ -21,9 +23,15 @@ from selection.forecast.evaluation import probe_evaluation
 from selection.forecast.measuring import Probed, probe_seconds
 from selection.forecast.picture import probe_picture
 from selection.forecast.rates import Rate
+from selection.forecast.steps import ARITHMETIC, fit_rate, score_rate
 from selection.forecast.training import probe_fine_tuning, probe_training, write_untrained
-from selection.forecast.transport import probe_distances, probe_scoring, probe_solve
-from selection.methods import REGISTRY
+from selection.forecast.transport import (
+    probe_arithmetic,
+    probe_distances,
+    probe_scoring,
+    probe_solve,
+)
+from selection.methods.ot import OtOptions
 from selection.models.base import load_model, save_checkpoint
 from selection.models.examples import Example
 from selection_assets.draft import emptied
@@ -111,20 +119,16 @@ class RateProbe:
                 lambda: probe_distances(n_rows=study.evaluation.distance_rows, **sizes),
             ),
             "picture": self._rate("picture", {}, probe_picture),
+            ARITHMETIC: self._rate(ARITHMETIC, {}, probe_arithmetic),
         }
-        for name, options in study.methods.items():
-            method = REGISTRY[name]
-            key = sizes | {"options": options}
-            if method.fit_asset is not None:
-                rates[f"fit_{name}"] = self._rate(
-                    f"fit_{name}", key, lambda o=options: probe_solve(o, device=device, **sizes)
-                )
-            if method.needs_embeddings:
-                rates[f"score_{name}"] = self._rate(
-                    f"score_{name}",
-                    key,
-                    lambda n=name, o=options: probe_scoring(n, o, device=device, **sizes),
-                )
+        for named in study.named_methods.values():
+            key = sizes | {"options": named.options.model_dump(mode="json")}
+            probes = {score_rate(named): partial(probe_scoring, named, device=device, **sizes)}
+            if isinstance(named.options, OtOptions):
+                solve = partial(probe_solve, named.options, device=device, **sizes)
+                probes[fit_rate(named)] = solve
+            for kind in probes.keys() - rates.keys():
+                rates[kind] = self._rate(kind, key, probes[kind])
         return rates
 
     def _rate(self, kind: str, key: Mapping[str, Any], measure: Callable[[], Probed]) -> Rate:

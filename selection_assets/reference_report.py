@@ -13,8 +13,8 @@ from selection.config.study import Study
 from selection.draws import keyed_uniform
 from selection_assets.base_tokenizer import read_shape
 from selection_assets.draft import Draft
-from selection_assets.evaluation import evaluate_folders
-from selection_assets.inputs import of_study, whole_pool
+from selection_assets.evaluation import evaluate_folders, harness_outside
+from selection_assets.inputs import base_parts, of_study, whole_pool
 from selection_assets.keys import REFERENCE_LINES, study_key
 from selection_assets.pool_rows import iterate_sources
 from selection_assets.stage import Stage, stage
@@ -23,19 +23,20 @@ from selection_assets.training import train_seeds, training_parameters
 
 def build_reference_report(study: Study) -> Stage:
     """Build the asset for one study."""
-    always = ("base_checkpoint", "base_tokenizer", "target_examples")
+    always = {**base_parts(study), "target_examples": of_study(study, "target_examples")}
 
     @stage(
         key=study_key(study, "reference_report"),
         campaign=study.name,
-        ins={name: of_study(study, name) for name in always} | {"raw_corpus": whole_pool(study)},
+        ins={**always, "raw_corpus": whole_pool(study)},
         parameters={
             **training_parameters(study, study.seeds),
             "full_data_seeds": study.full_data_seeds,
             "evaluation": study.evaluation,
         },
         partitions=dg.StaticPartitionsDefinition(list(REFERENCE_LINES)),
-        reads=lambda line: [*always, "raw_corpus"] if line == "full_data" else always,
+        reads=lambda line: [*always, "raw_corpus"] if line == "full_data" else list(always),
+        outside=lambda _: harness_outside(study),
         costly=True,
         payers=[study],
         kinds={"pytorch"},

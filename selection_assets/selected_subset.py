@@ -11,7 +11,6 @@ from selection.subset import Subset, choose_rows
 from selection_assets.draft import Check, Draft
 from selection_assets.inputs import all_of, of_study, whole_pool, whole_pool_embeddings
 from selection_assets.keys import arm_of, arm_partitions, study_key
-from selection_assets.method_scores import scores_name
 from selection_assets.pool_rows import pool_vectors
 from selection_assets.stage import Stage, stage
 
@@ -28,7 +27,8 @@ def build_selected_subset(study: Study) -> Stage:
         "corpus_embeddings": whole_pool_embeddings(study),
         "target_examples": of_study(study, "target_examples"),
     }
-    scores = {scores_name(name): all_of(study, scores_name(name)) for name in study.methods}
+    named = study.named_methods
+    scores = {m.scores_asset: all_of(study, m.scores_asset) for m in named.values()}
 
     @stage(
         key=study_key(study, "selected_subset"),
@@ -36,7 +36,7 @@ def build_selected_subset(study: Study) -> Stage:
         ins=shared | scores,
         parameters={"selection": study.selection},
         partitions=arm_partitions(study),
-        reads=lambda arm: [*shared, scores_name(arm_of(arm)[0])],
+        reads=lambda arm: [*shared, named[arm_of(arm)[0]].scores_asset],
         checks={
             "within_budget": "Its training tokens are at most what the plan allows.",
             "no_test_row": "No held-out row of the target is in it.",
@@ -50,7 +50,7 @@ def build_selected_subset(study: Study) -> Stage:
         """`subset.parquet` by draw and rank; `verdicts.parquet` for every candidate."""
         method, budget = arm_of(context.partition_key)
         plan = planned_arm(loaded["budget_plan"], method, budget)
-        candidates = _candidates(loaded, loaded[scores_name(method)])
+        candidates = _candidates(loaded, loaded[named[method].scores_asset])
         vectors, without_vector = _aligned_vectors(candidates, loaded["corpus_embeddings"])
         held_out = _held_out(loaded["target_examples"])
         excluded = dict.fromkeys(without_vector, NO_VECTOR) | dict.fromkeys(held_out, TARGET_LEAK)

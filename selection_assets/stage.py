@@ -40,8 +40,10 @@ class Stage:
     outside : partition key to the versions of files and packages read from outside.
     checks : name and description of the checks that its drafts report.
     costly : whether it holds the device.
-    expects : what a partition will take, from the same arguments as the stage's function; None
-        where the study's plan says it.
+    finds : what is found out first, from the same arguments as the stage's function; both that and
+        `expects` are offered it as `found`.
+    expects : what a partition will take, from the same arguments; None where the study's plan says
+        it.
     payers : the studies that use it and pay for it in equal parts.
     """
 
@@ -53,6 +55,7 @@ class Stage:
     outside: Callable[[str], Mapping[str, str]]
     checks: Mapping[str, str]
     costly: bool
+    finds: Callable[..., Any] | None
     expects: Callable[..., Expected] | None
     payers: Sequence[Study]
 
@@ -83,6 +86,7 @@ def stage(
     parameters: Parameters | None = None,
     partitions: dg.PartitionsDefinition | None = None,
     costly: bool = False,
+    finds: Callable[..., Any] | None = None,
     expects: Callable[..., Expected] | None = None,
     payers: Sequence[Study] = (),
     checks: Mapping[str, str] | None = None,
@@ -103,8 +107,10 @@ def stage(
     parameters : everything of the configuration that the result depends on.
     costly : holds the device; runs in the `gpu` pool, and starts only when what it may cost is
         reserved.
-    expects : what it will take, from any of the arguments that the function may have; without it
-        the newest plan of the campaign's study must foresee the partition.
+    finds : what is found out first, from any of the arguments that the function may have; `expects`
+        and the function may ask for it as `found`.
+    expects : what it will take, from any of these arguments; without it the newest plan of the
+        campaign's study must foresee the partition.
     payers : the studies that use it; they pay in equal parts.
     checks : name and description of the checks its drafts report.
     reads : for a partition, the inputs it reads; all of them when not given.
@@ -169,6 +175,7 @@ def stage(
             outside or (lambda _: {}),
             declared,
             costly,
+            finds,
             expects,
             payers,
         )

@@ -52,6 +52,8 @@ def run_step(
     if published is not None and not forced and _is_whole(published, context):
         return _reuse(stage, context, published)
     given = _offered(stage, function, context, arguments, identity)
+    if stage.finds is not None:
+        given["found"] = call(stage.finds, given)
     if not stage.costly:
         return _compute(stage, function, context, given, inputs, identity, None)
     context.log.info("device: %s", context.resources.device.describe())

@@ -3,24 +3,28 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import dagster as dg
+
 from resources.project import project_root, resolve
+from selection.config.decoders import Decoder, PretrainedBase
 from selection.config.files import ConfigurationError, load_yaml
 from selection.config.pool import Pool
 from selection.config.study import (
     DocstringTarget,
-    PretrainedBase,
     SentenceTransformerModel,
     Study,
 )
-from selection.methods import REGISTRY
-from selection_assets.base_checkpoint import build_base_checkpoint
-from selection_assets.base_tokenizer import build_base_tokenizer
+from selection.methods.named import NamedMethod
+from selection.methods.preparation import Preparation
+from selection_assets.base_checkpoint import build_checkpoint
+from selection_assets.base_tokenizer import ROLES, Role, build_tokenizer
 from selection_assets.budget_plan import build_budget_plan
 from selection_assets.corpus_embeddings import build_corpus_embeddings
 from selection_assets.embedder import build_embedder
 from selection_assets.eval_report import build_eval_report
 from selection_assets.finetuned_checkpoint import build_finetuned_checkpoint
 from selection_assets.method_fit import build_method_fit
+from selection_assets.method_preparation import build_preparation, preparation_key
 from selection_assets.method_scores import build_method_scores
 from selection_assets.pareto_frontier import build_pareto_frontier
 from selection_assets.raw_corpus import build_raw_corpus
@@ -49,7 +53,7 @@ def load_studies() -> dict[str, Study]:
     pools = load_pools()
     folder = project_root() / "studies"
     studies = [(path, load_yaml(Study, path)) for path in sorted(folder.glob("*.yaml"))]
-    embedders: dict[tuple[str, str], Study] = {}
+    models: dict[tuple[str, str, str], Study] = {}
     prices: dict[str, Study] = {}
     for path, study in studies:
         if study.pool not in pools:
@@ -61,12 +65,7 @@ def load_studies() -> dict[str, Study]:
         _check_target(path, study, pools[study.pool])
         _check_price(path, study, prices)
         _check_models(path, study)
-        first = embedders.setdefault((study.pool, study.embedder.name), study)
-        if first.embedder != study.embedder:
-            raise ConfigurationError(
-                f"{path}: field embedder.name: {study.embedder.name!r} is another model in study"
-                f" {first.name!r} of the same pool; give it another name"
-            )
+        _check_shared_models(path, study, models)
     return _by_name(studies)
 
 
@@ -99,6 +98,26 @@ def _check_target(path: Path, study: Study, pool: Pool) -> None:
             )
 
 
+def _check_shared_models(path: Path, study: Study, seen: dict[tuple[str, str, str], Study]) -> None:
+    """See that one name of a pool's embedder, base model or selector means one model."""
+    for field in ("embedder", "base_model", "selector"):
+        model = getattr(study, field)
+        if model is None:
+            continue
+        first = seen.setdefault((study.pool, field, model.name), study)
+        if getattr(first, field) != model:
+            raise ConfigurationError(
+                f"{path}: field {field}.name: {model.name!r} is another model in study"
+                f" {first.name!r} of the same pool; give it another name"
+            )
+        if field != "embedder" and first.accountant != study.accountant:
+            raise ConfigurationError(
+                f"{path}: field accountant has value {study.accountant!r} and study {first.name!r},"
+                f" with which it shares the {field} {model.name!r}, has {first.accountant!r}; give"
+                f" both the same, or {field}.name another value"
+            )
+
+
 def _check_price(path: Path, study: Study, prices: dict[str, Study]) -> None:
     first = prices.setdefault(study.pool, study)
     if first.usd_per_device_hour != study.usd_per_device_hour:
@@ -110,7 +129,11 @@ def _check_price(path: Path, study: Study, prices: dict[str, Study]) -> None:
 
 
 def _check_models(path: Path, study: Study) -> None:
-    models = {"base_model": study.base_model, "embedder.model": study.embedder.model}
+    models = {
+        "base_model": study.base_model,
+        "selector": study.selector,
+        "embedder.model": study.embedder.model,
+    }
     for field, model in models.items():
         if not isinstance(model, PretrainedBase | SentenceTransformerModel):
             continue
@@ -131,35 +154,77 @@ def _by_name(loaded: list) -> dict:
 
 
 def pool_stages(pool: Pool, studies: Sequence[Study]) -> list[Stage]:
-    """Stages that the studies of a pool share."""
+    """Stages that the studies of a pool share, each built once for all that use it."""
     embedders = {study.embedder.name: study.embedder for study in studies}
     stages = [build_raw_corpus(pool)]
+    for role in ROLES:
+        for decoder, users in _decoders(studies, role).values():
+            stages += [
+                build_tokenizer(pool.name, decoder, users, role=role),
+                build_checkpoint(pool.name, decoder, users, role=role),
+            ]
     for embedder in embedders.values():
         users = [study for study in studies if study.embedder.name == embedder.name]
         stages += [
             build_embedder(pool.name, embedder, users),
             build_corpus_embeddings(pool.name, embedder.name, users),
         ]
-    return stages
+    return [*stages, *_shared_preparations(studies)]
 
 
 def study_stages(study: Study) -> list[Stage]:
     """Stages of one study."""
-    fits = [build_method_fit(study, name) for name in study.methods if REGISTRY[name].fit_asset]
+    methods = study.named_methods.values()
     return [
         build_target_examples(study),
         build_target_embeddings(study),
         build_target_stats(study),
-        build_base_tokenizer(study),
         build_budget_plan(study),
-        build_base_checkpoint(study),
-        *fits,
-        *(build_method_scores(study, name) for name in study.methods),
+        *_own_preparations(study),
+        *(build_method_fit(study, named) for named in methods if named.fit_asset),
+        *(build_method_scores(study, named) for named in methods),
         build_selected_subset(study),
         build_finetuned_checkpoint(study),
         build_reference_report(study),
         build_eval_report(study),
         build_pareto_frontier(study),
+    ]
+
+
+def _decoders(studies: Sequence[Study], role: Role) -> dict[str, tuple[Decoder, list[Study]]]:
+    """The base models, or the selectors, by name, with the studies that use each."""
+    found: dict[str, tuple[Decoder, list[Study]]] = {}
+    for study in studies:
+        decoder = study.base_model if role == "base" else study.selector
+        if decoder is not None:
+            found.setdefault(decoder.name, (decoder, []))[1].append(study)
+    return found
+
+
+def _own_preparations(study: Study) -> list[Stage]:
+    """What the study's methods prepare for its target, each thing once."""
+    found = {
+        preparation_key(study, named, preparation): (named, preparation)
+        for named in study.named_methods.values()
+        for preparation in named.preparations
+        if not preparation.shared
+    }
+    return [build_preparation(*each, [study]) for each in found.values()]
+
+
+def _shared_preparations(studies: Sequence[Study]) -> list[Stage]:
+    """What the methods of all studies prepare for the pool, each thing once."""
+    found: dict[dg.AssetKey, tuple[NamedMethod, Preparation, dict[str, Study]]] = {}
+    for study in studies:
+        for named in study.named_methods.values():
+            for preparation in named.preparations:
+                if preparation.shared:
+                    key = preparation_key(study, named, preparation)
+                    users = found.setdefault(key, (named, preparation, {}))[2]
+                    users[study.name] = study
+    return [
+        build_preparation(named, preparation, list(users.values()))
+        for named, preparation, users in found.values()
     ]
 
 

@@ -1,9 +1,10 @@
 """`selection why`: what every arm made of one row."""
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
-from resources.artifacts import Artifact
+from resources.artifacts import UNPARTITIONED, Artifact
 from resources.ledger import Ledger
 from resources.lineage import (
     Record,
@@ -13,7 +14,8 @@ from resources.lineage import (
     find_scores,
     find_verdicts,
 )
-from selection.reports import number, text_table
+from selection.reports import text_table
+from selection_assets.evidence import evidence_lines, target_rows_named
 
 SHOWN = 200
 """Characters of a row's text."""
@@ -46,6 +48,7 @@ def find_why(ledger: Ledger, prefix: str, study: str | None) -> dict[str, Any]:
             raise NoSuchRow(f"study {study!r} has selected nothing yet")
     by_id = {subset.materialization: subset for subset in subsets}
     judged = [v for v in find_verdicts(ledger, row["row_id"]) if v["subset"] in by_id]
+    verdicts = [_verdict(ledger, by_id[v["subset"]], v, row["row_id"]) for v in judged]
     return {
         "row_id": row["row_id"],
         "text": plain(row["text"])[:SHOWN],
@@ -58,7 +61,8 @@ def find_why(ledger: Ledger, prefix: str, study: str | None) -> dict[str, Any]:
             }
             for copy in copies
         ],
-        "verdicts": [_verdict(ledger, by_id[v["subset"]], v, row["row_id"]) for v in judged],
+        "verdicts": verdicts,
+        "target_examples": _target_texts(ledger, verdicts),
     }
 
 
@@ -73,12 +77,9 @@ def why_text(found: dict[str, Any]) -> str:
     verdicts = found["verdicts"]
     if not verdicts:
         return f"{parts[0]}\n\nno arm has judged this row yet"
-    columns = ["study", *VERDICT_COLUMNS, "receipts", "checkpoint"]
-    rows = [
-        [v["study"], *(v[c] for c in VERDICT_COLUMNS), _receipts(v["receipts"]), v["checkpoint"]]
-        for v in verdicts
-    ]
-    return "\n\n".join([*parts, text_table(columns, rows)])
+    columns = ["study", *VERDICT_COLUMNS, "checkpoint"]
+    parts.append(text_table(columns, [[v[c] for c in columns] for v in verdicts]))
+    return "\n\n".join([*parts, *_evidence(verdicts, found["target_examples"])])
 
 
 def plain(text: str) -> str:
@@ -119,6 +120,34 @@ def _verdict(ledger: Ledger, subset: Artifact, verdict: Record, row_id: str) -> 
     return named | shown | {"receipts": of_row}
 
 
-def _receipts(receipts: Record) -> str:
-    shown = {k: v if isinstance(v, str) else number(v) for k, v in receipts.items()}
-    return ", ".join(f"{name} {value}" for name, value in shown.items()) or "—"
+def _evidence(verdicts: list[Record], texts: dict[str, str]) -> Iterator[str]:
+    """Each method's evidence once: its scores do not depend on the budget."""
+    seen = set()
+    for verdict in verdicts:
+        arm = (verdict["study"], verdict["method"], verdict["draw"])
+        lines = [plain_line(line) for line in evidence_lines(verdict["receipts"], texts)]
+        if arm in seen or not lines:
+            continue
+        seen.add(arm)
+        draw = f", draw {verdict['draw']}" if verdict["draw"] else ""
+        yield "\n".join([f"{verdict['method']} in {verdict['study']}{draw}:", *lines])
+
+
+def _target_texts(ledger: Ledger, verdicts: list[Record]) -> dict[str, str]:
+    """The beginning of each example of a target that some receipt names."""
+    texts: dict[str, str] = {}
+    for study in {verdict["study"] for verdict in verdicts}:
+        named: set[str] = set()
+        for verdict in verdicts:
+            if verdict["study"] == study:
+                named |= target_rows_named(verdict["receipts"])
+        target = ledger.current(f"{study}/target_examples", UNPARTITIONED)
+        if named and target is not None:
+            rows = target.table("rows.parquet", ["row_id", "text"]).to_pylist()
+            texts |= {r["row_id"]: plain(r["text"])[:SHOWN] for r in rows if r["row_id"] in named}
+    return texts
+
+
+def plain_line(line: str) -> str:
+    """A line without control characters, its indentation kept."""
+    return line[: len(line) - len(line.lstrip())] + plain(line)

@@ -16,7 +16,7 @@ from sensors.definitions import build_definitions
 RAW_CORPUS = dg.AssetKey(["library", "raw_corpus"])
 TARGET = dg.AssetKey(["small", "target_examples"])
 SCORES = dg.AssetKey(["small", "length_scores"])
-TOKENIZER = dg.AssetKey(["small", "base_tokenizer"])
+TOKENIZER = dg.AssetKey(["library", "tiny", "base_tokenizer"])
 WATCHED = [RAW_CORPUS, TARGET, SCORES, TOKENIZER]
 
 

@@ -47,7 +47,7 @@ def test_every_arm_keeps_to_its_budget_and_trained_on_the_rows_it_names(finished
 def test_a_local_model_folder_is_a_base_and_lora_warms_it_up(finished_root, tmp_path):
     shutil.copytree(finished_root, tmp_path / "project")
     for project in enter(Project(tmp_path / "project")):
-        base = project.ledger.current("small/base_checkpoint", "all")
+        base = project.ledger.current("library/tiny/base_checkpoint", "all")
         shutil.copytree(base.path("checkpoint"), project.root / "models" / "mine")
         study = yaml.safe_load((project.root / "studies" / "small.yaml").read_text())
         study |= {
@@ -60,12 +60,16 @@ def test_a_local_model_folder_is_a_base_and_lora_warms_it_up(finished_root, tmp_
         (project.root / "studies" / "local.yaml").write_text(yaml.safe_dump(study))
         with project.instance() as instance:
             done = refresh(load_studies()["local"], project.definitions, project.ledger, instance)
-        assert not any("library/" in asset for work in done for asset in work.assets)
+        made = {asset for work in done for asset in work.assets}
+        assert {a for a in made if a.startswith("library/")} == {
+            "library/pretrained/base_tokenizer",
+            "library/pretrained/base_checkpoint",
+        }
         frontier = project.ledger.current("local/pareto_frontier", "all").json("frontier.json")
         assert len(frontier["arms"]) == 2
         before = frontier["reference"]["zero_shot"]["loss"]
         assert all(arm["loss"] < before for arm in frontier["arms"])
-        made = project.ledger.current("local/base_checkpoint", "all").path("checkpoint")
-        assert weights_digest(load_model(made)) == weights_digest(
+        fetched = project.ledger.current("library/pretrained/base_checkpoint", "all")
+        assert weights_digest(load_model(fetched.path("checkpoint"))) == weights_digest(
             load_model(base.path("checkpoint"))
         )

@@ -20,6 +20,7 @@ from selection_assets.refresh import Work
 from selection_assets.step import FORCE_TAG
 from selection_assets.studies import load_pools, pool_stages, study_stages
 
+BASE = {"library/tiny/base_tokenizer", "library/tiny/base_checkpoint"}
 CORPUS, EMBEDDINGS = "library/raw_corpus", "library/static/corpus_embeddings"
 SOURCE = "asyncio"
 SOURCES = {"asyncio", "email", "multiprocessing", "tkinter"}
@@ -130,9 +131,9 @@ def test_a_change_of_the_study_makes_exactly_these_assets_stale(finished, change
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
-        ({"width": 48}, {"small/base_tokenizer", "small/budget_plan", "small/base_checkpoint"}),
-        ({"seed": 1}, {"small/base_tokenizer", "small/budget_plan", "small/base_checkpoint"}),
-        ({"training": {"epochs": 2}}, {"small/budget_plan", "small/base_checkpoint"}),
+        ({"width": 48}, {*BASE, "small/budget_plan"}),
+        ({"seed": 1}, {*BASE, "small/budget_plan"}),
+        ({"training": {"epochs": 2}}, {"library/tiny/base_checkpoint", "small/budget_plan"}),
     ],
 )
 def test_a_change_of_the_base_model_makes_exactly_these_assets_stale(finished, fields, expected):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from selection.config.study import PretrainedBase, TinyBase
+from selection.config.decoders import Decoder, PretrainedBase, TinyBase
 from selection.costs import ModelShape
 from selection.draws import keyed_uniform
 from selection.methods.protocol import Rows
@@ -85,7 +85,7 @@ def tiny_model(base: TinyBase, vocabulary: int) -> PreTrainedModel:
     return new_model(_tiny_config(base, vocabulary), seed=base.seed)
 
 
-def base_shape(base: TinyBase | PretrainedBase, vocabulary: int, resolve: Resolve) -> ModelShape:
+def base_shape(base: Decoder, vocabulary: int, resolve: Resolve) -> ModelShape:
     """Return what the accountants need to know of the base model, without its weights."""
     if isinstance(base, TinyBase):
         config = _tiny_config(base, vocabulary)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from selection.config.study import Study
 from selection.costs import ModelShape, training_flops
-from selection.methods import REGISTRY
+from selection.methods.preparation import SelectorSize
 from selection.methods.protocol import Cost, CostInputs
 
 
@@ -20,6 +22,7 @@ class PoolSize:
     target_rows : of the split that steers the selection.
     embedding_flops, target_embedding_flops : of one pass of the embedder.
     width : of the embeddings.
+    selector : what the selector model would read; None for a study without one.
     """
 
     rows: int
@@ -28,6 +31,14 @@ class PoolSize:
     embedding_flops: float
     target_embedding_flops: float
     width: int
+    selector: SelectorSize | None = None
+
+    def summary(self) -> dict[str, float]:
+        """Give the sums, as JSON values."""
+        sums = {name: value for name, value in vars(self).items() if name != "selector"}
+        if self.selector is not None:
+            sums["selector_tokens"] = int(self.selector.pool_lengths.sum())
+        return sums
 
 
 @dataclass(frozen=True)
@@ -37,7 +48,8 @@ class ArmPlan:
     Attributes
     ----------
     total_flops : the cap on selection plus training.
-    selection_flops : of fitting and scoring the whole pool, by `accountant`.
+    selection_flops : of preparing, fitting and scoring the whole pool, by `accountant`; of what the
+        pool's studies share, the study's part.
     training_flops : of one warm-up on `token_budget` tokens; what selection leaves.
     token_budget : tokens that may be trained on, a whole number of blocks.
     rows : about how many rows of mean length that is.
@@ -79,21 +91,22 @@ def plan_arms(study: Study, shape: ModelShape, size: PoolSize) -> list[ArmPlan]:
     block = block_flops(study, shape)
     arms = []
     for method, cost in selection_costs(study, size).items():
+        selection = charged(cost, study.shared_by)
         for budget in study.budgets:
             total = budget.total_flops(epoch)
-            left = total - cost.flops
+            left = total - selection
             # One epoch over everything is the most there is to buy.
             blocks = min(max(int(left / block), 0), blocks_of(size.tokens, shape))
             tokens = blocks * shape.sequence_length
             feasible = blocks > 0
-            reason = "" if feasible else _why_not(total, cost.flops, block)
+            reason = "" if feasible else _why_not(total, selection, block)
             rows = int(tokens * size.rows / size.tokens)
             arms.append(
                 ArmPlan(
                     method,
                     budget.key,
                     total,
-                    cost.flops,
+                    selection,
                     blocks * block,
                     tokens,
                     rows,
@@ -108,17 +121,32 @@ def plan_arms(study: Study, shape: ModelShape, size: PoolSize) -> list[ArmPlan]:
 def selection_costs(study: Study, size: PoolSize) -> dict[str, Cost]:
     """What each method will spend on the whole pool."""
     return {
-        method: REGISTRY[method].cost(
+        name: named.method.cost(
             CostInputs(
                 size.rows,
                 size.target_rows,
                 size.embedding_flops,
                 size.target_embedding_flops,
                 size.width,
-                options,
+                named.options,
+                size.selector,
             )
         )
-        for method, options in study.methods.items()
+        for name, named in study.named_methods.items()
+    }
+
+
+def charged(cost: Cost, shared_by: int) -> float:
+    """FLOPs that one of so many targets bears of a selection: its own, and its part of the rest."""
+    return cost.flops - cost.shared_flops * (1.0 - 1.0 / shared_by)
+
+
+def cost_parts(cost: Cost) -> Mapping[str, Any]:
+    """A method's cost as JSON values: each part's FLOPs, and which parts all targets share."""
+    return {
+        "parts": cost.parts,
+        "shared": sorted(cost.shared & set(cost.parts)),
+        "accountant": cost.accountant,
     }
 
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from selection.arms.evaluate import passes_flops
 from selection.arms.plan import blocks_of
-from selection.config.study import Study, TinyBase, Training
+from selection.config.decoders import TinyBase, Training
+from selection.config.study import Study
 from selection.costs import ModelShape, training_flops
 from selection.models.batches import tokens_by_step
 from selection.models.examples import Example, render_all, render_parts

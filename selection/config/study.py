@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Annotated, Any, Literal, cast
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from selection.budget.amounts import Unit
+from selection.config.decoders import Decoder, Training
 from selection.config.names import Name, PartitionName, Revision, Strict
 from selection.config.pool import ColumnNames
-from selection.methods import REGISTRY
-from selection.models.training import Recipe
+from selection.methods.named import NamedMethod
 
 
 class SplitSizes(Strict):
@@ -75,55 +76,6 @@ class Embedder(Strict):
     model: Annotated[MiniLM | SentenceTransformerModel, Field(discriminator="kind")]
 
 
-class Training(Strict):
-    """How one training phase is run."""
-
-    learning_rate: float = Field(default=1e-3, gt=0)
-    epochs: int = Field(default=1, ge=1)
-    batch_size: int = Field(default=16, ge=1)
-    weight_decay: float = Field(default=0.01, ge=0)
-    warmup_ratio: float = Field(default=0.1, ge=0, lt=1)
-    lora_rank: int | None = Field(
-        default=None, ge=1, description="Train LoRA factors of this rank only."
-    )
-
-    def recipe(self, *, seed: int, precision: Literal["float32", "bfloat16"]) -> Recipe:
-        """Return this phase for one seed."""
-        return Recipe(**self.model_dump(), seed=seed, precision=precision)
-
-
-class TinyBase(Strict):
-    """A small decoder that the pipeline pre-trains itself on a general sample of the pool."""
-
-    kind: Literal["tiny"]
-    architecture: Literal["llama", "gpt_neox"] = "llama"
-    width: int = Field(default=128, ge=16)
-    layers: int = Field(default=4, ge=1)
-    heads: int = Field(default=4, ge=1)
-    ffn_width: int = Field(default=344, ge=16)
-    vocabulary: int = Field(default=4096, ge=300)
-    sequence_length: int = Field(default=128, ge=16)
-    pretraining_words: int = Field(
-        default=400_000,
-        ge=1_000,
-        description="Size of the general sample, in `raw_corpus.n_tokens`.",
-    )
-    exclude_sources: list[PartitionName] = Field(
-        default_factory=list, description="Sources like the target, kept from pre-training."
-    )
-    training: Training = Training(learning_rate=2e-3)
-    seed: int = 0
-
-
-class PretrainedBase(Strict):
-    """A causal language model: a local safetensors folder, or a hub id at a pinned revision."""
-
-    kind: Literal["pretrained"]
-    model: str
-    revision: Revision | None = None
-    sequence_length: int = Field(default=512, ge=16)
-
-
 class Budget(Strict):
     """A total budget: a share of one epoch over the pool, or absolute FLOPs."""
 
@@ -182,6 +134,36 @@ class Selection(Strict):
     )
 
 
+class Harness(Strict):
+    """Tasks of EleutherAI's harness, `lm_eval`, which the extra `lm-eval` installs."""
+
+    tasks: list[str] = Field(min_length=1, description="Names of tasks, groups or tags.")
+    include_path: str | None = Field(
+        default=None,
+        description="Folder with task files (`*.yaml`) and their rows, beside the harness's own;"
+        " relative paths start at the project's folder.",
+    )
+    revisions: dict[str, Revision] = Field(
+        default_factory=dict,
+        description="The commit of each data set of the hub that a task reads.",
+    )
+    limit: int | None = Field(
+        default=None, ge=1, description="Only the first so many examples of each task; null: all."
+    )
+    num_fewshot: int | None = Field(
+        default=None,
+        ge=0,
+        description="Solved examples before each question; null: as each task's file says.",
+    )
+
+    @field_validator("tasks")
+    @classmethod
+    def _distinct_tasks(cls, tasks: list[str]) -> list[str]:
+        if len(set(tasks)) < len(tasks):
+            raise ValueError("a task is given twice")
+        return tasks
+
+
 class Evaluation(Strict):
     """How arms are compared."""
 
@@ -189,6 +171,9 @@ class Evaluation(Strict):
     n_resamples: int = Field(default=2000, ge=200)
     distance_rows: int = Field(
         default=1000, ge=2, description="Rows a side in POT's exact distances."
+    )
+    harness: Harness | None = Field(
+        default=None, description="Also evaluate every model on these tasks; null: off."
     )
 
 
@@ -199,8 +184,12 @@ class Study(Strict):
     pool: Name
     target: Target
     embedder: Embedder
-    base_model: Annotated[TinyBase | PretrainedBase, Field(discriminator="kind")]
-    methods: dict[str, dict[str, Any]] = Field(min_length=1)
+    base_model: Decoder
+    selector: Decoder | None = Field(
+        default=None,
+        description="A smaller model, with which the methods that need one read the pool.",
+    )
+    methods: dict[Name, dict[str, Any]] = Field(min_length=1)
     budgets: list[Budget] = Field(min_length=1)
     seeds: list[int] = Field(
         min_length=2, description="One training an arm and seed; a verdict needs at least two."
@@ -210,6 +199,12 @@ class Study(Strict):
     )
     cap: CapSpec | None = Field(
         default=None, description="The study may spend no more than this on everything it does."
+    )
+    shared_by: int = Field(
+        default=1,
+        ge=1,
+        description="Targets among which a budget splits the cost of what the pool's studies share."
+        " 1: each study bears all of it, as if it were alone.",
     )
     usd_per_device_hour: float | None = Field(
         default=None, gt=0, description="What an hour of the device costs; null: money is not kept."
@@ -237,22 +232,25 @@ class Study(Strict):
     @field_validator("methods")
     @classmethod
     def _known_methods(cls, methods: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-        for name, options in methods.items():
-            if name not in REGISTRY:
-                raise ValueError(
-                    f"no method {name!r}; known methods: {', '.join(sorted(REGISTRY))}"
-                )
-            try:
-                REGISTRY[name].options.model_validate(options)
-            except ValidationError as error:
-                first = error.errors()[0]
-                option = ".".join(str(part) for part in first["loc"])
-                raise ValueError(
-                    f"option {option} of {name} is {first['input']!r}: {first['msg']}"
-                ) from error
-        if "random" not in methods:
+        named = {name: NamedMethod.read(name, fields) for name, fields in methods.items()}
+        if "random" not in named or named["random"].method.name != "random":
             raise ValueError("`random` must be among the methods: every verdict is against it")
         return methods
+
+    @model_validator(mode="after")
+    def _selector_where_needed(self) -> Study:
+        needing = [name for name, named in self.named_methods.items() if named.needs_selector]
+        if needing and self.selector is None:
+            raise ValueError(
+                f"{', '.join(needing)} read the pool with a small model: give the study a"
+                " `selector`, described as `base_model` is"
+            )
+        return self
+
+    @cached_property
+    def named_methods(self) -> dict[str, NamedMethod]:
+        """The methods with their options, by the study's name for them."""
+        return {name: NamedMethod.read(name, fields) for name, fields in self.methods.items()}
 
     @field_validator("budgets")
     @classmethod

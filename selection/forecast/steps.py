@@ -9,10 +9,14 @@ from selection.arms.plan import ArmPlan
 from selection.budget.amounts import Amount
 from selection.config.study import Study
 from selection.forecast.rates import Rate
-from selection.methods import REGISTRY
+from selection.methods.named import NamedMethod
 
 Step = tuple[str, str | None, str | None]
 """Asset, and what tells its partitions apart: (method, budget), (line, None) or (source, None)."""
+
+
+ARITHMETIC = "arithmetic"
+"""Kind of plain products of arrays."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ class Workload:
 
     Attributes
     ----------
-    pretraining : of the base model; 0 for one that is only fetched.
+    pretraining : of the base model and the selector; 0 for one that is only fetched.
     warm_up : of the whole pool, one seed.
     fine_tuning : seed to FLOPs.
     evaluation : of one checkpoint.
@@ -68,29 +72,29 @@ def study_steps(
     tuning = {seed: load.fine_tuning[seed] for seed in {*seeds, *full}}
     zero_shot = [Work("evaluation", load.evaluation)]
     steps: dict[Step, list[Work]] = {
-        ("base_checkpoint", None, None): [Work("training", load.pretraining)],
         ("reference_report", "zero_shot", None): zero_shot,
         ("reference_report", "fine_tuning_only", None): _trained(tuning, seeds, 0.0, load),
         ("reference_report", "full_data", None): _trained(tuning, full, load.warm_up, load),
     }
     rows, sources = sum(load.rows.values()), len(load.rows)
     for name in {arm.method for arm in arms}:
-        method = REGISTRY[name]
-        if method.fit_asset is not None:
-            steps[method.fit_asset, None, None] = [
-                Work(f"fit_{name}", parts[name]["fit"]),
+        named = study.named_methods[name]
+        if not named.needs_device:
+            continue
+        if named.fit_asset is not None:
+            steps[named.fit_asset, None, None] = [
+                Work(fit_rate(named), parts[name]["fit"]),
                 Work("reading", 0.0, 2 * sources),
                 Work("picture", 0.0),
             ]
-        if method.needs_embeddings:
-            for source, n_rows in load.rows.items():
-                share = parts[name]["score"] * n_rows / rows
-                work = [
-                    Work(f"score_{name}", share),
-                    Work("reading", 0.0, 2),
-                    Work("picture", 0.0),
-                ]
-                steps[f"{name}_scores", source, None] = work
+        for source, n_rows in load.rows.items():
+            share = parts[name]["score"] * n_rows / rows
+            work = [
+                Work(score_rate(named), share),
+                Work("reading", 0.0, 2),
+                Work("picture", 0.0),
+            ]
+            steps[named.scores_asset, source, None] = work
     for arm in arms:
         key = (arm.method, arm.budget)
         warm_up = arm.training_flops * len(seeds)
@@ -103,6 +107,23 @@ def study_steps(
             Work("picture", 0.0, 2),
         ]
     return steps
+
+
+def fit_rate(named: NamedMethod) -> str:
+    """Name of the rate at which a method's fit computes."""
+    return f"fit_{named.name}" if named.method.name == "ot" else ARITHMETIC
+
+
+def score_rate(named: NamedMethod) -> str:
+    """Name of the rate at which a method scores.
+
+    Those that compare a row with the target search for its neighbours there, and have their own;
+    the others look up, and multiply, what was prepared.
+    """
+    compares = named.method.needs_embeddings and (
+        named.fit_asset is None or named.method.name == "ot"
+    )
+    return f"score_{named.name}" if compares else ARITHMETIC
 
 
 def amount(work: Sequence[Work], rates: Mapping[str, Rate] | None) -> Amount:

@@ -12,7 +12,7 @@ import numpy as np
 
 from selection.arms.base import tiny_model
 from selection.arms.train import STEPS_BETWEEN_SAVES, warm_up
-from selection.config.study import TinyBase
+from selection.config.decoders import TinyBase
 from selection.costs import ModelShape, training_flops
 from selection.forecast.measuring import Probed, probe_sizes
 from selection.models.base import load_model, load_tokenizer, save_checkpoint

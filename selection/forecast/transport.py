@@ -6,14 +6,11 @@ time of a product, and so close to alike are theirs to that of a search and of a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 
 from selection.arms.distances import distances_to_target
 from selection.forecast.measuring import Probed, probe_seconds, probe_sizes
-from selection.methods import REGISTRY
+from selection.methods.named import NamedMethod
 from selection.methods.ot import OtOptions
 from selection.methods.protocol import FitInputs, Rows
 from selection.transport.potentials import solve_potentials
@@ -22,10 +19,11 @@ MOST_ROWS = 32_768
 _FIT_ROWS = 2_048
 _PASSES = 20  # a solve takes a few; one that would take more is as fast by FLOP
 _CLUSTERS = 32
+_WIDTH = 2_048
 
 
 def probe_solve(
-    options: Mapping[str, Any],
+    options: OtOptions,
     *,
     width: int,
     n_target: int,
@@ -41,34 +39,31 @@ def probe_solve(
     n_target : rows of the target that steer the selection.
     memory_limit : bytes that the solver may hold, as in `FitInputs`.
     """
-    chosen = OtOptions.model_validate(options)
     rows, target = _vectors(MOST_ROWS, width, seed=0), _vectors(n_target, width, seed=1)
 
     def solve(n_rows: int) -> float:
         return solve_potentials(
             rows[:n_rows],
             target,
-            eps_rel=chosen.eps_rel,
-            tol=chosen.tol,
-            max_iterations=min(chosen.max_iterations, _PASSES),
+            eps_rel=options.eps_rel,
+            tol=options.tol,
+            max_iterations=min(options.max_iterations, _PASSES),
             allow_unconverged=True,
             memory_limit=memory_limit,
-            precision=chosen.precision,
+            precision=options.precision,
             device=device,
         ).flops
 
     return probe_sizes(solve, smallest=64, most=MOST_ROWS)
 
 
-def probe_scoring(
-    method: str, options: Mapping[str, Any], *, width: int, n_target: int, device: str
-) -> Probed:
+def probe_scoring(named: NamedMethod, *, width: int, n_target: int, device: str) -> Probed:
     """Measure the scoring of rows by a method that needs embeddings, its fit apart.
 
     Parameters
     ----------
-    method : its name, such as "ot" or "embedding".
-    options, width, n_target
+    named : a method and its options.
+    width, n_target
         As for `probe_solve`.
 
     Raises
@@ -76,23 +71,34 @@ def probe_scoring(
     ValueError
         For a method without embeddings: its scores cost no FLOPs.
     """
-    scorer = REGISTRY[method]
+    scorer, options = named.method, named.options
     if not scorer.needs_embeddings:
-        raise ValueError(f"scores of `{method}` cost no FLOPs: there is no rate to measure")
+        raise ValueError(f"`{named.name}` compares no embeddings: there is no rate to measure")
     pool, target = _rows(MOST_ROWS, width, seed=0), _rows(n_target, width, seed=1)
     some = pool.take(slice(0, _FIT_ROWS))
-    validated = scorer.options.model_validate(options)
     fitted = scorer.fit(
-        FitInputs(target, lambda: iter([some]), _FIT_ROWS, validated, seed=0, device=device)
+        FitInputs(target, lambda: iter([some]), _FIT_ROWS, options, seed=0, device=device)
     )
 
     def score(n_rows: int) -> float:
         block = pool.take(slice(0, n_rows))
         return scorer.score(
-            fitted, block, target=target, options=validated, seeds=[0], device=device
+            fitted, block, target=target, options=options, seeds=[0], device=device
         ).flops
 
     return probe_sizes(score, smallest=64, most=MOST_ROWS)
+
+
+def probe_arithmetic() -> Probed:
+    """Measure plain products of arrays, in float32 on the CPU."""
+    values = np.ones((MOST_ROWS, _WIDTH), dtype=np.float32)
+    weights = np.ones((_WIDTH, _CLUSTERS), dtype=np.float32)
+
+    def multiply(n_rows: int) -> float:
+        np.dot(values[:n_rows], weights)
+        return 2.0 * n_rows * weights.size
+
+    return probe_sizes(multiply, smallest=64, most=MOST_ROWS)
 
 
 def probe_distances(*, n_rows: int, n_target: int, width: int) -> Probed:

@@ -5,7 +5,7 @@ from pkgutil import iter_modules
 
 from selection.methods.protocol import Method
 
-_CONTRACTS = {"protocol", "preparation"}
+_CONTRACTS = {"protocol", "preparation", "named"}
 
 
 def _discover() -> dict[str, Method]:

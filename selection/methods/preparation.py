@@ -146,6 +146,9 @@ class Prepared:
 class Preparation(Protocol):
     """One thing that is made before a method fits.
 
+    One by source is given the rows of that source; one that is shared, and not by source, the whole
+    pool; one that is neither, the target.
+
     Attributes
     ----------
     asset : str

@@ -163,14 +163,32 @@ def _local_folder(folder_or_id: str | Path, revision: str | None) -> Path:
             f"got {revision!r}"
         )
     from huggingface_hub import constants, snapshot_download
+    from huggingface_hub.errors import (
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
 
-    return Path(
-        snapshot_download(
+    offline = constants.HF_HUB_OFFLINE
+    try:
+        found = snapshot_download(
             folder_or_id,
             revision=revision,
             allow_patterns=["*.safetensors", "*.json"],
             ignore_patterns=["*/*"],
             # for a commit hash the hub client lists the remote files even when it is offline
-            local_files_only=constants.HF_HUB_OFFLINE,
+            local_files_only=offline,
         )
-    )
+    except (RepositoryNotFoundError, RevisionNotFoundError) as error:
+        raise ValueError(
+            f"the hub has no model {folder_or_id!r} at revision {revision}, or none that you may"
+            f" read: look at its list of commits, or log in with `hf auth login` ({error})"
+        ) from error
+    except LocalEntryNotFoundError as error:
+        why = "HF_HUB_OFFLINE is set" if offline else "the hub could not be reached"
+        raise ValueError(
+            f"hub model {folder_or_id!r} at revision {revision} is not in the local cache"
+            f" {constants.HF_HUB_CACHE}, and {why}: correct the revision, or download it first with"
+            f" `hf download {folder_or_id} --revision {revision}`"
+        ) from error
+    return Path(found)

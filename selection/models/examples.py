@@ -17,6 +17,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from selection.models.tokenizer import tokenize
 
 if TYPE_CHECKING:
@@ -155,6 +157,14 @@ def render_all(
     """
     parts = [render_parts(e, tokenizer, max_length, with_label=with_label) for e in examples]
     return [(p.ids, p.loss_mask) for p in parts], sum(p.n_truncated > 0 for p in parts)
+
+
+def rendered_lengths(
+    examples: Sequence[Example], tokenizer: PreTrainedTokenizerBase, max_length: int
+) -> np.ndarray:
+    """Tokens of each example as rendered for training, int64 of shape (n,)."""
+    lengths = [len(render_parts(e, tokenizer, max_length).ids) for e in examples]
+    return np.array(lengths, dtype=np.int64)
 
 
 def cut_text(

@@ -11,7 +11,11 @@ from selection.neighbours.index import build_index
 from selection.transport.points import as_numpy, unit_rows
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     import torch
+
+NAMED_TARGETS = 3
+"""How many target rows a row's receipt names."""
 
 # Queries of one search: bounds the float64 copies, not the result.
 _BLOCK_ROWS = 8192
@@ -70,16 +74,37 @@ def nearest_targets(
 
 def nearest_receipts(
     rows: ArrayLike | torch.Tensor, target: ArrayLike | torch.Tensor, target_row_id: np.ndarray
-) -> dict[str, np.ndarray]:
-    """Give each row's nearest target row as receipt columns of shape (n,).
+) -> dict[str, np.ndarray | pa.Array]:
+    """Name the target rows nearest to each row, as receipt columns of length n.
 
     Returns
     -------
     dict
-        ``nearest_target`` (row id, str) and ``nearest_cosine`` (float64).
+        ``nearest_target`` (row id, str), ``nearest_cosine`` (float64), and ``nearest_targets``: the
+        nearest 3, or as many as the target has, nearest first; each a struct of ``target`` (row
+        id), ``cosine`` and ``squared_distance`` of the unit rows (2 - 2 cosine).
     """
-    indices_N1, cosines_N1 = nearest_targets(rows, target, 1)
+    k = min(NAMED_TARGETS, len(target_row_id))
+    indices_NK, cosines_NK = nearest_targets(rows, target, k)
+    names_NK = np.asarray(target_row_id, dtype=str)[indices_NK]
     return {
-        "nearest_target": np.asarray(target_row_id, dtype=str)[indices_N1[:, 0]],
-        "nearest_cosine": cosines_N1[:, 0],
+        "nearest_target": names_NK[:, 0],
+        "nearest_cosine": cosines_NK[:, 0],
+        "nearest_targets": _lists(names_NK, cosines_NK),
     }
+
+
+def _lists(names_NK: np.ndarray, cosines_NK: np.ndarray) -> pa.Array:
+    import pyarrow as pa
+
+    n, k = names_NK.shape
+    cosines = cosines_NK.ravel()
+    named = pa.StructArray.from_arrays(
+        [
+            pa.array(names_NK.ravel(), pa.string()),
+            pa.array(cosines),
+            pa.array((2.0 - 2.0 * cosines).round(_COSINE_DECIMALS)),
+        ],
+        names=["target", "cosine", "squared_distance"],
+    )
+    return pa.ListArray.from_arrays(pa.array(np.arange(n + 1) * k, pa.int32()), named)

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import sys
+from functools import cache, partial
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from selection.methods import REGISTRY
+from selection.methods.preparation import Prepared
 from selection.methods.protocol import FitInputs, Rows
 from selection.score_blocks import score_in_blocks
+
+# The helpers of the methods' tests serve this one too.
+sys.path.append(str(Path(__file__).parent / "methods"))
+
+from preparing import prepare_by_default
 
 RNG = np.random.default_rng(2)
 
@@ -24,15 +35,30 @@ POOL, TARGET = make_rows(500, "p"), make_rows(20, "t")
 SEEDS = [3, 4]
 
 
+@cache
+def ready(name: str) -> tuple[Rows, dict[str, Prepared]]:
+    """The pool with the features of the method's preparations, and what else they made."""
+    return prepare_by_default(REGISTRY[name], POOL, TARGET)
+
+
 def fitted(name: str):
-    return REGISTRY[name].fit(FitInputs(TARGET, lambda: iter([POOL]), 500, {}, seed=0))
+    pool, prepared = ready(name)
+    inputs = FitInputs(TARGET, lambda: iter([pool]), 500, {}, seed=0, prepared=prepared)
+    return REGISTRY[name].fit(inputs)
 
 
-def in_blocks(name: str, folder, pool: Rows = POOL, method: Any = None, report=lambda n: None):
+def prepared_method(name: str) -> Any:
+    """The method, which is given what was prepared whoever calls it."""
+    return SimpleNamespace(score=partial(REGISTRY[name].score, prepared=ready(name)[1]))
+
+
+def in_blocks(
+    name: str, folder, pool: Rows | None = None, method: Any = None, report=lambda n: None
+):
     return score_in_blocks(
-        method or REGISTRY[name],
+        method or prepared_method(name),
         fitted(name),
-        pool,
+        ready(name)[0] if pool is None else pool,
         target=TARGET,
         options={},
         seeds=SEEDS,
@@ -45,7 +71,9 @@ def in_blocks(name: str, folder, pool: Rows = POOL, method: Any = None, report=l
 
 @pytest.mark.parametrize("name", sorted(REGISTRY))
 def test_blocks_change_nothing(name, tmp_path):
-    whole = REGISTRY[name].score(fitted(name), POOL, target=TARGET, options={}, seeds=SEEDS)
+    whole = prepared_method(name).score(
+        fitted(name), ready(name)[0], target=TARGET, options={}, seeds=SEEDS
+    )
     done: list[int] = []
     blocks = in_blocks(name, tmp_path, report=done.append)
     np.testing.assert_array_equal(blocks.score, whole.score)
@@ -53,7 +81,7 @@ def test_blocks_change_nothing(name, tmp_path):
     assert blocks.flops == pytest.approx(whole.flops)
     assert set(blocks.receipts) == set(whole.receipts)
     for receipt, values in whole.receipts.items():
-        assert list(np.asarray(blocks.receipts[receipt])) == list(np.asarray(values))
+        assert pa.array(blocks.receipts[receipt]).to_pylist() == pa.array(values).to_pylist()
 
 
 class Dying:

@@ -20,7 +20,8 @@ from selection.arms.workload import (
     pretraining_flops,
     warm_up_flops,
 )
-from selection.config.study import Embedder, Study, TinyBase
+from selection.config.decoders import TinyBase
+from selection.config.study import Embedder, Study
 from selection.costs import ModelShape
 from selection.embedding.build import distillation_flops, minilm_folder
 from selection.embedding.flops import encoder_flops

@@ -6,7 +6,7 @@ import statistics
 
 import pytest
 
-from selection.config.study import TinyBase
+from selection.config.decoders import TinyBase
 from selection.costs import ModelShape, training_flops
 from selection.embedding.build import build_embedder
 from selection.embedding.embedder import load_embedder, token_lengths
@@ -16,7 +16,14 @@ from selection.forecast.evaluation import probe_evaluation
 from selection.forecast.measuring import Probed
 from selection.forecast.picture import probe_picture
 from selection.forecast.training import probe_fine_tuning, probe_training, write_untrained
-from selection.forecast.transport import probe_distances, probe_scoring, probe_solve
+from selection.forecast.transport import (
+    probe_arithmetic,
+    probe_distances,
+    probe_scoring,
+    probe_solve,
+)
+from selection.methods.named import NamedMethod
+from selection.methods.ot import OtOptions
 from selection.models.base import load_model
 from selection.models.examples import Example
 from selection.models.tokenizer import train_tokenizer
@@ -94,17 +101,17 @@ def test_embedding_is_charged_by_the_embedder(tmp_path):
 
 @pytest.mark.parametrize("eps_rel", [0.05, 0.005])
 def test_a_solve_is_measured_even_where_it_would_take_many_passes(eps_rel):
-    check(probe_solve({"eps_rel": eps_rel}, width=16, n_target=20, device="cpu"))
+    check(probe_solve(OtOptions(eps_rel=eps_rel), width=16, n_target=20, device="cpu"))
 
 
 @pytest.mark.parametrize("method", ["ot", "embedding"])
 def test_scoring_is_measured_by_method(method):
-    check(probe_scoring(method, {}, width=16, n_target=20, device="cpu"))
+    check(probe_scoring(NamedMethod.read(method, {}), width=16, n_target=20, device="cpu"))
 
 
 def test_scoring_without_embeddings_has_no_rate():
-    with pytest.raises(ValueError, match=r"`length` cost no FLOPs"):
-        probe_scoring("length", {}, width=16, n_target=20, device="cpu")
+    with pytest.raises(ValueError, match="`length` compares no embeddings"):
+        probe_scoring(NamedMethod.read("length", {}), width=16, n_target=20, device="cpu")
 
 
 def test_distances_and_pictures_take_time_and_no_charged_flops():
@@ -116,3 +123,7 @@ def test_distances_and_pictures_take_time_and_no_charged_flops():
 def test_one_text_is_too_little_to_measure_training(base, options, tmp_path):
     with pytest.raises(ValueError, match="two sizes"):
         probe_training(base, ["short"], Recipe(), **options, work=tmp_path)
+
+
+def test_products_of_arrays_are_measured():
+    check(probe_arithmetic())

@@ -47,7 +47,7 @@ def flops(*step: str | None) -> float:
 def test_the_steps_are_the_costly_partitions_of_the_study():
     assets = {asset for asset, *_ in STEPS}
     assert assets == {
-        *("base_checkpoint", "reference_report", "finetuned_checkpoint", "eval_report"),
+        *("reference_report", "finetuned_checkpoint", "eval_report"),
         *("ot_potentials", "ot_scores", "embedding_scores"),
     }
     arms = {(method, budget) for asset, method, budget in STEPS if asset == "eval_report"}
@@ -55,7 +55,6 @@ def test_the_steps_are_the_costly_partitions_of_the_study():
 
 
 def test_lines_and_arms_count_every_seed():
-    assert flops("base_checkpoint", None, None) == 7
     assert flops("reference_report", "zero_shot", None) == 10
     assert flops("reference_report", "fine_tuning_only", None) == (1 + 2) + 2 * 10
     assert flops("reference_report", "full_data", None) == 100 + 4 + 10

@@ -1,21 +1,27 @@
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
+import pyarrow as pa
 import pytest
+from preparing import TINY_SHAPE, prepare_by_default
 from pydantic import ValidationError
 
 from selection.draws import keyed_uniform
 from selection.methods import REGISTRY
-from selection.methods.protocol import CostInputs, FitInputs, Fitted, Rows
+from selection.methods.preparation import Prepared, SelectorSize
+from selection.methods.protocol import CostInputs, FitInputs, Fitted, Rows, Scores
 
 RNG = np.random.default_rng(4)
 D = 16
+WORDS = ["the", "cell", "gene", "court", "market", "price", "novel", "sea", "ship", "law", "river"]
 
 
 def make_rows(n: int, prefix: str) -> Rows:
     return Rows(
         row_id=np.array([f"{prefix}{i:04d}" for i in range(n)]),
-        text=[f"text {i}" for i in range(n)],
+        text=[" ".join(RNG.choice(WORDS, size=RNG.integers(3, 12))) + f" {i}" for i in range(n)],
         n_tokens=RNG.integers(1, 100, size=n),
         embeddings=RNG.normal(size=(n, D)).astype(np.float16),
     )
@@ -25,9 +31,11 @@ def part(rows: Rows, index: np.ndarray) -> Rows:
     assert rows.embeddings is not None
     return Rows(
         rows.row_id[index],
-        [f"text {i}" for i in index],
+        [rows.text[i] for i in index],
         rows.n_tokens[index],
         rows.embeddings[index],
+        rows.source,
+        None if rows.features is None else rows.features[index],
     )
 
 
@@ -35,26 +43,43 @@ POOL, TARGET = make_rows(400, "p"), make_rows(30, "t")
 SEEDS = (3, 4)
 
 
+@cache
+def ready(name: str) -> tuple[Rows, dict[str, Prepared]]:
+    """The pool with the features of the method's preparations, and what else they made."""
+    return prepare_by_default(REGISTRY[name], POOL, TARGET)
+
+
 def fit(name: str, **options) -> Fitted:
+    pool, prepared = ready(name)
     return REGISTRY[name].fit(
-        FitInputs(TARGET, lambda: iter([POOL]), n_pool=400, options=options, seed=0)
+        FitInputs(
+            TARGET, lambda: iter([pool]), n_pool=400, options=options, seed=0, prepared=prepared
+        )
     )
 
 
-def score(name: str, fitted: Fitted, rows: Rows):
-    return REGISTRY[name].score(fitted, rows, target=TARGET, options={}, seeds=SEEDS)
+def score(name: str, fitted: Fitted, rows: Rows) -> Scores:
+    return REGISTRY[name].score(
+        fitted, rows, target=TARGET, options={}, seeds=SEEDS, prepared=ready(name)[1]
+    )
+
+
+def values_of(receipt: np.ndarray | pa.Array) -> list:
+    """Plain values, of a column of lists too."""
+    return pa.array(receipt).to_pylist()
 
 
 def test_the_registry_finds_every_method_by_its_name():
-    assert {"random", "length", "embedding", "ot"} <= set(REGISTRY)
+    lexical = {"random", "random_balanced", "length", "bm25", "dsir"}
+    assert lexical | {"embedding", "ot"} <= set(REGISTRY)
     assert all(method.name == name for name, method in REGISTRY.items())
 
 
 @pytest.mark.parametrize("name", sorted(REGISTRY))
 def test_scores_and_receipts_have_a_value_for_every_row(name):
     method = REGISTRY[name]
-    scores = score(name, fit(name), POOL)
-    assert scores.score.shape == (len(SEEDS) if method.draws_per_seed else 1, 400)
+    scores = score(name, fit(name), ready(name)[0])
+    assert scores.score.shape == (len(SEEDS) if method.draws_per_seed({}) else 1, 400)
     assert scores.score.dtype == np.float64
     assert np.isfinite(scores.score).all()
     assert all(len(column) == 400 for column in scores.receipts.values())
@@ -63,17 +88,19 @@ def test_scores_and_receipts_have_a_value_for_every_row(name):
 @pytest.mark.parametrize("name", sorted(REGISTRY))
 def test_scores_are_the_same_to_the_bit_in_any_batch_and_order(name):
     fitted = fit(name)
-    whole = score(name, fitted, POOL)
+    pool = ready(name)[0]
+    whole = score(name, fitted, pool)
+    receipts = {column: values_of(values) for column, values in whole.receipts.items()}
     for batch in np.array_split(RNG.permutation(400), 9):
-        shard = score(name, fitted, part(POOL, batch))
+        shard = score(name, fitted, part(pool, batch))
         np.testing.assert_array_equal(shard.score, whole.score[:, batch])
         for column, values in shard.receipts.items():
-            np.testing.assert_array_equal(values, np.asarray(whole.receipts[column])[batch])
+            assert values_of(values) == [receipts[column][i] for i in batch]
 
 
 @pytest.mark.parametrize("name", sorted(REGISTRY))
 def test_an_empty_shard_is_scored(name):
-    assert score(name, fit(name), part(POOL, np.arange(0))).score.shape[1] == 0
+    assert score(name, fit(name), part(ready(name)[0], np.arange(0))).score.shape[1] == 0
 
 
 @pytest.mark.parametrize("name", sorted(REGISTRY))
@@ -90,9 +117,17 @@ def test_every_option_has_a_description(name):
 @pytest.mark.parametrize("name", sorted(REGISTRY))
 def test_cost_is_the_sum_of_its_parts_and_embeddings_are_charged_where_needed(name):
     method = REGISTRY[name]
+    preparations = {one.asset: one for one in method.preparations({})}
 
     def flops(pool_embedding_flops: float) -> float:
-        cost = method.cost(CostInputs(400, 30, pool_embedding_flops, 5.0, D, {}))
+        lengths = np.arange(400) % 50 + 1
+        size = SelectorSize(TINY_SHAPE, "detailed", lengths, lengths[:30])
+        inputs = CostInputs(400, 30, pool_embedding_flops, 5.0, D, {}, size)
+        cost = method.cost(inputs)
+        assert cost.preparations == preparations.keys()
+        for asset, preparation in preparations.items():
+            assert cost.parts[asset] == preparation.flops(inputs)
+            assert (asset in cost.shared) == preparation.shared
         assert cost.flops == sum(cost.parts.values())
         assert cost.accountant
         return cost.flops

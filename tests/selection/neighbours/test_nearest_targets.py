@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.metrics.pairwise import cosine_similarity
+from sklearn.metrics.pairwise import cosine_similarity, euclidean_distances
+from sklearn.preprocessing import normalize
 
 from selection.neighbours.targets import nearest_receipts, nearest_targets
 
@@ -56,3 +57,34 @@ def test_receipts_name_the_nearest_target_row():
     receipts = nearest_receipts(np.array([[0.9, 0.1], [0.2, 1.0]]), np.eye(2), np.array(["x", "y"]))
     assert receipts["nearest_target"].tolist() == ["x", "y"]
     np.testing.assert_allclose(receipts["nearest_cosine"], [0.9939, 0.9806], atol=1e-4)
+
+
+def test_receipts_name_the_three_nearest_target_rows_with_their_distances():
+    rows, target = RNG.normal(size=(40, 8)), RNG.normal(size=(6, 8))
+    names = np.array([f"t{i}" for i in range(6)])
+    receipts = nearest_receipts(rows, target, names)
+    cosines = cosine_similarity(rows, target)
+    distances = euclidean_distances(normalize(rows), normalize(target), squared=True)
+    for i, named in enumerate(receipts["nearest_targets"].to_pylist()):
+        order = np.argsort(-cosines[i])[:3]
+        assert [one["target"] for one in named] == names[order].tolist()
+        np.testing.assert_allclose([one["cosine"] for one in named], cosines[i, order], atol=1e-7)
+        np.testing.assert_allclose(
+            [one["squared_distance"] for one in named], distances[i, order], atol=2e-7
+        )
+        assert named[0]["target"] == receipts["nearest_target"][i]
+        assert named[0]["cosine"] == receipts["nearest_cosine"][i]
+
+
+def test_receipts_name_every_row_of_a_target_of_fewer_than_three():
+    receipts = nearest_receipts(np.eye(3)[:2], np.eye(3)[1:], np.array(["x", "y"]))
+    named = receipts["nearest_targets"].to_pylist()
+    assert [[one["target"] for one in row] for row in named] == [["x", "y"], ["x", "y"]]
+    assert named[1][0] == {"target": "x", "cosine": 1.0, "squared_distance": 0.0}
+
+
+def test_receipts_of_no_rows_are_empty_columns_of_the_same_types():
+    some = nearest_receipts(np.eye(2), np.eye(2), np.array(["x", "y"]))["nearest_targets"]
+    none = nearest_receipts(np.empty((0, 2)), np.eye(2), np.array(["x", "y"]))["nearest_targets"]
+    assert len(none) == 0
+    assert none.type == some.type

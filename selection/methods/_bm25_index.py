@@ -1,0 +1,131 @@
+"""BM25's index of a pool: what each word of each row adds to a query that has the word once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+from scipy.sparse import csc_array
+
+from selection.corpus.text import normalise
+from selection.methods._common import read_options
+from selection.methods.preparation import Files, Prepared, PrepareInputs
+from selection.methods.protocol import CostInputs
+
+
+class Bm25Options(BaseModel):
+    """Options of the BM25 method."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    k1: float = Field(
+        default=1.5, gt=0, description="how slowly the repetition of a word saturates"
+    )
+    b: float = Field(
+        default=0.75, ge=0, le=1, description="how far a row's length discounts it; 0: not at all"
+    )
+    stopwords: Literal["english", "none"] = Field(
+        default="english",
+        description="english: leave out Lucene's 33 function words, which whole texts as queries "
+        "repeat so often that they outweigh rare words; none: keep every word",
+    )
+
+
+class Bm25Index:
+    """The pool's BM25 weights, by row and word.
+
+    The formula is Lucene's, ``log(1 + (N - n + 0.5) / (n + 0.5)) f / (f + k1 (1 - b + b L / mean
+    L))``, for a word that occurs f times in a row of L words and in n of the N rows (Kamphuis et
+    al., ECIR 2020). Against Robertson's it leaves out the factor k1 + 1, which no ranking sees,
+    and a word of more than half of the rows does not count against a row.
+
+    A text that several sources hold is one document. Words and rows are stored sorted, so that
+    the index does not depend on the order of the pool.
+    """
+
+    asset: str = "bm25_index"
+    shared: bool = True
+    by_source: bool = False
+    needs_selector: bool = False
+    needs: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ("k1", "b", "stopwords")
+
+    def prepare(self, inputs: PrepareInputs) -> Prepared:
+        """Index the whole pool.
+
+        Returns
+        -------
+        Prepared
+            row_id.npy, sorted; vocabulary.json, sorted; weights.safetensors, the compressed rows
+            data (float32), indices (int32) and indptr (int64), and n_terms (int64 of shape (1,)).
+
+        Raises
+        ------
+        ValueError
+            When the pool has no rows.
+        """
+        options = read_options(Bm25Options, inputs.options)
+        text_of: dict[str, str] = {}
+        for rows in inputs.pool():
+            text_of.update(zip(rows.row_id.tolist(), rows.text, strict=True))
+        if not text_of:
+            raise ValueError("the pool has no rows and BM25 needs documents; read a source first")
+        row_id = sorted(text_of)
+        terms, weights = _index([text_of[one] for one in row_id], options)
+        inputs.advance(len(row_id))
+        return Prepared(
+            {
+                "row_id.npy": np.array(row_id),
+                "vocabulary.json": terms,
+                "weights.safetensors": weights,
+            },
+            rows=len(row_id),
+            facts={"documents": len(row_id), "terms": len(terms), "entries": len(weights["data"])},
+        )
+
+    def flops(self, inputs: CostInputs) -> float:
+        """Counting words is no model's work."""
+        return 0.0
+
+    def features(self, files: Files) -> Any:
+        """There is one index for all sources."""
+        raise NotImplementedError(f"{self.asset} is not by source; read its files")
+
+
+def tokens_of(texts: Sequence[str], options: Bm25Options) -> Iterator[list[str]]:
+    """Give the words of each text: lower case, two or more characters, without stop words."""
+    tokenized = _tokenize(texts, options)
+    terms = list(tokenized.vocab)
+    return ([terms[i] for i in ids] for ids in tokenized.ids)
+
+
+def _tokenize(texts: Sequence[str], options: Bm25Options) -> Any:
+    from bm25s.tokenization import tokenize
+
+    stopwords = "english" if options.stopwords == "english" else []
+    # Normalised, since texts with one row id may differ in how they write an accent.
+    return tokenize([normalise(text) for text in texts], stopwords=stopwords, show_progress=False)
+
+
+def _index(texts: list[str], options: Bm25Options) -> tuple[list[str], dict[str, np.ndarray]]:
+    """Give the sorted words, and the weights as compressed rows whose columns ascend."""
+    from bm25s import BM25
+
+    tokenized = _tokenize(texts, options)
+    terms = sorted(tokenized.vocab)
+    index = BM25(k1=options.k1, b=options.b, method="lucene", backend="numpy", dtype="float32")
+    index.index(tokenized, create_empty_token=False, show_progress=False)
+    of_index = csc_array(
+        (index.scores["data"], index.scores["indices"], index.scores["indptr"]),
+        shape=(len(texts), len(terms)),
+    )
+    weights = of_index[:, [tokenized.vocab[term] for term in terms]].tocsr()
+    weights.sort_indices()
+    return terms, {
+        "data": weights.data,
+        "indices": weights.indices.astype(np.int32),
+        "indptr": weights.indptr.astype(np.int64),
+        "n_terms": np.array([len(terms)]),
+    }

@@ -1,0 +1,102 @@
+"""Random draws that give each source of the pool the same weight, however many rows it has."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from selection.methods._common import read_options
+from selection.methods._gumbel import keyed_gumbel
+from selection.methods.preparation import Files, Preparation
+from selection.methods.protocol import ACCOUNTANT, Cost, CostInputs, FitInputs, Fitted, Rows, Scores
+
+
+class RandomBalancedOptions(BaseModel):
+    """Balanced random has no options."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class RandomBalancedMethod:
+    """One ranking per seed in which a row weighs 1 / (rows of its source).
+
+    The rows that rank first are a draw without replacement with these weights. Sources have equal
+    shares of it while a small part of each is taken; a source weighs the less, the more of it is
+    taken. About ``n (1 - exp(-t / n))`` rows of a source of n are among the first k, for the t
+    with which these sum to k.
+    """
+
+    name: str = "random_balanced"
+    needs_embeddings: bool = False
+    options: type[BaseModel] = RandomBalancedOptions
+
+    def fit_asset(self, options: Mapping[str, Any] | BaseModel) -> str | None:
+        """Its fit is too cheap to store."""
+        return None
+
+    def draws_per_seed(self, options: Mapping[str, Any] | BaseModel) -> bool:
+        """Each seed draws anew."""
+        return True
+
+    def preparations(self, options: Mapping[str, Any] | BaseModel) -> tuple[Preparation, ...]:
+        """Nothing comes before it."""
+        return ()
+
+    def fit(self, inputs: FitInputs) -> Fitted:
+        """Count the rows of each source that the pool yields, be it all of them or one."""
+        read_options(RandomBalancedOptions, inputs.options)
+        counts: Counter[str] = Counter()
+        for rows in inputs.pool():
+            counts[rows.source] += len(rows.row_id)
+        return Fitted(facts={"sources": [[source, counts[source]] for source in sorted(counts)]})
+
+    def score(
+        self,
+        fitted: Fitted,
+        rows: Rows,
+        *,
+        target: Rows,
+        options: Mapping[str, Any] | BaseModel,
+        seeds: Sequence[int],
+        device: str | None = None,
+        prepared: Mapping[str, Files] | None = None,
+    ) -> Scores:
+        """Log-weight plus Gumbel noise: score of shape (len(seeds), n), receipt source_rows.
+
+        Raises
+        ------
+        ValueError
+            Without a seed, or for rows of a source that the fit has not counted.
+        """
+        read_options(RandomBalancedOptions, options)
+        if len(seeds) == 0:
+            raise ValueError(
+                f"method {self.name!r} draws once per seed and got no seed; give at least 1"
+            )
+        n_rows = len(rows.row_id)
+        counted = _rows_of(fitted, rows.source)
+        if counted < n_rows:
+            raise ValueError(
+                f"method {self.name!r} counted {counted} rows of source {rows.source!r} and is to "
+                f"score {n_rows} of them; fit it on a pool that yields all rows of this source"
+            )
+        log_weight = -np.log(max(counted, 1))
+        noise = [keyed_gumbel(rows.row_id, seed=s, purpose=self.name) for s in seeds]
+        receipt = np.full(n_rows, counted, dtype=np.int64)
+        return Scores(log_weight + np.stack(noise), {"source_rows": receipt})
+
+    def cost(self, inputs: CostInputs) -> Cost:
+        """No floating-point work."""
+        return Cost(0.0, ACCOUNTANT, {})
+
+
+METHOD = RandomBalancedMethod()
+
+
+def _rows_of(fitted: Fitted, source: str) -> int:
+    counts: Any = fitted.facts["sources"]
+    return dict(counts).get(source, 0)

@@ -1,0 +1,39 @@
+"""Options of the perplexity method."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from selection.models.training import Recipe
+
+
+class PerplexityOptions(BaseModel):
+    """What is tuned, and which rows come first."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    band: Literal["low", "mid", "high"] = Field(
+        default="mid",
+        description="low: lowest perplexity first; mid: nearest to the pool's median first, and so "
+        "its middle third before all others; high: highest first",
+    )
+    epochs: int = Field(
+        default=3,
+        ge=0,
+        description="passes over the target's dev split to tune the selector; 0: it is used as is",
+    )
+    learning_rate: float = Field(default=1e-4, gt=0, description="of the tuning, at its peak")
+    batch_size: int = Field(default=8, ge=1, description="examples in a step of the tuning")
+    seed: int = Field(default=0, description="of the order of the examples in the tuning")
+
+    @property
+    def recipe(self) -> Recipe:
+        """How the selector is tuned; ValueError where it is not."""
+        return Recipe(
+            epochs=self.epochs,
+            learning_rate=self.learning_rate,
+            batch_size=self.batch_size,
+            seed=self.seed,
+        )

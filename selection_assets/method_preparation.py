@@ -1,0 +1,224 @@
+"""What a method makes before it fits: one asset for each of its preparations."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import numpy as np
+import pyarrow as pa
+from tqdm import tqdm
+
+from resources.artifacts import Artifact
+from resources.device import Device
+from selection.arms.target import to_examples
+from selection.budget.meter import Meter
+from selection.config.study import Study
+from selection.costs import ModelShape
+from selection.methods.named import NamedMethod
+from selection.methods.preparation import (
+    Preparation,
+    PrepareInputs,
+    Selector,
+    SelectorSize,
+)
+from selection.methods.protocol import CostInputs, Rows
+from selection.models.base import load_tokenizer
+from selection.models.examples import Example, rendered_lengths
+from selection_assets.base_tokenizer import read_shape
+from selection_assets.draft import Draft
+from selection_assets.expected import Expected
+from selection_assets.inputs import decoder_part, of_study, source_rows, whole_pool
+from selection_assets.keys import decoder_key, pool_key, source_partitions, study_key
+from selection_assets.pool_rows import iterate_sources, read_rows
+from selection_assets.stage import Stage, stage
+
+
+def preparation_key(study: Study, named: NamedMethod, preparation: Preparation) -> dg.AssetKey:
+    """Key of a preparation's asset: the study's, the pool's, or that of a selector over the pool.
+
+    Only what is shared is the pool's; two studies that ask for the same have one asset.
+    """
+    name = named.asset_of(preparation)
+    if not preparation.shared:
+        return study_key(study, name)
+    if preparation.needs_selector:
+        assert study.selector is not None
+        return decoder_key(study.pool, study.selector, name)
+    return pool_key(study.pool, name)
+
+
+def preparation_inputs(study: Study, named: NamedMethod) -> dict[str, dg.AssetIn]:
+    """What the fit and the scores of a method read of its preparations, by the protocol's names."""
+    return {
+        p.asset: dg.AssetIn(
+            preparation_key(study, named, p),
+            partition_mapping=dg.AllPartitionMapping() if p.by_source else None,
+        )
+        for p in named.preparations
+    }
+
+
+def build_preparation(
+    named: NamedMethod, preparation: Preparation, users: Sequence[Study]
+) -> Stage:
+    """Build the asset for one preparation, and for the studies that use it.
+
+    One by source reads that source; one that is shared, and not by source, the whole pool; one
+    that is neither, the target.
+    """
+    study = users[0]
+    by_source, of_target = preparation.by_source, not (preparation.shared or preparation.by_source)
+    needed = [p for p in named.preparations if p.asset in preparation.needs]
+    ins = {p.asset: dg.AssetIn(preparation_key(study, named, p)) for p in needed}
+    if preparation.needs_selector:
+        for name in ("selector_checkpoint", "selector_tokenizer"):
+            ins[name] = decoder_part(study, study.selector, name)
+    if of_target:
+        ins["target_examples"] = of_study(study, "target_examples")
+    else:
+        ins["raw_corpus"] = source_rows(study) if by_source else whole_pool(study)
+    costly = preparation.needs_selector
+
+    def finds(context: dg.AssetExecutionContext, loaded: dict[str, Any]) -> _Todo:
+        return _Todo.find(loaded, context.partition_key if by_source else None)
+
+    def expects(found: _Todo) -> Expected:
+        return Expected(preparation.flops(found.sizes(named, study)))
+
+    @stage(
+        key=preparation_key(study, named, preparation),
+        campaign=study.pool if preparation.shared else study.name,
+        also_code=[type(preparation).__module__],
+        ins=ins,
+        parameters={
+            "options": named.read_by(preparation),
+            "accountant": study.accountant if preparation.needs_selector else "none",
+        },
+        partitions=source_partitions(study.pool) if by_source else None,
+        costly=costly,
+        finds=finds,
+        expects=expects if costly else None,
+        payers=users,
+        kinds={"pytorch"} if costly else {"python"},
+    )
+    def method_preparation(
+        context: dg.AssetExecutionContext,
+        loaded: dict[str, Any],
+        found: _Todo,
+        device: Device,
+        work: Path,
+        meter: Meter,
+    ) -> Draft:
+        """The files that the method defines; by source, in the order of `rows.parquet`."""
+        selector = None
+        if found.shape is not None:
+            folder = loaded["selector_checkpoint"].path("checkpoint")
+            selector = Selector(folder, found.shape, study.accountant)
+        bar_name = f"{preparation.asset} {context.partition_key if by_source else ''}".strip()
+        with tqdm(total=found.n_rows, desc=bar_name, unit="row", leave=False) as bar:
+            prepared = preparation.prepare(
+                PrepareInputs(
+                    options=named.options,
+                    pool=lambda: iter(found.rows),
+                    n_pool=sum(len(rows.row_id) for rows in found.rows),
+                    work=work,
+                    target=found.target,
+                    selector=selector,
+                    prepared={p.asset: loaded[p.asset] for p in needed},
+                    device=device.name,
+                    meter=meter,
+                    report=context.log.info,
+                    advance=bar.update,
+                )
+            )
+        order = {}
+        if by_source:
+            [rows] = found.rows
+            order["rows.parquet"] = pa.table({"row_id": rows.row_id})
+        return Draft(
+            files={**prepared.files, **order},
+            rows=prepared.rows,
+            flops=prepared.flops,
+            resumed_flops=prepared.resumed_flops,
+            accountant=prepared.accountant,
+            facts=prepared.facts,
+        )
+
+    return method_preparation
+
+
+def features_of(
+    preparation: Preparation | None, artifacts: Artifact | Mapping[str, Artifact] | None
+) -> Any:
+    """What a preparation has computed of a source's rows; by source where several are given."""
+    if preparation is None or artifacts is None:
+        return None
+    if isinstance(artifacts, Artifact):
+        return preparation.features(artifacts)
+    return {source: preparation.features(artifact) for source, artifact in artifacts.items()}
+
+
+def dev_examples(target_examples: Artifact) -> list[Example]:
+    """The examples that steer the selection."""
+    return to_examples(target_examples.table("rows.parquet"), "dev")
+
+
+@dataclass(frozen=True)
+class _Todo:
+    """What a preparation is made of, read once.
+
+    Attributes
+    ----------
+    rows : of each source that it reads.
+    target : the steering examples; none for one that does not look at the target.
+    shape, tokenizer : of the selector, where it is needed.
+    """
+
+    rows: list[Rows]
+    target: list[Example]
+    shape: ModelShape | None
+    tokenizer: Any
+
+    @classmethod
+    def find(cls, loaded: Mapping[str, Any], source: str | None) -> "_Todo":
+        rows, target, shape, tokenizer = [], [], None, None
+        if source is not None:
+            rows = [read_rows(source, loaded["raw_corpus"])]
+        elif "raw_corpus" in loaded:
+            rows = [of_source for _, of_source in iterate_sources(loaded["raw_corpus"])]
+        if "target_examples" in loaded:
+            target = dev_examples(loaded["target_examples"])
+        if "selector_tokenizer" in loaded:
+            shape = read_shape(loaded["selector_tokenizer"])
+            tokenizer = load_tokenizer(loaded["selector_tokenizer"].path("tokenizer"))
+        return cls(rows, target, shape, tokenizer)
+
+    @property
+    def n_rows(self) -> int:
+        """Rows, or examples, that there are to go through."""
+        return sum(len(rows.row_id) for rows in self.rows) or len(self.target)
+
+    def sizes(self, named: NamedMethod, study: Study) -> CostInputs:
+        """What the preparation's cost depends on."""
+        selector = None
+        if self.shape is not None:
+            longest = self.shape.sequence_length
+            pool = [example for rows in self.rows for example in plain_examples(rows)]
+            selector = SelectorSize(
+                self.shape,
+                study.accountant,
+                rendered_lengths(pool, self.tokenizer, longest),
+                rendered_lengths(self.target, self.tokenizer, longest),
+            )
+        n_pool = sum(len(rows.row_id) for rows in self.rows)
+        return CostInputs(n_pool, len(self.target), 0.0, 0.0, 0, named.options, selector)
+
+
+def plain_examples(rows: Rows) -> list[Example]:
+    """Rows of the pool as a decoder reads them."""
+    return [
+        Example(row_id, text)
+        for row_id, text in zip(np.asarray(rows.row_id).tolist(), rows.text, strict=True)
+    ]
