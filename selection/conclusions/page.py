@@ -9,6 +9,7 @@ import numpy as np
 
 from selection.conclusions import tables
 from selection.conclusions.claims import look_at
+from selection.conclusions.evidence import named
 from selection.conclusions.judged import JudgedStudy, judge
 from selection.conclusions.mean_effect import MeanEffect, mean_effects
 from selection.conclusions.method_claims import TRANSPORT
@@ -92,7 +93,7 @@ def make_part(results: Sequence[StudyResult], made: Made, *, pictures: Mapping[s
 
     budgets = budgets_of(results)
     middle = budgets[len(budgets) // 2]
-    alike = mean_overlap(results, middle)
+    alike, rows_alike = mean_overlap(results, middle), f"Jaccard index of the rows, at {middle}"
     sections = [
         _how(made),
         "### What it comes to",
@@ -110,7 +111,10 @@ def make_part(results: Sequence[StudyResult], made: Made, *, pictures: Mapping[s
         "### What selecting costs",
         markdown_table(*tables.cost_table(results)),
         "### Optimal transport and random at equal data",
-        markdown_table(*tables.equal_data_table(results, TRANSPORT, RANDOM)),
+        *(
+            markdown_table(*tables.equal_data_table(results, name, RANDOM))
+            for name in named(results, TRANSPORT)
+        ),
         "### How many targets must share a selection",
         SHARING.replace("\n", " "),
         markdown_table(*tables.break_even_table(shared)),
@@ -118,7 +122,13 @@ def make_part(results: Sequence[StudyResult], made: Made, *, pictures: Mapping[s
         f"### Which methods select the same rows, at {middle}",
         markdown_table(*tables.overlap_table(alike)),
         *(
-            [show("overlap", heat_map(alike.methods, alike.jaccard_MM, title="Jaccard"), "overlap")]
+            [
+                show(
+                    "overlap",
+                    heat_map(alike.methods, alike.jaccard_MM, title=rows_alike),
+                    rows_alike,
+                )
+            ]
             if alike.methods
             else []
         ),
@@ -142,10 +152,10 @@ def _how(made: Made) -> str:
 def _target(study: JudgedStudy, show, frontier: bytes) -> list[str]:
     """One target: pool, arms, reference lines, what was too dear, and its picture."""
     result = study.result
-    kind = "labelled" if result.labelled else "generation"
+    kind = "Labelled target" if result.labelled else "Target of generation"
     pool = result.pool
     facts = (
-        f"Target of {kind}. Pool {escape(pool.name)} of {pool.rows:,} rows and {pool.tokens:,} "
+        f"{kind}. Pool {escape(pool.name)} of {pool.rows:,} rows and {pool.tokens:,} "
         f"tokens; one epoch costs {number(pool.epoch_flops)} FLOPs. Model of "
         f"{number(pool.model_parameters)} parameters."
     )

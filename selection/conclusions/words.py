@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from selection.conclusions.claims import Finding
+from selection.conclusions.evidence import named
 from selection.conclusions.judged import UNDECIDED, JudgedStudy
 from selection.conclusions.mean_effect import MeanEffect
 from selection.conclusions.method_claims import TRANSPORT, majorities
@@ -93,8 +94,8 @@ def best(effects: Sequence[MeanEffect], results: Sequence[StudyResult]) -> list[
         said.append(
             f"At {budget} the lowest mean loss is that of {first.method}, "
             f"{-first.difference:.4f} nats per token below random; the interval for targets like "
-            f"these is {interval(first.low, first.high)}, {telling}; it is better on {first.better} of "
-            f"{first.targets} targets and worse on {first.worse}."
+            f"these is {interval(first.low, first.high)}, {telling}. It is better on "
+            f"{first.better} of {first.targets} targets and worse on {first.worse}."
         )
     return said
 
@@ -141,27 +142,23 @@ def costs(results: Sequence[StudyResult]) -> list[str]:
 def at_equal_data(studies: Sequence[JudgedStudy]) -> list[str]:
     """Optimal transport against random at equal data on the labelled targets."""
     labelled = [study for study in studies if study.result.labelled]
-    counted = majorities(labelled, TRANSPORT, RANDOM)
-    if not counted:
-        return []
-    parts = [
-        f"at {budget} better on {m.better} of {m.judged + m.not_judged}"
-        + (f" and worse on {m.worse}" if m.worse else "")
-        + (f" ({m.not_judged} not at equal data)" if m.not_judged else "")
-        for budget, m in counted.items()
-    ]
-    won = [budget for budget, m in counted.items() if m.won]
-    verdict = (
-        "at no budget a majority"
-        if not won
-        else "a majority at every budget"
-        if len(won) == len(counted)
-        else f"a majority at {_and(won)}"
-    )
-    return [
-        "On the same training data in amount, optimal transport against random on the labelled "
-        f"targets, intervals leaving zero out: {'; '.join(parts)}: {verdict}."
-    ]
+    said = []
+    for name in named([study.result for study in studies], TRANSPORT):
+        counted = majorities(labelled, name, RANDOM)
+        parts = [
+            f"at {budget} better on {m.better} of {m.judged + m.not_judged}"
+            + (f" and worse on {m.worse}" if m.worse else "")
+            + (f" ({m.not_judged} not at equal data)" if m.not_judged else "")
+            for budget, m in counted.items()
+        ]
+        won = [budget for budget, m in counted.items() if m.won]
+        where = f"a majority at {_and(won)}" if won else "at no budget a majority"
+        if parts:
+            said.append(
+                f"On equally much training data {name} is against random on the labelled targets, "
+                f"intervals leaving zero out, {'; '.join(parts)}: {where}."
+            )
+    return said
 
 
 def sharing(break_evens: Sequence[Paying]) -> list[str]:

@@ -52,8 +52,8 @@ class SharedCost:
 def break_even_lines(lines: Sequence[SharedCost], *, budget: float, title: str) -> bytes:
     """Draw each method's selection cost as a share of the budget against the number of targets.
 
-    A filled mark stands where a method begins to pay; methods that select for nothing have no
-    line, and what never pays, or is not known to, is said in the legend.
+    A large mark stands where a method begins to pay; what never pays, or is not known to, is said
+    in the legend. Methods that select for nothing lie on the lower edge, in grey.
 
     Parameters
     ----------
