@@ -73,10 +73,12 @@ def make_part(results: Sequence[StudyResult], made: Made, *, pictures: Mapping[s
     Raises
     ------
     ValueError
-        If there is no study, or one has no picture.
+        If there is no study, no arm of any, or one has no picture.
     """
     if not results:
         raise ValueError("there is no study to write about: name at least one.")
+    if not any(result.arms for result in results):
+        raise ValueError("no arm of any study has run: there is nothing to conclude from.")
     missing = [result.name for result in results if result.name not in pictures]
     if missing:
         raise ValueError(f"no picture of the frontier of {', '.join(missing)}.")
@@ -92,7 +94,8 @@ def make_part(results: Sequence[StudyResult], made: Made, *, pictures: Mapping[s
         return f"![{escape(alt)}](images/{name})"
 
     budgets = budgets_of(results)
-    middle = budgets[len(budgets) // 2]
+    ran = [budget for budget in budgets if any(a.budget == budget for r in results for a in r.arms)]
+    middle = ran[len(ran) // 2]
     alike, rows_alike = mean_overlap(results, middle), f"Jaccard index of the rows, at {middle}"
     sections = [
         _how(made),
@@ -121,17 +124,7 @@ def make_part(results: Sequence[StudyResult], made: Made, *, pictures: Mapping[s
         *_break_evens(results, shared, middle, show),
         f"### Which methods select the same rows, at {middle}",
         markdown_table(*tables.overlap_table(alike)),
-        *(
-            [
-                show(
-                    "overlap",
-                    heat_map(alike.methods, alike.jaccard_MM, title=rows_alike),
-                    rows_alike,
-                )
-            ]
-            if alike.methods
-            else []
-        ),
+        show("overlap", heat_map(alike.methods, alike.jaccard_MM, title=rows_alike), rows_alike),
         "### The papers' claims",
         markdown_table(
             ["claim", "source", "counts as confirmed when", "finding", "figures"],
