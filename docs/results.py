@@ -1,121 +1,161 @@
-"""Write docs/results.md from the finished studies' own artifacts: `make results`."""
+"""Write one part of docs/results.md from finished studies' own artifacts.
 
-import sys
+`python docs/results.py --part study ag_news chemprot ...`; other parts of the page stay as they
+are. Here artifacts are read and files written; what they mean is `selection.conclusions`' answer.
+"""
+
+import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
-from resources.artifacts import UNPARTITIONED
+from resources.artifacts import UNPARTITIONED, Artifact
 from resources.ledger import Ledger
 from resources.workspace import Workspace
-from selection.reports import markdown_table, number
-from selection_assets.keys import arm_key
+from selection.arms.evaluate import loss_matrix
+from selection.arms.plan import block_flops
+from selection.conclusions.markers import put_part
+from selection.conclusions.page import Made, make_part
+from selection.conclusions.result import Arm, PoolFacts, SelectionCost, StudyResult
+from selection.config.study import Study
+from selection.methods.named import NamedMethod
+from selection_assets.base_tokenizer import read_shape
+from selection_assets.keys import arm_key, decoder_key
 from selection_assets.studies import load_studies
 
-DOCS = Path(__file__).parent
+DOCS = Path(__file__).resolve().parent
+VARIANTS = ("variant", "band")
+"""Options that make of one method several."""
 
-COMPARED = {
-    "method": "method",
-    "budget": "budget",
-    "rows": "rows",
-    "loss": "target loss",
-    "loss_low": "low",
-    "loss_high": "high",
-    "difference": "minus random",
-    "difference_low": "from",
-    "difference_high": "to",
-    "verdict": "verdict",
-}
-LINES = ("loss", "bits_per_byte", "accuracy", "macro_f1")
+HEAD = """# Results
+
+Each part is written by the commands that it names, from the studies' own artifacts."""
 
 
-def section(name: str, ledger: Ledger) -> str:
-    """One study: verdicts, reference lines, where each method picked, and its picture."""
-    frontier = ledger.current(f"{name}/pareto_frontier", UNPARTITIONED)
-    if frontier is None:
-        raise SystemExit(f"study {name} has not run: `selection run {name}`")
-    result = frontier.json("frontier.json")
-    picture = DOCS / "images" / f"{name}_frontier.png"
-    picture.write_bytes(frontier.path("frontier.png").read_bytes())
-    labelled = result["arms"][0]["accuracy"] is not None
-    columns = COMPARED | ({"accuracy": "accuracy", "macro_f1": "macro F1"} if labelled else {})
-    arms = [[arm[column] for column in columns] for arm in result["arms"]]
-    lines = [[line, *(r.get(k) for k in LINES)] for line, r in result["reference"].items()]
-    where = [_where(name, arm, ledger) for arm in result["arms"]]
-    return "\n\n".join(
-        [
-            f"## {name}",
-            _facts(name, ledger),
-            markdown_table(list(columns.values()), arms),
-            *_one_label(result["arms"]),
-            *(
-                f"Not run: {a['method']} at {a['budget']}: {a['reason']}."
-                for a in result["infeasible"]
-            ),
-            markdown_table(["reference line", *LINES], lines),
-            "Distance of the selected rows to the target (exact OT by POT, equal numbers of rows), "
-            "and the three sources that gave most of them:",
-            markdown_table(["method", "budget", "pool", "random", "subset", "sources"], where),
-            f"![{name}: target loss against total FLOPs](images/{picture.name})",
-        ]
+def read_study(study: Study, ledger: Ledger) -> StudyResult:
+    """One finished study as plain data."""
+    frontier = current(ledger, study, f"{study.name}/pareto_frontier").json("frontier.json")
+    plan = current(ledger, study, f"{study.name}/budget_plan").json("plan.json")
+    arms = [read_arm(study, figures, ledger) for figures in frontier["arms"]]
+    if not arms:
+        raise SystemExit(f"study {study.name}: no arm has run")
+    budgets = {arm["budget"]: arm["total_flops"] for arm in plan["arms"]}
+    shape = read_shape(current(ledger, study, _decoder(study, "base")))
+    selector = None
+    if study.selector is not None:
+        selector = read_shape(current(ledger, study, _decoder(study, "selector"))).parameters
+    return StudyResult(
+        name=study.name,
+        labelled=any(arm.figures["accuracy"] is not None for arm in arms),
+        arms=arms,
+        budgets=dict(sorted(budgets.items(), key=lambda item: item[1])),
+        lines=frontier["reference"],
+        infeasible=frontier["infeasible"],
+        costs={
+            name: SelectionCost(cost["parts"], frozenset(cost["shared"]))
+            for name, cost in plan["costs"].items()
+        },
+        kinds={name: kind(named) for name, named in study.named_methods.items()},
+        pool=PoolFacts(
+            study.pool,
+            plan["pool"]["rows"],
+            plan["pool"]["tokens"],
+            plan["epoch_flops"],
+            block_flops(study, shape),
+            shape.parameters,
+            selector,
+        ),
+        level=study.evaluation.level,
+        n_resamples=study.evaluation.n_resamples,
     )
 
 
-def _one_label(arms: list[dict]) -> list[str]:
-    accuracies = {arm["accuracy"] for arm in arms}
-    if len(accuracies) > 1 or None in accuracies:
-        return []
-    return [
-        "Every arm has the same accuracy: after so little tuning a model of this size answers one "
-        "label whatever the text, so only the losses tell the arms apart."
-    ]
-
-
-def _facts(name: str, ledger: Ledger) -> str:
-    plan = ledger.current(f"{name}/budget_plan", UNPARTITIONED)
-    stats = ledger.current(f"{name}/target_stats", UNPARTITIONED)
-    assert plan is not None and stats is not None, "the frontier comes after both"
-    pool = plan.json("plan.json")["pool"]
-    return (
-        f"Pool of {pool['rows']:,} rows and {pool['tokens']:,} tokens of the base model; one epoch "
-        f"costs {number(plan.json('plan.json')['epoch_flops'])} FLOPs. Nearest source to the "
-        f"target by OT distance: {stats.json('stats.json')['nearest_source']}."
+def read_arm(study: Study, figures: dict, ledger: Ledger) -> Arm:
+    """One arm's losses and rows; its report must be the one that the frontier saw."""
+    key = arm_key(figures["method"], figures["budget"])
+    evaluated = current(ledger, study, f"{study.name}/eval_report", key)
+    if evaluated.json("report.json")["after"]["loss"] != figures["loss"]:
+        raise SystemExit(
+            f"study {study.name}: the report of {key} is newer than the frontier: "
+            f"`selection run {study.name}`"
+        )
+    subset = current(ledger, study, f"{study.name}/selected_subset", key)
+    selected: dict[int, set[str]] = {}
+    for row in subset.table("subset.parquet", ["draw", "row_id"]).to_pylist():
+        selected.setdefault(row["draw"], set()).add(row["row_id"])
+    return Arm(
+        figures,
+        *loss_matrix(evaluated.table("examples.parquet")),
+        {draw: frozenset(rows) for draw, rows in selected.items()},
     )
 
 
-def _where(name: str, arm: dict, ledger: Ledger) -> list:
-    key = arm_key(arm["method"], arm["budget"])
-    report = ledger.current(f"{name}/eval_report", key)
-    subset = ledger.current(f"{name}/selected_subset", key)
-    assert report is not None and subset is not None, "the frontier comes after both"
-    distances = report.json("report.json")["ot_distance"]
-    sources = subset.table("subset.parquet", ["source"])["source"].value_counts().to_pylist()
-    total = sum(entry["counts"] for entry in sources)
-    first = sorted(sources, key=lambda entry: -entry["counts"])[:3]
-    named = ", ".join(f"{e['values']} {e['counts'] / total:.0%}" for e in first)
-    return [
-        arm["method"],
-        arm["budget"],
-        *(distances[k] for k in ("pool", "random", "subset")),
-        named,
-    ]
+def kind(named: NamedMethod) -> str:
+    """What a method is: its name in the registry, and its variant after a space."""
+    options = named.options.model_dump()
+    return " ".join([named.method.name, *(options[name] for name in VARIANTS if name in options)])
 
 
-def main(names: list[str]) -> None:
-    """Write the page."""
-    (DOCS / "images").mkdir(exist_ok=True)
+def devices(study: Study, ledger: Ledger) -> set[str]:
+    """What its arms were trained on."""
+    trained = ledger.current_versions(f"{study.name}/finetuned_checkpoint").values()
+    return {artifact.json("training.json")["device"] for artifact in trained}
+
+
+def current(ledger: Ledger, study: Study, asset: str, partition: str = UNPARTITIONED) -> Artifact:
+    """An artifact that a finished study has."""
+    found = ledger.current(asset, partition)
+    if found is None:
+        raise SystemExit(f"{asset} [{partition}] is not there: `selection run {study.name}`")
+    return found
+
+
+def _decoder(study: Study, role: str) -> str:
+    decoder = study.base_model if role == "base" else study.selector
+    assert decoder is not None, "asked only where there is one"
+    return decoder_key(study.pool, decoder, f"{role}_tokenizer").to_user_string()
+
+
+def write(names: Sequence[str], part: str, commands: Sequence[str], docs: Path) -> None:
+    """Write a part of the page, and its pictures."""
     known = load_studies()
-    for name in names:
-        if name not in known:
-            raise SystemExit(f"no study {name!r}; known: {', '.join(known)}")
-    ledger = Workspace().ledger
-    head = (
-        "# Results\n\nWritten by `make results` from the studies' own artifacts. Losses are nats "
-        "per token on the target's held-out split, after warm-up on the selected rows and "
-        "fine-tuning on the target; the intervals are over examples and seeds. Each verdict "
-        "compares an arm with random at equal total cost, selection included."
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise SystemExit(f"no study {', '.join(unknown)}; known: {', '.join(known)}")
+    ledger, studies = Workspace().ledger, [known[name] for name in names]
+    own = [f"selection run {name}" for name in names]
+    own += [f"python docs/results.py --part {part} {' '.join(names)}"]
+    made = Made(
+        part,
+        commands or own,
+        sorted(set().union(*(devices(study, ledger) for study in studies))),
     )
-    page = "\n\n".join([head, *(section(name, ledger) for name in names)]) + "\n"
-    (DOCS / "results.md").write_text(page, encoding="utf-8")
+    frontiers = {
+        study.name: current(ledger, study, f"{study.name}/pareto_frontier")
+        .path("frontier.png")
+        .read_bytes()
+        for study in studies
+    }
+    written = make_part([read_study(s, ledger) for s in studies], made, pictures=frontiers)
+    (docs / "images").mkdir(exist_ok=True)
+    for name, png in written.pictures.items():
+        (docs / "images" / name).write_bytes(png)
+    page = docs / "results.md"
+    before = page.read_text(encoding="utf-8") if page.is_file() else HEAD
+    page.write_text(put_part(before, part, f"## {part}\n\n{written.text}"), encoding="utf-8")
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("studies", nargs="+", help="names of finished studies")
+    parser.add_argument("--part", required=True, help="name of the part of the page to write")
+    parser.add_argument(
+        "--made-by", action="append", default=[], help="a command to name; may be repeated"
+    )
+    parser.add_argument("--docs", type=Path, default=DOCS, help="folder of results.md")
+    given = parser.parse_args()
+    write(given.studies, given.part, given.made_by, given.docs)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

@@ -116,8 +116,8 @@ def score_interval(
     weights_E = _checked_weights(weights_E)
     values_SE = _checked_values(values_SE, weights_E, "values_SE")
     _check_options(level, n_resamples)
-    estimate, *spread = _estimate((values_SE,), (1.0,), weights_E, n_resamples, seed)
-    half_width = _half_width(*spread, level)
+    estimate, error, freedom = _estimate((values_SE,), (1.0,), weights_E, n_resamples, seed)
+    half_width = _half_width(error, freedom, level)
     return Interval(estimate, estimate - half_width, estimate + half_width, level)
 
 
@@ -167,13 +167,15 @@ def compare(
                 "over seeds cannot be told from one. Give the study more seeds."
             )
     _check_options(level, n_resamples)
-    difference, *spread = _estimate((arm_SE, random_SE), (1.0, -1.0), weights_E, n_resamples, seed)
-    half_width = _half_width(*spread, level)
+    difference, error, freedom = _estimate(
+        (arm_SE, random_SE), (1.0, -1.0), weights_E, n_resamples, seed
+    )
+    half_width = _half_width(error, freedom, level)
     label: Label = "not distinguishable"
     if abs(difference) > half_width:
         label = "better" if (difference > 0) == higher_is_better else "worse"
     low, high = difference - half_width, difference + half_width
-    return Verdict(label, difference, low, high, level, _p_value(difference, *spread))
+    return Verdict(label, difference, low, high, level, _p_value(difference, error, freedom))
 
 
 def _estimate(

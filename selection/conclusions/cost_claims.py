@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from selection.ccds import SIZE_RATIOS
-from selection.conclusions.evidence import Evidence, enough, family, lacking, variants
+from selection.conclusions.evidence import Evidence, enough, lacking, named, results_of
 from selection.conclusions.judged import JudgedStudy
 from selection.conclusions.result import methods_of
 
@@ -19,7 +19,7 @@ LEAST_PLACES = 10
 
 def costly_is_almost_never_optimal(studies: Sequence[JudgedStudy]) -> Evidence:
     """How many of the frontiers' places costly methods hold; what was too dear holds none."""
-    costly = variants(studies, *COSTLY)
+    costly = named(results_of(studies), *COSTLY)
     if not costly:
         return lacking("no arm of perplexity or gradients")
     places = _places(studies)
@@ -35,8 +35,9 @@ def costly_is_almost_never_optimal(studies: Sequence[JudgedStudy]) -> Evidence:
 
 def cheap_dominates(studies: Sequence[JudgedStudy]) -> Evidence:
     """How many places the cheap methods hold, and what share of the methods they are."""
-    names = methods_of([study.result for study in studies])
-    cheap = [name for name in names if not any(family(name, costly) for costly in COSTLY)]
+    names = methods_of(results_of(studies))
+    costly = named(results_of(studies), *COSTLY)
+    cheap = [name for name in names if name not in costly]
     if len(cheap) == len(names):
         return lacking("no arm of perplexity or gradients to compare with")
     places = _places(studies)
@@ -61,7 +62,7 @@ def gradient_pays_by_ratio(studies: Sequence[JudgedStudy]) -> Evidence:
 
 
 def _pays_by_ratio(studies: Sequence[JudgedStudy], method: str) -> Evidence:
-    names = variants(studies, method)
+    names = named(results_of(studies), method)
     if not names:
         return lacking(f"no arm of {method}")
     ratios = []
@@ -76,7 +77,7 @@ def _pays_by_ratio(studies: Sequence[JudgedStudy], method: str) -> Evidence:
     as_foretold = sum(a == b for a, b in zip(foretold, paid, strict=True))
     sides = "above" if all(foretold) else "below" if not any(foretold) else "on both sides of"
     figures = (
-        f"The trained model is {min(ratios):.3g} to {max(ratios):.3g} times the selector, {sides} "
+        f"The trained model is {_span(ratios)} times the selector's size, {sides} "
         f"the {advised:g} advised; {method} beat random on {sum(paid)} of "
         f"{_targets(len(studies))}{_too_dear(studies, names)}."
     )
@@ -104,6 +105,11 @@ def _places(studies: Sequence[JudgedStudy]) -> list[str]:
 def _too_dear(studies: Sequence[JudgedStudy], names: Sequence[str]) -> str:
     n = sum(arm["method"] in names for study in studies for arm in study.result.infeasible)
     return f" ({n} of their arms could not be afforded)" if n else ""
+
+
+def _span(values: Sequence[float]) -> str:
+    low, high = f"{min(values):.3g}", f"{max(values):.3g}"
+    return low if low == high else f"{low} to {high}"
 
 
 def _targets(n: int) -> str:

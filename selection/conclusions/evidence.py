@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from selection.conclusions.judged import JudgedStudy
-from selection.conclusions.result import methods_of
+from selection.conclusions.result import StudyResult, methods_of
 
 LEAST_TARGETS = 3
 """A majority of one or two targets is no majority."""
@@ -26,21 +26,25 @@ class Evidence:
     figures: str
 
 
-def family(name: str, of: str) -> bool:
-    """Whether an arm's name is that of a method or of one of its variants, `method_variant`."""
-    return name == of or name.startswith(f"{of}_")
+def named(results: Sequence[StudyResult], *methods: str, variant: str = "") -> list[str]:
+    """Names that the studies give to some methods of the registry, whatever their variant.
+
+    Parameters
+    ----------
+    variant : only this one, if given.
+    """
+    kinds = {name: kind for result in results for name, kind in result.kinds.items()}
+    return [
+        name
+        for name in methods_of(results)
+        if kinds[name].partition(" ")[0] in methods
+        and variant in ("", kinds[name].partition(" ")[2])
+    ]
 
 
-def variants(studies: Sequence[JudgedStudy], *families: str) -> list[str]:
-    """Names of all arms of these families."""
-    names = methods_of([study.result for study in studies])
-    return [name for name in names if any(family(name, of) for of in families)]
-
-
-def round_robin(studies: Sequence[JudgedStudy]) -> list[str]:
-    """Names of the arms in which targets take turns."""
-    names = methods_of([study.result for study in studies])
-    return [name for name in names if name.endswith("round_robin")]
+def results_of(studies: Sequence[JudgedStudy]) -> list[StudyResult]:
+    """The studies without their verdicts."""
+    return [study.result for study in studies]
 
 
 def lacking(what: str) -> Evidence:

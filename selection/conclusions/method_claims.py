@@ -5,37 +5,34 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from selection.conclusions.equal_data import Majority, count, equal_data
-from selection.conclusions.evidence import Evidence, enough, lacking, round_robin, variants
+from selection.conclusions.evidence import Evidence, enough, lacking, named, results_of
 from selection.conclusions.judged import JudgedStudy
 from selection.conclusions.result import RANDOM, budgets_of
 
-TRANSPORT = "ot"
+TRANSPORT, TURNS = "ot", "round_robin"
 
 
 def transport_beats_random(studies: Sequence[JudgedStudy]) -> Evidence:
     """Optimal transport against random on the labelled targets."""
-    labelled = [study for study in studies if study.result.labelled]
-    return _beats(labelled, TRANSPORT, RANDOM)
+    return _transport_beats([RANDOM], [s for s in studies if s.result.labelled])
 
 
 def transport_beats_random_in_generation(studies: Sequence[JudgedStudy]) -> Evidence:
     """Optimal transport against random on the targets of generation."""
-    return _beats([study for study in studies if not study.result.labelled], TRANSPORT, RANDOM)
+    return _transport_beats([RANDOM], [s for s in studies if not s.result.labelled])
 
 
 def transport_beats_dsir(studies: Sequence[JudgedStudy]) -> Evidence:
     """Optimal transport against importance resampling."""
-    return _beats_all(studies, [TRANSPORT], variants(studies, "dsir"), "DSIR")
+    return _transport_beats(named(results_of(studies), "dsir"), studies)
 
 
 def nudging_beats_alignment(studies: Sequence[JudgedStudy]) -> Evidence:
     """Optimal transport against every method that seeks rows like the target's."""
-    aligned = [
-        name
-        for name in variants(studies, "dsir", "bm25", "embedding")
-        if name not in round_robin(studies)
-    ]
-    return _beats_all(studies, [TRANSPORT], aligned, "DSIR, BM25 or mean cosine")
+    results = results_of(studies)
+    turns = named(results, "embedding", variant=TURNS)
+    aligned = [n for n in named(results, "dsir", "bm25", "embedding") if n not in turns]
+    return _transport_beats(aligned, studies)
 
 
 def round_robin_beats_gradient(studies: Sequence[JudgedStudy]) -> Evidence:
@@ -43,17 +40,20 @@ def round_robin_beats_gradient(studies: Sequence[JudgedStudy]) -> Evidence:
 
     Gradients cost so much that the two never train on equal data.
     """
-    gradients = variants(studies, "gradient")
-    return _beats_all(
-        studies, round_robin(studies), gradients, "turns or gradients", equal_cost=True
-    )
+    results = results_of(studies)
+    turns = named(results, "embedding", variant=TURNS)
+    return _beats_all(studies, turns, named(results, "gradient"), equal_cost=True)
+
+
+def _transport_beats(others: Sequence[str], studies: Sequence[JudgedStudy]) -> Evidence:
+    return _beats_all(studies, named(results_of(studies), TRANSPORT), others)
 
 
 def majorities(
     studies: Sequence[JudgedStudy], one: str, other: str, *, equal_cost: bool = False
 ) -> dict[str, Majority]:
     """Budget to how often one method beat the other, where both ran; at equal data by default."""
-    results = [study.result for study in studies]
+    results = results_of(studies)
     counted = {}
     for budget in budgets_of(results):
         duels = [equal_data(result, one, other, budget) for result in results]
@@ -85,13 +85,12 @@ def _beats_all(
     studies: Sequence[JudgedStudy],
     ones: Sequence[str],
     others: Sequence[str],
-    what: str,
     *,
     equal_cost: bool = False,
 ) -> Evidence:
     """Each of some methods is better than each of some others; the first that is not decides."""
     if not ones or not others:
-        return lacking(f"no arm of {what}")
+        return lacking("no study has arms of both")
     found = [_beats(studies, one, other, equal_cost=equal_cost) for one in ones for other in others]
     text = " ".join(evidence.figures for evidence in found)
     if any(evidence.holds is False for evidence in found):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from selection.conclusions.result import RANDOM, StudyResult
 from selection.curves import CurvesFit, fit_curves
-from selection.curves.amortised import BreakEven, break_even
+from selection.curves.amortised import BreakEven, ScoreCurve, break_even
 from selection.curves.scores import FittedScores, MeasuredScores, measured_scores
 
 UNTRAINED, WHOLE = "fine_tuning_only", "full_data"
@@ -56,23 +56,31 @@ def paying(study: StudyResult) -> list[Paying]:
     for method in study.methods:
         cost = study.costs[method]
         for budget, flops in study.budgets.items():
-            if method == RANDOM or study.arm(RANDOM, budget) is None:
-                continue
-            given = {"pool": cost.pool, "target": cost.target, "block": study.pool.block_flops}
-            curve, random = measured[method], measured[RANDOM]
-            # A budget is no whole number of blocks: random trains with what it was measured at.
             reference = study.arm(RANDOM, budget)
-            assert reference is not None, "checked above"
+            if method == RANDOM or reference is None:
+                continue
+            # A budget is no whole number of blocks: random trains with what it was measured at.
             trained = reference.training_flops
-            result = break_even(trained, method=curve, random=random, **given)
-            basis = "measured"
-            if result.targets is None and method in fitted and RANDOM in fitted:
-                curves = {"method": fitted[method], "random": fitted[RANDOM]}
-                result, basis = break_even(trained, **curves, **given), "fitted"
+            result, basis = _along(measured, study, method, trained), "measured"
+            if result.targets is None and {method, RANDOM} <= fitted.keys():
+                result, basis = _along(fitted, study, method, trained), "fitted"
             found.append(
                 Paying(study.name, method, budget, flops, cost.pool, cost.target, result, basis)
             )
     return found
+
+
+def _along(
+    curves: Mapping[str, ScoreCurve], study: StudyResult, method: str, budget: float
+) -> BreakEven:
+    return break_even(
+        budget,
+        pool=study.costs[method].pool,
+        target=study.costs[method].target,
+        block=study.pool.block_flops,
+        method=curves[method],
+        random=curves[RANDOM],
+    )
 
 
 def _points(study: StudyResult, method: str) -> list[tuple[float, float]]:
@@ -109,8 +117,3 @@ def _fitted(study: StudyResult) -> dict[str, FittedScores]:
         # Too few points for a curve: what was measured must do, and the table says what it cannot.
         return {}
     return {name: FittedScores(fit) for name, fit in curves.curves.items() if fit.determined}
-
-
-def by_budget(found: Sequence[Paying], budget: str) -> dict[str, Paying]:
-    """One study's break-evens at one budget, by method."""
-    return {each.method: each for each in found if each.budget == budget}

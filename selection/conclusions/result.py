@@ -112,7 +112,9 @@ class StudyResult:
     budgets : key of each budget to its total FLOPs, smallest first.
     lines : `zero_shot`, `fine_tuning_only` and `full_data` to their reports, those that ran.
     infeasible : method, budget and reason of each arm that could not be afforded.
-    costs : method to what its selection costs.
+    costs : method to what its selection costs, if nobody shares it.
+    kinds : each method's name in the study to what it is: a method of the registry and, after a
+        space, its variant, such as `embedding round_robin` or `perplexity mid`.
     pool : PoolFacts.
     level, n_resamples : of every interval.
 
@@ -130,6 +132,7 @@ class StudyResult:
     lines: Mapping[str, Mapping[str, Any]]
     infeasible: Sequence[Mapping[str, Any]]
     costs: Mapping[str, SelectionCost]
+    kinds: Mapping[str, str]
     pool: PoolFacts
     level: float = 0.95
     n_resamples: int = 2000
@@ -144,8 +147,8 @@ class StudyResult:
             seen.add((arm.method, arm.budget))
             if arm.budget not in self.budgets:
                 raise ValueError(f"{what}: the budgets are {', '.join(self.budgets)}.")
-            if arm.method not in self.costs:
-                raise ValueError(f"{what}: nothing says what its selection costs.")
+            if arm.method not in self.costs or arm.method not in self.kinds:
+                raise ValueError(f"{what}: nothing says what it is, or what its selection costs.")
             if not np.array_equal(arm.tokens_E, self.arms[0].tokens_E):
                 raise ValueError(
                     f"{what} was evaluated on other examples than {self.arms[0].method} at "

@@ -106,6 +106,7 @@ def planted(
         },
         infeasible=infeasible,
         costs={method: COSTS[method] for method in effects},
+        kinds={method: method.replace("_", " ", 1) for method in effects},
         pool=PoolFacts("domains", 24_000, 5_000_000, EPOCH, BLOCK, parameters, selector),
         n_resamples=200,
     )

@@ -8,11 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from planted import planted
+from scipy.stats import ttest_ind
 
 from selection.conclusions.equal_data import count, equal_data
 from selection.conclusions.judged import UNDECIDED, judge
 from selection.conclusions.multiplicity import benjamini_hochberg, holm
 from selection.conclusions.result import SelectionCost
+from selection.verdicts import compare
 
 P_VALUES = st.lists(st.floats(0, 1), max_size=12)
 
@@ -135,3 +137,21 @@ def test_a_study_whose_arms_cannot_be_compared_is_refused():
     other = replace(study.arms[1], tokens_E=study.arms[1].tokens_E + 1)
     with pytest.raises(ValueError, match="other examples"):
         replace(study, arms=[study.arms[0], other])
+
+
+@pytest.mark.parametrize("level", [0.8, 0.95, 0.99])
+def test_a_p_value_is_below_the_level_exactly_where_the_interval_leaves_zero_out(level):
+    rng = np.random.default_rng(9)
+    for _ in range(40):
+        arm_SE, random_SE = rng.normal(5.0, 0.5, (2, 3, 20))
+        verdict = compare(arm_SE, random_SE, np.ones(20), level=level, n_resamples=200)
+        assert (verdict.p_value < 1 - level) == (verdict.label != UNDECIDED)
+        assert 0.0 <= verdict.p_value <= 1.0
+
+
+def test_with_seed_noise_alone_the_p_value_is_welchs():
+    score_2S = np.array([[6.1, 6.4, 6.2], [6.5, 6.6, 6.9]])
+    arm_SE, random_SE = np.repeat(score_2S[:, :, None], 50, axis=2)
+    verdict = compare(arm_SE, random_SE, np.ones(50), n_resamples=20_000)
+    welch = ttest_ind(*score_2S, equal_var=False)
+    assert verdict.p_value == pytest.approx(welch.pvalue, abs=0.004)

@@ -1,0 +1,45 @@
+"""A page of which several commands write one part each, and people the rest."""
+
+from __future__ import annotations
+
+
+def put_part(page: str, name: str, text: str) -> str:
+    """Replace a part of a page, or append it where there is none.
+
+    Parts stand between two HTML comments, which no reader sees; what is outside of them stays.
+
+    Parameters
+    ----------
+    page : str
+        Markdown, or nothing.
+    name : str
+        Of the part.
+    text : str
+        Markdown of the part, without the comments.
+
+    Returns
+    -------
+    str
+        The page, ending in one line end.
+
+    Raises
+    ------
+    ValueError
+        If the page has only one of the part's two comments, has them twice or in the wrong order,
+        or the text contains a comment of this kind.
+    """
+    start, end = f"<!-- part {name} -->", f"<!-- end of part {name} -->"
+    if start in text or end in text:
+        raise ValueError(f"the text of part {name} contains its own marker.")
+    part = f"{start}\n\n{text.strip()}\n\n{end}"
+    counts = page.count(start), page.count(end)
+    if counts == (0, 0):
+        return f"{page.rstrip()}\n\n{part}\n".lstrip()
+    before, _, rest = page.partition(start)
+    _, _, after = rest.partition(end)
+    if counts != (1, 1) or end in before:
+        raise ValueError(
+            f"the page has {counts[0]} beginnings and {counts[1]} ends of part {name}, and needs "
+            "one of each, in order: mend it by hand, or remove both."
+        )
+    return f"{before}{part}{after.rstrip()}\n"
