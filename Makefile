@@ -7,7 +7,7 @@ export DAGSTER_HOME := $(CURDIR)/dagster_home
 export HF_HUB_DISABLE_TELEMETRY := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: run test test-all ui lint screenshots results bench clean
+.PHONY: run test test-all ui lint screenshots study results bench clean
 
 run: $(VENV)/installed ## Run the quickstart study end to end and print what it found
 	$(BIN)/selection run quickstart
@@ -30,10 +30,11 @@ ui: $(VENV)/installed ## Open Dagster on http://127.0.0.1:3000
 screenshots: $(VENV)/installed-for-tests ## Take the README's pictures again, after `make run`
 	$(BIN)/python docs/screenshots.py
 
-results: $(VENV)/installed ## Run the studies on real data and write docs/results.md
-	$(BIN)/selection run ag_news
-	$(BIN)/selection run chemprot
-	$(BIN)/python docs/results.py quickstart ag_news chemprot
+study: $(VENV)/installed ## A small version of the real study; its part of docs/results.md
+	$(BIN)/python benchmarks/study.py --quick
+
+results: $(VENV)/installed ## The real study on all targets, for hours; its part of docs/results.md
+	$(BIN)/python benchmarks/study.py --scale full --json benchmarks/results/study.json
 
 bench: $(VENV)/installed ## Measure transport, embedding, growth and the ledger; about 30 minutes on idle cores
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[$(FAISS),bench]"
