@@ -8,11 +8,10 @@ from hypothesis import strategies as st
 from selection.influence.adam import preconditioned
 from selection.influence.projection import BLOCK_WEIGHTS, project, random_signs, unit
 
-RNG = np.random.default_rng(0)
 
-
-def vectors(n: int, size: int) -> torch.Tensor:
-    return torch.from_numpy(RNG.normal(size=(n, size)).astype(np.float32))
+def vectors(n: int, size: int, *, seed: int = 0) -> torch.Tensor:
+    drawn = np.random.default_rng([n, size, seed]).normal(size=(n, size))
+    return torch.from_numpy(drawn.astype(np.float32))
 
 
 def test_the_projection_is_the_product_with_the_whole_matrix():
@@ -51,7 +50,9 @@ def test_inner_products_are_kept_on_average_with_the_variance_of_theory():
 def test_a_rows_projection_does_not_depend_on_the_rows_beside_it(size, seed):
     x = vectors(4, size)
     whole = project(x, dimensions=16, seed=seed)
-    torch.testing.assert_close(project(x[2:3], dimensions=16, seed=seed), whole[2:3])
+    alone = project(x[2:3], dimensions=16, seed=seed)
+    # A rounding of sums of up to 3000 numbers of about one; the values are about ten.
+    torch.testing.assert_close(alone, whole[2:3], atol=1e-4, rtol=1e-5)
 
 
 def test_unit_rows_have_length_one_and_zero_stays_zero():
@@ -60,7 +61,8 @@ def test_unit_rows_have_length_one_and_zero_stays_zero():
 
 
 def test_adams_direction_is_the_formula_weight_by_weight():
-    g, m, v = vectors(3, 50), vectors(1, 50)[0], vectors(1, 50)[0].square()
+    g, m = vectors(3, 50), vectors(1, 50, seed=1)[0]
+    v = vectors(1, 50, seed=2)[0].square()
     v[:5] = m[:5] = 0.0
     g[:, :5] = 0.0
     found = preconditioned(g, m, v).numpy()
@@ -73,7 +75,8 @@ def test_adams_direction_is_the_formula_weight_by_weight():
 
 
 def test_adams_direction_is_the_step_that_torchs_adam_takes_where_its_corrections_vanish():
-    m, v, g = vectors(1, 40)[0], vectors(1, 40)[0].square() + 0.1, vectors(1, 40)
+    m, g = vectors(1, 40, seed=1)[0], vectors(1, 40)
+    v = vectors(1, 40, seed=2)[0].square() + 0.1
     weight = torch.zeros(40, requires_grad=True)
     optimiser = torch.optim.Adam([weight], lr=1.0, betas=(0.9, 0.999), eps=1e-12)
     late = torch.tensor(1e6)  # the corrections of the bias are 1 by then
