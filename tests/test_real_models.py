@@ -32,6 +32,7 @@ from selection_assets.studies import load_studies
 
 MODEL, COMMIT = "some-lab/small-model", "0123456789abcdef0123456789abcdef01234567"
 SOURCES = ("asyncio", "email")
+ROWS = 120  # of each source: the files of weights matter here, not how much is trained
 WIDTH, LAYERS, FFN, LENGTH = 32, 2, 64, 64
 WARM_UP_RANK, TUNING_RANK = 4, 2
 RUN = """
@@ -90,7 +91,7 @@ def write_studies(root: Path, snapshot: Path) -> None:
     common = yaml.safe_load(STUDY) | {
         "embedder": {"name": "minilm", "model": {"kind": "minilm"}},
         "methods": {"random": None, "length": None},
-        "budgets": [0.2],
+        "budgets": [0.4],
         "warm_up": {"lora_rank": WARM_UP_RANK, "learning_rate": 0.02},
         "fine_tuning": {"lora_rank": TUNING_RANK, "learning_rate": 0.02, "epochs": 2},
     }
@@ -143,7 +144,8 @@ def ran(files, tmp_path_factory) -> SimpleNamespace:
     pool = "name: library\nsources: [{kind: drop_folder, path: drop}]\n"
     (root / "studies/pools/library.yaml").write_text(textwrap.dedent(pool))
     for source in SOURCES:
-        (root / f"drop/{source}.jsonl").write_text(docstring_lines(source))
+        lines = docstring_lines(source).splitlines(keepends=True)[:ROWS]
+        (root / f"drop/{source}.jsonl").write_text("".join(lines))
     write_tasks(root / "tasks")
     home = tmp_path_factory.mktemp("home")
     snapshot = write_hub_cache(home, files)
@@ -178,7 +180,7 @@ def test_the_pinned_model_is_the_base_and_every_arm_learns(project, files, ran):
 def test_a_snapshot_folder_gives_the_very_models_that_the_hub_id_gives(project):
     by_hub = dict(arms(project, "hub/finetuned_checkpoint"))
     by_folder = dict(arms(project, "folder/finetuned_checkpoint"))
-    assert by_hub.keys() == by_folder.keys() == {arm_key(m, "20pct") for m in ("random", "length")}
+    assert by_hub.keys() == by_folder.keys() == {arm_key(m, "40pct") for m in ("random", "length")}
     for key, checkpoint in by_hub.items():
         for seed in (0, 1):
             assert weights_digest(load_model(checkpoint.path(f"seed_{seed}"))) == weights_digest(
