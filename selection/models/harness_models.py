@@ -53,11 +53,12 @@ def model_classes() -> ModelClasses:
         def _loglikelihood_tokens(
             self, requests: Any, disable_tqdm: bool = False, override_bs: int | None = None
         ) -> Any:
-            for _, context, answer in requests:
+            for texts, context, answer in requests:
                 if len(answer) > self.max_length:
                     raise ValueError(
-                        f"an answer of {len(answer)} tokens does not fit into the model's"
-                        f" sequence_length of {self.max_length}; raise it, or drop the task"
+                        f"the answer {texts[1][:40]!r}... of a task has {len(answer)} tokens and"
+                        f" does not fit into the model's sequence_length of {self.max_length};"
+                        " raise it, or drop the task"
                     )
                 self.n_truncated += len(context) + len(answer) > self.max_length + 1
             return self._answer(requests, disable_tqdm, override_bs)
