@@ -5,6 +5,7 @@ are. Here artifacts are read and files written; what they mean is `selection.con
 """
 
 import argparse
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -73,19 +74,23 @@ def read_arm(study: Study, figures: dict, ledger: Ledger) -> Arm:
     """One arm's losses and rows; its report must be the one that the frontier saw."""
     key = arm_key(figures["method"], figures["budget"])
     evaluated = current(ledger, study, f"{study.name}/eval_report", key)
-    if evaluated.json("report.json")["after"]["loss"] != figures["loss"]:
+    report = evaluated.json("report.json")
+    if report["after"]["loss"] != figures["loss"]:
         raise SystemExit(
             f"study {study.name}: the report of {key} is newer than the frontier: "
             f"`selection run {study.name}`"
         )
     subset = current(ledger, study, f"{study.name}/selected_subset", key)
     selected: dict[int, set[str]] = {}
-    for row in subset.table("subset.parquet", ["draw", "row_id"]).to_pylist():
+    rows = subset.table("subset.parquet", ["draw", "row_id", "source"]).to_pylist()
+    for row in rows:
         selected.setdefault(row["draw"], set()).add(row["row_id"])
     return Arm(
         figures,
         *loss_matrix(evaluated.table("examples.parquet")),
-        {draw: frozenset(rows) for draw, rows in selected.items()},
+        {draw: frozenset(row_ids) for draw, row_ids in selected.items()},
+        Counter(row["source"] for row in rows),
+        report["ot_distance"],
     )
 
 

@@ -55,6 +55,9 @@ has an interval for targets like these, with about one degree of freedom less th
 targets."""
 
 
+WHERE = """Distance of the selected rows to the target (exact OT, equal numbers of rows), and the
+three sources that gave most of them:"""
+
 SHARING = """The least number of targets of the pool among which the shared part of a method's
 selection must be split, so that the method is no worse than random at the same total cost: 1 is at
 once. By the mean losses between the measured budgets, without intervals; an asterisk marks what
@@ -160,8 +163,18 @@ def _target(study: JudgedStudy, show, frontier: bytes) -> list[str]:
         markdown_table(*tables.frontier_table(study)),
         *([markdown_table(["not run", "budget", "why"], dear)] if dear else []),
         markdown_table(*tables.lines_table(result)),
+        *_one_label(result),
+        WHERE.replace("\n", " "),
+        markdown_table(*tables.where_table(result)),
         show(f"{result.name}_frontier", frontier, alt),
     ]
+
+
+def _one_label(result: StudyResult) -> list[str]:
+    accuracies = {arm.figures.get("accuracy") for arm in result.arms}
+    if len(accuracies) != 1 or None in accuracies or len(result.arms) < 2:
+        return []
+    return ["Every arm has the same accuracy, so that only the losses tell the arms apart."]
 
 
 def _rows(effects: Sequence[MeanEffect], studies: Sequence[JudgedStudy]) -> list[Effect]:

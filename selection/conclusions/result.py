@@ -21,12 +21,16 @@ class Arm:
     nll_SE : float64 of shape (seeds, examples), summed nats of each held-out example.
     tokens_E : float64 of shape (examples,).
     selected : draw to the ids of the rows it selected.
+    sources : source to how many of those rows are of it, all draws together.
+    distances : `pool`, `random` and `subset` to their exact OT distance to the target.
     """
 
     figures: Mapping[str, Any]
     nll_SE: np.ndarray
     tokens_E: np.ndarray
     selected: Mapping[int, frozenset[str]] = field(default_factory=dict)
+    sources: Mapping[str, int] = field(default_factory=dict)
+    distances: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def method(self) -> str:

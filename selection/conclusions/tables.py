@@ -51,6 +51,18 @@ def lines_table(result: StudyResult) -> Table:
     return ["reference line", *LINES], rows
 
 
+def where_table(result: StudyResult) -> Table:
+    """How near each arm's rows are to the target, and the three sources that gave most of them."""
+    rows = []
+    for arm in result.arms:
+        total = sum(arm.sources.values())
+        first = sorted(arm.sources.items(), key=lambda item: -item[1])[:3]
+        named = ", ".join(f"{source} {n / total:.0%}" for source, n in first)
+        near = [arm.distances.get(what) for what in ("pool", "random", "subset")]
+        rows.append([arm.method, arm.budget, *near, named])
+    return ["method", "budget", "pool", "random", "subset", "sources"], rows
+
+
 def mean_table(effects: Sequence[MeanEffect]) -> Table:
     """The mean over targets, and how many of them each method was better on."""
     header = ["method", "budget", "targets", "mean minus random", "from", "to", "verdict"]
