@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
+from selection.draws import keyed_uniform
 from selection.methods._common import read_options
-from selection.methods._gumbel import keyed_gumbel
 from selection.methods.preparation import Files, Preparation
 from selection.methods.protocol import ACCOUNTANT, Cost, CostInputs, FitInputs, Fitted, Rows, Scores
 
@@ -22,12 +22,10 @@ class RandomBalancedOptions(BaseModel):
 
 
 class RandomBalancedMethod:
-    """One ranking per seed in which a row weighs 1 / (rows of its source).
+    """One ranking per seed that takes equally many rows of each source, as long as it has some.
 
-    The rows that rank first are a draw without replacement with these weights. Sources have equal
-    shares of it while a small part of each is taken; a source weighs the less, the more of it is
-    taken. About ``n (1 - exp(-t / n))`` rows of a source of n are among the first k, for the t
-    with which these sum to k.
+    A row's draw is uniform up to the number of rows of its source, so that the rows below any bound
+    are as many of one source as of another, on average and within the noise of drawing.
     """
 
     name: str = "random_balanced"
@@ -65,7 +63,7 @@ class RandomBalancedMethod:
         device: str | None = None,
         prepared: Mapping[str, Files] | None = None,
     ) -> Scores:
-        """Log-weight plus Gumbel noise: score of shape (len(seeds), n), receipt source_rows.
+        """Draw up to minus the source's rows: score (len(seeds), n), receipt source_rows.
 
         Raises
         ------
@@ -84,10 +82,9 @@ class RandomBalancedMethod:
                 f"method {self.name!r} counted {counted} rows of source {rows.source!r} and is to "
                 f"score {n_rows} of them; fit it on a pool that yields all rows of this source"
             )
-        log_weight = -np.log(max(counted, 1))
-        noise = [keyed_gumbel(rows.row_id, seed=s, purpose=self.name) for s in seeds]
+        draws = [keyed_uniform(rows.row_id, seed=s, purpose=self.name) for s in seeds]
         receipt = np.full(n_rows, counted, dtype=np.int64)
-        return Scores(log_weight + np.stack(noise), {"source_rows": receipt})
+        return Scores(-counted * np.stack(draws), {"source_rows": receipt})
 
     def cost(self, inputs: CostInputs) -> Cost:
         """No floating-point work."""
