@@ -1,9 +1,9 @@
 """Over how many targets must a pool's selection work be shared before a method pays?
 
 What a method does to the pool alone (embeddings, gradient features) serves every target of that
-pool, so that one of T targets pays ``C_pool / T + C_target`` for its selection (CCDS, arXiv
-2410.16208, section 5: the cost of shared features is amortised over the targets). Under a total
-budget K the method then trains with ``k(T) = K - C_target - C_pool / T`` and random with all of K.
+pool, so that one of T targets pays ``C_pool / T + C_target`` for its selection. Under a total
+budget K, the constraint of CCDS (arXiv 2410.16208), the method then trains with
+``k(T) = K - C_target - C_pool / T`` and random with all of K.
 """
 
 from __future__ import annotations
