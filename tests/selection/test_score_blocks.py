@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import sys
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -46,22 +45,18 @@ def fitted(name: str):
     return REGISTRY[name].fit(inputs)
 
 
-def prepared_method(name: str) -> Any:
-    """The method, which is given what was prepared whoever calls it."""
-    return SimpleNamespace(score=partial(REGISTRY[name].score, prepared=ready(name)[1]))
-
-
 def in_blocks(
     name: str, folder, pool: Rows | None = None, method: Any = None, report=lambda n: None
 ):
     return score_in_blocks(
-        method or prepared_method(name),
+        method or REGISTRY[name],
         fitted(name),
         ready(name)[0] if pool is None else pool,
         target=TARGET,
         options={},
         seeds=SEEDS,
         device=None,
+        prepared=ready(name)[1],
         finished=folder,
         block_rows=120,
         report=report,
@@ -70,8 +65,9 @@ def in_blocks(
 
 @pytest.mark.parametrize("name", sorted(REGISTRY))
 def test_blocks_change_nothing(name, tmp_path):
-    whole = prepared_method(name).score(
-        fitted(name), ready(name)[0], target=TARGET, options={}, seeds=SEEDS
+    pool, prepared = ready(name)
+    whole = REGISTRY[name].score(
+        fitted(name), pool, target=TARGET, options={}, seeds=SEEDS, prepared=prepared
     )
     done: list[int] = []
     blocks = in_blocks(name, tmp_path, report=done.append)
