@@ -23,7 +23,6 @@ from selection_assets.target_embeddings import steering_rows
 def build_method_fit(study: Study, name: str) -> Stage:
     """Build the asset for one method that stores its fit."""
     method = REGISTRY[name]
-    assert method.fit_asset is not None
     options = method.options.model_validate(study.methods[name])
     ins = {
         "raw_corpus": whole_pool(study),
@@ -34,7 +33,7 @@ def build_method_fit(study: Study, name: str) -> Stage:
         ins["corpus_embeddings"] = whole_pool_embeddings(study)
         ins["target_embeddings"] = of_study(study, "target_embeddings")
 
-    key = study_key(study, method.fit_asset)
+    key = study_key(study, f"{name}_{method.fit_asset(options)}")
 
     @stage(
         key=key,

@@ -37,8 +37,8 @@ def build_method_scores(study: Study, name: str) -> Stage:
     if method.needs_embeddings:
         ins["corpus_embeddings"] = source_embeddings(study)
         ins["target_embeddings"] = of_study(study, "target_embeddings")
-    if method.fit_asset is not None:
-        ins["fitted"] = of_study(study, method.fit_asset)
+    if (ending := method.fit_asset(options)) is not None:
+        ins["fitted"] = of_study(study, f"{name}_{ending}")
     costly = method.needs_embeddings
     if costly:
         ins["budget_plan"] = of_study(study, "budget_plan")
@@ -49,7 +49,10 @@ def build_method_scores(study: Study, name: str) -> Stage:
         also_code=[type(method).__module__],
         ins=ins,
         # A method that draws at random gives one ranking a seed of the study.
-        parameters={"options": options, "seeds": study.seeds if method.draws_per_seed else []},
+        parameters={
+            "options": options,
+            "seeds": study.seeds if method.draws_per_seed(options) else [],
+        },
         partitions=source_partitions(study.pool),
         checks={"scores_finite": "No score is NaN or infinite."},
         costly=costly,

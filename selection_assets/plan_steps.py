@@ -60,7 +60,7 @@ class StudyPlan:
             always += cost[step]
         selection = {}
         for name in study.methods:
-            own = [(REGISTRY[name].fit_asset, None, None)]
+            own = [(f"{name}_{REGISTRY[name].fit_asset(study.methods[name])}", None, None)]
             own += [(f"{name}_scores", source, None) for source in self.load.rows]
             spent = [cost[step] for step in own if step in cost]
             selection[name] = sum(spent, Amount())

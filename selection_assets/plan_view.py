@@ -117,7 +117,10 @@ def _seconds(study: Study, arm: dict[str, Any], expected: Forecasts) -> float:
     """Seconds of an arm by itself: its selection, and the training and evaluation of its seeds."""
     name = arm["method"]
     method = REGISTRY[name]
-    own = {f"{study.name}/{name}_scores", f"{study.name}/{method.fit_asset}"}
+    own = {
+        f"{study.name}/{name}_scores",
+        f"{study.name}/{name}_{method.fit_asset(study.methods[name])}",
+    }
     key = arm_key(name, arm["budget"])
     trained = {f"{study.name}/finetuned_checkpoint", f"{study.name}/eval_report"}
     return sum(

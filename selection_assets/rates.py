@@ -115,7 +115,7 @@ class RateProbe:
         for name, options in study.methods.items():
             method = REGISTRY[name]
             key = sizes | {"options": options}
-            if method.fit_asset is not None:
+            if method.fit_asset(options) is not None:
                 rates[f"fit_{name}"] = self._rate(
                     f"fit_{name}", key, lambda o=options: probe_solve(o, device=device, **sizes)
                 )

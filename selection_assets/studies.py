@@ -145,7 +145,11 @@ def pool_stages(pool: Pool, studies: Sequence[Study]) -> list[Stage]:
 
 def study_stages(study: Study) -> list[Stage]:
     """Stages of one study."""
-    fits = [build_method_fit(study, name) for name in study.methods if REGISTRY[name].fit_asset]
+    fits = [
+        build_method_fit(study, name)
+        for name, options in study.methods.items()
+        if REGISTRY[name].fit_asset(options)
+    ]
     return [
         build_target_examples(study),
         build_target_embeddings(study),

@@ -76,8 +76,8 @@ def study_steps(
     rows, sources = sum(load.rows.values()), len(load.rows)
     for name in {arm.method for arm in arms}:
         method = REGISTRY[name]
-        if method.fit_asset is not None:
-            steps[method.fit_asset, None, None] = [
+        if (ending := method.fit_asset(study.methods[name])) is not None:
+            steps[f"{name}_{ending}", None, None] = [
                 Work(f"fit_{name}", parts[name]["fit"]),
                 Work("reading", 0.0, 2 * sources),
                 Work("picture", 0.0),

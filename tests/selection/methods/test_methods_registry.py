@@ -54,7 +54,7 @@ def test_the_registry_finds_every_method_by_its_name():
 def test_scores_and_receipts_have_a_value_for_every_row(name):
     method = REGISTRY[name]
     scores = score(name, fit(name), POOL)
-    assert scores.score.shape == (len(SEEDS) if method.draws_per_seed else 1, 400)
+    assert scores.score.shape == (len(SEEDS) if method.draws_per_seed({}) else 1, 400)
     assert scores.score.dtype == np.float64
     assert np.isfinite(scores.score).all()
     assert all(len(column) == 400 for column in scores.receipts.values())
