@@ -24,7 +24,13 @@ def read_rows(corpus: Artifact, embeddings: Artifact | None) -> Rows:
                 f"{embeddings.folder} does not belong to {corpus.folder}: materialize"
                 f" {embeddings.asset}[{embeddings.partition}] again"
             )
-    return Rows(row_id, table["text"].to_pylist(), table["n_tokens"].to_numpy(), vectors)
+    return Rows(
+        row_id,
+        table["text"].to_pylist(),
+        table["n_tokens"].to_numpy(),
+        vectors,
+        source=corpus.partition,
+    )
 
 
 def iterate_sources(

@@ -7,6 +7,7 @@ time of a product, and so close to alike are theirs to that of a search and of a
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy as np
 from selection.arms.distances import distances_to_target
 from selection.forecast.measuring import Probed, probe_seconds, probe_sizes
 from selection.methods import REGISTRY
-from selection.methods.ot import OtOptions
+from selection.methods._ot_options import OtOptions
 from selection.methods.protocol import FitInputs, Rows
 from selection.transport.potentials import solve_potentials
 
@@ -80,14 +81,19 @@ def probe_scoring(
     if not scorer.needs_embeddings:
         raise ValueError(f"scores of `{method}` cost no FLOPs: there is no rate to measure")
     pool, target = _rows(MOST_ROWS, width, seed=0), _rows(n_target, width, seed=1)
-    some = pool.take(slice(0, _FIT_ROWS))
     validated = scorer.options.model_validate(options)
+    # A fit that chooses among sources needs as many; which is near does not change the time.
+    n_sources = getattr(validated, "nearest_sources", None) or 1
+    parts = [
+        replace(pool.take(slice(start, _FIT_ROWS, n_sources)), source=f"source {start}")
+        for start in range(n_sources)
+    ]
     fitted = scorer.fit(
-        FitInputs(target, lambda: iter([some]), _FIT_ROWS, validated, seed=0, device=device)
+        FitInputs(target, lambda: iter(parts), _FIT_ROWS, validated, seed=0, device=device)
     )
 
     def score(n_rows: int) -> float:
-        block = pool.take(slice(0, n_rows))
+        block = replace(pool.take(slice(0, n_rows)), source=parts[0].source)
         return scorer.score(
             fitted, block, target=target, options=validated, seeds=[0], device=device
         ).flops

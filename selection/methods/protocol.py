@@ -129,7 +129,7 @@ class Scores:
 
 
 EMBEDDING_PARTS = frozenset({"pool_embedding", "target_embedding"})
-FIT_PARTS = frozenset({"solve", "certify", "fit"})
+FIT_PARTS = frozenset({"sources", "solve", "certify", "fit"})
 
 
 @dataclass(frozen=True)
@@ -139,6 +139,7 @@ class CostInputs:
     Attributes
     ----------
     selector : what the selector model would read; None for a study without one.
+    n_sources : of the pool; None where nobody counted, for which methods assume the most.
     """
 
     n_pool: int
@@ -148,6 +149,7 @@ class CostInputs:
     width: int
     options: Mapping[str, Any] | BaseModel
     selector: SelectorSize | None = None
+    n_sources: int | None = None
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ the sample may be from the whole pool; together they start the solve that is kep
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ import numpy as np
 
 from selection.transport.pool_pass import PoolFit, PoolPass, Side
 from selection.transport.potentials import Potentials, solve_potentials
+from selection.transport.sample import Batches, take_sample
 from selection.transport.stability import estimated_overlap, top_overlap
 
 if TYPE_CHECKING:
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
 TOP_SHARES = (0.001, 0.01, 0.1)
 # The share whose overlap is asked for: selections are of a few percent.
 CERTIFIED_SHARE = 0.01
-
-Batches = Callable[[], Iterator[tuple[np.ndarray, np.ndarray]]]
-"""Gives a fresh iterator over (keys of shape (B,), rows of shape (B, D)) of the whole pool."""
 
 Weigh = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """Gives positive weights of shape (B,) of rows (B, D), given the sample (n_solved, D)."""
@@ -91,7 +89,7 @@ def solve_on_sample(
 
     Parameters
     ----------
-    batches : see `Batches`
+    batches : see `selection.transport.sample.Batches`
     target : array of shape (M, D)
     n_rows : int
         Rows to begin with; the whole pool when it has no more.
@@ -145,29 +143,6 @@ def solve_on_sample(
             return SampledSolve(solved, fit, overlap, certified, flops)
         n_rows, warm_start = 2 * len(sample), solved.g
         say(f"not certified: the sample grows from {len(sample)} to {min(n_rows, n_pool)} rows")
-
-
-def take_sample(batches: Batches, n_rows: int) -> tuple[np.ndarray, int]:
-    """Give the n_rows rows with the smallest keys, by key, and the number of rows of the pool.
-
-    In one pass that holds the sample and one batch. The order by key makes the solve the same to
-    the bit whatever the order of the batches and their sizes.
-    """
-    sample: np.ndarray | None = None
-    keys = np.empty(0)
-    seen = 0
-    for batch_keys, batch in batches():
-        seen += len(batch)
-        if len(keys) == n_rows:
-            below = batch_keys < keys[-1]
-            batch_keys, batch = batch_keys[below], batch[below]
-        keys = np.concatenate([keys, batch_keys])
-        sample = batch if sample is None else np.concatenate([sample, batch])
-        kept = np.argsort(keys, kind="stable")[:n_rows]
-        keys, sample = keys[kept], sample[kept]
-    if sample is None:
-        raise ValueError("the pool has no rows to solve on; give at least one")
-    return np.asarray(sample), seen
 
 
 def _by_sample(weigh: Weigh, sample: np.ndarray) -> Callable[[Any], np.ndarray]:
