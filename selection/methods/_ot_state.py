@@ -39,6 +39,7 @@ def facts_of(found: SampledSolve, prefix: str = "") -> dict[str, Fact]:
         "precision_error": solved.precision_error,
         "peak_bytes": solved.peak_bytes,
         "solve_flops": solved.flops,
+        "density_flops": found.weigh_flops,
     }
     return {f"{prefix}{name}": fact for name, fact in facts.items()}
 

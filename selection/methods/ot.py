@@ -16,16 +16,16 @@ from pydantic import BaseModel
 
 from selection.draws import keyed_uniform
 from selection.methods._common import embeddings_of, read_options, settled
+from selection.methods._ot_density import density_flops, weighing
 from selection.methods._ot_options import OtOptions
 from selection.methods._ot_sources import nearest_sources, source_receipts
 from selection.methods._ot_state import arrays_of, facts_of, potentials_from
 from selection.methods.preparation import Files, Preparation
 from selection.methods.protocol import ACCOUNTANT, Cost, CostInputs, FitInputs, Fitted, Rows, Scores
-from selection.neighbours.density import density
 from selection.neighbours.targets import nearest_receipts
 from selection.transport.kernel import planned_operations
 from selection.transport.pool_pass import PoolPass, Side
-from selection.transport.sampled import Certificate, Weigh, solve_on_sample
+from selection.transport.sampled import Certificate, solve_on_sample
 from selection.transport.scores import calibrated_scores
 
 # Before a run the passes are unknown: real pools at the default eps and tol took 3 to 7.
@@ -82,7 +82,7 @@ class OtMethod:
             device=inputs.device,
             precision=options.precision,
             warm_start=start,
-            weigh=_weighing(options),
+            weigh=weighing(options),
             say=say,
         )
         return Fitted(
@@ -150,6 +150,7 @@ class OtMethod:
             "pool_embedding": inputs.pool_embedding_flops,
             "target_embedding": inputs.target_embedding_flops,
             "sources": _source_rows(inputs, options) * inputs.n_target * sources,
+            "density": density_flops(inputs, options),
             "solve": solved_rows * inputs.n_target * solve,
             "certify": inputs.n_pool * inputs.n_target * certify,
             "score": inputs.n_pool * inputs.n_target * score,
@@ -197,16 +198,3 @@ def _start(previous: Fitted | None, fingerprint: str) -> np.ndarray | None:
     if previous is None or previous.facts.get("target") != fingerprint:
         return None
     return previous.arrays["g"]
-
-
-def _weighing(options: OtOptions) -> Weigh | None:
-    if options.density_neighbours is None:
-        return None
-
-    def weigh(rows: np.ndarray, sample: np.ndarray) -> np.ndarray:
-        neighbours = min(options.density_neighbours or 1, len(sample))
-        return 1.0 / density(
-            rows, sample, neighbours=neighbours, bandwidth=options.density_bandwidth
-        )
-
-    return weigh

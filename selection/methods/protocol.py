@@ -129,7 +129,7 @@ class Scores:
 
 
 EMBEDDING_PARTS = frozenset({"pool_embedding", "target_embedding"})
-FIT_PARTS = frozenset({"sources", "solve", "certify", "fit"})
+FIT_PARTS = frozenset({"sources", "density", "solve", "certify", "fit"})
 
 
 @dataclass(frozen=True)
