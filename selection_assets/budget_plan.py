@@ -19,6 +19,7 @@ from selection.models.base import load_tokenizer
 from selection.plots.plan import budget_bars
 from selection.reports import markdown_table
 from selection_assets.base_tokenizer import read_shape
+from selection_assets.contrast import EXAMPLES
 from selection_assets.draft import Check, Draft
 from selection_assets.evaluation import labels_of
 from selection_assets.expected import Expected
@@ -58,6 +59,7 @@ def build_budget_plan(study: Study) -> Stage:
             "target_examples": of_study(study, "target_examples"),
             "base_tokenizer": of_study(study, "base_tokenizer"),
             "embedder": embedder_model(study),
+            **({} if study.contrast is None else {EXAMPLES: of_study(study, EXAMPLES)}),
         },
         parameters={
             "base_model": study.base_model,
@@ -86,6 +88,7 @@ def build_budget_plan(study: Study) -> Stage:
         device: Device,
         work: Path,
         meter: Meter,
+        contrast_examples: Artifact | None = None,
     ) -> Draft:
         """`plan.json`, and `tokens.parquet`: the base model's tokens in each row of the pool.
 
@@ -100,7 +103,7 @@ def build_budget_plan(study: Study) -> Stage:
 
         model = load()
         shape = read_shape(base_tokenizer)
-        pool = count_pool(raw_corpus, target_examples, tokenizer, model)
+        pool = count_pool(raw_corpus, target_examples, tokenizer, model, contrast_examples)
         target = target_examples.table("rows.parquet")
         examples = {split: to_examples(target, split) for split in ("train", "dev", "test")}
         labels = labels_of(target)

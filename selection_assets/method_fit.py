@@ -12,6 +12,7 @@ from selection.config.study import Study
 from selection.methods import REGISTRY
 from selection.methods.protocol import ACCOUNTANT, FitInputs, Fitted
 from selection.plots.convergence import residual_history
+from selection_assets.contrast import contrast_inputs, contrast_rows
 from selection_assets.draft import Check, Draft
 from selection_assets.inputs import of_study, whole_pool, whole_pool_embeddings
 from selection_assets.keys import study_key
@@ -33,6 +34,7 @@ def build_method_fit(study: Study, name: str) -> Stage:
         ins["corpus_embeddings"] = whole_pool_embeddings(study)
         ins["target_embeddings"] = of_study(study, "target_embeddings")
 
+    ins |= contrast_inputs(study, study.methods[name])
     key = study_key(study, f"{name}_{method.fit_asset(options)}")
 
     @stage(
@@ -65,6 +67,7 @@ def build_method_fit(study: Study, name: str) -> Stage:
             memory_limit=device.memory_limit,
             report=context.log.info,
             previous=_last_fit(workspace, key.to_user_string()),
+            contrast=contrast_rows(loaded),
         )
         fitted = method.fit(inputs)
         pictures = _pictures(fitted, options.model_dump())

@@ -16,6 +16,7 @@ from selection.methods import REGISTRY
 from selection_assets.base_checkpoint import build_base_checkpoint
 from selection_assets.base_tokenizer import build_base_tokenizer
 from selection_assets.budget_plan import build_budget_plan
+from selection_assets.contrast import contrast_stages
 from selection_assets.corpus_embeddings import build_corpus_embeddings
 from selection_assets.embedder import build_embedder
 from selection_assets.eval_report import build_eval_report
@@ -153,6 +154,7 @@ def study_stages(study: Study) -> list[Stage]:
     return [
         build_target_examples(study),
         build_target_embeddings(study),
+        *contrast_stages(study),
         build_target_stats(study),
         build_base_tokenizer(study),
         build_budget_plan(study),

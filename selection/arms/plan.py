@@ -20,6 +20,8 @@ class PoolSize:
     target_rows : of the split that steers the selection.
     embedding_flops, target_embedding_flops : of one pass of the embedder.
     width : of the embeddings.
+    sources : of the pool; None where nobody counted.
+    contrast_rows, contrast_embedding_flops : as of the target; 0 without a contrast.
     """
 
     rows: int
@@ -28,6 +30,9 @@ class PoolSize:
     embedding_flops: float
     target_embedding_flops: float
     width: int
+    sources: int | None = None
+    contrast_rows: int = 0
+    contrast_embedding_flops: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -116,6 +121,9 @@ def selection_costs(study: Study, size: PoolSize) -> dict[str, Cost]:
                 size.target_embedding_flops,
                 size.width,
                 options,
+                n_sources=size.sources,
+                n_contrast=size.contrast_rows,
+                contrast_embedding_flops=size.contrast_embedding_flops,
             )
         )
         for method, options in study.methods.items()

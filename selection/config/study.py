@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, cast
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from selection.budget.amounts import Unit
 from selection.config.names import Name, PartitionName, Revision, Strict
 from selection.config.pool import ColumnNames
 from selection.methods import REGISTRY
+from selection.methods._common import wants_contrast
 from selection.models.training import Recipe
 
 
@@ -201,6 +202,12 @@ class Study(Strict):
     embedder: Embedder
     base_model: Annotated[TinyBase | PretrainedBase, Field(discriminator="kind")]
     methods: dict[str, dict[str, Any]] = Field(min_length=1)
+    contrast: Target | None = Field(
+        default=None,
+        validate_default=True,
+        description="Text that rows are to be unlike; its dev split steers methods whose options "
+        "have a `contrast_weight`.",
+    )
     budgets: list[Budget] = Field(min_length=1)
     seeds: list[int] = Field(
         min_length=2, description="One training an arm and seed; a verdict needs at least two."
@@ -253,6 +260,22 @@ class Study(Strict):
         if "random" not in methods:
             raise ValueError("`random` must be among the methods: every verdict is against it")
         return methods
+
+    @field_validator("contrast")
+    @classmethod
+    def _contrast_is_weighed(cls, contrast: Target | None, info: ValidationInfo) -> Target | None:
+        methods = info.data.get("methods", {})
+        weighed = [name for name, options in methods.items() if wants_contrast(options)]
+        if weighed and contrast is None:
+            raise ValueError(
+                f"methods.{weighed[0]}.contrast_weight weighs a contrast and there is none: add "
+                "`contrast`, which is written like `target`, or leave contrast_weight out"
+            )
+        if contrast is not None and methods and not weighed:
+            raise ValueError(
+                "no method weighs it: give `ot` a `contrast_weight`, such as 1, or leave it out"
+            )
+        return contrast
 
     @field_validator("budgets")
     @classmethod

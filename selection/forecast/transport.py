@@ -15,6 +15,7 @@ import numpy as np
 from selection.arms.distances import distances_to_target
 from selection.forecast.measuring import Probed, probe_seconds, probe_sizes
 from selection.methods import REGISTRY
+from selection.methods._common import wants_contrast
 from selection.methods._ot_options import OtOptions
 from selection.methods.protocol import FitInputs, Rows
 from selection.transport.potentials import solve_potentials
@@ -88,9 +89,10 @@ def probe_scoring(
         replace(pool.take(slice(start, _FIT_ROWS, n_sources)), source=f"source {start}")
         for start in range(n_sources)
     ]
-    fitted = scorer.fit(
-        FitInputs(target, lambda: iter(parts), _FIT_ROWS, validated, seed=0, device=device)
-    )
+    # By FLOP, rows are as fast against two targets as against one, whatever the second's size.
+    contrast = _rows(n_target, width, seed=2) if wants_contrast(validated) else None
+    inputs = FitInputs(target, lambda: iter(parts), _FIT_ROWS, validated, 0, device)
+    fitted = scorer.fit(replace(inputs, contrast=contrast))
 
     def score(n_rows: int) -> float:
         block = replace(pool.take(slice(0, n_rows)), source=parts[0].source)

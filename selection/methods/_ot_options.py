@@ -54,6 +54,13 @@ class OtOptions(BaseModel):
         ge=1,
         description="rows of each source, by a seeded hash, whose OT distance is measured",
     )
+    contrast_weight: float | None = Field(
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        description="take away this many times the score for the study's `contrast`, which rows "
+        "are to be unlike; 1 weighs both alike; null: there is none",
+    )
     density_neighbours: int | None = Field(
         default=None,
         ge=2,

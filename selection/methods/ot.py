@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from selection.draws import keyed_uniform
 from selection.methods._common import embeddings_of, read_options, settled
+from selection.methods._ot_contrast import CONTRAST, CONTRAST_ROWS, contrast_rows, contrast_side
 from selection.methods._ot_density import density_flops, weighing
 from selection.methods._ot_options import OtOptions
 from selection.methods._ot_sources import nearest_sources, source_receipts
@@ -58,43 +59,31 @@ class OtMethod:
         -------
         Fitted
             arrays g, b and mass, each (M,); facts say how the solve went and what the
-            certificate found, `converged` whether it holds.
+            certificate found, `converged` whether it holds. With `contrast_weight` the same again
+            for the contrast, names beginning with "contrast_", and its embeddings;
+            `converged` is then of both.
 
         Raises
         ------
         NotConverged
             The residual did not fall to tol.
         ValueError
-            The pool yielded another number of rows than n_pool, or unusable rows.
+            The pool yielded another number of rows than n_pool, unusable rows, or a contrast
+            weight without a contrast.
         """
         options = read_options(OtOptions, inputs.options)
+        contrast = contrast_rows(inputs, options)
         target = embeddings_of(inputs.target, self.name)
-        fingerprint = blake2b(np.ascontiguousarray(target).tobytes(), digest_size=16).hexdigest()
-        start = _start(inputs.previous, fingerprint) if options.warm_start else None
-        say = inputs.report or (lambda line: None)
-        near = nearest_sources(inputs, target, options, say)
-        found = solve_on_sample(
-            lambda: _keyed(inputs, near.kept),
-            target,
-            n_rows=options.solve_rows,
-            certificate=Certificate(options.max_pool_residual, options.min_overlap),
-            options=options.solver(inputs.memory_limit),
-            device=inputs.device,
-            precision=options.precision,
-            warm_start=start,
-            weigh=weighing(options),
-            say=say,
-        )
-        return Fitted(
-            arrays_of(found.potentials),
-            {
-                **facts_of(found),
-                **near.facts,
-                "warm_start": start is not None,
-                "target": fingerprint,
-            },
-            near.flops + found.flops,
-        )
+        near = nearest_sources(inputs, target, options, inputs.report or (lambda line: None))
+        solved = _solve(inputs, target, options, near.kept)
+        arrays, facts, flops = solved.arrays, {**solved.facts, **near.facts}, solved.flops
+        if contrast is not None:
+            away = _solve(inputs, contrast, options, near.kept, prefix=CONTRAST)
+            arrays = {**arrays, **away.arrays, CONTRAST_ROWS: contrast}
+            both = bool(facts["converged"]) and bool(away.facts[f"{CONTRAST}converged"])
+            facts = {**facts, **away.facts, "converged": both}
+            flops += away.flops
+        return Fitted(arrays, facts, near.flops + flops)
 
     def score(
         self,
@@ -109,23 +98,29 @@ class OtMethod:
     ) -> Scores:
         """Score of shape (1, n); receipts potential, nearest_target and nearest_cosine.
 
-        With `nearest_sources` also source_rank (0 is the nearest) and excluded: "far_source" for
+        With `contrast_weight` w the score is that for the target less w times that for the contrast
+        (GOT-D, detoxification; w = 1 there is ours), and contrast_potential is a receipt. With
+        `nearest_sources` also source_rank (0 is the nearest) and excluded: "far_source" for
         rows of a source that the fit left out.
         """
+        options = read_options(OtOptions, options)
         embeddings = embeddings_of(rows, self.name)
         target_embeddings = embeddings_of(target, self.name)
-        solved = potentials_from(fitted)
-        one_pass = PoolPass(
-            [Side(target_embeddings, solved)],
-            device=device,
-            precision=read_options(OtOptions, options).precision,
-        )
+        sides = [Side(target_embeddings, potentials_from(fitted)), *contrast_side(fitted, options)]
+        one_pass = PoolPass(sides, device=device, precision=options.precision)
         (potential_SN,) = one_pass.over([embeddings])
-        potential_N = settled(potential_SN[0])
+        potential_SN = settled(potential_SN)
+        score_N = calibrated_scores(potential_SN[0], sides[0].potentials)
+        receipts = {"potential": potential_SN[0]}
+        for side, potential_N in zip(sides[1:], potential_SN[1:], strict=True):
+            score_N -= (options.contrast_weight or 0.0) * calibrated_scores(
+                potential_N, side.potentials
+            )
+            receipts[f"{CONTRAST}potential"] = potential_N
         return Scores(
-            settled(calibrated_scores(potential_N, solved))[None, :],
+            settled(score_N)[None, :],
             {
-                "potential": potential_N,
+                **receipts,
                 **nearest_receipts(embeddings, target_embeddings, target.row_id),
                 **source_receipts(fitted, rows),
             },
@@ -137,9 +132,12 @@ class OtMethod:
 
         A sample smaller than the pool is solved three times, its halves and all of it, and then
         certified by one more pass; the larger samples of a failed certificate are not foreseen,
-        nor is that the nearest sources may be a small part of the pool.
+        nor is that the nearest sources may be a small part of the pool. A contrast is a second
+        target, with its own solve and its share of the passes.
         """
         options = read_options(OtOptions, inputs.options)
+        contrasted = options.contrast_weight is not None
+        n_targets = inputs.n_target + (inputs.n_contrast if contrasted else 0)
         sampled = inputs.n_pool > options.solve_rows
         solved_rows = 2 * options.solve_rows if sampled else inputs.n_pool
         solve = planned_operations(inputs.width, passes=_PLANNED_PASSES)
@@ -149,11 +147,12 @@ class OtMethod:
         parts = {
             "pool_embedding": inputs.pool_embedding_flops,
             "target_embedding": inputs.target_embedding_flops,
+            "contrast_embedding": inputs.contrast_embedding_flops if contrasted else 0.0,
             "sources": _source_rows(inputs, options) * inputs.n_target * sources,
-            "density": density_flops(inputs, options),
-            "solve": solved_rows * inputs.n_target * solve,
-            "certify": inputs.n_pool * inputs.n_target * certify,
-            "score": inputs.n_pool * inputs.n_target * score,
+            "density": density_flops(inputs, options) * (2 if contrasted else 1),
+            "solve": solved_rows * n_targets * solve,
+            "certify": inputs.n_pool * n_targets * certify,
+            "score": inputs.n_pool * n_targets * score,
             "nearest_target": 2.0 * inputs.n_pool * inputs.n_target * inputs.width,
         }
         return Cost(sum(parts.values()), ACCOUNTANT, parts)
@@ -193,8 +192,32 @@ def _keyed(
         )
 
 
-def _start(previous: Fitted | None, fingerprint: str) -> np.ndarray | None:
-    """Give the potentials of the last fit when it was for this very target."""
-    if previous is None or previous.facts.get("target") != fingerprint:
-        return None
-    return previous.arrays["g"]
+def _solve(
+    inputs: FitInputs,
+    target: np.ndarray,
+    options: OtOptions,
+    kept: frozenset[str] | None,
+    *,
+    prefix: str = "",
+) -> Fitted:
+    """Solve for one target, and certify; names of arrays and facts begin with the prefix."""
+    fingerprint = blake2b(np.ascontiguousarray(target).tobytes(), digest_size=16).hexdigest()
+    previous, start = inputs.previous if options.warm_start else None, None
+    # Only potentials of this very target are a start.
+    if previous is not None and previous.facts.get(f"{prefix}target") == fingerprint:
+        start = previous.arrays[f"{prefix}g"]
+    found = solve_on_sample(
+        lambda: _keyed(inputs, kept),
+        target,
+        n_rows=options.solve_rows,
+        certificate=Certificate(options.max_pool_residual, options.min_overlap),
+        options=options.solver(inputs.memory_limit),
+        device=inputs.device,
+        precision=options.precision,
+        warm_start=start,
+        weigh=weighing(options),
+        say=inputs.report or (lambda line: None),
+    )
+    facts = facts_of(found, prefix)
+    facts |= {f"{prefix}warm_start": start is not None, f"{prefix}target": fingerprint}
+    return Fitted(arrays_of(found.potentials, prefix), facts, found.flops)
