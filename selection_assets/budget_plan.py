@@ -1,6 +1,6 @@
 """budget_plan: what every arm would cost, before anything expensive runs."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import dagster as dg
@@ -21,6 +21,7 @@ from selection.reports import markdown_table
 from selection_assets.base_tokenizer import read_shape
 from selection_assets.contrast import EXAMPLES
 from selection_assets.draft import Check, Draft
+from selection_assets.embedder import tuning_flops_of
 from selection_assets.evaluation import labels_of
 from selection_assets.expected import Expected
 from selection_assets.inputs import embedder_model, of_study, whole_pool
@@ -104,6 +105,7 @@ def build_budget_plan(study: Study) -> Stage:
         model = load()
         shape = read_shape(base_tokenizer)
         pool = count_pool(raw_corpus, target_examples, tokenizer, model, contrast_examples)
+        size = replace(pool.size, tuning_flops=tuning_flops_of(embedder, study.embedder))
         target = target_examples.table("rows.parquet")
         examples = {split: to_examples(target, split) for split in ("train", "dev", "test")}
         labels = labels_of(target)
@@ -113,8 +115,8 @@ def build_budget_plan(study: Study) -> Stage:
             if isinstance(base, TinyBase)
             else None
         )
-        counted = workload(study, shape, tokenizer, examples, labels, sample, pool.size, pool.rows)
-        plan = StudyPlan(study, shape, pool.size, counted)
+        counted = workload(study, shape, tokenizer, examples, labels, sample, size, pool.rows)
+        plan = StudyPlan(study, shape, size, counted)
         cap = cap_in_force(study, workspace.ledger)
         budget = workspace.ledger.budget
         sunk = budget.sunk(study.name)
@@ -153,7 +155,7 @@ def build_budget_plan(study: Study) -> Stage:
                 "plan.json": {
                     "arms": arms,
                     "full_data": {"feasible": within.full_data, "reason": within.reason},
-                    "pool": asdict(pool.size),
+                    "pool": asdict(size),
                     "epoch_flops": plan.epoch_flops,
                 },
                 "tokens.parquet": pool.tokens,

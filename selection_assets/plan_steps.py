@@ -51,7 +51,7 @@ class StudyPlan:
         cost = {step: amount(work, rates) for step, work in steps.items()}
         # Counted as if no other study shared the pool, and nothing of it were made yet.
         always = sunk + self._embedding(rates)
-        always += Amount(distillation_flops(study.embedder))
+        always += Amount(distillation_flops(study.embedder) + self.size.tuning_flops)
         for step in (
             ("base_checkpoint", None, None),
             ("reference_report", "zero_shot", None),

@@ -63,6 +63,12 @@ def load_studies() -> dict[str, Study]:
         _check_price(path, study, prices)
         _check_models(path, study)
         first = embedders.setdefault((study.pool, study.embedder.name), study)
+        if first is not study and (first.embedder.tuning or study.embedder.tuning):
+            raise ConfigurationError(
+                f"{path}: field embedder.name: {study.embedder.name!r} is also an embedder of study"
+                f" {first.name!r}, and one that is tuned on a target is of one study only; give it"
+                " another name"
+            )
         if first.embedder != study.embedder:
             raise ConfigurationError(
                 f"{path}: field embedder.name: {study.embedder.name!r} is another model in study"

@@ -12,6 +12,7 @@ from conftest import Project, docstring_lines, enter
 from smallest_study import SPLITS, write_model, write_smallest_project
 
 from selection.config.files import ConfigurationError
+from selection.embedding.embedder import encode, load_embedder
 from selection_assets.keys import arm_key
 from selection_assets.refresh import refresh
 from selection_assets.studies import load_studies
@@ -48,6 +49,11 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
             entered,
             methods={"random": None, "ot": {"nearest_sources": 1, "contrast_weight": 1.0}},
             contrast=CONTRAST,
+            embedder={
+                "name": "tuned",
+                "model": {"kind": "sentence_transformer", "model": "model", "max_tokens": 16},
+                "tuning": {"epochs": 2, "learning_rate": 0.01, "batch_size": 8},
+            },
         )
         with entered.instance() as instance:
             study = load_studies()["least"]
@@ -108,4 +114,27 @@ def test_a_contrast_and_its_weight_need_each_other(root: Path, tmp_path: Path):
             load_studies()
         change_study(project, methods={"random": None}, contrast=CONTRAST)
         with pytest.raises(ConfigurationError, match=r"field contrast .*no method weighs it"):
+            load_studies()
+
+
+def test_a_tuned_embedder_embeds_the_pool_and_the_plan_charges_for_it(finished: Project):
+    embedder = finished.ledger.current("shelf/tuned/embedder", "all")
+    tuning = embedder.json("tuning.json")
+    assert tuning["losses"][1] < tuning["losses"][0] and tuning["flops"] > 0
+    plan = finished.ledger.current("least/budget_plan", "all").json("plan.json")
+    assert plan["pool"]["tuning_flops"] == tuning["flops"]
+    texts = finished.ledger.current("shelf/raw_corpus", "email").table("rows.parquet")["text"]
+    encoded = encode(load_embedder(embedder.path("embedder")), texts.to_pylist())
+    stored = finished.ledger.current("shelf/tuned/corpus_embeddings", "email").array("vectors.npy")
+    np.testing.assert_allclose(stored, encoded.vectors, atol=2e-3)
+
+
+def test_two_studies_cannot_share_a_tuned_embedder(root: Path, tmp_path: Path):
+    shutil.copytree(root, tmp_path / "project")
+    for project in enter(Project(tmp_path / "project")):
+        other = yaml.safe_load((project.root / STUDY).read_text()) | {"name": "other"}
+        (project.root / "studies/other.yaml").write_text(yaml.safe_dump(other))
+        with pytest.raises(
+            ConfigurationError, match=r"field embedder\.name: 'tuned'.*one study only"
+        ):
             load_studies()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from selection.config.study import Study
 from selection.costs import ModelShape, training_flops
@@ -22,6 +22,7 @@ class PoolSize:
     width : of the embeddings.
     sources : of the pool; None where nobody counted.
     contrast_rows, contrast_embedding_flops : as of the target; 0 without a contrast.
+    tuning_flops : of tuning the embedder on the target.
     """
 
     rows: int
@@ -33,6 +34,7 @@ class PoolSize:
     sources: int | None = None
     contrast_rows: int = 0
     contrast_embedding_flops: float = 0.0
+    tuning_flops: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -111,14 +113,17 @@ def plan_arms(study: Study, shape: ModelShape, size: PoolSize) -> list[ArmPlan]:
 
 
 def selection_costs(study: Study, size: PoolSize) -> dict[str, Cost]:
-    """What each method will spend on the whole pool."""
-    return {
+    """What each method will spend on the whole pool.
+
+    Tuning the embedder is part of embedding the target; then the pool's embeddings serve no other.
+    """
+    costs = {
         method: REGISTRY[method].cost(
             CostInputs(
                 size.rows,
                 size.target_rows,
                 size.embedding_flops,
-                size.target_embedding_flops,
+                size.target_embedding_flops + size.tuning_flops,
                 size.width,
                 options,
                 n_sources=size.sources,
@@ -128,6 +133,10 @@ def selection_costs(study: Study, size: PoolSize) -> dict[str, Cost]:
         )
         for method, options in study.methods.items()
     }
+    if study.embedder.tuning is None:
+        return costs
+    own = {"pool_embedding"}
+    return {name: replace(cost, shared=cost.shared - own) for name, cost in costs.items()}
 
 
 def _why_not(total: float, selection: float, block: float) -> str:
