@@ -5,33 +5,39 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from model2vec import StaticModel
 from smallest_study import write_model
+from tokenizers import Tokenizer
 
 from selection.config.study import Embedder, Tuning
 from selection.corpus.docstrings import read_docstrings
-from selection.embedding.build import build_embedder
-from selection.embedding.embedder import encode, load_embedder
+from selection.embedding.build import build_embedder, minilm_folder
+from selection.embedding.embedder import DESCRIPTION_FILE, encode, load_embedder
 from selection.embedding.tuning import contrastive_loss, tune_embedder, tuning_flops
 
 TEXTS = sorted({r.text for r in read_docstrings("http", min_words=8, max_words=60)})
 SEEN, HELD_OUT = TEXTS[::2][:60], TEXTS[1::2][:60]
 
 
-def spec(kind: str, folder: Path) -> Embedder:
-    if kind == "static":
-        model = {"kind": "static_minilm", "width": 32}
-    else:
-        model = {"kind": "sentence_transformer", "model": str(folder), "max_tokens": 32}
-    return Embedder.model_validate({"name": "one", "model": model})
-
-
 @pytest.fixture(scope="module", params=["static", "transformer"])
 def untuned(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An embedder of either family that has learnt nothing, with MiniLM's tokenizer."""
     folder = tmp_path_factory.mktemp(request.param)
-    if request.param == "transformer":
-        write_model(folder / "source")
-    build_embedder(spec(request.param, folder / "source"), folder / "made", resolve=Path)
+    if request.param == "static":
+        return write_static(folder / "made")
+    model = {"kind": "sentence_transformer", "max_tokens": 32}
+    model["model"] = str(write_model(folder / "source"))
+    spec = Embedder.model_validate({"name": "one", "model": model})
+    build_embedder(spec, folder / "made", resolve=Path)
     return folder / "made"
+
+
+def write_static(folder: Path) -> Path:
+    tokenizer = Tokenizer.from_file(str(minilm_folder() / "tokenizer.json"))
+    vectors = np.random.default_rng(0).normal(scale=0.2, size=(tokenizer.get_vocab_size(), 32))
+    StaticModel(vectors.astype(np.float32), tokenizer).save_pretrained(folder / "model")
+    (folder / DESCRIPTION_FILE).write_text('{"family": "static"}')
+    return folder
 
 
 def tuning(folder: Path, **options) -> Tuning:
