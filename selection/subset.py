@@ -67,6 +67,7 @@ def choose_rows(
     embeddings: np.ndarray | None = None,
     near_duplicate_cosine: float | None = 0.97,
     excluded: Mapping[str, str] | None = None,
+    reason: ArrayLike | None = None,
     progress: bool = False,
 ) -> Subset:
     """Take rows in rank order until the next one does not fit, then stop.
@@ -88,7 +89,9 @@ def choose_rows(
     near_duplicate_cosine : float or None
         A row with at least this cosine to a row already selected is passed over; None keeps all.
     excluded : mapping of row id to reason, or None
-        Rows never to select, such as the target's test rows.
+        Rows never to select, such as the target's test rows; it goes before `reason`.
+    reason : array of str of shape (n,) or None
+        Why this very candidate is not to be selected, "" for one that may be; its copies may be.
     progress : bool
         Show a progress bar over the token budget.
 
@@ -107,7 +110,8 @@ def choose_rows(
     scores = np.asarray(score, dtype=np.float64)
     tokens = np.asarray(n_tokens)
     excluded = excluded or {}
-    _check(ids, scores, tokens, token_budget, embeddings, near_duplicate_cosine, excluded)
+    reasons = np.full(len(ids), "") if reason is None else np.asarray(reason, dtype=str)
+    _check(ids, scores, tokens, token_budget, embeddings, near_duplicate_cosine, excluded, reasons)
     # Strings are slow to sort: once, for the order of ties, for copies and for exclusions.
     by_id = np.argsort(ids, kind="stable")
     place = _places(ids, by_id)
@@ -117,17 +121,19 @@ def choose_rows(
     rank = np.empty(n, dtype=np.int64)
     rank[order] = np.arange(n)
 
-    longest = max(len(word) for word in (*_VERDICTS, *excluded.values()))
+    longest = max(len(word) for word in (*_VERDICTS, *excluded.values(), *np.unique(reasons)))
     verdict = np.full(n, BELOW_CUTOFF, dtype=f"U{longest}")
     duplicate_of = np.zeros(n, dtype=ids.dtype)
-    is_copy = _later_copies(order, place)
+    is_out = reasons != ""
+    is_copy = _later_copies(order[~is_out[order]], place)
     verdict[is_copy] = EXACT_DUPLICATE
     duplicate_of[is_copy] = ids[is_copy]
+    verdict[is_out] = reasons[is_out]
     # An excluded row's copies are excluded, not duplicates: nothing was kept for them to repeat.
     is_excluded = _named(list(excluded), ids, by_id, place)
     verdict[is_excluded] = [excluded[one] for one in ids[is_excluded].tolist()]
-    duplicate_of[is_excluded] = ""
-    eligible = order[~(is_copy | is_excluded)[order]]
+    duplicate_of[is_excluded | is_out] = ""
+    eligible = order[~(is_copy | is_excluded | is_out)[order]]
     near = None
     if near_duplicate_cosine is not None and embeddings is not None and n:
         near = NearDuplicates(embeddings.shape[1], near_duplicate_cosine)
@@ -173,10 +179,10 @@ def _places(ids: np.ndarray, by_id: np.ndarray) -> np.ndarray:
 
 
 def _later_copies(order: np.ndarray, place: np.ndarray) -> np.ndarray:
-    """Mark all but the best-ranked of the candidates that share an id."""
-    best = np.full(len(order), -1)
+    """Mark all but the best-ranked, of those in the order, of the candidates that share an id."""
+    best = np.full(len(place), -1)
     best[place[order[::-1]]] = order[::-1]  # where an id occurs again, the last assignment stays
-    is_copy = np.ones(len(order), dtype=bool)
+    is_copy = np.ones(len(place), dtype=bool)
     is_copy[best[best >= 0]] = False
     return is_copy
 
@@ -212,12 +218,14 @@ def _check(
     embeddings: np.ndarray | None,
     near_duplicate_cosine: float | None,
     excluded: Mapping[str, str],
+    reasons: np.ndarray,
 ) -> None:
     n = len(ids)
-    if ids.shape != (n,) or scores.shape != (n,) or tokens.shape != (n,):
+    shapes = {one.shape for one in (ids, scores, tokens, reasons)}
+    if shapes != {(n,)}:
         raise ValueError(
-            "row_id, score and n_tokens must each have shape (n,), got "
-            f"{ids.shape}, {scores.shape} and {tokens.shape}"
+            "row_id, score, n_tokens and reason must each have shape (n,), got "
+            f"{ids.shape}, {scores.shape}, {tokens.shape} and {reasons.shape}"
         )
     if not np.isfinite(scores).all():
         first = int((~np.isfinite(scores)).argmax())
@@ -236,6 +244,6 @@ def _check(
         )
     if embeddings is not None and len(embeddings) != n:
         raise ValueError(f"embeddings has {len(embeddings)} rows for {n} candidates")
-    taken = sorted(set(excluded.values()) & set(_VERDICTS))
+    taken = sorted({*excluded.values(), *reasons.tolist()} & set(_VERDICTS))
     if taken:
         raise ValueError(f"the reason {taken[0]!r} of an exclusion is a verdict; use another word")

@@ -1,6 +1,6 @@
 """budget_plan: what every arm would cost, before anything expensive runs."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,9 @@ from selection.models.base import load_tokenizer
 from selection.plots.plan import budget_bars
 from selection.reports import markdown_table
 from selection_assets.base_tokenizer import read_shape
+from selection_assets.contrast import EXAMPLES
 from selection_assets.draft import Check, Draft
+from selection_assets.embedder import tuning_flops_of
 from selection_assets.evaluation import harness_outside, labels_of
 from selection_assets.expected import Expected
 from selection_assets.inputs import decoder_part, embedder_model, of_study, whole_pool
@@ -66,6 +68,7 @@ def build_budget_plan(study: Study) -> Stage:
                 for role, decoder in decoders.items()
             },
             "embedder": embedder_model(study),
+            **({} if study.contrast is None else {EXAMPLES: of_study(study, EXAMPLES)}),
         },
         parameters={
             "base_model": study.base_model,
@@ -117,8 +120,15 @@ def build_budget_plan(study: Study) -> Stage:
 
         model = load()
         pool = count_pool(
-            raw_corpus, target_examples, tokenizer, model, read.get("selector"), study.accountant
+            raw_corpus,
+            target_examples,
+            tokenizer,
+            model,
+            selector=read.get("selector"),
+            accountant=study.accountant,
+            contrast_examples=loaded.get(EXAMPLES),
         )
+        size = replace(pool.size, tuning_flops=tuning_flops_of(embedder, study.embedder))
         target = target_examples.table("rows.parquet")
         examples = {split: to_examples(target, split) for split in ("train", "dev", "test")}
         labels = labels_of(target)
@@ -127,8 +137,8 @@ def build_budget_plan(study: Study) -> Stage:
             for role, decoder in decoders.items()
             if isinstance(decoder, TinyBase)
         ]
-        counted = workload(study, shape, tokenizer, examples, labels, samples, pool.size, pool.rows)
-        plan = StudyPlan(study, shape, pool.size, counted)
+        counted = workload(study, shape, tokenizer, examples, labels, samples, size, pool.rows)
+        plan = StudyPlan(study, shape, size, counted)
         cap = cap_in_force(study, workspace.ledger)
         budget = workspace.ledger.budget
         sunk = budget.sunk(study.name)
@@ -145,7 +155,7 @@ def build_budget_plan(study: Study) -> Stage:
             model,
             embedder.version,
             pool.some_texts,
-            lambda: read_rows(middling, raw_corpus[middling]),
+            lambda: read_rows(raw_corpus[middling]),
             load,
             examples,
             labels,
@@ -167,10 +177,10 @@ def build_budget_plan(study: Study) -> Stage:
                 "plan.json": {
                     "arms": arms,
                     "full_data": {"feasible": within.full_data, "reason": within.reason},
-                    "pool": pool.size.summary(),
+                    "pool": size.summary(),
                     "costs": {
                         name: cost_parts(cost)
-                        for name, cost in selection_costs(study, pool.size).items()
+                        for name, cost in selection_costs(study, size).items()
                     },
                     "epoch_flops": plan.epoch_flops,
                 },

@@ -12,6 +12,7 @@ from selection.config.study import Study
 from selection.methods.named import NamedMethod
 from selection.methods.protocol import ACCOUNTANT, FitInputs, Fitted
 from selection.plots.convergence import residual_history
+from selection_assets.contrast import contrast_inputs, contrast_rows
 from selection_assets.draft import Check, Draft
 from selection_assets.inputs import of_study, whole_pool, whole_pool_embeddings
 from selection_assets.keys import study_key
@@ -35,6 +36,7 @@ def build_method_fit(study: Study, named: NamedMethod) -> Stage:
         ins["target_embeddings"] = of_study(study, "target_embeddings")
     if costly:
         ins["budget_plan"] = of_study(study, "budget_plan")
+    ins |= contrast_inputs(study, options)
     key = study_key(study, named.fit_asset)
 
     @stage(
@@ -70,6 +72,7 @@ def build_method_fit(study: Study, named: NamedMethod) -> Stage:
             report=context.log.info,
             previous=_last_fit(workspace, key.to_user_string()),
             prepared={p.asset: loaded[p.asset] for p in named.preparations if not p.by_source},
+            contrast=contrast_rows(loaded),
         )
         fitted = method.fit(inputs)
         pictures = _pictures(fitted, options.model_dump())

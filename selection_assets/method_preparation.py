@@ -81,8 +81,8 @@ def build_preparation(
         ins["raw_corpus"] = source_rows(study) if by_source else whole_pool(study)
     costly = preparation.needs_selector
 
-    def finds(context: dg.AssetExecutionContext, loaded: dict[str, Any]) -> _Todo:
-        return _Todo.find(loaded, context.partition_key if by_source else None)
+    def finds(loaded: dict[str, Any]) -> _Todo:
+        return _Todo.find(loaded)
 
     def expects(found: _Todo) -> Expected:
         return Expected(preparation.flops(found.sizes(named, study)))
@@ -182,12 +182,13 @@ class _Todo:
     tokenizer: Any
 
     @classmethod
-    def find(cls, loaded: Mapping[str, Any], source: str | None) -> "_Todo":
+    def find(cls, loaded: Mapping[str, Any]) -> "_Todo":
         rows, target, shape, tokenizer = [], [], None, None
-        if source is not None:
-            rows = [read_rows(source, loaded["raw_corpus"])]
-        elif "raw_corpus" in loaded:
-            rows = [of_source for _, of_source in iterate_sources(loaded["raw_corpus"])]
+        corpus = loaded.get("raw_corpus")
+        if isinstance(corpus, Artifact):
+            rows = [read_rows(corpus)]
+        elif corpus is not None:
+            rows = [of_source for _, of_source in iterate_sources(corpus)]
         if "target_examples" in loaded:
             target = dev_examples(loaded["target_examples"])
         if "selector_tokenizer" in loaded:

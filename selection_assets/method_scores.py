@@ -72,7 +72,6 @@ def build_method_scores(study: Study, named: NamedMethod) -> Stage:
     ) -> Draft:
         """`scores.parquet`: row_id, draw, score (higher is better) and the method's receipts."""
         rows = read_rows(
-            context.partition_key,
             loaded["raw_corpus"],
             loaded.get("corpus_embeddings"),
             features_of(by_source, loaded[by_source.asset]) if by_source else None,

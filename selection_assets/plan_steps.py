@@ -56,7 +56,7 @@ class StudyPlan:
         cost = {step: amount(work, rates) for step, work in steps.items()}
         # Counted as if no other study shared the pool, and nothing of it were made yet.
         always = sunk + self._embedding(rates)
-        always += Amount(distillation_flops(study.embedder))
+        always += Amount(distillation_flops(study.embedder) + self.size.tuning_flops)
         if rates is None:
             always += Amount(self.load.pretraining)
         else:
@@ -120,9 +120,11 @@ class StudyPlan:
     def _embedding(self, rates: Rates) -> Amount:
         """Embedding pool and target, as if no other study shared the pool."""
         flops = self.size.embedding_flops + self.size.target_embedding_flops
+        flops += self.size.contrast_embedding_flops
         if rates is None:
             return Amount(flops)
-        loads = rates["loading"].seconds(0.0, times=len(self.load.rows) + 1)
+        targets = 1 if self.study.contrast is None else 2
+        loads = rates["loading"].seconds(0.0, times=len(self.load.rows) + targets)
         return Amount(flops, loads + rates["embedding"].seconds(flops))
 
     def _parts(self) -> dict[str, dict[str, float]]:

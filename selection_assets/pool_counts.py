@@ -45,8 +45,10 @@ def count_pool(
     target_examples: Artifact,
     tokenizer: Any,
     model: Embedder,
+    *,
     selector: tuple[Any, ModelShape] | None,
     accountant: str,
+    contrast_examples: Artifact | None = None,
 ) -> PoolCounts:
     """Read the pool once.
 
@@ -78,13 +80,16 @@ def count_pool(
         drawn += [(float(draws[i]), of_source.text[i]) for i in least]
         drawn = sorted(drawn)[:PROBE_ROWS]
     tokens = pa.concat_tables(counts)
-    target = target_examples.table("rows.parquet", ["split", "text"])
+    target_rows, target_flops = _steering(target_examples, model)
+    contrast_rows, contrast_flops = (0, 0.0)
+    if contrast_examples is not None:
+        contrast_rows, contrast_flops = _steering(contrast_examples, model)
     size = PoolSize(
         rows=tokens.num_rows,
         tokens=int(tokens["n_tokens"].to_numpy().sum()),
-        target_rows=target["split"].to_pylist().count("dev"),
+        target_rows=target_rows,
         embedding_flops=embedding_flops,
-        target_embedding_flops=model.flops(token_lengths(model, target["text"].to_pylist())),
+        target_embedding_flops=target_flops,
         width=model.width,
         selector=None
         if selector is None
@@ -94,6 +99,9 @@ def count_pool(
             np.concatenate(lengths),
             _lengths(dev_examples(target_examples), selector),
         ),
+        sources=len(rows),
+        contrast_rows=contrast_rows,
+        contrast_embedding_flops=contrast_flops,
     )
     return PoolCounts(tokens, size, rows, [text for _, text in drawn])
 
@@ -101,3 +109,10 @@ def count_pool(
 def _lengths(examples: list[Example], selector: tuple[Any, ModelShape]) -> np.ndarray:
     tokenizer, shape = selector
     return rendered_lengths(examples, tokenizer, shape.sequence_length)
+
+
+def _steering(examples: Artifact, model: Embedder) -> tuple[int, float]:
+    """Rows of the split that steers, and FLOPs of embedding all splits."""
+    table = examples.table("rows.parquet", ["split", "text"])
+    flops = model.flops(token_lengths(model, table["text"].to_pylist()))
+    return table["split"].to_pylist().count("dev"), flops

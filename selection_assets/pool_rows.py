@@ -9,9 +9,7 @@ from resources.artifacts import Artifact
 from selection.methods.protocol import Rows
 
 
-def read_rows(
-    source: str, corpus: Artifact, embeddings: Artifact | None = None, features: Any = None
-) -> Rows:
+def read_rows(corpus: Artifact, embeddings: Artifact | None = None, features: Any = None) -> Rows:
     """Rows of one source; with embeddings, those rows only that have a vector.
 
     Parameters
@@ -38,7 +36,7 @@ def read_rows(
             f"there are features of {features.shape[0]} rows of {corpus.folder}, which has"
             f" {len(row_id)}: materialize them again"
         )
-    return Rows(row_id, texts, n_tokens, vectors, source, features)
+    return Rows(row_id, texts, n_tokens, vectors, corpus.partition, features)
 
 
 def iterate_sources(
@@ -50,7 +48,7 @@ def iterate_sources(
     for source in sorted(corpus):
         of_source = embeddings[source] if embeddings else None
         computed = features[source] if features else None
-        yield source, read_rows(source, corpus[source], of_source, computed)
+        yield source, read_rows(corpus[source], of_source, computed)
 
 
 def count_rows(corpus: Mapping[str, Artifact], embeddings: Mapping[str, Artifact] | None) -> int:

@@ -65,8 +65,9 @@ def build_selected_subset(study: Study) -> Stage:
                 embeddings=vectors,
                 near_duplicate_cosine=study.selection.near_duplicate_cosine,
                 excluded=excluded,
+                reason=rows["excluded"].to_numpy(),
             )
-            judged = _judged(rows, chosen)
+            judged = _judged(rows.drop_columns(["excluded"]), chosen)
             verdicts.append(judged.drop_columns(["text"]))
             subsets.append(judged.take(pa.array(chosen.selected)))
         subset, every_verdict = pa.concat_tables(subsets), pa.concat_tables(verdicts)
@@ -130,10 +131,18 @@ def _candidates(loaded: dict[str, dict[str, Artifact]], scores: dict[str, Artifa
     for source in sorted(corpus):
         texts = corpus[source].table("rows.parquet", ["row_id", "source", "text"])
         counted = tokens.filter(pc.equal(tokens["source"], source)).drop_columns(["source"])
-        scored = scores[source].table("scores.parquet", ["row_id", "draw", "score"])
+        scored = _scored(scores[source])
         parts.append(scored.join(texts, "row_id", join_type="inner").join(counted, "row_id"))
     order = [("draw", "ascending"), ("source", "ascending"), ("row_id", "ascending")]
     return pa.concat_tables(parts).sort_by(order)
+
+
+def _scored(scores: Artifact) -> pa.Table:
+    """Scores with the reasons for which their method excludes rows; "" where it excludes none."""
+    table = scores.table("scores.parquet")
+    if "excluded" not in table.column_names:
+        table = table.append_column("excluded", pa.array([""] * table.num_rows, pa.string()))
+    return table.select(["row_id", "draw", "score", "excluded"])
 
 
 def _aligned_vectors(

@@ -203,7 +203,7 @@ def _visible_parameters(
                 annotation = dict[str, Artifact] if whole else Artifact
                 visible.append(inspect.Parameter(wanted, kind, annotation=annotation))
         elif name in inputs:
-            visible.append(parameter.replace(kind=kind))
+            visible.append(parameter.replace(kind=kind, default=inspect.Parameter.empty))
     shown = {parameter.name for parameter in visible}
     unread = [name for name in only_after if name not in shown]
     return visible + [inspect.Parameter(name, kind, annotation=Artifact) for name in unread]

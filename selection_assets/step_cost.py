@@ -30,8 +30,14 @@ def asks_for(function: Callable[..., object], name: str) -> bool:
 
 
 def call(function: Callable[..., T], given: Mapping[str, Any]) -> T:
-    """Call a stage's function with those of the things on offer that it names."""
-    return function(**{name: given[name] for name in inspect.signature(function).parameters})
+    """Call a stage's function with those of the things on offer that it names.
+
+    An input that only some studies have is a parameter with a default.
+    """
+    wanted = inspect.signature(function).parameters.values()
+    return function(
+        **{p.name: given[p.name] for p in wanted if p.name in given or p.default is p.empty}
+    )
 
 
 def reserve(

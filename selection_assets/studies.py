@@ -19,6 +19,7 @@ from selection.methods.preparation import Preparation
 from selection_assets.base_checkpoint import build_checkpoint
 from selection_assets.base_tokenizer import ROLES, Role, build_tokenizer
 from selection_assets.budget_plan import build_budget_plan
+from selection_assets.contrast import contrast_stages
 from selection_assets.corpus_embeddings import build_corpus_embeddings
 from selection_assets.embedder import build_embedder
 from selection_assets.eval_report import build_eval_report
@@ -105,6 +106,12 @@ def _check_shared_models(path: Path, study: Study, seen: dict[tuple[str, str, st
         if model is None:
             continue
         first = seen.setdefault((study.pool, field, model.name), study)
+        if first is not study and getattr(model, "tuning", None) is not None:
+            raise ConfigurationError(
+                f"{path}: field embedder.name: {model.name!r} is also an embedder of study"
+                f" {first.name!r}, and one that is tuned on a target is of one study only; give it"
+                " another name"
+            )
         if getattr(first, field) != model:
             raise ConfigurationError(
                 f"{path}: field {field}.name: {model.name!r} is another model in study"
@@ -178,6 +185,7 @@ def study_stages(study: Study) -> list[Stage]:
     return [
         build_target_examples(study),
         build_target_embeddings(study),
+        *contrast_stages(study),
         build_target_stats(study),
         build_budget_plan(study),
         *_own_preparations(study),

@@ -20,6 +20,11 @@ from selection_assets.stage import Stage, stage
 
 def build_target_embeddings(study: Study) -> Stage:
     """Build the asset for one study."""
+    return build_embeddings(study, "target_embeddings", "target_examples")
+
+
+def build_embeddings(study: Study, name: str, examples: str) -> Stage:
+    """Build the asset that embeds the examples of the study's target, or of its contrast."""
 
     def expects(
         target_examples: Artifact, embedder: Artifact, device: Device, workspace: Workspace
@@ -31,10 +36,10 @@ def build_target_embeddings(study: Study) -> Stage:
         return expected_embedding(model, embedder, texts, workspace, device)
 
     @stage(
-        key=study_key(study, "target_embeddings"),
+        key=study_key(study, name),
         campaign=study.name,
         ins={
-            "target_examples": of_study(study, "target_examples"),
+            "target_examples": of_study(study, examples),
             "embedder": embedder_model(study),
         },
         costly=True,

@@ -1,7 +1,7 @@
 """target_examples: the target's rows in their train, dev and test splits."""
 
 from resources.project import resolve
-from selection.config.study import FileTarget, Study
+from selection.config.study import FileTarget, Study, Target
 from selection.corpus.sources import package_fingerprint, path_fingerprint
 from selection.corpus.target import SPLITS, read_target
 from selection_assets.draft import Check, Draft
@@ -11,7 +11,11 @@ from selection_assets.stage import Stage, stage
 
 def build_target_examples(study: Study) -> Stage:
     """Build the asset for one study."""
-    target = study.target
+    return build_examples(study, "target_examples", study.target)
+
+
+def build_examples(study: Study, name: str, target: Target) -> Stage:
+    """Build the asset that holds the examples of the study's target, or of its contrast."""
     path = resolve(target.path) if isinstance(target, FileTarget) else None
 
     def outside(_: str) -> dict[str, str]:
@@ -20,7 +24,7 @@ def build_target_examples(study: Study) -> Stage:
         return {target.path: path_fingerprint(path)}
 
     @stage(
-        key=study_key(study, "target_examples"),
+        key=study_key(study, name),
         campaign=study.name,
         parameters={"target": target},
         outside=outside,

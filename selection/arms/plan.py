@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from selection.config.study import Study
@@ -23,6 +23,9 @@ class PoolSize:
     embedding_flops, target_embedding_flops : of one pass of the embedder.
     width : of the embeddings.
     selector : what the selector model would read; None for a study without one.
+    sources : of the pool; None where nobody counted.
+    contrast_rows, contrast_embedding_flops : as of the target; 0 without a contrast.
+    tuning_flops : of tuning the embedder on the target.
     """
 
     rows: int
@@ -32,6 +35,10 @@ class PoolSize:
     target_embedding_flops: float
     width: int
     selector: SelectorSize | None = None
+    sources: int | None = None
+    contrast_rows: int = 0
+    contrast_embedding_flops: float = 0.0
+    tuning_flops: float = 0.0
 
     def summary(self) -> dict[str, float]:
         """Give the sums, as JSON values."""
@@ -119,21 +126,31 @@ def plan_arms(study: Study, shape: ModelShape, size: PoolSize) -> list[ArmPlan]:
 
 
 def selection_costs(study: Study, size: PoolSize) -> dict[str, Cost]:
-    """What each method will spend on the whole pool."""
-    return {
+    """What each method will spend on the whole pool.
+
+    Tuning the embedder is part of embedding the target; then the pool's embeddings serve no other.
+    """
+    costs = {
         name: named.method.cost(
             CostInputs(
                 size.rows,
                 size.target_rows,
                 size.embedding_flops,
-                size.target_embedding_flops,
+                size.target_embedding_flops + size.tuning_flops,
                 size.width,
                 named.options,
                 size.selector,
+                n_sources=size.sources,
+                n_contrast=size.contrast_rows,
+                contrast_embedding_flops=size.contrast_embedding_flops,
             )
         )
         for name, named in study.named_methods.items()
     }
+    if study.embedder.tuning is None:
+        return costs
+    own = {"pool_embedding"}
+    return {name: replace(cost, shared=cost.shared - own) for name, cost in costs.items()}
 
 
 def charged(cost: Cost, shared_by: int) -> float:

@@ -11,6 +11,7 @@ from selection.budget.amounts import Unit
 from selection.config.decoders import Decoder, Training
 from selection.config.names import Name, PartitionName, Revision, Strict
 from selection.config.pool import ColumnNames
+from selection.methods._common import wants_contrast
 from selection.methods.named import NamedMethod
 
 
@@ -69,11 +70,29 @@ class SentenceTransformerModel(Strict):
     max_tokens: int = Field(default=256, ge=8)
 
 
+class Tuning(Strict):
+    """How an embedder is tuned on the target's train and dev texts, without their labels."""
+
+    epochs: int = Field(default=3, ge=1)
+    learning_rate: float = Field(
+        gt=0, description="Such as 1e-2 for a static model and 2e-5 for a transformer."
+    )
+    batch_size: int = Field(default=64, ge=2)
+    temperature: float = Field(default=0.05, gt=0)
+    token_dropout: float = Field(
+        default=0.2, gt=0, lt=1, description="Share of its tokens that a view of a text lacks."
+    )
+    seed: int = Field(default=0, ge=0)
+
+
 class Embedder(Strict):
     """What turns rows into vectors; named, because pool embeddings are shared by name."""
 
     name: Name
     model: Annotated[MiniLM | SentenceTransformerModel, Field(discriminator="kind")]
+    tuning: Tuning | None = Field(
+        default=None, description="Tune it on the target; it then is of this study only."
+    )
 
 
 class Budget(Strict):
@@ -190,6 +209,12 @@ class Study(Strict):
         description="A smaller model, with which the methods that need one read the pool.",
     )
     methods: dict[Name, dict[str, Any]] = Field(min_length=1)
+    contrast: Target | None = Field(
+        default=None,
+        validate_default=True,
+        description="Text that rows are to be unlike; its dev split steers methods whose options "
+        "have a `contrast_weight`.",
+    )
     budgets: list[Budget] = Field(min_length=1)
     seeds: list[int] = Field(
         min_length=2, description="One training an arm and seed; a verdict needs at least two."
@@ -251,6 +276,23 @@ class Study(Strict):
     def named_methods(self) -> dict[str, NamedMethod]:
         """The methods with their options, by the study's name for them."""
         return {name: NamedMethod.read(name, fields) for name, fields in self.methods.items()}
+
+    @model_validator(mode="after")
+    def _contrast_is_weighed(self) -> Study:
+        weighed = [
+            name for name, named in self.named_methods.items() if wants_contrast(named.options)
+        ]
+        if weighed and self.contrast is None:
+            raise ValueError(
+                f"methods.{weighed[0]}.contrast_weight weighs a contrast and there is none: add "
+                "`contrast`, which is written like `target`, or leave contrast_weight out"
+            )
+        if self.contrast is not None and not weighed:
+            raise ValueError(
+                "contrast: no method weighs it: give `ot` a `contrast_weight`, such as 1, or leave"
+                " it out"
+            )
+        return self
 
     @field_validator("budgets")
     @classmethod

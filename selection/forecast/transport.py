@@ -6,12 +6,15 @@ time of a product, and so close to alike are theirs to that of a search and of a
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from selection.arms.distances import distances_to_target
 from selection.forecast.measuring import Probed, probe_seconds, probe_sizes
+from selection.methods._common import wants_contrast
+from selection.methods._ot_options import OtOptions
 from selection.methods.named import NamedMethod
-from selection.methods.ot import OtOptions
 from selection.methods.protocol import FitInputs, Rows
 from selection.transport.potentials import solve_potentials
 
@@ -75,13 +78,19 @@ def probe_scoring(named: NamedMethod, *, width: int, n_target: int, device: str)
     if not scorer.needs_embeddings:
         raise ValueError(f"`{named.name}` compares no embeddings: there is no rate to measure")
     pool, target = _rows(MOST_ROWS, width, seed=0), _rows(n_target, width, seed=1)
-    some = pool.take(slice(0, _FIT_ROWS))
-    fitted = scorer.fit(
-        FitInputs(target, lambda: iter([some]), _FIT_ROWS, options, seed=0, device=device)
-    )
+    # A fit that chooses among sources needs as many; which is near does not change the time.
+    n_sources = getattr(options, "nearest_sources", None) or 1
+    parts = [
+        replace(pool.take(slice(start, _FIT_ROWS, n_sources)), source=f"source {start}")
+        for start in range(n_sources)
+    ]
+    # By FLOP, rows are as fast against two targets as against one, whatever the second's size.
+    contrast = _rows(n_target, width, seed=2) if wants_contrast(options) else None
+    inputs = FitInputs(target, lambda: iter(parts), _FIT_ROWS, options, 0, device)
+    fitted = scorer.fit(replace(inputs, contrast=contrast))
 
     def score(n_rows: int) -> float:
-        block = pool.take(slice(0, n_rows))
+        block = replace(pool.take(slice(0, n_rows)), source=parts[0].source)
         return scorer.score(
             fitted, block, target=target, options=options, seeds=[0], device=device
         ).flops

@@ -39,3 +39,9 @@ def embeddings_of(rows: Rows, method: str) -> np.ndarray:
             "pass Rows with embeddings"
         )
     return rows.embeddings
+
+
+def wants_contrast(options: Mapping[str, Any] | BaseModel) -> bool:
+    """Whether a method with these options steers away from the study's `contrast`."""
+    given = options if isinstance(options, Mapping) else options.model_dump()
+    return given.get("contrast_weight") is not None

@@ -85,6 +85,9 @@ class FitInputs:
         What this method learnt last for the study, for one that can start from it.
     prepared : mapping of str to Files
         What the method's preparations that are not by source have made, by their asset's name.
+    contrast : Rows or None
+        Rows that steer away: the dev split of the study's `contrast`, for a method whose options
+        have a `contrast_weight`.
     """
 
     target: Rows
@@ -97,6 +100,7 @@ class FitInputs:
     report: Callable[[str], None] | None = None
     previous: Fitted | None = None
     prepared: Mapping[str, Files] = field(default_factory=dict)
+    contrast: Rows | None = None
 
 
 @dataclass(frozen=True)
@@ -128,8 +132,8 @@ class Scores:
     flops: float = 0.0
 
 
-EMBEDDING_PARTS = frozenset({"pool_embedding", "target_embedding"})
-FIT_PARTS = frozenset({"solve", "certify", "fit"})
+EMBEDDING_PARTS = frozenset({"pool_embedding", "target_embedding", "contrast_embedding"})
+FIT_PARTS = frozenset({"sources", "density", "solve", "certify", "fit"})
 
 
 @dataclass(frozen=True)
@@ -139,6 +143,8 @@ class CostInputs:
     Attributes
     ----------
     selector : what the selector model would read; None for a study without one.
+    n_contrast, contrast_embedding_flops : rows that steer away, and of embedding the contrast.
+    n_sources : of the pool; None where nobody counted, for which methods assume the most.
     """
 
     n_pool: int
@@ -148,6 +154,9 @@ class CostInputs:
     width: int
     options: Mapping[str, Any] | BaseModel
     selector: SelectorSize | None = None
+    n_sources: int | None = None
+    n_contrast: int = 0
+    contrast_embedding_flops: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -17,15 +17,8 @@ if TYPE_CHECKING:
 _BLOCK_ROWS = 4096
 
 
-def density(
-    rows: ArrayLike | torch.Tensor,
-    reference: ArrayLike | torch.Tensor,
-    *,
-    neighbours: int,
-    bandwidth: float,
-    seed: int = 0,
-) -> np.ndarray:
-    """Estimate the kernel density of each row among its nearest reference rows.
+class Densities:
+    """Kernel densities among the rows of one reference, whose index is built once.
 
     ``rho_i = sum over the k nearest y of max(0, 1 - ||x_i - y||^2 / h^2)``, an Epanechnikov kernel
     without its constant, so that a row far from all others has 1, its own term, and c copies of a
@@ -40,7 +33,6 @@ def density(
 
     Parameters
     ----------
-    rows : array or tensor of shape (n, D), any float dtype; n may be 0
     reference : array or tensor of shape (M, D)
         The pool, or a sample of it.
     neighbours : int
@@ -48,33 +40,71 @@ def density(
     bandwidth : float
         h, positive: the distance at which a row no longer counts. ``sqrt(2 - 2 cos)`` makes it of
         a cosine: 0.245 for 0.97.
+    queries : array or tensor of shape (n, D) or None
+        Like those that will be asked for, on which an approximate index measures its recall; None
+        is the reference. See `selection.neighbours.index` for when there is one.
     seed : int
-        Of an approximate search; see `selection.neighbours.index` for when there is one.
+        Of an approximate index.
 
-    Returns
-    -------
-    np.ndarray of shape (n,), float64
-        From 1 to k.
+    Attributes
+    ----------
+    flops : float
+        Spent so far: the products of building the index and of every search.
 
     Raises
     ------
     ValueError
         Unusable rows, k outside 1..M, or a bandwidth that is not positive and finite.
     """
-    if not (np.isfinite(bandwidth) and bandwidth > 0):
-        raise ValueError(f"bandwidth is {bandwidth}; it is a distance and must be positive")
-    reference_MD = unit_rows(reference, "reference", dtype=np.float32)
-    width = reference_MD.shape[1]
+
+    def __init__(
+        self,
+        reference: ArrayLike | torch.Tensor,
+        *,
+        neighbours: int,
+        bandwidth: float,
+        queries: ArrayLike | torch.Tensor | None = None,
+        seed: int = 0,
+    ) -> None:
+        if not (np.isfinite(bandwidth) and bandwidth > 0):
+            raise ValueError(f"bandwidth is {bandwidth}; it is a distance and must be positive")
+        reference_MD = unit_rows(reference, "reference", dtype=np.float32)
+        asked = reference_MD if queries is None else queries
+        self._index = build_index(reference_MD, asked, neighbours, seed=seed)
+        self._width = reference_MD.shape[1]
+        self._neighbours, self._bandwidth = neighbours, bandwidth
+        self.flops = self._index.facts.flops
+
+    def of(self, rows: ArrayLike | torch.Tensor) -> np.ndarray:
+        """Give the density of each of n rows, n may be 0: float64, from 1 to k."""
+        rows_ND = as_numpy(rows)
+        unit_rows(rows_ND[:0], "rows", width=self._width, may_be_empty=True)
+        rho_N = np.empty(len(rows_ND))
+        for start in range(0, len(rows_ND), _BLOCK_ROWS):
+            block = slice(start, start + _BLOCK_ROWS)
+            rows_BD = unit_rows(
+                rows_ND[block], f"rows[{start}:]" if start else "rows", dtype=np.float32
+            )
+            cosine_BK, _ = self._index.search(rows_BD, self._neighbours)
+            squared_BK = np.maximum(2.0 - 2.0 * cosine_BK.astype(np.float64), 0.0)
+            rho_N[block] = np.maximum(1.0 - squared_BK / self._bandwidth**2, 0.0).sum(axis=1)
+        self.flops += self._index.search_flops(len(rows_ND))
+        return np.maximum(rho_N, 1.0)
+
+
+def density(
+    rows: ArrayLike | torch.Tensor,
+    reference: ArrayLike | torch.Tensor,
+    *,
+    neighbours: int,
+    bandwidth: float,
+    seed: int = 0,
+) -> np.ndarray:
+    """Give the density of each row among its nearest reference rows, once; see `Densities`."""
     rows_ND = as_numpy(rows)
+    width = unit_rows(as_numpy(reference)[:1], "reference").shape[1]
     unit_rows(rows_ND[:0], "rows", width=width, may_be_empty=True)  # the shape, before the search
-    index = build_index(reference_MD, rows_ND, neighbours, seed=seed)
-    rho_N = np.empty(len(rows_ND))
-    for start in range(0, len(rows_ND), _BLOCK_ROWS):
-        block = slice(start, start + _BLOCK_ROWS)
-        rows_BD = unit_rows(
-            rows_ND[block], f"rows[{start}:]" if start else "rows", dtype=np.float32
-        )
-        cosine_BK, _ = index.search(rows_BD, neighbours)
-        squared_BK = np.maximum(2.0 - 2.0 * cosine_BK.astype(np.float64), 0.0)
-        rho_N[block] = np.maximum(1.0 - squared_BK / bandwidth**2, 0.0).sum(axis=1)
-    return np.maximum(rho_N, 1.0)
+    found = Densities(
+        reference, neighbours=neighbours, bandwidth=bandwidth, queries=rows_ND, seed=seed
+    )
+    return found.of(rows_ND)

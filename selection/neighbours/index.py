@@ -47,6 +47,8 @@ class IndexFacts:
         Share of the true neighbours found, measured on ``recall_queries`` queries; 1.0 for flat.
     recall_queries : int
         0 for flat, which needs no measurement.
+    flops : float
+        Of the products of clustering and of the measurement; 0 where neither was needed.
     """
 
     kind: Literal["flat", "ivf"]
@@ -56,6 +58,7 @@ class IndexFacts:
     n_probe: int | None = None
     recall: float = 1.0
     recall_queries: int = 0
+    flops: float = 0.0
 
 
 class NeighbourIndex:
@@ -90,6 +93,11 @@ class NeighbourIndex:
         if short_Q.any():
             cosines_QK[short_Q], indices_QK[short_Q] = _exact(self._rows_ND, queries_QD[short_Q], k)
         return cosines_QK, indices_QK
+
+    def search_flops(self, n_queries: int) -> float:
+        """FLOPs of the products of a search: every row, or those of as many mean clusters."""
+        n, width = self._rows_ND.shape
+        return 2.0 * width * n_queries * _looked_at(n, self.facts.n_cells, self.facts.n_probe)
 
 
 def build_index(
@@ -148,15 +156,18 @@ def build_index(
     placed, device = _placed(index)
 
     true_QK, _ = _exact(rows_ND, sample_QD, k)
+    looked_at = n_cells * (_TRAINING_ITERATIONS * len(training) + n) + n * len(sample_QD)
     n_probe = 1
     while n_probe < n_cells:
         found_QK, _ = _searched(placed, sample_QD, k, n_probe)
+        looked_at += len(sample_QD) * _looked_at(n, n_cells, n_probe)
         recall = _recall(found_QK, true_QK)
         if recall >= MIN_RECALL:
-            facts = IndexFacts("ivf", device, n, n_cells, n_probe, recall, len(sample_QD))
+            flops = 2.0 * width * looked_at
+            facts = IndexFacts("ivf", device, n, n_cells, n_probe, recall, len(sample_QD), flops)
             return NeighbourIndex(placed, rows_ND, facts)
         n_probe *= 2
-    return _flat(rows_ND)
+    return _flat(rows_ND, flops=2.0 * width * looked_at)
 
 
 def gpus_for(faiss_module: ModuleType) -> int:
@@ -175,13 +186,20 @@ def _placed(index: faiss.Index) -> tuple[faiss.Index, Literal["cpu", "gpu"]]:
     return faiss.index_cpu_to_gpu(faiss.StandardGpuResources(), 0, index), "gpu"
 
 
-def _flat(rows_ND: np.ndarray) -> NeighbourIndex:
+def _looked_at(n: int, n_cells: int | None, n_probe: int | None) -> float:
+    """Rows and cluster centres that one query is compared with."""
+    if n_cells is None or n_probe is None:
+        return float(n)
+    return n_cells + n * n_probe / n_cells
+
+
+def _flat(rows_ND: np.ndarray, *, flops: float = 0.0) -> NeighbourIndex:
     import faiss
 
     index = faiss.IndexFlatIP(rows_ND.shape[1])
     index.add(rows_ND)  # pyright: ignore[reportCallIssue]
     placed, device = _placed(index)
-    return NeighbourIndex(placed, rows_ND, IndexFacts("flat", device, len(rows_ND)))
+    return NeighbourIndex(placed, rows_ND, IndexFacts("flat", device, len(rows_ND), flops=flops))
 
 
 def _searched(

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import torch
 
 # Costs in float32 are uncertain by a few 1e-7; a mean below this is rounding, not distance.
-_SMALLEST_COST = 1e-6
+SMALLEST_COST = 1e-6
 
 
 class NotConverged(ValueError):
@@ -242,7 +242,7 @@ def solve_potentials(
 def _mean_cost(problem: Problem) -> float:
     """Mean of 2 - 2 <x, y> under a x b: exact from the two weighted means, no sample needed."""
     mean_cost = problem.mean_cost()
-    if mean_cost < _SMALLEST_COST:
+    if mean_cost < SMALLEST_COST:
         raise ValueError(
             f"the mean cost is zero within rounding ({mean_cost:.1e}): every candidate equals "
             "every target row, so nothing can be ranked; give other rows, or eps"

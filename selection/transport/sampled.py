@@ -6,14 +6,15 @@ the sample may be from the whole pool; together they start the solve that is kep
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from selection.transport.pool_pass import PoolFit, PoolPass, Side
 from selection.transport.potentials import Potentials, solve_potentials
+from selection.transport.sample import Batches, take_sample
 from selection.transport.stability import estimated_overlap, top_overlap
 
 if TYPE_CHECKING:
@@ -23,11 +24,18 @@ TOP_SHARES = (0.001, 0.01, 0.1)
 # The share whose overlap is asked for: selections are of a few percent.
 CERTIFIED_SHARE = 0.01
 
-Batches = Callable[[], Iterator[tuple[np.ndarray, np.ndarray]]]
-"""Gives a fresh iterator over (keys of shape (B,), rows of shape (B, D)) of the whole pool."""
 
-Weigh = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""Gives positive weights of shape (B,) of rows (B, D), given the sample (n_solved, D)."""
+class Weights(Protocol):
+    """Weights of rows of the pool, learnt from the sample."""
+
+    @property
+    def flops(self) -> float:
+        """Spent so far."""
+        ...
+
+    def of(self, rows: Any) -> np.ndarray:
+        """Give positive weights of shape (B,) of rows (B, D)."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -60,6 +68,8 @@ class SampledSolve:
     certified : bool
     flops : float
         Of every solve and pass, those on samples that proved too small included.
+    weigh_flops : float
+        Part of them that went into weights.
     """
 
     potentials: Potentials
@@ -67,6 +77,7 @@ class SampledSolve:
     overlap: dict[float, float]
     certified: bool
     flops: float
+    weigh_flops: float
 
     @property
     def n_solved(self) -> int:
@@ -84,14 +95,14 @@ def solve_on_sample(
     device: str | None = None,
     precision: Precision = "float32",
     warm_start: np.ndarray | None = None,
-    weigh: Weigh | None = None,
+    weigh: Callable[[np.ndarray], Weights] | None = None,
     say: Callable[[str], None] = lambda line: None,
 ) -> SampledSolve:
     """Solve on the n_rows rows with the smallest keys; twice as many while uncertified.
 
     Parameters
     ----------
-    batches : see `Batches`
+    batches : see `selection.transport.sample.Batches`
     target : array of shape (M, D)
     n_rows : int
         Rows to begin with; the whole pool when it has no more.
@@ -103,7 +114,7 @@ def solve_on_sample(
     warm_start : array of shape (M,) or None
         Target potentials to start the first solve from.
     weigh : callable or None
-        Gives the weights of rows of the pool, from the sample; None is uniform.
+        Learns weights from a sample, of shape (n_solved, D); None is uniform.
     say : callable
         Receives one line of progress at a time.
 
@@ -114,14 +125,15 @@ def solve_on_sample(
     ValueError
         Unusable rows.
     """
-    flops = 0.0
+    flops = weigh_flops = 0.0
     while True:
         sample, n_pool = take_sample(batches, n_rows)
-        weigh_by = None if weigh is None else _by_sample(weigh, sample)
-        solve = _SampleSolve(target, {**options, "device": device}, weigh_by, say)
+        weights = None if weigh is None else weigh(sample)
+        weight_N = None if weights is None else weights.of(sample)
+        solve = _SampleSolve(target, {**options, "device": device}, say)
         say(f"solve potentials on {len(sample)} of {n_pool} rows")
-        halves = solve.halves(sample, warm_start) if len(sample) < n_pool else ()
-        solved = solve.whole(sample, halves, warm_start)
+        halves = solve.halves(sample, weight_N, warm_start) if len(sample) < n_pool else ()
+        solved = solve.whole(sample, weight_N, halves, warm_start)
         flops += solve.flops
         if len(sample) == n_pool:
             fit, overlap = PoolFit(solved.residual, n_pool), dict.fromkeys(TOP_SHARES, 1.0)
@@ -129,8 +141,12 @@ def solve_on_sample(
             say(f"certify over all {n_pool} rows")
             sides = [Side(target, one) for one in (solved, *halves)]
             one_pass = PoolPass(sides, device=device, precision=precision)
-            fit, overlap = _certify(one_pass, batches, weigh_by, len(sample) / n_pool)
+            of = None if weights is None else weights.of
+            fit, overlap = _certify(one_pass, batches, of, len(sample) / n_pool)
             flops += one_pass.flops
+        if weights is not None:
+            flops += weights.flops
+            weigh_flops += weights.flops
         certified = (
             fit.residual <= certificate.max_residual
             and overlap[CERTIFIED_SHARE] >= certificate.min_overlap
@@ -142,36 +158,9 @@ def solve_on_sample(
             f"{certificate.min_overlap:g})"
         )
         if certified or len(sample) == n_pool:
-            return SampledSolve(solved, fit, overlap, certified, flops)
+            return SampledSolve(solved, fit, overlap, certified, flops, weigh_flops)
         n_rows, warm_start = 2 * len(sample), solved.g
         say(f"not certified: the sample grows from {len(sample)} to {min(n_rows, n_pool)} rows")
-
-
-def take_sample(batches: Batches, n_rows: int) -> tuple[np.ndarray, int]:
-    """Give the n_rows rows with the smallest keys, by key, and the number of rows of the pool.
-
-    In one pass that holds the sample and one batch. The order by key makes the solve the same to
-    the bit whatever the order of the batches and their sizes.
-    """
-    sample: np.ndarray | None = None
-    keys = np.empty(0)
-    seen = 0
-    for batch_keys, batch in batches():
-        seen += len(batch)
-        if len(keys) == n_rows:
-            below = batch_keys < keys[-1]
-            batch_keys, batch = batch_keys[below], batch[below]
-        keys = np.concatenate([keys, batch_keys])
-        sample = batch if sample is None else np.concatenate([sample, batch])
-        kept = np.argsort(keys, kind="stable")[:n_rows]
-        keys, sample = keys[kept], sample[kept]
-    if sample is None:
-        raise ValueError("the pool has no rows to solve on; give at least one")
-    return np.asarray(sample), seen
-
-
-def _by_sample(weigh: Weigh, sample: np.ndarray) -> Callable[[Any], np.ndarray]:
-    return lambda rows: weigh(rows, sample)
 
 
 @dataclass
@@ -180,32 +169,43 @@ class _SampleSolve:
 
     target: np.ndarray
     options: Mapping[str, Any]
-    weigh: Callable[[Any], np.ndarray] | None
     say: Callable[[str], None]
     flops: float = field(default=0.0)
 
-    def halves(self, sample: np.ndarray, warm_start: np.ndarray | None) -> Sequence[Potentials]:
+    def halves(
+        self, sample: np.ndarray, weight_N: np.ndarray | None, warm_start: np.ndarray | None
+    ) -> Sequence[Potentials]:
         """Solve every other row and the rest, at one eps: two independent samples."""
-        first = self._solve(sample[::2], warm_start, "first half")
-        rest = self._solve(sample[1::2], first.g, "second half", eps=first.eps)
+        first_a, rest_a = (None, None) if weight_N is None else (weight_N[::2], weight_N[1::2])
+        first = self._solve(sample[::2], first_a, warm_start, "first half")
+        rest = self._solve(sample[1::2], rest_a, first.g, "second half", eps=first.eps)
         return first, rest
 
     def whole(
-        self, sample: np.ndarray, halves: Sequence[Potentials], warm_start: np.ndarray | None
+        self,
+        sample: np.ndarray,
+        weight_N: np.ndarray | None,
+        halves: Sequence[Potentials],
+        warm_start: np.ndarray | None,
     ) -> Potentials:
         """Solve all of it, from the mean of the halves, so that all three compare."""
         if not halves:
-            return self._solve(sample, warm_start, "all")
+            return self._solve(sample, weight_N, warm_start, "all")
         start = (halves[0].g + halves[1].g) / 2.0
-        return self._solve(sample, start, "all", eps=halves[0].eps)
+        return self._solve(sample, weight_N, start, "all", eps=halves[0].eps)
 
     def _solve(
-        self, rows: np.ndarray, start: np.ndarray | None, name: str, **more: Any
+        self,
+        rows: np.ndarray,
+        weight_N: np.ndarray | None,
+        start: np.ndarray | None,
+        name: str,
+        **more: Any,
     ) -> Potentials:
         solved = solve_potentials(
             rows,
             self.target,
-            a=None if self.weigh is None else self.weigh(rows),
+            a=weight_N,
             warm_start=start,
             report=lambda i, residual: self.say(
                 f"{name}, pass {i}: marginal residual {residual:.3g}"

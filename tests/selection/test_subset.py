@@ -165,3 +165,22 @@ def test_embeddings_with_a_bad_row_are_refused():
     embeddings[1] = 0
     with pytest.raises(ValueError, match="zero length"):
         choose([1.0, 2.0], [1, 1], 5, embeddings=embeddings, near_duplicate_cosine=0.9)
+
+
+def test_a_candidate_with_a_reason_is_passed_over_and_its_copy_is_not():
+    ids, reason = ["a", "b", "a", "c"], ["far_source", "far_source", "", ""]
+    subset = choose([3.0, 2.0, 3.0, 1.0], [1, 1, 1, 1], 9, ids=ids, reason=reason)
+    assert subset.verdict.tolist() == ["far_source", "far_source", "selected", "selected"]
+    assert subset.duplicate_of.tolist() == [""] * 4
+    assert subset.tokens == 2
+
+
+def test_an_exclusion_by_id_goes_before_a_candidates_own_reason():
+    reason = ["far_source", ""]
+    subset = choose([2.0, 1.0], [1, 1], 9, reason=reason, excluded={"a": "target_leak"})
+    assert subset.verdict.tolist() == ["target_leak", "selected"]
+
+
+def test_a_reason_that_is_a_verdict_is_refused():
+    with pytest.raises(ValueError, match="'selected' of an exclusion is a verdict"):
+        choose([1.0], [1], 9, reason=["selected"])

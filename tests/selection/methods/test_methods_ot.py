@@ -9,7 +9,7 @@ import pytest
 from sklearn.metrics.pairwise import cosine_similarity
 
 from selection.methods import REGISTRY
-from selection.methods.protocol import FitInputs, Fitted, Rows
+from selection.methods.protocol import CostInputs, FitInputs, Fitted, Rows
 from selection.subset import choose_rows
 from selection.transport import score_rows, solve_potentials
 from selection.transport.potentials import NotConverged
@@ -179,6 +179,29 @@ def test_density_weights_make_copies_of_a_text_weigh_as_one():
     plain = np.abs(fit(crowded, None) - fit(PLANTED, None)).max()
     weighed = np.abs(fit(crowded, 20) - fit(PLANTED, 20)).max()
     assert weighed < 0.1 * plain
+
+
+def test_density_weights_cost_one_search_of_the_sample_and_one_of_the_pool():
+    options = {"density_neighbours": 10, "max_pool_residual": 1.9, "min_overlap": 0.0}
+    for solve_rows, weighed in ((200, 200 + 600), (1000, 600)):
+        fitted = PLANTED.fit(batch=70, solve_rows=solve_rows, **options)
+        flops = fitted.facts["density_flops"]
+        assert flops == 2 * min(solve_rows, 600) * weighed * D
+        planned = REGISTRY["ot"].cost(
+            CostInputs(600, 60, 0.0, 0.0, D, {"solve_rows": solve_rows, **options})
+        )
+        assert planned.parts["density"] == flops and planned.phases["fit"] >= flops
+        plain = PLANTED.fit(batch=70, solve_rows=solve_rows, max_pool_residual=1.9, min_overlap=0.0)
+        assert plain.facts["density_flops"] == 0.0
+        assert fitted.flops > 0.5 * plain.flops + flops
+
+
+def test_a_sample_that_grows_is_charged_for_every_index():
+    fitted = PLANTED.fit(
+        solve_rows=100, max_pool_residual=0.2, min_overlap=0.0, density_neighbours=5
+    )
+    assert fitted.facts["n_solved"] == 200
+    assert fitted.facts["density_flops"] == sum(2 * n * (n + 600) * D for n in (100, 200))
 
 
 def test_another_seed_solves_on_another_sample_and_picks_nearly_the_same_rows():

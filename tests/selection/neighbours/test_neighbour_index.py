@@ -151,3 +151,23 @@ def test_an_index_moves_to_a_visible_gpu(monkeypatch):
     assert build_index(rows, queries, 3).facts.device == "gpu"
     assert approximate(rows, queries, 3).facts.device == "gpu"
     assert moved == [("resources", 0)] * 2
+
+
+def test_flops_of_an_approximate_search_are_about_what_faiss_looked_at():
+    rows, queries = rows_and_queries()
+    index = approximate(rows, queries, 10)
+    assert index.facts.n_cells is not None
+    stats = faiss.cvar.indexIVF_stats
+    stats.reset()
+    index.search(queries, 10)
+    looked_at = stats.ndis + len(queries) * index.facts.n_cells
+    # Rows meet larger clusters more often than smaller ones.
+    assert index.search_flops(400) == pytest.approx(2 * WIDTH * looked_at, rel=0.5)
+    assert index.facts.flops > 2 * WIDTH * N * (index.facts.n_cells + 400)
+
+
+def test_flops_of_an_exact_search_are_those_of_every_pair():
+    rows, queries = rows_and_queries()
+    index = build_index(rows, queries, 10)
+    assert index.facts.flops == 0.0
+    assert index.search_flops(7) == 2 * N * WIDTH * 7
