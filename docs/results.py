@@ -13,20 +13,15 @@ from resources.artifacts import UNPARTITIONED, Artifact
 from resources.ledger import Ledger
 from resources.workspace import Workspace
 from selection.arms.evaluate import loss_matrix
-from selection.arms.plan import block_flops
 from selection.conclusions.markers import put_part
 from selection.conclusions.page import Made, make_part
-from selection.conclusions.result import Arm, PoolFacts, SelectionCost, StudyResult
+from selection.conclusions.result import Arm, StudyResult
 from selection.config.study import Study
-from selection.methods.named import NamedMethod
-from selection_assets.base_tokenizer import read_shape
-from selection_assets.keys import arm_key, decoder_key
+from selection_assets.keys import arm_key
 from selection_assets.studies import load_studies
+from selection_assets.study_result import study_result
 
 DOCS = Path(__file__).resolve().parent
-VARIANTS = ("variant", "band")
-"""Options that make of one method several."""
-
 HEAD = """# Results
 
 Each part is written by the commands that it names, from the studies' own artifacts."""
@@ -39,35 +34,7 @@ def read_study(study: Study, ledger: Ledger) -> StudyResult:
     arms = [read_arm(study, figures, ledger) for figures in frontier["arms"]]
     if not arms:
         raise SystemExit(f"study {study.name}: no arm has run")
-    budgets = {arm["budget"]: arm["total_flops"] for arm in plan["arms"]}
-    shape = read_shape(current(ledger, study, _decoder(study, "base")))
-    selector = None
-    if study.selector is not None:
-        selector = read_shape(current(ledger, study, _decoder(study, "selector"))).parameters
-    return StudyResult(
-        name=study.name,
-        labelled=any(arm.figures["accuracy"] is not None for arm in arms),
-        arms=arms,
-        budgets=dict(sorted(budgets.items(), key=lambda item: item[1])),
-        lines=frontier["reference"],
-        infeasible=frontier["infeasible"],
-        costs={
-            name: SelectionCost(cost["parts"], frozenset(cost["shared"]))
-            for name, cost in plan["costs"].items()
-        },
-        kinds={name: kind(named) for name, named in study.named_methods.items()},
-        pool=PoolFacts(
-            study.pool,
-            plan["pool"]["rows"],
-            plan["pool"]["tokens"],
-            plan["epoch_flops"],
-            block_flops(study, shape),
-            shape.parameters,
-            selector,
-        ),
-        level=study.evaluation.level,
-        n_resamples=study.evaluation.n_resamples,
-    )
+    return study_result(study, plan, frontier, arms)
 
 
 def read_arm(study: Study, figures: dict, ledger: Ledger) -> Arm:
@@ -94,12 +61,6 @@ def read_arm(study: Study, figures: dict, ledger: Ledger) -> Arm:
     )
 
 
-def kind(named: NamedMethod) -> str:
-    """What a method is: its name in the registry, and its variant after a space."""
-    options = named.options.model_dump()
-    return " ".join([named.method.name, *(options[name] for name in VARIANTS if name in options)])
-
-
 def devices(study: Study, ledger: Ledger) -> set[str]:
     """What its arms were trained on."""
     trained = ledger.current_versions(f"{study.name}/finetuned_checkpoint").values()
@@ -112,12 +73,6 @@ def current(ledger: Ledger, study: Study, asset: str, partition: str = UNPARTITI
     if found is None:
         raise SystemExit(f"{asset} [{partition}] is not there: `selection run {study.name}`")
     return found
-
-
-def _decoder(study: Study, role: str) -> str:
-    decoder = study.base_model if role == "base" else study.selector
-    assert decoder is not None, "asked only where there is one"
-    return decoder_key(study.pool, decoder, f"{role}_tokenizer").to_user_string()
 
 
 def write(names: Sequence[str], part: str, commands: Sequence[str], docs: Path) -> None:

@@ -64,6 +64,7 @@ def build_checkpoint(pool: str, decoder: Decoder, users: Sequence[Study], *, rol
         finds=finds,
         expects=expects,
         payers=users,
+        serves={user.name: _readers(user) for user in users} if role == "selector" else None,
         checks={"loads": "The saved safetensors load again to the same weights."},
         kinds={"pytorch", "huggingface"},
     )
@@ -120,6 +121,11 @@ def build_checkpoint(pool: str, decoder: Decoder, users: Sequence[Study], *, rol
         )
 
     return checkpoint
+
+
+def _readers(study: Study) -> frozenset[str]:
+    """A study's methods that read the pool with the selector."""
+    return frozenset(n for n, named in study.named_methods.items() if named.needs_selector)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import dagster as dg
 from resources.device import Device
 from resources.workspace import Workspace
 from selection.arms.base import general_sample
-from selection.arms.plan import cost_parts, selection_costs
+from selection.arms.plan import block_flops, cost_parts, selection_costs
 from selection.arms.target import to_examples
 from selection.arms.within_cap import WithinCap
 from selection.budget.amounts import Amount, Cap
@@ -183,6 +183,8 @@ def build_budget_plan(study: Study) -> Stage:
                         for name, cost in selection_costs(study, size).items()
                     },
                     "epoch_flops": plan.epoch_flops,
+                    "block_flops": block_flops(study, shape),
+                    "parameters": {role: its.parameters for role, (_, its) in read.items()},
                 },
                 "tokens.parquet": pool.tokens,
                 "plan.md": table,

@@ -48,6 +48,7 @@ def build_method_fit(study: Study, named: NamedMethod) -> Stage:
         costly=costly,
         only_after=["budget_plan"] if costly else [],
         payers=[study],
+        serves={study.name: frozenset({named.name})},
         checks={"converged": "The fit met its own tolerance."},
         kinds={"pytorch"} if costly else {"python"},
     )

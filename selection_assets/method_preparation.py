@@ -63,7 +63,7 @@ def preparation_inputs(study: Study, named: NamedMethod) -> dict[str, dg.AssetIn
 def build_preparation(
     named: NamedMethod, preparation: Preparation, users: Sequence[Study]
 ) -> Stage:
-    """Build the asset for one preparation, and for the studies that use it.
+    """Build the asset for one preparation of a method, and for the studies that use it.
 
     One by source reads that source; one that is shared, and not by source, the whole pool; one
     that is neither, the target.
@@ -80,6 +80,7 @@ def build_preparation(
     else:
         ins["raw_corpus"] = source_rows(study) if by_source else whole_pool(study)
     costly = preparation.needs_selector
+    key = preparation_key(study, named, preparation)
 
     def finds(loaded: dict[str, Any]) -> _Todo:
         return _Todo.find(loaded)
@@ -88,7 +89,7 @@ def build_preparation(
         return Expected(preparation.flops(found.sizes(named, study)))
 
     @stage(
-        key=preparation_key(study, named, preparation),
+        key=key,
         campaign=study.pool if preparation.shared else study.name,
         also_code=[type(preparation).__module__],
         ins=ins,
@@ -101,6 +102,7 @@ def build_preparation(
         finds=finds,
         expects=expects if costly else None,
         payers=users,
+        serves={user.name: _served(user, key) for user in users},
         kinds={"pytorch"} if costly else {"python"},
     )
     def method_preparation(
@@ -147,6 +149,15 @@ def build_preparation(
         )
 
     return method_preparation
+
+
+def _served(study: Study, key: dg.AssetKey) -> frozenset[str]:
+    """A study's methods that read a preparation's asset."""
+    return frozenset(
+        name
+        for name, named in study.named_methods.items()
+        if any(preparation_key(study, named, p) == key for p in named.preparations)
+    )
 
 
 def features_of(

@@ -61,6 +61,7 @@ def build_method_scores(study: Study, named: NamedMethod) -> Stage:
         costly=costly,
         only_after=["budget_plan"] if costly else [],
         payers=[study],
+        serves={study.name: frozenset({named.name})},
         kinds={"pytorch"} if costly else {"python"},
     )
     def method_scores(

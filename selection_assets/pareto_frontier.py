@@ -6,6 +6,8 @@ from resources.artifacts import Artifact
 from resources.workspace import Workspace
 from selection.arms.compare import ArmResult, compare_arms
 from selection.arms.evaluate import loss_matrix
+from selection.conclusions.result import Arm
+from selection.conclusions.sharing import break_evens
 from selection.config.study import Study
 from selection.curves import loss_point
 from selection.plots.frontier import loss_frontier
@@ -14,6 +16,7 @@ from selection_assets.draft import Check, Draft
 from selection_assets.inputs import all_of, of_study
 from selection_assets.keys import REFERENCE_LINES, arm_key, study_key
 from selection_assets.stage import Stage, stage
+from selection_assets.study_result import study_result
 
 COLUMNS = {
     "method": "method",
@@ -25,6 +28,7 @@ COLUMNS = {
     "loss_low": "low",
     "loss_high": "high",
     "verdict": "against random",
+    "corrected": "counting all arms",
 }
 """Columns of the closing table, as `make run` prints them."""
 
@@ -51,7 +55,7 @@ def build_pareto_frontier(study: Study) -> Stage:
         reference_report: dict[str, Artifact],
         workspace: Workspace,
     ) -> Draft:
-        """`frontier.json`, `frontier.md` and `frontier.png`."""
+        """`frontier.json`, `frontier.md`, `frontier.png`, and from how many targets each pays."""
         planned = budget_plan.json("plan.json")
         plan, full_data = planned["arms"], planned["full_data"]
         keys = [arm_key(arm["method"], arm["budget"]) for arm in plan if arm["feasible"]]
@@ -90,14 +94,24 @@ def build_pareto_frontier(study: Study) -> Stage:
         if not full_data["feasible"]:
             notes.append(f"The full-data line was not run: {full_data['reason']}.")
         text = "\n\n".join([table, _lines_table(lines), *notes])
+        frontier = {"arms": rows, "reference": lines, "infeasible": infeasible}
+        measured = [Arm(row, a.nll_SE, a.tokens_E) for row, a in zip(rows, arms, strict=True)]
+        sharing = break_evens(study_result(study, planned, frontier, measured))
         return Draft(
             files={
-                "frontier.json": {"arms": rows, "reference": lines, "infeasible": infeasible},
+                "frontier.json": frontier,
                 "frontier.md": text,
                 "frontier.png": png,
+                "break_even.md": sharing.table,
+                **sharing.pictures,
             },
             rows=len(rows),
-            facts={"verdicts": dg.MetadataValue.md(text), "frontier": png},
+            facts={
+                "verdicts": dg.MetadataValue.md(text),
+                "frontier": png,
+                "break_even": dg.MetadataValue.md(sharing.table),
+                **sharing.pictures,
+            },
             checks=[
                 Check(
                     "every_feasible_arm_reported",

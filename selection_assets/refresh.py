@@ -12,9 +12,12 @@ from selection.config.pool import Pool
 from selection.config.study import Study
 from selection.corpus.sources import list_sources
 from selection_assets.keys import source_partitions, study_key
+from selection_assets.stage import Stage
 from selection_assets.staleness import Refused, Work, levels_of, stale_work, with_ancestors
 from selection_assets.step_cost import REFUSED
 from selection_assets.studies import load_pools, pool_stages, study_stages
+
+PLAN = "budget_plan"
 
 
 class RefreshFailed(RuntimeError):
@@ -40,7 +43,7 @@ def refresh(
     ledger: Ledger,
     instance: dg.DagsterInstance,
     *,
-    only_plan: bool = False,
+    up_to: str | None = None,
 ) -> list[Work]:
     """Materialize, in this process, everything of a study that is not up to date.
 
@@ -48,7 +51,7 @@ def refresh(
 
     Parameters
     ----------
-    only_plan : stop when the study's plan is up to date.
+    up_to : name of an asset of the study, such as "budget_plan"; stop when that is up to date.
 
     Returns
     -------
@@ -67,11 +70,8 @@ def refresh(
     job = definitions.resolve_implicit_global_asset_job_def()
     done: list[Work] = []
     refused = Refused()
-    stages = [*pool_stages(pool, [study]), *study_stages(study)]
-    # The plan first, with what it needs: nothing else is to be spent without it.
-    planning = list(levels_of(with_ancestors(stages, study_key(study, "budget_plan"))))
-    levels = planning if only_plan else [*planning, *levels_of(stages)]
-    with tqdm(levels, unit=" levels", desc=f"study {study.name}") as bar:
+    planning, rest = _levels(study, pool, up_to)
+    with tqdm([*planning, *rest], unit=" levels", desc=f"study {study.name}") as bar:
         for place, level in enumerate(bar, start=1):
             for work in stale_work(level, pool, study, ledger, refused):
                 bar.set_postfix_str(describe(work))
@@ -90,11 +90,25 @@ def refresh(
 def plan_refresh(study: Study, ledger: Ledger) -> list[Work]:
     """Return the first level of stale work, without doing it: the rest depends on its results."""
     pool = load_pools()[study.pool]
-    for level in levels_of([*pool_stages(pool, [study]), *study_stages(study)]):
+    planning, rest = _levels(study, pool)
+    for level in [*planning, *rest]:
         stale = stale_work(level, pool, study, ledger)
         if stale:
             return stale
     return []
+
+
+def _levels(
+    study: Study, pool: Pool, up_to: str | None = None
+) -> tuple[list[list[Stage]], list[list[Stage]]]:
+    """Levels of the plan with what it needs, and of the rest: nothing is to be spent before it."""
+    stages = [*pool_stages(pool, [study]), *study_stages(study)]
+    if up_to is not None:
+        stages = with_ancestors(stages, study_key(study, up_to))
+    planning = with_ancestors(stages, study_key(study, PLAN))
+    first = {stage.asset.key for stage in planning}
+    rest = [stage for stage in stages if stage.asset.key not in first]
+    return list(levels_of(planning)), list(levels_of(rest))
 
 
 def describe(work: Work) -> str:

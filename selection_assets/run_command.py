@@ -14,7 +14,7 @@ from resources.workspace import Workspace
 from selection.config.files import ConfigurationError
 from selection.config.study import Study
 from selection_assets.closing import closing_text
-from selection_assets.refresh import StoppedByCap, Work, describe, plan_refresh, refresh
+from selection_assets.refresh import PLAN, StoppedByCap, Work, describe, plan_refresh, refresh
 from selection_assets.studies import load_pools, load_study
 
 
@@ -50,7 +50,7 @@ def plan_study(name: str, *, quietly: bool) -> Study:
         click.echo(f"device: {Device().describe()}")
     with dg.DagsterInstance.get() as instance:
         clear_dead_runs(instance, ledger.budget)
-        refresh(study, build_definitions(), ledger, instance, only_plan=True)
+        refresh(study, build_definitions(), ledger, instance, up_to=PLAN)
     return study
 
 

@@ -45,6 +45,7 @@ class Stage:
     expects : what a partition will take, from the same arguments; None where the study's plan says
         it.
     payers : the studies that use it and pay for it in equal parts.
+    serves : names of the methods, by study, that it is made for; none: it is made for all.
     """
 
     asset: dg.AssetsDefinition
@@ -58,6 +59,7 @@ class Stage:
     finds: Callable[..., Any] | None
     expects: Callable[..., Expected] | None
     payers: Sequence[Study]
+    serves: Mapping[str, frozenset[str]]
 
     def identity(self, partition: str, versions: Mapping[str, Mapping[str, str]]) -> Identity:
         """What a materialization of this partition would be, given its inputs' data versions.
@@ -89,6 +91,7 @@ def stage(
     finds: Callable[..., Any] | None = None,
     expects: Callable[..., Expected] | None = None,
     payers: Sequence[Study] = (),
+    serves: Mapping[str, frozenset[str]] | None = None,
     checks: Mapping[str, str] | None = None,
     reads: Callable[[str], Sequence[str]] | None = None,
     outside: Callable[[str], Mapping[str, str]] | None = None,
@@ -112,6 +115,8 @@ def stage(
     expects : what it will take, from any of these arguments; without it the newest plan of the
         campaign's study must foresee the partition.
     payers : the studies that use it; they pay in equal parts.
+    serves : names of the methods, by study, that it is made for. A study of which none of them has
+        an arm that can be afforded does without it.
     checks : name and description of the checks its drafts report.
     reads : for a partition, the inputs it reads; all of them when not given.
     outside : for a partition, versions of what it reads that is no asset.
@@ -178,6 +183,7 @@ def stage(
             finds,
             expects,
             payers,
+            serves or {},
         )
         return made
 

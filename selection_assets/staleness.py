@@ -87,6 +87,8 @@ def stale_work(
     versions = _without_former_sources(ledger.current_data_versions(), pool)
     by_partition: dict[str | None, list[str]] = {}
     for stage in level:
+        if not _is_wanted(stage, study, ledger):
+            continue
         for partition in _partitions(stage, pool, study, ledger):
             read = _inputs(stage, partition, versions)
             asset = stage.asset.key.to_user_string()
@@ -99,6 +101,15 @@ def stale_work(
                 key = None if partition == UNPARTITIONED else partition
                 by_partition.setdefault(key, []).append(asset)
     return [Work(partition, tuple(assets)) for partition, assets in by_partition.items()]
+
+
+def _is_wanted(stage: Stage, study: Study, ledger: Ledger) -> bool:
+    """Whether a stage serves all methods, or one with an arm that the plan can afford."""
+    plan = ledger.current(f"{study.name}/budget_plan", UNPARTITIONED)
+    if not stage.serves or plan is None:
+        return True
+    feasible = {arm["method"] for arm in plan.json("plan.json")["arms"] if arm["feasible"]}
+    return bool(stage.serves[study.name] & feasible)
 
 
 def _without_former_sources(

@@ -86,7 +86,7 @@ def test_a_cap_that_admits_nothing_stops_the_study_before_it_spends(copied):
 def test_arms_that_fit_under_the_cap_run_and_the_others_say_why_not(copied):
     methods = {"random": {}, "length": {}}
     write_study(copied, "tight", methods=methods)
-    run(copied, "tight", only_plan=True)
+    run(copied, "tight", up_to="budget_plan")
     expected = copied.ledger.budget.forecasts("tight")
     # What `selection plan` says it will take without the dearer budget and the full-data line.
     wanted = sum(

@@ -48,7 +48,7 @@ def message_after(path: Path, change: Callable[[dict], None]) -> str:
             setting(methods={"random": {}, "optimal_transport": {}}),
             "methods",
             "optimal_transport",
-            "known methods: embedding, length, ot, random",
+            "known methods: bm25, dsir, embedding, gradient, length, ot",
         ),
         (
             setting(methods={"random": {}, "ot": {"eps_rle": 0.1}}),

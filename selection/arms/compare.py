@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from selection.curves import frontier, loss_point
+from selection.multiplicity import holm
 from selection.verdicts import compare
 
 RANDOM = "random"
@@ -39,7 +40,8 @@ def compare_arms(
     list of dict
         By budget and method as given: method, budget, costs, loss with interval, verdict
         ("better", "worse", "not distinguishable"; "reference" for random itself; "no reference"
-        where random has no arm at that budget), difference with interval, on_frontier.
+        where random has no arm at that budget), difference with interval, p_value, corrected (the
+        verdict that Holm's correction for the number of arms leaves), on_frontier.
     """
     random_at = {arm.report["budget"]: arm for arm in arms if arm.report["method"] == RANDOM}
     points = [
@@ -66,13 +68,25 @@ def compare_arms(
             "on_frontier": point in best,
         }
         rows.append(row | _verdict(arm, random_at, level, n_resamples))
+    _correct(rows, level)
     return rows
+
+
+def _correct(rows: Sequence[dict[str, Any]], level: float) -> None:
+    """Say what is left of each verdict when their number is counted."""
+    judged = [row for row in rows if row["p_value"] is not None]
+    adjusted = holm([row["p_value"] for row in judged])
+    left = {id(row): p < 1.0 - level for row, p in zip(judged, adjusted, strict=True)}
+    for row in rows:
+        holds = left.get(id(row), True)
+        row["corrected"] = row["verdict"] if holds else "not distinguishable"
 
 
 def _verdict(
     arm: ArmResult, random_at: Mapping[str, ArmResult], level: float, n_resamples: int
 ) -> dict[str, Any]:
-    nothing = {"difference": None, "difference_low": None, "difference_high": None}
+    names = ("difference", "difference_low", "difference_high", "p_value")
+    nothing = dict.fromkeys(names)
     if arm.report["method"] == RANDOM:
         return {"verdict": "reference", **nothing}
     random = random_at.get(arm.report["budget"])
@@ -84,4 +98,5 @@ def _verdict(
         "difference": verdict.difference,
         "difference_low": verdict.low,
         "difference_high": verdict.high,
+        "p_value": verdict.p_value,
     }

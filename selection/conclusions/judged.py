@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from selection.conclusions.multiplicity import holm
 from selection.conclusions.result import RANDOM, Arm, StudyResult
+from selection.multiplicity import holm
 from selection.verdicts import Label, Verdict, compare
 
 UNDECIDED: Label = "not distinguishable"
@@ -46,8 +46,7 @@ def judge(result: StudyResult) -> JudgedStudy:
     """Judge every arm of a study.
 
     The family that Holm corrects over is all arms of one target: with the study's level of
-    confidence none of its corrected verdicts is wrong. `selection.conclusions.multiplicity` has
-    Benjamini and Hochberg's weaker promise, too.
+    confidence none of its corrected verdicts is wrong.
     """
     verdicts: dict[tuple[str, str], Verdict] = {}
     for arm in result.arms:

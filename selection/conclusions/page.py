@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from selection.conclusions import tables
 from selection.conclusions.claims import look_at
 from selection.conclusions.evidence import named
@@ -16,8 +14,8 @@ from selection.conclusions.method_claims import TRANSPORT
 from selection.conclusions.overlap import mean_overlap
 from selection.conclusions.paying import Paying, paying
 from selection.conclusions.result import RANDOM, StudyResult, budgets_of
+from selection.conclusions.sharing import picture
 from selection.conclusions.words import conclude
-from selection.plots.break_even import SharedCost, break_even_lines
 from selection.plots.effects import Effect, effect_rows
 from selection.plots.matrix import heat_map
 from selection.reports import escape, markdown_table, number
@@ -194,9 +192,7 @@ def _break_evens(
     pictures = []
     for result in results:
         own = [each for each in shared if (each.study, each.budget) == (result.name, budget)]
-        lines = [SharedCost(e.method, e.pool, e.target, e.result.targets) for e in own]
-        if lines and np.isfinite(result.budgets[budget]):
-            title = f"{result.name} at {budget}: selection cost when T targets share it"
-            png = break_even_lines(lines, budget=result.budgets[budget], title=title)
-            pictures.append(show(f"{result.name}_break_even", png, title))
+        if own:
+            alt = f"{result.name} at {budget}: selection cost when T targets share it"
+            pictures.append(show(f"{result.name}_break_even", picture(result, own), alt))
     return pictures

@@ -12,8 +12,8 @@ from scipy.stats import ttest_ind
 
 from selection.conclusions.equal_data import count, equal_data
 from selection.conclusions.judged import UNDECIDED, judge
-from selection.conclusions.multiplicity import benjamini_hochberg, holm
 from selection.conclusions.result import SelectionCost
+from selection.multiplicity import holm
 from selection.verdicts import compare
 
 P_VALUES = st.lists(st.floats(0, 1), max_size=12)
@@ -33,20 +33,10 @@ def test_holm_is_its_own_definition(p):
     np.testing.assert_allclose(holm(p), plain_holm(p))
 
 
-@given(P_VALUES)
-def test_benjamini_and_hochberg_are_scipys(p):
-    from scipy.stats import false_discovery_control
-
-    expected = false_discovery_control(p) if p else []
-    np.testing.assert_allclose(benjamini_hochberg(p), expected)
-    assert (benjamini_hochberg(p) <= holm(p) + 1e-12).all()
-
-
-@pytest.mark.parametrize("correct", [holm, benjamini_hochberg])
-def test_what_is_no_probability_is_refused(correct):
+def test_what_is_no_probability_is_refused():
     for bad in ([1.1], [-0.1], [math.nan], [[0.5]]):
         with pytest.raises(ValueError, match="from 0 to 1"):
-            correct(bad)
+            holm(bad)
 
 
 def test_planted_effects_are_found_and_survive_the_correction():

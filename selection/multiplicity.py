@@ -42,44 +42,8 @@ def holm(p_N: ArrayLike) -> np.ndarray:
     p_N = _checked(p_N)
     order = np.argsort(p_N, kind="stable")
     stepped = np.arange(len(p_N), 0, -1) * p_N[order]
-    return _back(np.minimum(np.maximum.accumulate(stepped), 1.0), order)
-
-
-def benjamini_hochberg(p_N: ArrayLike) -> np.ndarray:
-    """Adjust p-values so that of the arms told apart a share below the level is so wrongly.
-
-    On average, and where the tests are independent or positively dependent. Adjusted p-value of
-    the k-th smallest of n: the smallest of ``n p_j / j`` for j from k on.
-
-    Parameters
-    ----------
-    p_N : array_like of shape (n,)
-        P-values in [0, 1]; n may be 0.
-
-    Returns
-    -------
-    np.ndarray of shape (n,), float64
-        To be compared with 1 - level.
-
-    Raises
-    ------
-    ValueError
-        If a value is not a probability.
-
-    References
-    ----------
-    Benjamini & Hochberg 1995, "Controlling the False Discovery Rate", J. R. Statist. Soc. B 57(1).
-    """
-    p_N = _checked(p_N)
-    order = np.argsort(p_N, kind="stable")
-    stepped = len(p_N) / np.arange(1, len(p_N) + 1) * p_N[order]
-    least = np.minimum.accumulate(stepped[::-1])[::-1]
-    return _back(np.minimum(least, 1.0), order)
-
-
-def _back(sorted_N: np.ndarray, order: np.ndarray) -> np.ndarray:
     adjusted_N = np.empty(len(order))
-    adjusted_N[order] = sorted_N
+    adjusted_N[order] = np.minimum(np.maximum.accumulate(stepped), 1.0)
     return adjusted_N
 
 
