@@ -16,14 +16,13 @@ from selection.budget.amounts import Amount, Cap
 from selection.budget.meter import Meter
 from selection.config.decoders import TinyBase
 from selection.config.study import Study
-from selection.embedding.embedder import Embedder, load_embedder
 from selection.models.base import load_tokenizer
 from selection.plots.plan import budget_bars
 from selection.reports import markdown_table
 from selection_assets.base_tokenizer import read_shape
 from selection_assets.contrast import EXAMPLES
 from selection_assets.draft import Check, Draft
-from selection_assets.embedder import tuning_flops_of
+from selection_assets.embedder import load_on, tuning_flops_of
 from selection_assets.evaluation import harness_outside, labels_of
 from selection_assets.expected import Expected
 from selection_assets.inputs import decoder_part, embedder_model, of_study, whole_pool
@@ -114,11 +113,7 @@ def build_budget_plan(study: Study) -> Stage:
         }
         tokenizer, shape = read["base"]
 
-        def load() -> Embedder:
-            folder, precision = embedder.path("embedder"), device.embedding_precision
-            return load_embedder(folder, device=device.name, precision=precision)
-
-        model = load()
+        model = load_on(device, embedder)
         pool = count_pool(
             raw_corpus,
             target_examples,
@@ -156,7 +151,7 @@ def build_budget_plan(study: Study) -> Stage:
             embedder.version,
             pool.some_texts,
             lambda: read_rows(raw_corpus[middling]),
-            load,
+            lambda: load_on(device, embedder),
             examples,
             labels,
             work,

@@ -1,7 +1,6 @@
 """corpus_embeddings[source]: one vector a row; rows seen before keep theirs."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 import dagster as dg
@@ -14,13 +13,13 @@ from resources.device import Device
 from resources.workspace import Workspace
 from selection.budget.meter import Meter
 from selection.config.study import Study
-from selection.embedding.embedder import Embedder, load_embedder
 from selection.embedding.shards import encode_in_shards
 from selection_assets.draft import Check, Draft
 from selection_assets.embedding_facts import embedding_facts
 from selection_assets.expected import Expected
 from selection_assets.keys import embedder_key, pool_key, source_partitions
 from selection_assets.rates import expected_embedding
+from selection_assets.rows_to_embed import RowsToEmbed
 from selection_assets.stage import Stage, stage
 
 MAX_WITHOUT_VECTOR = 0.05
@@ -30,14 +29,16 @@ def build_corpus_embeddings(pool: str, embedder_name: str, users: Sequence[Study
     """Build the asset for one embedder of a pool, and for the studies that use it."""
     key = embedder_key(pool, embedder_name, "corpus_embeddings")
 
-    def made_before(workspace: Workspace) -> list[Artifact]:
-        return list(workspace.ledger.current_versions(key.to_user_string()).values())
+    def finds(
+        raw_corpus: Artifact, embedder: Artifact, device: Device, workspace: Workspace
+    ) -> RowsToEmbed:
+        made_before = workspace.ledger.current_versions(key.to_user_string()).values()
+        return RowsToEmbed.find(raw_corpus, embedder, device, made_before)
 
     def expects(
-        raw_corpus: Artifact, embedder: Artifact, device: Device, workspace: Workspace
+        found: RowsToEmbed, embedder: Artifact, device: Device, workspace: Workspace
     ) -> Expected:
-        todo = _Todo.find(raw_corpus, embedder, device, made_before(workspace))
-        return expected_embedding(todo.model, embedder, todo.new_texts, workspace, device)
+        return expected_embedding(found.model, embedder, found.new_texts, workspace, device)
 
     @stage(
         key=key,
@@ -48,6 +49,7 @@ def build_corpus_embeddings(pool: str, embedder_name: str, users: Sequence[Study
         },
         partitions=source_partitions(pool),
         costly=True,
+        finds=finds,
         expects=expects,
         payers=users,
         checks={
@@ -60,18 +62,16 @@ def build_corpus_embeddings(pool: str, embedder_name: str, users: Sequence[Study
         context: dg.AssetExecutionContext,
         raw_corpus: Artifact,
         embedder: Artifact,
-        device: Device,
-        workspace: Workspace,
+        found: RowsToEmbed,
         work: Path,
         meter: Meter,
     ) -> Draft:
         """`vectors.npy` (float16, norm one) in the order of `rows.parquet`'s `row_id`."""
-        todo = _Todo.find(raw_corpus, embedder, device, made_before(workspace))
-        row_id, vectors, new = todo.row_id, todo.vectors, todo.new
+        row_id, vectors, new = found.row_id, found.vectors, found.new
         with tqdm(total=len(new), desc=f"embed {context.partition_key}", leave=False) as bar:
             encoded = encode_in_shards(
-                todo.model,
-                todo.new_texts,
+                found.model,
+                found.new_texts,
                 version=embedder.version,
                 folder=work,
                 report=bar.update,
@@ -86,7 +86,7 @@ def build_corpus_embeddings(pool: str, embedder_name: str, users: Sequence[Study
                 "vectors.npy": vectors[has_vector],
                 "rows.parquet": pa.table({"row_id": row_id[has_vector]}),
                 "quarantine.parquet": _quarantine(row_id[~has_vector]),
-                "embedder.json": todo.made_by,
+                "embedder.json": found.made_by,
             },
             rows=int(has_vector.sum()),
             flops=encoded.flops,
@@ -95,8 +95,8 @@ def build_corpus_embeddings(pool: str, embedder_name: str, users: Sequence[Study
             facts={
                 "rows_embedded_now": len(new),
                 "rows_reused": len(row_id) - len(new),
-                "width": todo.model.width,
-                **embedding_facts(todo.model, encoded),
+                "width": found.model.width,
+                **embedding_facts(found.model, encoded),
             },
             checks=[
                 Check("unit_norm", bool(np.allclose(norms, 1, atol=0.01))),
@@ -109,62 +109,6 @@ def build_corpus_embeddings(pool: str, embedder_name: str, users: Sequence[Study
         )
 
     return corpus_embeddings
-
-
-@dataclass(frozen=True)
-class _Todo:
-    """What there is to embed of a source.
-
-    Attributes
-    ----------
-    model : the embedder, loaded.
-    made_by : what its vectors depend on.
-    row_id : of shape (n,).
-    vectors : float16 of shape (n, width); zero for rows without one yet.
-    new : int64, indices of these; `new_texts` are their texts.
-    """
-
-    model: Embedder
-    made_by: dict[str, str]
-    row_id: np.ndarray
-    vectors: np.ndarray
-    new: np.ndarray
-    new_texts: list[str]
-
-    @classmethod
-    def find(
-        cls, raw_corpus: Artifact, embedder: Artifact, device: Device, before: Iterable[Artifact]
-    ) -> "_Todo":
-        rows = raw_corpus.table("rows.parquet", ["row_id", "text"])
-        row_id, texts = rows["row_id"].to_numpy(), rows["text"].to_pylist()
-        model = load_embedder(
-            embedder.path("embedder"), device=device.name, precision=device.embedding_precision
-        )
-        vectors = np.zeros((len(row_id), model.width), dtype=np.float16)
-        # Vectors of one model in another precision are other vectors.
-        made_by = {"version": embedder.version, "precision": model.precision}
-        new = np.flatnonzero(~_copy_vectors_seen(vectors, row_id, before, made_by))
-        return cls(model, made_by, row_id, vectors, new, [texts[i] for i in new])
-
-
-def _copy_vectors_seen(
-    vectors: np.ndarray,
-    row_id: np.ndarray,
-    made_before: Iterable[Artifact],
-    made_by: dict[str, str],
-) -> np.ndarray:
-    """Fill in the vectors that this very embedder gave rows of the pool; mask of shape (n,)."""
-    seen = np.zeros(len(row_id), dtype=bool)
-    for artifact in made_before:
-        if artifact.json("embedder.json") != made_by:
-            continue
-        theirs = artifact.table("rows.parquet")["row_id"].to_numpy()
-        _, ours_at, theirs_at = np.intersect1d(
-            row_id, theirs, assume_unique=True, return_indices=True
-        )
-        vectors[ours_at] = artifact.array("vectors.npy")[theirs_at]
-        seen[ours_at] = True
-    return seen
 
 
 def _quarantine(row_id: np.ndarray) -> pa.Table:

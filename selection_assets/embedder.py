@@ -11,6 +11,7 @@ from resources.project import resolve
 from selection.config.study import Embedder, Study
 from selection.embedding.build import build_embedder as build
 from selection.embedding.build import distillation_flops
+from selection.embedding.embedder import Embedder as LoadedEmbedder
 from selection.embedding.embedder import load_embedder, token_lengths
 from selection.embedding.tuning import tune_embedder, tuning_flops
 from selection_assets.draft import Draft, emptied
@@ -80,6 +81,13 @@ def build_embedder(pool: str, spec: Embedder, users: Sequence[Study]) -> Stage:
         )
 
     return embedder
+
+
+def load_on(device: Device, embedder: Artifact) -> LoadedEmbedder:
+    """Load a pool's embedder to run on a device, in the precision that it prefers."""
+    return load_embedder(
+        embedder.path("embedder"), device=device.name, precision=device.embedding_precision
+    )
 
 
 def tuning_flops_of(embedder: Artifact, spec: Embedder) -> float:

@@ -3,24 +3,23 @@
 from collections.abc import Iterator
 from typing import Any
 
-from resources.artifacts import UNPARTITIONED
 from resources.ledger import Ledger
 from resources.lineage import plan_errors
 from selection.config.study import Study
 from selection.reports import number, text_table
-from selection_assets.base_tokenizer import read_shape
 from selection_assets.closing import cap_line, plan_errors_line
-from selection_assets.keys import decoder_key
+from selection_assets.current_plan import current_plan
 from selection_assets.plan_view import advice, arms_table, curves_table, usd, view_arms
 from selection_assets.quality import Quality, fit_quality
 
 
 def find_plan(study: Study, ledger: Ledger) -> list[dict[str, Any]]:
     """Every arm of the current plan, as `view_arms` gives it."""
-    parameters = _parameters(study, ledger)
+    plan = current_plan(study, ledger)
+    parameters = plan["parameters"]["base"]
     return view_arms(
         study,
-        _plan(study, ledger)["arms"],
+        plan["arms"],
         ledger.budget.forecasts(study.name),
         fit_quality(study, ledger, parameters),
         parameters,
@@ -29,7 +28,7 @@ def find_plan(study: Study, ledger: Ledger) -> list[dict[str, Any]]:
 
 def plan_text(study: Study, ledger: Ledger, arms: list[dict[str, Any]]) -> str:
     """Lay the plan out, with what the whole study takes, advice, and how right the plan was."""
-    parameters = _parameters(study, ledger)
+    parameters = current_plan(study, ledger)["parameters"]["base"]
     parts = [
         f"{study.name}: what it would take (FLOPs by the accountant `{study.accountant}`)",
         text_table(*arms_table(arms)),
@@ -42,7 +41,7 @@ def plan_text(study: Study, ledger: Ledger, arms: list[dict[str, Any]]) -> str:
 
 
 def _totals(study: Study, ledger: Ledger) -> Iterator[str]:
-    plan, expected = _plan(study, ledger), ledger.budget.forecasts(study.name)
+    plan, expected = current_plan(study, ledger), ledger.budget.forecasts(study.name)
     flops = sum(flops for flops, _ in expected.values())
     seconds = sum(seconds or 0.0 for _, seconds in expected.values())
     money = usd(study, seconds)
@@ -78,17 +77,3 @@ def _errors_text(study: Study, ledger: Ledger) -> str:
     )
     said = plan_errors_line(ledger, study.name)
     return f"how right plans were, over what has run\n\n{table}\n\n{said}"
-
-
-def _plan(study: Study, ledger: Ledger) -> dict[str, Any]:
-    plan = ledger.current(f"{study.name}/budget_plan", UNPARTITIONED)
-    assert plan is not None, "the command makes the plan first"
-    return plan.json("plan.json")
-
-
-def _parameters(study: Study, ledger: Ledger) -> int:
-    tokenizer = ledger.current(
-        decoder_key(study.pool, study.base_model, "base_tokenizer").to_user_string(), UNPARTITIONED
-    )
-    assert tokenizer is not None, "a plan is made after the tokenizer"
-    return read_shape(tokenizer).parameters

@@ -13,6 +13,7 @@ from selection.arms.within_cap import priority
 from selection.config.pool import Pool
 from selection.config.study import Study
 from selection.corpus.sources import list_sources
+from selection_assets.current_plan import current_plan, find_current_plan
 from selection_assets.keys import FULL_DATA, arm_key, pool_key
 from selection_assets.stage import Stage, asset_key
 
@@ -105,10 +106,10 @@ def stale_work(
 
 def _is_wanted(stage: Stage, study: Study, ledger: Ledger) -> bool:
     """Whether a stage serves all methods, or one with an arm that the plan can afford."""
-    plan = ledger.current(f"{study.name}/budget_plan", UNPARTITIONED)
-    if not stage.serves or plan is None:
+    plan = find_current_plan(study, ledger) if stage.serves else None
+    if plan is None:
         return True
-    feasible = {arm["method"] for arm in plan.json("plan.json")["arms"] if arm["feasible"]}
+    feasible = {arm["method"] for arm in plan["arms"] if arm["feasible"]}
     return bool(stage.serves[study.name] & feasible)
 
 
@@ -128,20 +129,14 @@ def _partitions(stage: Stage, pool: Pool, study: Study, ledger: Ledger) -> list[
     if isinstance(definition, dg.DynamicPartitionsDefinition):
         return sorted(list_sources(pool, resolve))
     if isinstance(definition, dg.MultiPartitionsDefinition):
-        arms = _plan(study, ledger)["arms"]
+        arms = current_plan(study, ledger)["arms"]
         arms.sort(key=lambda arm: priority(study, arm["method"], arm["budget"]))
         return [arm_key(arm["method"], arm["budget"]) for arm in arms if arm["feasible"]]
     keys = list(definition.get_partition_keys())
     if stage.asset.key.path[-1] == "reference_report":
-        plan = _plan(study, ledger)
+        plan = current_plan(study, ledger)
         return [key for key in keys if key != FULL_DATA or plan["full_data"]["feasible"]]
     return keys
-
-
-def _plan(study: Study, ledger: Ledger) -> dict:
-    plan = ledger.current(f"{study.name}/budget_plan", UNPARTITIONED)
-    assert plan is not None, "arms and lines come after their plan"
-    return plan.json("plan.json")
 
 
 def _needs(

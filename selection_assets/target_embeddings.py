@@ -1,5 +1,7 @@
 """target_embeddings: a vector for each example of the target."""
 
+from dataclasses import dataclass
+
 import dagster as dg
 import pyarrow as pa
 
@@ -7,15 +9,25 @@ from resources.artifacts import Artifact
 from resources.device import Device
 from resources.workspace import Workspace
 from selection.config.study import Study
-from selection.embedding.embedder import encode, load_embedder
+from selection.embedding.embedder import Embedder, encode
 from selection.methods.protocol import Rows
 from selection_assets.draft import Check, Draft
+from selection_assets.embedder import load_on
 from selection_assets.embedding_facts import embedding_facts
 from selection_assets.expected import Expected
 from selection_assets.inputs import embedder_model, of_study
 from selection_assets.keys import study_key
 from selection_assets.rates import expected_embedding
 from selection_assets.stage import Stage, stage
+
+
+@dataclass(frozen=True)
+class _Examples:
+    """The examples of a target, with what is to embed their texts."""
+
+    rows: pa.Table
+    texts: list[str]
+    model: Embedder
 
 
 def build_target_embeddings(study: Study) -> Stage:
@@ -26,14 +38,14 @@ def build_target_embeddings(study: Study) -> Stage:
 def build_embeddings(study: Study, name: str, examples: str) -> Stage:
     """Build the asset that embeds the examples of the study's target, or of its contrast."""
 
+    def finds(target_examples: Artifact, embedder: Artifact, device: Device) -> _Examples:
+        rows = target_examples.table("rows.parquet", ["row_id", "split", "text"])
+        return _Examples(rows, rows["text"].to_pylist(), load_on(device, embedder))
+
     def expects(
-        target_examples: Artifact, embedder: Artifact, device: Device, workspace: Workspace
+        found: _Examples, embedder: Artifact, device: Device, workspace: Workspace
     ) -> Expected:
-        texts = target_examples.table("rows.parquet", ["text"])["text"].to_pylist()
-        model = load_embedder(
-            embedder.path("embedder"), device=device.name, precision=device.embedding_precision
-        )
-        return expected_embedding(model, embedder, texts, workspace, device)
+        return expected_embedding(found.model, embedder, found.texts, workspace, device)
 
     @stage(
         key=study_key(study, name),
@@ -43,6 +55,7 @@ def build_embeddings(study: Study, name: str, examples: str) -> Stage:
             "embedder": embedder_model(study),
         },
         costly=True,
+        finds=finds,
         expects=expects,
         payers=[study],
         checks={"every_example_has_a_vector": "No example is unknown to the embedder."},
@@ -52,14 +65,11 @@ def build_embeddings(study: Study, name: str, examples: str) -> Stage:
         context: dg.AssetExecutionContext,
         target_examples: Artifact,
         embedder: Artifact,
-        device: Device,
+        found: _Examples,
     ) -> Draft:
         """`vectors.npy` (float16, norm one) in the order of `rows.parquet`."""
-        rows = target_examples.table("rows.parquet", ["row_id", "split", "text"])
-        model = load_embedder(
-            embedder.path("embedder"), device=device.name, precision=device.embedding_precision
-        )
-        encoded = encode(model, rows["text"].to_pylist())
+        rows = found.rows
+        encoded = encode(found.model, found.texts)
         return Draft(
             files={
                 "vectors.npy": encoded.vectors,
@@ -68,7 +78,7 @@ def build_embeddings(study: Study, name: str, examples: str) -> Stage:
             rows=len(encoded.kept),
             flops=encoded.flops,
             accountant="detailed",
-            facts=embedding_facts(model, encoded),
+            facts=embedding_facts(found.model, encoded),
             checks=[
                 Check(
                     "every_example_has_a_vector",

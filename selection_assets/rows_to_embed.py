@@ -1,0 +1,66 @@
+"""Which rows of a source have no vector of this embedder yet?"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from resources.artifacts import Artifact
+from resources.device import Device
+from selection.embedding.embedder import Embedder
+from selection_assets.embedder import load_on
+
+
+@dataclass(frozen=True)
+class RowsToEmbed:
+    """What there is to embed of a source, read once.
+
+    Attributes
+    ----------
+    model : the embedder, loaded.
+    made_by : what its vectors depend on.
+    row_id : of shape (n,).
+    vectors : float16 of shape (n, width); zero for rows without one yet.
+    new : int64, indices of these; `new_texts` are their texts.
+    """
+
+    model: Embedder
+    made_by: dict[str, str]
+    row_id: np.ndarray
+    vectors: np.ndarray
+    new: np.ndarray
+    new_texts: list[str]
+
+    @classmethod
+    def find(
+        cls, raw_corpus: Artifact, embedder: Artifact, device: Device, before: Iterable[Artifact]
+    ) -> "RowsToEmbed":
+        """Look through what the embedder has made before for vectors of these rows."""
+        rows = raw_corpus.table("rows.parquet", ["row_id", "text"])
+        row_id, texts = rows["row_id"].to_numpy(), rows["text"].to_pylist()
+        model = load_on(device, embedder)
+        vectors = np.zeros((len(row_id), model.width), dtype=np.float16)
+        # Vectors of one model in another precision are other vectors.
+        made_by = {"version": embedder.version, "precision": model.precision}
+        new = np.flatnonzero(~_copy_vectors_seen(vectors, row_id, before, made_by))
+        return cls(model, made_by, row_id, vectors, new, [texts[i] for i in new])
+
+
+def _copy_vectors_seen(
+    vectors: np.ndarray,
+    row_id: np.ndarray,
+    made_before: Iterable[Artifact],
+    made_by: dict[str, str],
+) -> np.ndarray:
+    """Fill in the vectors that this very embedder gave rows of the pool; mask of shape (n,)."""
+    seen = np.zeros(len(row_id), dtype=bool)
+    for artifact in made_before:
+        if artifact.json("embedder.json") != made_by:
+            continue
+        theirs = artifact.table("rows.parquet")["row_id"].to_numpy()
+        _, ours_at, theirs_at = np.intersect1d(
+            row_id, theirs, assume_unique=True, return_indices=True
+        )
+        vectors[ours_at] = artifact.array("vectors.npy")[theirs_at]
+        seen[ours_at] = True
+    return seen
