@@ -1,37 +1,28 @@
 """What a method makes before it fits: one asset for each of its preparations."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import numpy as np
 import pyarrow as pa
 from tqdm import tqdm
 
 from resources.artifacts import Artifact
 from resources.device import Device
-from selection.arms.target import to_examples
 from selection.budget.meter import Meter
 from selection.config.study import Study
-from selection.costs import ModelShape
 from selection.methods.named import NamedMethod
 from selection.methods.preparation import (
     Preparation,
     PrepareInputs,
     Selector,
-    SelectorSize,
 )
-from selection.methods.protocol import CostInputs, Rows
-from selection.models.base import load_tokenizer
-from selection.models.examples import Example, rendered_lengths
-from selection_assets.base_tokenizer import read_shape
 from selection_assets.draft import Draft
 from selection_assets.expected import Expected
 from selection_assets.inputs import decoder_part, of_study, source_rows, whole_pool
 from selection_assets.keys import decoder_key, pool_key, source_partitions, study_key
-from selection_assets.pool_rows import iterate_sources, read_rows
+from selection_assets.preparation_work import PreparationWork
 from selection_assets.stage import Stage, stage
 
 
@@ -82,10 +73,10 @@ def build_preparation(
     costly = preparation.needs_selector
     key = preparation_key(study, named, preparation)
 
-    def finds(loaded: dict[str, Any]) -> _Todo:
-        return _Todo.find(loaded)
+    def finds(loaded: dict[str, Any]) -> PreparationWork:
+        return PreparationWork.find(loaded)
 
-    def expects(found: _Todo) -> Expected:
+    def expects(found: PreparationWork) -> Expected:
         return Expected(preparation.flops(found.sizes(named, study)))
 
     @stage(
@@ -108,7 +99,7 @@ def build_preparation(
     def method_preparation(
         context: dg.AssetExecutionContext,
         loaded: dict[str, Any],
-        found: _Todo,
+        found: PreparationWork,
         device: Device,
         work: Path,
         meter: Meter,
@@ -169,68 +160,3 @@ def features_of(
     if isinstance(artifacts, Artifact):
         return preparation.features(artifacts)
     return {source: preparation.features(artifact) for source, artifact in artifacts.items()}
-
-
-def dev_examples(target_examples: Artifact) -> list[Example]:
-    """The examples that steer the selection."""
-    return to_examples(target_examples.table("rows.parquet"), "dev")
-
-
-@dataclass(frozen=True)
-class _Todo:
-    """What a preparation is made of, read once.
-
-    Attributes
-    ----------
-    rows : of each source that it reads.
-    target : the steering examples; none for one that does not look at the target.
-    shape, tokenizer : of the selector, where it is needed.
-    """
-
-    rows: list[Rows]
-    target: list[Example]
-    shape: ModelShape | None
-    tokenizer: Any
-
-    @classmethod
-    def find(cls, loaded: Mapping[str, Any]) -> "_Todo":
-        rows, target, shape, tokenizer = [], [], None, None
-        corpus = loaded.get("raw_corpus")
-        if isinstance(corpus, Artifact):
-            rows = [read_rows(corpus)]
-        elif corpus is not None:
-            rows = [of_source for _, of_source in iterate_sources(corpus)]
-        if "target_examples" in loaded:
-            target = dev_examples(loaded["target_examples"])
-        if "selector_tokenizer" in loaded:
-            shape = read_shape(loaded["selector_tokenizer"])
-            tokenizer = load_tokenizer(loaded["selector_tokenizer"].path("tokenizer"))
-        return cls(rows, target, shape, tokenizer)
-
-    @property
-    def n_rows(self) -> int:
-        """Rows, or examples, that there are to go through."""
-        return sum(len(rows.row_id) for rows in self.rows) or len(self.target)
-
-    def sizes(self, named: NamedMethod, study: Study) -> CostInputs:
-        """What the preparation's cost depends on."""
-        selector = None
-        if self.shape is not None:
-            longest = self.shape.sequence_length
-            pool = [example for rows in self.rows for example in plain_examples(rows)]
-            selector = SelectorSize(
-                self.shape,
-                study.accountant,
-                rendered_lengths(pool, self.tokenizer, longest),
-                rendered_lengths(self.target, self.tokenizer, longest),
-            )
-        n_pool = sum(len(rows.row_id) for rows in self.rows)
-        return CostInputs(n_pool, len(self.target), 0.0, 0.0, 0, named.options, selector)
-
-
-def plain_examples(rows: Rows) -> list[Example]:
-    """Rows of the pool as a decoder reads them."""
-    return [
-        Example(row_id, text)
-        for row_id, text in zip(np.asarray(rows.row_id).tolist(), rows.text, strict=True)
-    ]

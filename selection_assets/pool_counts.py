@@ -15,8 +15,8 @@ from selection.embedding.embedder import Embedder, token_lengths
 from selection.methods.preparation import SelectorSize
 from selection.models.examples import Example, rendered_lengths
 from selection.models.tokenizer import count_tokens
-from selection_assets.method_preparation import dev_examples, plain_examples
 from selection_assets.pool_rows import iterate_sources
+from selection_assets.preparation_work import dev_examples, plain_examples
 
 PROBE_ROWS = 4096
 """Rows of the pool that rates are measured on, at most."""

@@ -26,6 +26,7 @@ from selection.methods.protocol import ACCOUNTANT, Cost, CostInputs, FitInputs, 
 from selection.neighbours.targets import nearest_receipts
 from selection.transport.kernel import planned_operations
 from selection.transport.pool_pass import PoolPass, Side
+from selection.transport.problem import planned_annealing
 from selection.transport.sampled import Certificate, solve_on_sample
 from selection.transport.scores import calibrated_scores
 
@@ -139,7 +140,11 @@ class OtMethod:
         contrasted = options.contrast_weight is not None
         n_targets = inputs.n_target + (inputs.n_contrast if contrasted else 0)
         sampled = inputs.n_pool > options.solve_rows
-        solved_rows = 2 * options.solve_rows if sampled else inputs.n_pool
+        half = options.solve_rows // 2
+        solves = [options.solve_rows, half, half] if sampled else [inputs.n_pool]
+        # Squared distances of unit rows are about one on average: eps is about eps_rel.
+        annealed = sum(planned_annealing(n, options.eps_rel) for n in solves)
+        anneal = planned_operations(inputs.width, passes=1)
         solve = planned_operations(inputs.width, passes=_PLANNED_PASSES)
         certify = planned_operations(inputs.width, passes=3) if sampled else 0.0
         score = planned_operations(inputs.width, passes=1)
@@ -150,7 +155,7 @@ class OtMethod:
             "contrast_embedding": inputs.contrast_embedding_flops if contrasted else 0.0,
             "sources": _source_rows(inputs, options) * inputs.n_target * sources,
             "density": density_flops(inputs, options) * (2 if contrasted else 1),
-            "solve": solved_rows * n_targets * solve,
+            "solve": (sum(solves) * solve + annealed * anneal) * n_targets,
             "certify": inputs.n_pool * n_targets * certify,
             "score": inputs.n_pool * n_targets * score,
             "nearest_target": 2.0 * inputs.n_pool * inputs.n_target * inputs.width,

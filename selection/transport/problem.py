@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
@@ -211,3 +212,10 @@ class Problem:
             block = min(len(self.rows), block_rows(len(self.b_M), self.b_M.device))
             peak = marginals.held_bytes + 2 * (len(self.b_M) + block) * width * itemsize
         self.peak_bytes = max(self.peak_bytes, peak)
+
+
+def planned_annealing(n_rows: int, eps: float) -> int:
+    """Rows over which a cached solve evaluates the kernel on its way to eps, before a run."""
+    steps = max(0, math.ceil(math.log2(_GENTLE_EPS / eps)))
+    stride = max(1, n_rows // _COARSE_ROWS)
+    return steps * math.ceil(n_rows / stride)
