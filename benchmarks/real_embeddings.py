@@ -20,7 +20,7 @@ import numpy as np
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
-from selection.config.study import Embedder
+from selection.config.embedders import Embedder
 from selection.corpus.docstrings import read_docstrings
 from selection.corpus.records import Record
 from selection.embedding.build import build_embedder, minilm_folder

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow.parquet as pq
 from harness import parse_arguments, publish
 
-from selection.config.study import Embedder
+from selection.config.embedders import Embedder
 from selection.draws import keyed_uniform
 from selection.embedding.build import build_embedder
 from selection.embedding.embedder import encode, load_embedder

@@ -8,7 +8,8 @@ import dagster as dg
 from resources.artifacts import Artifact
 from resources.device import Device
 from resources.project import resolve
-from selection.config.study import Embedder, Study
+from selection.config.embedders import Embedder
+from selection.config.study import Study
 from selection.embedding.build import build_embedder as build
 from selection.embedding.build import distillation_flops
 from selection.embedding.embedder import Embedder as LoadedEmbedder

@@ -37,6 +37,7 @@ class PreparationWork:
 
     @classmethod
     def find(cls, loaded: Mapping[str, Any]) -> "PreparationWork":
+        """Read what a preparation's inputs hold."""
         rows, target, shape, tokenizer = [], [], None, None
         corpus = loaded.get("raw_corpus")
         if isinstance(corpus, Artifact):

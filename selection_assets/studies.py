@@ -7,13 +7,11 @@ import dagster as dg
 
 from resources.project import project_root, resolve
 from selection.config.decoders import Decoder, PretrainedBase
+from selection.config.embedders import SentenceTransformerModel
 from selection.config.files import ConfigurationError, load_yaml
 from selection.config.pool import Pool
-from selection.config.study import (
-    DocstringTarget,
-    SentenceTransformerModel,
-    Study,
-)
+from selection.config.study import Study
+from selection.config.targets import DocstringTarget
 from selection.methods.named import NamedMethod
 from selection.methods.preparation import Preparation
 from selection_assets.base_checkpoint import build_checkpoint

@@ -1,7 +1,8 @@
 """target_examples: the target's rows in their train, dev and test splits."""
 
 from resources.project import resolve
-from selection.config.study import FileTarget, Study, Target
+from selection.config.study import Study
+from selection.config.targets import FileTarget, Target
 from selection.corpus.sources import package_fingerprint, path_fingerprint
 from selection.corpus.target import SPLITS, read_target
 from selection_assets.draft import Check, Draft

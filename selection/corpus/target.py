@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from selection.config.study import DocstringTarget, FileTarget
+from selection.config.targets import DocstringTarget, FileTarget
 from selection.corpus.docstrings import read_docstrings
 from selection.corpus.readers import read_path
 from selection.corpus.records import BadRecord, Record

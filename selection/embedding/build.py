@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from selection.config.study import Embedder as EmbedderSpec
-from selection.config.study import MiniLM
+from selection.config.embedders import Embedder as EmbedderSpec
+from selection.config.embedders import MiniLM
 from selection.embedding.embedder import DESCRIPTION_FILE
 from selection.embedding.flops import encoder_flops
 

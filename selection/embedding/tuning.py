@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from selection.config.study import Tuning
+from selection.config.embedders import Tuning
 from selection.embedding.embedder import Embedder, load_embedder
 from selection.embedding.static import StaticEmbedder
 from selection.embedding.tokens import Tokens

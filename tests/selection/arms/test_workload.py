@@ -21,7 +21,8 @@ from selection.arms.workload import (
     warm_up_flops,
 )
 from selection.config.decoders import TinyBase
-from selection.config.study import Embedder, Study
+from selection.config.embedders import Embedder
+from selection.config.study import Study
 from selection.costs import ModelShape
 from selection.embedding.build import distillation_flops, minilm_folder
 from selection.embedding.flops import encoder_flops

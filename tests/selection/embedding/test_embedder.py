@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from selection.config.study import Embedder
+from selection.config.embedders import Embedder
 from selection.embedding.batches import Batching
 from selection.embedding.build import build_embedder, minilm_folder
 from selection.embedding.embedder import encode, load_embedder, token_lengths

@@ -9,7 +9,7 @@ from model2vec import StaticModel
 from smallest_study import write_model
 from tokenizers import Tokenizer
 
-from selection.config.study import Embedder, Tuning
+from selection.config.embedders import Embedder, Tuning
 from selection.corpus.docstrings import read_docstrings
 from selection.embedding.build import build_embedder, minilm_folder
 from selection.embedding.embedder import DESCRIPTION_FILE, encode, load_embedder

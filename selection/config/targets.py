@@ -1,0 +1,47 @@
+"""Targets: what a study trains for, split into train, dev and test."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+
+from selection.config.names import PartitionName, Strict
+from selection.config.pool import ColumnNames
+
+
+class SplitSizes(Strict):
+    """How many target rows go to each split. `dev` steers selection; `test` only evaluates."""
+
+    train: int = Field(ge=1)
+    dev: int = Field(ge=1)
+    test: int = Field(ge=2)
+
+
+class DocstringTarget(Strict):
+    """One installed package's documentation, which must not be a source of the pool."""
+
+    kind: Literal["docstrings"]
+    package: PartitionName
+    min_words: int = Field(default=8, ge=1)
+    max_words: int = Field(default=120, ge=8)
+    splits: SplitSizes
+
+
+class FileTarget(Strict):
+    """A file of examples with their own split column (train, dev, test)."""
+
+    kind: Literal["files"]
+    path: str
+    columns: ColumnNames = ColumnNames(label="label", split="split")
+    splits: SplitSizes
+
+    @field_validator("columns")
+    @classmethod
+    def _has_splits(cls, columns: ColumnNames) -> ColumnNames:
+        if columns.split is None:
+            raise ValueError("a target file needs `split`: the column that says train, dev or test")
+        return columns
+
+
+Target = Annotated[DocstringTarget | FileTarget, Field(discriminator="kind")]
