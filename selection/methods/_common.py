@@ -1,4 +1,4 @@
-"""What several methods share: validated options, batch-independent scores."""
+"""What several methods share: plain answers, validated options, batch-independent scores."""
 
 from __future__ import annotations
 
@@ -8,12 +8,29 @@ from typing import Any, TypeVar
 import numpy as np
 from pydantic import BaseModel
 
+from selection.methods.preparation import Preparation
 from selection.methods.protocol import Rows
 
 # Coarse enough to hide rounding, finer than any embedding or solve is accurate.
 SCORE_DECIMALS = 7
 
 OptionsT = TypeVar("OptionsT", bound=BaseModel)
+
+
+class MethodDefaults:
+    """The answers of a method that prepares nothing, fits for nothing, and ranks once."""
+
+    def fit_asset(self, options: Mapping[str, Any] | BaseModel) -> str | None:
+        """Its fit is too cheap to store."""
+        return None
+
+    def draws_per_seed(self, options: Mapping[str, Any] | BaseModel) -> bool:
+        """All seeds have one ranking."""
+        return False
+
+    def preparations(self, options: Mapping[str, Any] | BaseModel) -> tuple[Preparation, ...]:
+        """Nothing comes before the fit."""
+        return ()
 
 
 def read_options(kind: type[OptionsT], options: Mapping[str, Any] | BaseModel) -> OptionsT:

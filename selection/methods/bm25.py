@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from scipy.sparse import csr_array
 
 from selection.methods._bm25_index import Bm25Index, Bm25Options, tokens_of
-from selection.methods._common import read_options
+from selection.methods._common import MethodDefaults, read_options
 from selection.methods._top_parts import top_parts
 from selection.methods.preparation import Files, Preparation
 from selection.methods.protocol import ACCOUNTANT, Cost, CostInputs, FitInputs, Fitted, Rows, Scores
@@ -28,20 +28,12 @@ INDEX = Bm25Index()
 _TOP_TERMS = 5
 
 
-class Bm25Method:
+class Bm25Method(MethodDefaults):
     """Mean BM25 over the target, with the words that made it as receipt."""
 
     name: str = "bm25"
     needs_embeddings: bool = False
     options: type[BaseModel] = Bm25Options
-
-    def fit_asset(self, options: Mapping[str, Any] | BaseModel) -> str | None:
-        """Its fit only counts the target's words."""
-        return None
-
-    def draws_per_seed(self, options: Mapping[str, Any] | BaseModel) -> bool:
-        """There is one ranking."""
-        return False
 
     def preparations(self, options: Mapping[str, Any] | BaseModel) -> tuple[Preparation, ...]:
         """The index of the whole pool, which every target of it shares."""

@@ -15,7 +15,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 from scipy.sparse import csr_array
 
-from selection.methods._common import read_options
+from selection.methods._common import MethodDefaults, read_options
 from selection.methods._gumbel import keyed_gumbel
 from selection.methods._ngrams import NgramCounts, NgramOptions, bucket, count_ngrams, ngrams
 from selection.methods.preparation import Files, Preparation
@@ -47,7 +47,7 @@ class DsirOptions(NgramOptions):
     )
 
 
-class DsirMethod:
+class DsirMethod(MethodDefaults):
     """Log importance weights of hashed n-grams, with the n-grams that made them as receipt."""
 
     name: str = "dsir"

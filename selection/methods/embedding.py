@@ -8,9 +8,9 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from selection.methods._common import embeddings_of, read_options, settled
+from selection.methods._common import MethodDefaults, embeddings_of, read_options, settled
 from selection.methods._turn_order import columns_of_turns, fitted_turns, scores_by_turn
-from selection.methods.preparation import Files, Preparation
+from selection.methods.preparation import Files
 from selection.methods.protocol import ACCOUNTANT, Cost, CostInputs, FitInputs, Fitted, Rows, Scores
 from selection.neighbours.targets import nearest_receipts
 from selection.neighbours.turns import MAX_PAIRS, play_turns
@@ -45,7 +45,7 @@ class EmbeddingOptions(BaseModel):
         return self
 
 
-class EmbeddingMethod:
+class EmbeddingMethod(MethodDefaults):
     """Cosines to the target, with the nearest target rows as receipts."""
 
     name: str = "embedding"
@@ -55,14 +55,6 @@ class EmbeddingMethod:
     def fit_asset(self, options: Mapping[str, Any] | BaseModel) -> str | None:
         """`embedding_turns` for round_robin; a mean is too cheap to store."""
         return "turns" if _turns(options) else None
-
-    def draws_per_seed(self, options: Mapping[str, Any] | BaseModel) -> bool:
-        """There is one ranking."""
-        return False
-
-    def preparations(self, options: Mapping[str, Any] | BaseModel) -> tuple[Preparation, ...]:
-        """Nothing comes before it."""
-        return ()
 
     def fit(self, inputs: FitInputs) -> Fitted:
         """Average the target's unit rows, or play the turns over the whole pool.

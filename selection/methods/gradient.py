@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from selection.influence.influence import influence, influence_flops, subtask_means
 from selection.influence.options import GradientOptions
-from selection.methods._common import read_options, settled
+from selection.methods._common import MethodDefaults, read_options, settled
 from selection.methods._gradient_features import STORE, TARGET, GradientStore, TargetGradients
 from selection.methods._gradient_selector import selector_size
 from selection.methods._gradient_warm_up import WARM_UP, SelectorWarmUp
@@ -26,20 +26,12 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-class GradientMethod:
+class GradientMethod(MethodDefaults):
     """Best subtask's influence, with the influence on every subtask as receipt."""
 
     name: str = "gradient"
     needs_embeddings: bool = False
     options: type[BaseModel] = GradientOptions
-
-    def fit_asset(self, options: Mapping[str, Any] | BaseModel) -> str | None:
-        """Its fit, a mean, is too cheap to store."""
-        return None
-
-    def draws_per_seed(self, options: Mapping[str, Any] | BaseModel) -> bool:
-        """There is one ranking."""
-        return False
 
     def preparations(self, options: Mapping[str, Any] | BaseModel) -> tuple[Preparation, ...]:
         """Warm-up and store serve every target of the pool; the target's gradients are its own."""

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from selection.methods._common import read_options
-from selection.methods.preparation import Files, Preparation
+from selection.methods._common import MethodDefaults, read_options
+from selection.methods.preparation import Files
 from selection.methods.protocol import ACCOUNTANT, Cost, CostInputs, FitInputs, Fitted, Rows, Scores
 
 
@@ -19,24 +19,12 @@ class LengthOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class LengthMethod:
+class LengthMethod(MethodDefaults):
     """A row's score is its token count."""
 
     name: str = "length"
     needs_embeddings: bool = False
     options: type[BaseModel] = LengthOptions
-
-    def fit_asset(self, options: Mapping[str, Any] | BaseModel) -> str | None:
-        """Its fit is too cheap to store."""
-        return None
-
-    def draws_per_seed(self, options: Mapping[str, Any] | BaseModel) -> bool:
-        """There is one ranking."""
-        return False
-
-    def preparations(self, options: Mapping[str, Any] | BaseModel) -> tuple[Preparation, ...]:
-        """Nothing comes before it."""
-        return ()
 
     def fit(self, inputs: FitInputs) -> Fitted:
         """Nothing to learn."""

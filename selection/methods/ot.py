@@ -15,13 +15,13 @@ import numpy as np
 from pydantic import BaseModel
 
 from selection.draws import keyed_uniform
-from selection.methods._common import embeddings_of, read_options, settled
+from selection.methods._common import MethodDefaults, embeddings_of, read_options, settled
 from selection.methods._ot_contrast import CONTRAST, CONTRAST_ROWS, contrast_rows, contrast_side
 from selection.methods._ot_density import density_flops, weighing
 from selection.methods._ot_options import OtOptions
 from selection.methods._ot_sources import nearest_sources, source_receipts
 from selection.methods._ot_state import arrays_of, facts_of, potentials_from
-from selection.methods.preparation import Files, Preparation
+from selection.methods.preparation import Files
 from selection.methods.protocol import ACCOUNTANT, Cost, CostInputs, FitInputs, Fitted, Rows, Scores
 from selection.neighbours.targets import nearest_receipts
 from selection.transport.kernel import planned_operations
@@ -34,7 +34,7 @@ from selection.transport.scores import calibrated_scores
 _PLANNED_PASSES = 5
 
 
-class OtMethod:
+class OtMethod(MethodDefaults):
     """Minus the calibrated gradient of the transport cost to the target."""
 
     name: str = "ot"
@@ -44,14 +44,6 @@ class OtMethod:
     def fit_asset(self, options: Mapping[str, Any] | BaseModel) -> str | None:
         """`ot_potentials`: the solve is what the method costs."""
         return "potentials"
-
-    def draws_per_seed(self, options: Mapping[str, Any] | BaseModel) -> bool:
-        """There is one ranking."""
-        return False
-
-    def preparations(self, options: Mapping[str, Any] | BaseModel) -> tuple[Preparation, ...]:
-        """Nothing comes before it."""
-        return ()
 
     def fit(self, inputs: FitInputs) -> Fitted:
         """Solve the target's potentials on a sample of the pool, and certify them on all of it.

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel
 
-from selection.methods._common import read_options, settled
+from selection.methods._common import MethodDefaults, read_options, settled
 from selection.methods._perplexities import Perplexities, TunedSelector, selector_size
 from selection.methods.preparation import Files, Preparation
 from selection.methods.protocol import Cost, CostInputs, FitInputs, Fitted, Rows, Scores
@@ -21,7 +21,7 @@ from selection.perplexity.distribution import Distribution
 from selection.perplexity.options import PerplexityOptions
 
 
-class PerplexityMethod:
+class PerplexityMethod(MethodDefaults):
     """A band of the pool's perplexities, with the row's quantile as receipt."""
 
     name: str = "perplexity"
@@ -31,10 +31,6 @@ class PerplexityMethod:
     def fit_asset(self, options: Mapping[str, Any] | BaseModel) -> str | None:
         """`perplexity_quantiles`: the pool's distribution."""
         return "quantiles"
-
-    def draws_per_seed(self, options: Mapping[str, Any] | BaseModel) -> bool:
-        """There is one ranking."""
-        return False
 
     def preparations(self, options: Mapping[str, Any] | BaseModel) -> tuple[Preparation, ...]:
         """Tune the selector, unless for no epochs, and run it over the pool."""

@@ -9,8 +9,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from selection.draws import keyed_uniform
-from selection.methods._common import read_options
-from selection.methods.preparation import Files, Preparation
+from selection.methods._common import MethodDefaults, read_options
+from selection.methods.preparation import Files
 from selection.methods.protocol import ACCOUNTANT, Cost, CostInputs, FitInputs, Fitted, Rows, Scores
 
 
@@ -20,24 +20,16 @@ class RandomOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class RandomMethod:
+class RandomMethod(MethodDefaults):
     """One uniform ranking per seed."""
 
     name: str = "random"
     needs_embeddings: bool = False
     options: type[BaseModel] = RandomOptions
 
-    def fit_asset(self, options: Mapping[str, Any] | BaseModel) -> str | None:
-        """Its fit is too cheap to store."""
-        return None
-
     def draws_per_seed(self, options: Mapping[str, Any] | BaseModel) -> bool:
         """Each seed draws anew."""
         return True
-
-    def preparations(self, options: Mapping[str, Any] | BaseModel) -> tuple[Preparation, ...]:
-        """Nothing comes before it."""
-        return ()
 
     def fit(self, inputs: FitInputs) -> Fitted:
         """Nothing to learn."""

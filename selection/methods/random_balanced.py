@@ -10,8 +10,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from selection.draws import keyed_uniform
-from selection.methods._common import read_options
-from selection.methods.preparation import Files, Preparation
+from selection.methods._common import MethodDefaults, read_options
+from selection.methods.preparation import Files
 from selection.methods.protocol import ACCOUNTANT, Cost, CostInputs, FitInputs, Fitted, Rows, Scores
 
 
@@ -21,7 +21,7 @@ class RandomBalancedOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class RandomBalancedMethod:
+class RandomBalancedMethod(MethodDefaults):
     """One ranking per seed that takes equally many rows of each source, as long as it has some.
 
     A row's draw is uniform up to the number of rows of its source, so that the rows below any bound
@@ -32,17 +32,9 @@ class RandomBalancedMethod:
     needs_embeddings: bool = False
     options: type[BaseModel] = RandomBalancedOptions
 
-    def fit_asset(self, options: Mapping[str, Any] | BaseModel) -> str | None:
-        """Its fit is too cheap to store."""
-        return None
-
     def draws_per_seed(self, options: Mapping[str, Any] | BaseModel) -> bool:
         """Each seed draws anew."""
         return True
-
-    def preparations(self, options: Mapping[str, Any] | BaseModel) -> tuple[Preparation, ...]:
-        """Nothing comes before it."""
-        return ()
 
     def fit(self, inputs: FitInputs) -> Fitted:
         """Count the rows of each source that the pool yields, be it all of them or one."""
