@@ -16,3 +16,8 @@ def write_whole(file: Path, write: Callable[[BinaryIO], object]) -> None:
         content.flush()
         os.fsync(content.fileno())
     unfinished.replace(file)
+
+
+def write_bytes_whole(file: Path, content: bytes) -> None:
+    """Write these bytes so."""
+    write_whole(file, lambda opened: opened.write(content))

@@ -13,10 +13,10 @@ from selection.costs import ModelShape
 from selection.draws import keyed_uniform
 from selection.embedding.embedder import Embedder, token_lengths
 from selection.methods.preparation import SelectorSize
-from selection.models.examples import Example, rendered_lengths
+from selection.models.examples import Example, plain_examples, rendered_lengths
 from selection.models.tokenizer import count_tokens
 from selection_assets.pool_rows import iterate_sources
-from selection_assets.preparation_work import dev_examples, plain_examples
+from selection_assets.preparation_work import dev_examples
 
 PROBE_ROWS = 4096
 """Rows of the pool that rates are measured on, at most."""
@@ -73,7 +73,7 @@ def count_pool(
             )
         )
         if selector is not None:
-            lengths.append(_lengths(plain_examples(of_source), selector))
+            lengths.append(_lengths(plain_examples(of_source.row_id, of_source.text), selector))
         embedding_flops += model.flops(token_lengths(model, of_source.text))
         draws = keyed_uniform(of_source.row_id, seed=0, purpose="probe")
         least = np.argsort(draws, kind="stable")[:PROBE_ROWS]

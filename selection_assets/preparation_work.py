@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from resources.artifacts import Artifact
 from selection.arms.target import to_examples
 from selection.config.study import Study
@@ -14,7 +12,7 @@ from selection.methods.named import NamedMethod
 from selection.methods.preparation import SelectorSize
 from selection.methods.protocol import CostInputs, Rows
 from selection.models.base import load_tokenizer
-from selection.models.examples import Example, rendered_lengths
+from selection.models.examples import Example, plain_examples, rendered_lengths
 from selection_assets.base_tokenizer import read_shape
 from selection_assets.pool_rows import iterate_sources, read_rows
 
@@ -61,7 +59,9 @@ class PreparationWork:
         selector = None
         if self.shape is not None:
             longest = self.shape.sequence_length
-            pool = [example for rows in self.rows for example in plain_examples(rows)]
+            pool = [
+                example for rows in self.rows for example in plain_examples(rows.row_id, rows.text)
+            ]
             selector = SelectorSize(
                 self.shape,
                 study.accountant,
@@ -75,11 +75,3 @@ class PreparationWork:
 def dev_examples(target_examples: Artifact) -> list[Example]:
     """The examples that steer the selection."""
     return to_examples(target_examples.table("rows.parquet"), "dev")
-
-
-def plain_examples(rows: Rows) -> list[Example]:
-    """Rows of the pool as a decoder reads them."""
-    return [
-        Example(row_id, text)
-        for row_id, text in zip(np.asarray(rows.row_id).tolist(), rows.text, strict=True)
-    ]

@@ -9,9 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,7 +19,7 @@ from selection.influence.adam import BETAS
 from selection.influence.lora import Adapted
 from selection.influence.tokens import TokenRow, padded_widths, stack
 from selection.models.packing import IGNORED_LABEL
-from selection.whole_files import write_whole
+from selection.whole_files import write_bytes_whole
 
 if TYPE_CHECKING:
     import torch
@@ -200,11 +199,7 @@ def _keep(
         "step": np.array(step),
         "losses": losses,
     }
-    write_whole(file, partial(_write, save(arrays)))
-
-
-def _write(content: bytes, file: BinaryIO) -> None:
-    file.write(content)
+    write_bytes_whole(file, save(arrays))
 
 
 def _restore(

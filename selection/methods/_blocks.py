@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
 from selection.methods.preparation import PrepareInputs
 from selection.methods.protocol import Rows
-from selection.whole_files import write_whole
+from selection.whole_files import write_bytes_whole
 
 
 @dataclass(frozen=True)
@@ -64,14 +62,10 @@ def compute_in_blocks(
             else:
                 inputs.meter.charge(cost)
                 arrays = {n: np.ascontiguousarray(a) for n, a in compute(block).items()}
-                write_whole(file, partial(_write, save(arrays)))
+                write_bytes_whole(file, save(arrays))
             files.append(file)
             inputs.advance(len(block.row_id))
     loaded = [load_file(file) for file in files]
     names = loaded[0]
     joined = {name: np.concatenate([arrays[name] for arrays in loaded]) for name in names}
     return Blocks(joined, total, resumed)
-
-
-def _write(content: bytes, file: BinaryIO) -> None:
-    file.write(content)

@@ -15,16 +15,12 @@ from selection.influence.projected import block_rows, projected_gradients
 from selection.influence.tokens import token_rows
 from selection.methods._blocks import compute_in_blocks
 from selection.methods._common import read_options
-from selection.methods._gradient_selector import (
-    adapted_selector,
-    plain_examples,
-    selector_of,
-    selector_size,
-)
-from selection.methods._gradient_warm_up import WARM_UP
+from selection.methods._gradient_warm_up import WARM_UP, adapted_selector
+from selection.methods._selector import selector_of, selector_size
 from selection.methods.preparation import Files, Prepared, PrepareInputs
 from selection.methods.protocol import CostInputs, Rows
 from selection.models.base import load_tokenizer
+from selection.models.examples import plain_examples
 
 if TYPE_CHECKING:
     from selection.costs import ModelShape
@@ -47,7 +43,9 @@ class GradientStore:
 
     def prepare(self, inputs: PrepareInputs) -> Prepared:
         """Compute them block by block, or go on where the last attempt stopped."""
-        return _prepare(inputs, plain_examples, adam=True, dtype=np.float16)
+        return _prepare(
+            inputs, lambda rows: plain_examples(rows.row_id, rows.text), adam=True, dtype=np.float16
+        )
 
     def flops(self, inputs: CostInputs) -> float:
         """Gradients and projection at every checkpoint, by the rows' own lengths."""

@@ -9,20 +9,16 @@ import numpy as np
 
 from selection.draws import keyed_uniform
 from selection.influence.flops import gradient_flops
+from selection.influence.lora import Adapted, adapt
 from selection.influence.options import GradientOptions
 from selection.influence.tokens import token_rows
 from selection.influence.warm_up import Schedule, plan, warm_up
 from selection.methods._common import read_options
-from selection.methods._gradient_selector import (
-    adapted_selector,
-    plain_examples,
-    selector_of,
-    selector_size,
-)
-from selection.methods.preparation import Files, Prepared, PrepareInputs
+from selection.methods._selector import selector_of, selector_size
+from selection.methods.preparation import Files, Prepared, PrepareInputs, Selector
 from selection.methods.protocol import CostInputs, Rows
 from selection.models.base import load_tokenizer
-from selection.models.examples import Example
+from selection.models.examples import Example, plain_examples
 
 if TYPE_CHECKING:
     from selection.costs import ModelShape
@@ -96,6 +92,11 @@ class SelectorWarmUp:
         raise ValueError(f"{self.asset} holds nothing row by row")
 
 
+def adapted_selector(selector: Selector, options: GradientOptions, device: str) -> Adapted:
+    """Load the selector with its untrained adapters, the same in every preparation."""
+    return adapt(selector.folder, rank=options.lora_rank, seed=options.seed, device=device)
+
+
 def _sample_size(n_pool: int, options: GradientOptions) -> int:
     return math.ceil(options.warm_up_share * n_pool)
 
@@ -112,7 +113,7 @@ def _sample(inputs: PrepareInputs, options: GradientOptions) -> list[Example]:
     chosen: list[tuple[float, Example]] = []
     for rows in inputs.pool():
         of_rows = keys(rows)
-        examples = plain_examples(rows)
+        examples = plain_examples(rows.row_id, rows.text)
         chosen += [(of_rows[i], examples[i]) for i in np.flatnonzero(of_rows <= cut)]
     return [example for _, example in sorted(chosen, key=lambda pair: pair[0])[:size]]
 

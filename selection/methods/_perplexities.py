@@ -11,7 +11,8 @@ import numpy as np
 
 from selection.methods._blocks import compute_in_blocks
 from selection.methods._common import read_options
-from selection.methods.preparation import Files, Prepared, PrepareInputs, Selector, SelectorSize
+from selection.methods._selector import selector_of, selector_size
+from selection.methods.preparation import Files, Prepared, PrepareInputs
 from selection.methods.protocol import CostInputs, Rows
 from selection.models.batches import training_order
 from selection.models.examples import Example, Rendered, render_all, render_parts
@@ -27,10 +28,6 @@ if TYPE_CHECKING:
 
 TUNED_SELECTOR = "tuned_selector"
 PERPLEXITIES = "perplexities"
-_NO_SELECTOR = (
-    "method 'perplexity' reads the pool with a selector model and the study names none; "
-    "add `selector:` to the study"
-)
 _STEPS_BETWEEN_SAVES = 100
 # Enough rows for batches of near lengths, and minutes of work between two saved blocks.
 BLOCK_ROWS = 4096
@@ -60,7 +57,7 @@ class TunedSelector:
         from selection.models.base import load_model, load_tokenizer, save_checkpoint
 
         recipe = read_options(PerplexityOptions, inputs.options).recipe
-        selector = _selector(inputs)
+        selector = selector_of(inputs)
         if not inputs.target:
             raise ValueError(
                 "the target has no example to tune the selector on; "
@@ -133,7 +130,7 @@ class Perplexities:
         ValueError
             Without a selector, or naming a row without a token.
         """
-        selector = _selector(inputs)
+        selector = selector_of(inputs)
         folder = selector.folder
         if TUNED_SELECTOR in self.needs:
             folder = inputs.prepared[TUNED_SELECTOR].path("checkpoint")
@@ -162,19 +159,6 @@ class Perplexities:
     def features(self, files: Files) -> np.ndarray:
         """Give (nll, tokens) of each row, of shape (n, 2), float64."""
         return np.stack([files.array("nll.npy"), files.array("tokens.npy")], axis=1)
-
-
-def selector_size(inputs: CostInputs) -> SelectorSize:
-    """Give what the selector would read, or raise ValueError when there is no selector."""
-    if inputs.selector is None:
-        raise ValueError(_NO_SELECTOR)
-    return inputs.selector
-
-
-def _selector(inputs: PrepareInputs) -> Selector:
-    if inputs.selector is None:
-        raise ValueError(_NO_SELECTOR)
-    return inputs.selector
 
 
 class _Reader:

@@ -17,8 +17,8 @@ from selection.influence.influence import influence, influence_flops, subtask_me
 from selection.influence.options import GradientOptions
 from selection.methods._common import MethodDefaults, read_options, settled
 from selection.methods._gradient_features import STORE, TARGET, GradientStore, TargetGradients
-from selection.methods._gradient_selector import selector_size
 from selection.methods._gradient_warm_up import WARM_UP, SelectorWarmUp
+from selection.methods._selector import selector_size
 from selection.methods.preparation import Files, Preparation
 from selection.methods.protocol import Cost, CostInputs, FitInputs, Fitted, Rows, Scores
 

@@ -14,7 +14,8 @@ import numpy as np
 from pydantic import BaseModel
 
 from selection.methods._common import MethodDefaults, read_options, settled
-from selection.methods._perplexities import Perplexities, TunedSelector, selector_size
+from selection.methods._perplexities import Perplexities, TunedSelector
+from selection.methods._selector import selector_size
 from selection.methods.preparation import Files, Preparation
 from selection.methods.protocol import Cost, CostInputs, FitInputs, Fitted, Rows, Scores
 from selection.perplexity.distribution import Distribution

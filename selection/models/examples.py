@@ -13,7 +13,7 @@ precedes it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +44,11 @@ class Example:
             raise ValueError(f"row {self.row_id}: prompt and response must be given together")
         if self.response is not None and self.label is not None:
             raise ValueError(f"row {self.row_id}: give a label or a response, not both")
+
+
+def plain_examples(row_id: Iterable[str], texts: Iterable[str]) -> list[Example]:
+    """Rows of a pool as a decoder reads them: plain text."""
+    return [Example(str(row), text) for row, text in zip(row_id, texts, strict=True)]
 
 
 @dataclass(frozen=True)
