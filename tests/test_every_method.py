@@ -1,7 +1,9 @@
 """Every method of the registry in real studies of one pool: assets, costs, and receipts."""
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,7 @@ import pyarrow as pa
 import pytest
 import yaml
 from click.testing import CliRunner
-from conftest import Project, enter, write_project
+from conftest import Project, enter
 
 from resources.artifacts import Artifact
 from selection.config.study import Study
@@ -49,7 +51,7 @@ METHODS: dict[str, dict[str, Any]] = {
 }
 # Three studies of one pool, of which the third can afford no method that needs a selector.
 STUDIES = {
-    "small": {"budgets": [0.7]},
+    "every": {"budgets": [0.7]},
     "other": {"budgets": [0.7], "seeds": [3, 4]},
     "poor": {"budgets": [0.02]},
 }
@@ -82,15 +84,14 @@ class Selected:
 
 
 @pytest.fixture(scope="module")
-def selected(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Selected]:
-    """Three studies, one after another."""
-    root = tmp_path_factory.mktemp("methods") / "project"
-    project = write_project(root)
+def selected(finished_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Selected]:
+    """Three studies, one after another, on a pool that another has used before."""
+    root = shutil.copytree(finished_root, tmp_path_factory.mktemp("methods") / "project")
     study = yaml.safe_load((root / "studies/small.yaml").read_text())
     for name, fields in STUDIES.items():
         content = study | fields | {"name": name, "selector": SELECTOR, "methods": METHODS}
         (root / f"studies/{name}.yaml").write_text(yaml.safe_dump(content))
-    for entered in enter(project):
+    for entered in enter(Project(root)):
         found = Selected(entered, {})
         for name in STUDIES:
             found.done[name] = found.refresh(name)
@@ -100,18 +101,18 @@ def selected(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Selected]:
 @pytest.fixture
 def study(selected: Selected) -> Study:
     """The first of the studies."""
-    return load_studies()["small"]
+    return load_studies()["every"]
 
 
 def test_every_method_of_the_registry_has_selected_rows(selected):
     assert {fields.get("method", name) for name, fields in METHODS.items()} == set(REGISTRY)
-    chosen = selected.project.ledger.current_versions("small/selected_subset")
+    chosen = selected.project.ledger.current_versions("every/selected_subset")
     assert {key.split("|")[1] for key in chosen} == set(METHODS)
     assert all(a.table("subset.parquet").num_rows > 10 for a in chosen.values())
 
 
 def test_what_targets_share_is_made_once_and_paid_by_all_that_use_it(selected, study):
-    first, second = selected.made("small"), selected.made("other")
+    first, second = selected.made("every"), selected.made("other")
     shared = {
         preparation_key(study, named, p).to_user_string()
         for named in study.named_methods.values()
@@ -141,14 +142,14 @@ def test_a_study_that_can_afford_no_arm_of_a_method_does_not_prepare_it(selected
 def test_selecting_costs_what_the_plan_said_within_five_percent(name, selected, study):
     named = study.named_methods[name]
     own = {preparation_key(study, named, p).to_user_string() for p in named.preparations}
-    own |= {f"small/{named.scores_asset}", f"small/{named.fit_asset}"}
+    own |= {f"every/{named.scores_asset}", f"every/{named.fit_asset}"}
     if named.method.needs_embeddings:
-        own |= {"library/static/corpus_embeddings", "small/target_embeddings"}
+        own |= {"library/static/corpus_embeddings", "every/target_embeddings"}
     [spent] = selected.project.ledger.query(
         "SELECT coalesce(sum(flops), 0) AS flops FROM spend WHERE list_contains(?, asset)",
         [sorted(own)],
     )
-    plan = selected.current("small/budget_plan").json("plan.json")
+    plan = selected.current("every/budget_plan").json("plan.json")
     foreseen = sum(plan["costs"][name]["parts"].values())
     assert spent["flops"] == pytest.approx(foreseen, rel=0.05)
     assert (foreseen > 0) == named.needs_device
@@ -173,13 +174,13 @@ def test_a_random_receipt_recomputed_from_its_inputs_is_the_one_on_file(name, se
         features_of(by_source, prepared.pop(by_source.asset)) if by_source else None,
     )
     target = steering_rows(
-        selected.current("small/target_examples"), selected.current("small/target_embeddings")
+        selected.current("every/target_examples"), selected.current("every/target_embeddings")
     )
     if named.fit_asset is not None:
-        fitted = read_fitted(selected.current(f"small/{named.fit_asset}"))
+        fitted = read_fitted(selected.current(f"every/{named.fit_asset}"))
     else:
         fitted = fit_on(rows, named, target, prepared)
-    kept = selected.current(f"small/{named.scores_asset}", SOURCE).table("scores.parquet")
+    kept = selected.current(f"every/{named.scores_asset}", SOURCE).table("scores.parquet")
     for place in np.random.default_rng(7).integers(len(rows.row_id), size=3).tolist():
         one = named.method.score(
             fitted,
@@ -214,18 +215,18 @@ EVIDENCE = {
 
 
 def test_why_shows_each_method_s_own_evidence(selected):
-    chosen = selected.project.ledger.current_versions("small/selected_subset")
+    chosen = selected.project.ledger.current_versions("every/selected_subset")
     [by_ot] = [artifact for key, artifact in chosen.items() if key.endswith("|ot")]
     row_id = by_ot.table("subset.parquet")["row_id"][0].as_py()
-    said = CliRunner().invoke(main, ["why", row_id, "--study", "small"])
+    said = CliRunner().invoke(main, ["why", row_id, "--study", "every"])
     assert said.exit_code == 0, said.output
-    sections = {part.split(" in small")[0]: part for part in said.output.split("\n\n")}
+    sections = {part.split(" in every")[0]: part for part in said.output.split("\n\n")}
     for name, evidence in EVIDENCE.items():
         assert evidence in sections[name], name
-    texts = selected.current("small/target_examples").table("rows.parquet")["text"].to_pylist()
+    texts = selected.current("every/target_examples").table("rows.parquet")["text"].to_pylist()
     shown = [text for text in texts if " ".join(text.split())[:40] in sections["ot"]]
     assert shown, "the nearest examples are there in their own words"
 
 
 def test_nothing_of_a_study_that_has_selected_is_stale(selected):
-    assert selected.refresh("small") == []
+    assert selected.refresh("every") == []

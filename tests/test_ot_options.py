@@ -33,7 +33,7 @@ def change_study(project: Project, **fields) -> None:
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A study whose `ot` uses its options, run once."""
+    """A study whose `ot` uses its options, and has selected its rows."""
     folder = tmp_path_factory.mktemp("ot_options")
     project = write_smallest_project(folder / "project", model=write_model(folder / "model"))
     for entered in enter(project):
@@ -57,7 +57,9 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
         with entered.instance() as instance:
             study = load_studies()["least"]
-            assert refresh(study, entered.definitions, entered.ledger, instance)
+            assert refresh(
+                study, entered.definitions, entered.ledger, instance, up_to="selected_subset"
+            )
     return project.root
 
 

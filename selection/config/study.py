@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Any, Literal, cast
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from selection.budget.amounts import Unit
 from selection.config.decoders import Decoder, Training
@@ -125,11 +125,12 @@ class Study(Strict):
     target: Target
     embedder: Embedder
     base_model: Decoder
+    methods: dict[Name, dict[str, Any]] = Field(min_length=1)
     selector: Decoder | None = Field(
         default=None,
+        validate_default=True,
         description="A smaller model, with which the methods that need one read the pool.",
     )
-    methods: dict[Name, dict[str, Any]] = Field(min_length=1)
     contrast: Target | None = Field(
         default=None,
         validate_default=True,
@@ -183,37 +184,39 @@ class Study(Strict):
             raise ValueError("`random` must be among the methods: every verdict is against it")
         return methods
 
-    @model_validator(mode="after")
-    def _selector_where_needed(self) -> Study:
-        needing = [name for name, named in self.named_methods.items() if named.needs_selector]
-        if needing and self.selector is None:
+    @field_validator("selector")
+    @classmethod
+    def _selector_where_needed(
+        cls, selector: Decoder | None, info: ValidationInfo
+    ) -> Decoder | None:
+        needing = [name for name, named in _named(info).items() if named.needs_selector]
+        if needing and selector is None:
             raise ValueError(
-                f"{', '.join(needing)} read the pool with a small model: give the study a"
-                " `selector`, described as `base_model` is"
+                f"{', '.join(needing)} read the pool with a small model and there is none: add"
+                " `selector`, which is written like `base_model`"
             )
-        return self
+        return selector
 
     @cached_property
     def named_methods(self) -> dict[str, NamedMethod]:
         """The methods with their options, by the study's name for them."""
         return {name: NamedMethod.read(name, fields) for name, fields in self.methods.items()}
 
-    @model_validator(mode="after")
-    def _contrast_is_weighed(self) -> Study:
-        weighed = [
-            name for name, named in self.named_methods.items() if wants_contrast(named.options)
-        ]
-        if weighed and self.contrast is None:
+    @field_validator("contrast")
+    @classmethod
+    def _contrast_is_weighed(cls, contrast: Target | None, info: ValidationInfo) -> Target | None:
+        named = _named(info)
+        weighed = [name for name, method in named.items() if wants_contrast(method.options)]
+        if weighed and contrast is None:
             raise ValueError(
                 f"methods.{weighed[0]}.contrast_weight weighs a contrast and there is none: add "
                 "`contrast`, which is written like `target`, or leave contrast_weight out"
             )
-        if self.contrast is not None and not weighed:
+        if contrast is not None and named and not weighed:
             raise ValueError(
-                "contrast: no method weighs it: give `ot` a `contrast_weight`, such as 1, or leave"
-                " it out"
+                "no method weighs it: give `ot` a `contrast_weight`, such as 1, or leave it out"
             )
-        return self
+        return contrast
 
     @field_validator("budgets")
     @classmethod
@@ -241,3 +244,9 @@ class Study(Strict):
     def budget(self, key: str) -> Budget:
         """The budget of a partition key."""
         return next(budget for budget in self.budgets if budget.key == key)
+
+
+def _named(info: ValidationInfo) -> dict[str, NamedMethod]:
+    """The methods of a study that is being read; none where they are wrong themselves."""
+    methods = info.data.get("methods", {})
+    return {name: NamedMethod.read(name, fields) for name, fields in methods.items()}
