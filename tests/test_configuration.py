@@ -62,6 +62,30 @@ def message_after(path: Path, change: Callable[[dict], None]) -> str:
             "-1",
             "greater than 0",
         ),
+        (
+            setting(methods={"random": {}, "turns": {"method": "embedding", "variant": "zigzag"}}),
+            "option variant of turns",
+            "zigzag",
+            "'mean' or 'round_robin'",
+        ),
+        (
+            setting(methods={"random": {}, "gradient": {}}),
+            "field selector",
+            "gradient",
+            "written like `base_model`",
+        ),
+        (
+            setting(methods={"random": {}, "ot": {"contrast_weight": 1.0}}),
+            "field contrast",
+            "methods.ot.contrast_weight",
+            "written like `target`",
+        ),
+        (
+            setting(methods={"random": {"method": "length"}}),
+            "methods",
+            "length",
+            "`random` must be among the methods",
+        ),
         (setting(methods={"ot": {}}), "methods", "ot", "`random` must be among the methods"),
         (setting(methods={}), "methods", "{}", "at least 1 item"),
         (setting(budgets=[-0.1]), "budgets.0.share", "-0.1", "greater than 0"),
@@ -171,6 +195,26 @@ def test_one_embedder_name_for_two_models_is_refused(project):
     content["name"], content["embedder"]["model"]["width"] = "wider", 128
     (project.root / "studies/wider.yaml").write_text(yaml.safe_dump(content))
     with pytest.raises(ConfigurationError, match=r"wider.yaml: field embedder.name: 'static'"):
+        load_studies()
+
+
+@pytest.mark.parametrize("field", ["base_model", "selector"])
+def test_one_name_for_two_decoders_of_a_pool_is_refused(field, project):
+    first = project.root / "studies/small.yaml"
+    study = yaml.safe_load(first.read_text())
+    study["selector"] = dict(study["base_model"])
+    first.write_text(yaml.safe_dump(study))
+    study[field] = study[field] | {"layers": 3}
+    (project.root / "studies/twin.yaml").write_text(yaml.safe_dump(study | {"name": "twin"}))
+    with pytest.raises(ConfigurationError, match=rf"{field}.name: 'tiny' is another model"):
+        load_studies()
+
+
+def test_studies_that_share_a_model_have_it_counted_by_one_accountant(project):
+    study = yaml.safe_load((project.root / "studies/small.yaml").read_text())
+    twin = study | {"name": "twin", "accountant": "dense"}
+    (project.root / "studies/twin.yaml").write_text(yaml.safe_dump(twin))
+    with pytest.raises(ConfigurationError, match=r"field accountant has value 'dense'.*'detailed'"):
         load_studies()
 
 
