@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from resources.device import Device
 from resources.project import resolve
+from resources.workspace import Workspace
 from selection.arms.base import GeneralSample, general_sample, pretrained_source, tiny_model
 from selection.arms.train import warm_up
 from selection.arms.workload import pretraining_flops
@@ -27,6 +28,7 @@ from selection_assets.inputs import whole_pool
 from selection_assets.keys import decoder_key
 from selection_assets.local_models import local_model_version
 from selection_assets.pool_rows import iterate_sources
+from selection_assets.rates import expected_pretraining
 from selection_assets.stage import Stage, stage
 
 
@@ -45,11 +47,14 @@ def build_checkpoint(pool: str, decoder: Decoder, users: Sequence[Study], *, rol
             sample = general_sample(decoder, iterate_sources(loaded["raw_corpus"]))
         return _Start(tokenizer, read_shape(loaded["tokenizer"]), sample)
 
-    def expects(found: _Start) -> Expected:
+    def expects(found: _Start, workspace: Workspace, device: Device) -> Expected:
         if found.sample is None or not isinstance(decoder, TinyBase):
             return Expected(0.0)
         n_tokens = int(count_tokens(found.tokenizer, found.sample.texts).sum())
-        return Expected(pretraining_flops(decoder, n_tokens, found.shape, accountant))
+        flops = pretraining_flops(decoder, n_tokens, found.shape, accountant)
+        if role == "selector":  # no plan has seen it train
+            return Expected(flops)
+        return expected_pretraining(users, flops, workspace, device)
 
     @stage(
         key=decoder_key(pool, decoder, f"{role}_checkpoint"),

@@ -72,12 +72,7 @@ class RateProbe:
         width, n_target = self.embedder.width, len(self.examples["dev"])
         sizes = {"width": width, "n_target": n_target}
         common = {"shape": self.shape, "accountant": study.accountant, "device": device}
-        model = {
-            "base": study.base_model.model_dump(mode="json"),
-            "accountant": study.accountant,
-            "precision": self.device.dtype,
-            "target": study.target.model_dump(mode="json"),
-        }
+        model = _model_key(study, self.device)
         warm_up = study.warm_up.recipe(seed=study.seeds[0], precision=self.device.dtype)
         tuning = study.fine_tuning.recipe(seed=study.seeds[0], precision=self.device.dtype)
         rates = {
@@ -96,7 +91,7 @@ class RateProbe:
             ),
             "training": self._rate(
                 "training",
-                model | {"recipe": study.warm_up.model_dump(mode="json")},
+                _training_key(study, self.device),
                 lambda: probe_training(self._base(), self.texts, warm_up, work=self.work, **common),
             ),
             "fine_tuning": self._rate(
@@ -149,6 +144,32 @@ class RateProbe:
                 model = load_model(pretrained_source(base, resolve), revision=base.revision)
                 save_checkpoint(model, self.tokenizer, folder)
         return folder
+
+
+def _model_key(study: Study, device: Device) -> dict[str, Any]:
+    """What the rates of a study's model depend on, the device apart."""
+    return {
+        "base": study.base_model.model_dump(mode="json"),
+        "accountant": study.accountant,
+        "precision": device.dtype,
+        "target": study.target.model_dump(mode="json"),
+    }
+
+
+def _training_key(study: Study, device: Device) -> dict[str, Any]:
+    return _model_key(study, device) | {"recipe": study.warm_up.model_dump(mode="json")}
+
+
+def expected_pretraining(
+    users: Sequence[Study], flops: float, workspace: Workspace, device: Device
+) -> Expected:
+    """What pre-training a base model will take, at the rate at which a plan saw it train."""
+    throughput = workspace.throughput(device.model_name)
+    for study in users:
+        rate = throughput.known("training", _training_key(study, device))
+        if rate is not None:
+            return Expected(flops, rate.seconds(flops))
+    return Expected(flops)
 
 
 def embedding_key(model: Embedder, version: str) -> dict[str, str]:
