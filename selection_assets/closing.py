@@ -7,7 +7,7 @@ from resources.artifacts import UNPARTITIONED, Artifact
 from resources.ledger import Ledger
 from resources.lineage import Record, plan_errors, shares, totals
 from selection.config.study import Study
-from selection.reports import number, text_table
+from selection.reports import text_table
 from selection_assets.payers import cap_in_force
 
 LINE_COLUMNS = {
@@ -131,7 +131,6 @@ def _distances(arms: list[dict], study: Study, ledger: Ledger) -> str:
 def _reasons(infeasible: list[dict]) -> list[str]:
     lines = [
         f"not run: {arm['method']} at {arm['budget']}: {arm['reason']}"
-        f" (selection alone {number(arm['selection_flops'])} FLOPs)"
         for arm in infeasible
     ]
     return ["\n".join(lines)] if lines else []
