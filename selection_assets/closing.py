@@ -129,8 +129,5 @@ def _distances(arms: list[dict], study: Study, ledger: Ledger) -> str:
 
 
 def _reasons(infeasible: list[dict]) -> list[str]:
-    lines = [
-        f"not run: {arm['method']} at {arm['budget']}: {arm['reason']}"
-        for arm in infeasible
-    ]
+    lines = [f"not run: {arm['method']} at {arm['budget']}: {arm['reason']}" for arm in infeasible]
     return ["\n".join(lines)] if lines else []

@@ -17,6 +17,16 @@ def test_a_study_runs_end_to_end_on_real_text(finished):
     assert {arm["method"] for arm in report["arms"]} == {"random", "length", "embedding", "ot"}
 
 
+def test_the_frontier_says_from_how_many_targets_each_method_pays(finished):
+    frontier = finished.ledger.current("small/pareto_frontier", "all")
+    rows = frontier.path("break_even.md").read_text().splitlines()
+    methods = {line.split("|")[1].strip() for line in rows[2:]}
+    assert methods == {"length", "embedding", "ot"}
+    for budget in ("10pct", "30pct"):
+        picture = frontier.path(f"break_even_{budget}.png").read_bytes()
+        assert picture.startswith(b"\x89PNG")
+
+
 def test_a_second_refresh_recomputes_nothing(finished):
     assert finished.refresh() == []
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from selection.arms.compare import ArmResult, compare_arms
+from selection.multiplicity import holm
 
 RNG = np.random.default_rng(3)
 TOKENS = np.full(200, 10.0)
@@ -47,3 +48,16 @@ def test_each_arm_is_judged_against_random_at_its_own_budget():
     assert [row["method"] for row in rows if row["on_frontier"]] == ["ot", "ot"]
     ot = rows[1]
     assert ot["difference_low"] <= ot["difference"] <= ot["difference_high"] < 0
+
+
+def test_a_verdict_that_does_not_survive_the_number_of_arms_is_taken_back():
+    """Effects from none to clear: those at the edge are told apart alone, and not among all."""
+    shifts = np.linspace(0, -0.1, 20)
+    graded = [arm(f"method{i}", "5pct", 1e9, shift) for i, shift in enumerate(shifts)]
+    rows = compare_arms([arm("random", "5pct", 1e9, 0.0), *graded], level=0.95, n_resamples=500)
+    assert rows[0]["corrected"] == "reference"
+    adjusted = holm([row["p_value"] for row in rows[1:]])
+    for row, p in zip(rows[1:], adjusted, strict=True):
+        assert row["corrected"] == (row["verdict"] if p < 0.05 else "not distinguishable")
+    assert any(row["verdict"] != row["corrected"] for row in rows)
+    assert rows[-1]["corrected"] == "better"
