@@ -56,14 +56,14 @@ class Scale:
 SCALES = {
     "small": Scale(
         studies=("ag_news", "chemprot"),
-        rows=250,
-        base={"width": 96, "layers": 3, "ffn_width": 256, "pretraining_words": 120_000},
+        rows=150,
+        base={"width": 96, "layers": 3, "ffn_width": 256, "pretraining_words": 100_000},
         selector={
             "width": 24,
             "layers": 1,
             "heads": 2,
             "ffn_width": 64,
-            "pretraining_words": 120_000,
+            "pretraining_words": 100_000,
         },
         fields={"budgets": [0.05, 0.25]},
     ),
