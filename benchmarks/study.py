@@ -57,13 +57,13 @@ SCALES = {
     "small": Scale(
         studies=("ag_news", "chemprot"),
         rows=150,
-        base={"width": 96, "layers": 3, "ffn_width": 256, "pretraining_words": 100_000},
+        base={"width": 96, "layers": 3, "ffn_width": 256, "pretraining_words": 90_000},
         selector={
             "width": 24,
             "layers": 1,
             "heads": 2,
             "ffn_width": 64,
-            "pretraining_words": 100_000,
+            "pretraining_words": 90_000,
         },
         fields={"budgets": [0.05, 0.25]},
     ),

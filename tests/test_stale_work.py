@@ -139,7 +139,8 @@ def test_a_change_of_the_study_makes_exactly_these_assets_stale(finished, change
 def test_a_change_of_the_base_model_makes_exactly_these_assets_stale(finished, fields, expected):
     content = finished.study.model_dump(mode="json")
     study = Study.model_validate(content | {"base_model": content["base_model"] | fields})
-    versions = {s.asset.key.to_user_string(): s.code_version for s in study_stages(study)}
+    stages = [*pool_stages(load_pools()["library"], [study]), *study_stages(study)]
+    versions = {stage.asset.key.to_user_string(): stage.code_version for stage in stages}
     identities = finished.ledger.current_identities()
     stale = {
         asset
