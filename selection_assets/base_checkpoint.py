@@ -26,9 +26,9 @@ from selection_assets.draft import Check, Draft, emptied
 from selection_assets.expected import Expected
 from selection_assets.inputs import whole_pool
 from selection_assets.keys import decoder_key
+from selection_assets.known_rates import expected_pretraining
 from selection_assets.local_models import local_model_version
 from selection_assets.pool_rows import iterate_sources
-from selection_assets.rates import expected_pretraining
 from selection_assets.stage import Stage, stage
 
 

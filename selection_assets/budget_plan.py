@@ -1,6 +1,6 @@
 """budget_plan: what every arm would cost, before anything expensive runs."""
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -8,30 +8,23 @@ import dagster as dg
 
 from resources.device import Device
 from resources.workspace import Workspace
-from selection.arms.base import general_sample
 from selection.arms.plan import block_flops, cost_parts, selection_costs
-from selection.arms.target import to_examples
 from selection.arms.within_cap import WithinCap
 from selection.budget.amounts import Amount, Cap
 from selection.budget.meter import Meter
-from selection.config.decoders import TinyBase
 from selection.config.study import Study
-from selection.models.base import load_tokenizer
 from selection.plots.plan import budget_bars
 from selection.reports import markdown_table
-from selection_assets.base_tokenizer import read_shape
 from selection_assets.contrast import EXAMPLES
 from selection_assets.draft import Check, Draft
-from selection_assets.embedder import load_on, tuning_flops_of
-from selection_assets.evaluation import harness_outside, labels_of
+from selection_assets.evaluation import harness_outside
 from selection_assets.expected import Expected
 from selection_assets.inputs import decoder_part, embedder_model, of_study, whole_pool
 from selection_assets.keys import study_key
 from selection_assets.payers import cap_in_force
+from selection_assets.plan_inputs import PlanInputs, decoders_of
 from selection_assets.plan_steps import StudyPlan, workload
 from selection_assets.plan_view import advice, arms_table, curves_table, usd, view_arms
-from selection_assets.pool_counts import count_pool
-from selection_assets.pool_rows import iterate_sources, read_rows
 from selection_assets.quality import fit_quality
 from selection_assets.rates import RateProbe
 from selection_assets.stage import Stage, stage
@@ -51,9 +44,6 @@ COLUMNS = (
 
 def build_budget_plan(study: Study) -> Stage:
     """Build the asset for one study."""
-    decoders = {"base": study.base_model}
-    if study.selector is not None:
-        decoders["selector"] = study.selector
 
     @stage(
         key=study_key(study, "budget_plan"),
@@ -64,7 +54,7 @@ def build_budget_plan(study: Study) -> Stage:
             "target_examples": of_study(study, "target_examples"),
             **{
                 f"{role}_tokenizer": decoder_part(study, decoder, f"{role}_tokenizer")
-                for role, decoder in decoders.items()
+                for role, decoder in decoders_of(study).items()
             },
             "embedder": embedder_model(study),
             **({} if study.contrast is None else {EXAMPLES: of_study(study, EXAMPLES)}),
@@ -102,61 +92,15 @@ def build_budget_plan(study: Study) -> Stage:
         What each step is expected to take, in FLOPs and in seconds on this device, goes to the
         ledger: a step without a forecast does not start.
         """
-        raw_corpus, target_examples = loaded["raw_corpus"], loaded["target_examples"]
-        embedder = loaded["embedder"]
-        read = {
-            role: (
-                load_tokenizer(loaded[f"{role}_tokenizer"].path("tokenizer")),
-                read_shape(loaded[f"{role}_tokenizer"]),
-            )
-            for role in decoders
-        }
-        tokenizer, shape = read["base"]
-
-        model = load_on(device, embedder)
-        pool = count_pool(
-            raw_corpus,
-            target_examples,
-            tokenizer,
-            model,
-            selector=read.get("selector"),
-            accountant=study.accountant,
-            contrast_examples=loaded.get(EXAMPLES),
-        )
-        size = replace(pool.size, tuning_flops=tuning_flops_of(embedder, study.embedder))
-        target = target_examples.table("rows.parquet")
-        examples = {split: to_examples(target, split) for split in ("train", "dev", "test")}
-        labels = labels_of(target)
-        samples = [
-            (decoder, general_sample(decoder, iterate_sources(raw_corpus)), *read[role])
-            for role, decoder in decoders.items()
-            if isinstance(decoder, TinyBase)
-        ]
-        counted = workload(study, shape, tokenizer, examples, labels, samples, size, pool.rows)
-        plan = StudyPlan(study, shape, size, counted)
+        known = PlanInputs.read(study, loaded, device)
+        size, shape = known.size, known.shape
+        plan = StudyPlan(study, shape, size, workload(known))
         cap = cap_in_force(study, workspace.ledger)
         budget = workspace.ledger.budget
         sunk = budget.sunk(study.name)
         _check_something_fits(study, plan.within(cap, None, sunk), cap)
-        middling = sorted(pool.rows, key=pool.rows.__getitem__)[len(pool.rows) // 2]
         throughput = workspace.throughput(device.model_name)
-        probe = RateProbe(
-            study,
-            throughput,
-            device,
-            meter,
-            shape,
-            tokenizer,
-            model,
-            embedder.version,
-            pool.some_texts,
-            lambda: read_rows(raw_corpus[middling]),
-            lambda: load_on(device, embedder),
-            examples,
-            labels,
-            work,
-        )
-        rates = probe.all()
+        rates = RateProbe(throughput, meter, known, work).all()
         within = plan.within(cap, rates, sunk + Amount(throughput.flops_spent))
         _check_something_fits(study, within, cap)
         forecast = plan.forecast(within, rates)
@@ -179,9 +123,9 @@ def build_budget_plan(study: Study) -> Stage:
                     },
                     "epoch_flops": plan.epoch_flops,
                     "block_flops": block_flops(study, shape),
-                    "parameters": {role: its.parameters for role, (_, its) in read.items()},
+                    "parameters": {role: its.parameters for role, its in known.shapes.items()},
                 },
-                "tokens.parquet": pool.tokens,
+                "tokens.parquet": known.pool.tokens,
                 "plan.md": table,
                 "plan.png": picture,
             },
@@ -196,7 +140,7 @@ def build_budget_plan(study: Study) -> Stage:
                 "advice": advice(shape.parameters),
                 "arms": picture,
                 "epoch_flops": plan.epoch_flops,
-                "pool_tokens": pool.size.tokens,
+                "pool_tokens": size.tokens,
                 "expected_flops": sum(flops for flops, _ in forecast.values()),
                 "expected_seconds": sum(seconds or 0.0 for _, seconds in forecast.values()),
                 "expected_usd": usd(study, sum(s or 0.0 for _, s in forecast.values())),

@@ -22,6 +22,7 @@ PLUMBING = frozenset(
         "expected",
         "inputs",
         "keys",
+        "known_rates",
         "metadata",
         "payers",
         "rates",

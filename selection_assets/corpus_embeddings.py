@@ -18,7 +18,7 @@ from selection_assets.draft import Check, Draft
 from selection_assets.embedding_facts import embedding_facts
 from selection_assets.expected import Expected
 from selection_assets.keys import embedder_key, pool_key, source_partitions
-from selection_assets.rates import expected_embedding
+from selection_assets.known_rates import expected_embedding
 from selection_assets.rows_to_embed import RowsToEmbed
 from selection_assets.stage import Stage, stage
 

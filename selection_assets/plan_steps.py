@@ -1,26 +1,22 @@
 """What a study's plan expects of each of its steps, and which arms its cap admits."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from resources.artifacts import UNPARTITIONED
 from resources.project import resolve
-from selection.arms.base import GeneralSample
 from selection.arms.harness import harness_flops
 from selection.arms.plan import PoolSize, epoch_flops, plan_arms, selection_costs
 from selection.arms.within_cap import Bill, WithinCap, fit_cap
-from selection.arms.workload import evaluation_flops, fine_tuning_flops, pretraining_flops
+from selection.arms.workload import evaluation_flops, fine_tuning_flops
 from selection.budget.amounts import Amount, Cap
-from selection.config.decoders import TinyBase
 from selection.config.study import Study
 from selection.costs import ModelShape
 from selection.embedding.build import distillation_flops
 from selection.forecast.rates import Rate
 from selection.forecast.steps import Step, Workload, amount, study_steps
-from selection.models.examples import Example
-from selection.models.tokenizer import count_tokens
 from selection_assets.keys import arm_key
+from selection_assets.plan_inputs import PlanInputs
 
 Rates = Mapping[str, Rate] | None
 
@@ -132,48 +128,22 @@ class StudyPlan:
         return {name: cost.phases for name, cost in costs.items()}
 
 
-def workload(
-    study: Study,
-    shape: ModelShape,
-    tokenizer: Any,
-    examples: Mapping[str, list[Example]],
-    labels: list[str],
-    samples: Sequence[tuple[TinyBase, GeneralSample, Any, ModelShape]],
-    size: PoolSize,
-    rows: dict[str, int],
-) -> Workload:
-    """Count the FLOPs of the parts that the study's steps are made of.
-
-    Parameters
-    ----------
-    samples : each tiny decoder, what it is pre-trained on, its tokenizer and its shape.
-    """
-    pretraining = sum(
-        pretraining_flops(
-            decoder,
-            int(count_tokens(of_decoder, sample.texts).sum()),
-            its_shape,
-            study.accountant,
-        )
-        for decoder, sample, of_decoder, its_shape in samples
-    )
+def workload(known: PlanInputs) -> Workload:
+    """Count the FLOPs of the parts that the study's steps are made of."""
+    study, shape, tokenizer = known.study, known.shape, known.tokenizer
+    examples, accountant = known.examples, study.accountant
     evaluation = evaluation_flops(
-        tokenizer, examples["test"], labels, shape, study.accountant, n_models=1
+        tokenizer, examples["test"], known.labels, shape, accountant, n_models=1
     )
     harness = study.evaluation.harness
     if harness is not None:
-        evaluation += harness_flops(harness, tokenizer, shape, study.accountant, resolve)
-    seeds = sorted({*study.seeds, *study.full_data_seeds})
-    return Workload(
-        pretraining,
-        epoch_flops(study, shape, size),
-        {
-            seed: fine_tuning_flops(study, tokenizer, examples["train"], shape, seed=seed)
-            for seed in seeds
-        },
-        evaluation,
-        rows,
-    )
+        evaluation += harness_flops(harness, tokenizer, shape, accountant, resolve)
+    tuning = {
+        seed: fine_tuning_flops(study, tokenizer, examples["train"], shape, seed=seed)
+        for seed in sorted({*study.seeds, *study.full_data_seeds})
+    }
+    epoch = epoch_flops(study, shape, known.size)
+    return Workload(known.pretraining, epoch, tuning, evaluation, known.pool.rows)
 
 
 def embedding_step(study: Study) -> tuple[str, str]:

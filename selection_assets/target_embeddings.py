@@ -17,7 +17,7 @@ from selection_assets.embedding_facts import embedding_facts
 from selection_assets.expected import Expected
 from selection_assets.inputs import embedder_model, of_study
 from selection_assets.keys import study_key
-from selection_assets.rates import expected_embedding
+from selection_assets.known_rates import expected_embedding
 from selection_assets.stage import Stage, stage
 
 
