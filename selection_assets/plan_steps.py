@@ -53,12 +53,7 @@ class StudyPlan:
         # Counted as if no other study shared the pool, and nothing of it were made yet.
         always = sunk + self._embedding(rates)
         always += Amount(distillation_flops(study.embedder) + self.size.tuning_flops)
-        if rates is None:
-            always += Amount(self.load.pretraining)
-        else:
-            always += Amount(
-                self.load.pretraining, rates["training"].seconds(self.load.pretraining)
-            )
+        always += self._models(rates)
         for step in (
             ("reference_report", "zero_shot", None),
             ("reference_report", "fine_tuning_only", None),
@@ -104,14 +99,22 @@ class StudyPlan:
             prepared = sum(flops for phase, flops in parts.items() if phase not in _STEPS)
             if prepared and any(arm.method == name for arm in arms):
                 found[preparation_step(self.study, name)] = (prepared, None)
-        embedding = self._embedding(rates)
-        found[embedding_step(self.study)] = (embedding.flops, embedding.seconds)
+        for step, made in (
+            (embedding_step(self.study), self._embedding(rates)),
+            (models_step(self.study), self._models(rates)),
+        ):
+            found[step] = (made.flops, made.seconds)
         return found
 
     @property
     def epoch_flops(self) -> float:
         """FLOPs of a warm-up on the whole pool."""
         return epoch_flops(self.study, self.shape, self.size)
+
+    def _models(self, rates: Rates) -> Amount:
+        """Pre-training the models that are made here, as if no other study shared them."""
+        flops = self.load.pretraining
+        return Amount(flops, 0.0 if rates is None else rates["training"].seconds(flops))
 
     def _embedding(self, rates: Rates) -> Amount:
         """Embedding pool and target, as if no other study shared the pool."""
@@ -152,6 +155,11 @@ def embedding_step(study: Study) -> tuple[str, str]:
     They are the pool's assets, and each study has its own opinion of what they cost.
     """
     return f"{study.name}/embeddings of {study.pool}", UNPARTITIONED
+
+
+def models_step(study: Study) -> tuple[str, str]:
+    """The same for the base model and the selector."""
+    return f"{study.name}/models of {study.pool}", UNPARTITIONED
 
 
 def preparation_step(study: Study, name: str) -> tuple[str, str]:
