@@ -13,7 +13,7 @@ from selection.costs import ModelShape
 from selection.draws import keyed_uniform
 from selection.embedding.embedder import Embedder, token_lengths
 from selection.methods.preparation import SelectorSize
-from selection.models.examples import Example, plain_examples, rendered_lengths
+from selection.models.examples import plain_lengths, rendered_lengths
 from selection.models.tokenizer import count_tokens
 from selection_assets.pool_rows import iterate_sources
 from selection_assets.preparation_work import dev_examples
@@ -73,7 +73,9 @@ def count_pool(
             )
         )
         if selector is not None:
-            lengths.append(_lengths(plain_examples(of_source.row_id, of_source.text), selector))
+            its_tokenizer, its_shape = selector
+            longest = its_shape.sequence_length
+            lengths.append(plain_lengths(of_source.text, its_tokenizer, longest))
         embedding_flops += model.flops(token_lengths(model, of_source.text))
         draws = keyed_uniform(of_source.row_id, seed=0, purpose="probe")
         least = np.argsort(draws, kind="stable")[:PROBE_ROWS]
@@ -97,18 +99,15 @@ def count_pool(
             selector[1],
             accountant,
             np.concatenate(lengths),
-            _lengths(dev_examples(target_examples), selector),
+            rendered_lengths(
+                dev_examples(target_examples), selector[0], selector[1].sequence_length
+            ),
         ),
         sources=len(rows),
         contrast_rows=contrast_rows,
         contrast_embedding_flops=contrast_flops,
     )
     return PoolCounts(tokens, size, rows, [text for _, text in drawn])
-
-
-def _lengths(examples: list[Example], selector: tuple[Any, ModelShape]) -> np.ndarray:
-    tokenizer, shape = selector
-    return rendered_lengths(examples, tokenizer, shape.sequence_length)
 
 
 def _steering(examples: Artifact, model: Embedder) -> tuple[int, float]:

@@ -12,7 +12,7 @@ from selection.methods.named import NamedMethod
 from selection.methods.preparation import SelectorSize
 from selection.methods.protocol import CostInputs, Rows
 from selection.models.base import load_tokenizer
-from selection.models.examples import Example, plain_examples, rendered_lengths
+from selection.models.examples import Example, plain_lengths, rendered_lengths
 from selection_assets.base_tokenizer import read_shape
 from selection_assets.pool_rows import iterate_sources, read_rows
 
@@ -59,13 +59,11 @@ class PreparationWork:
         selector = None
         if self.shape is not None:
             longest = self.shape.sequence_length
-            pool = [
-                example for rows in self.rows for example in plain_examples(rows.row_id, rows.text)
-            ]
+            texts = [text for rows in self.rows for text in rows.text]
             selector = SelectorSize(
                 self.shape,
                 study.accountant,
-                rendered_lengths(pool, self.tokenizer, longest),
+                plain_lengths(texts, self.tokenizer, longest),
                 rendered_lengths(self.target, self.tokenizer, longest),
             )
         n_pool = sum(len(rows.row_id) for rows in self.rows)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import dagster as dg
 
@@ -87,8 +88,9 @@ def stale_work(
     current = ledger.current_identities()
     versions = _without_former_sources(ledger.current_data_versions(), pool)
     by_partition: dict[str | None, list[str]] = {}
+    plan = find_current_plan(study, ledger) if any(stage.serves for stage in level) else None
     for stage in level:
-        if not _is_wanted(stage, study, ledger):
+        if not _is_wanted(stage, study, plan):
             continue
         for partition in _partitions(stage, pool, study, ledger):
             read = _inputs(stage, partition, versions)
@@ -104,10 +106,9 @@ def stale_work(
     return [Work(partition, tuple(assets)) for partition, assets in by_partition.items()]
 
 
-def _is_wanted(stage: Stage, study: Study, ledger: Ledger) -> bool:
+def _is_wanted(stage: Stage, study: Study, plan: Mapping[str, Any] | None) -> bool:
     """Whether a stage serves all methods, or one with an arm that the plan can afford."""
-    plan = find_current_plan(study, ledger) if stage.serves else None
-    if plan is None:
+    if plan is None or not stage.serves:
         return True
     feasible = {arm["method"] for arm in plan["arms"] if arm["feasible"]}
     return bool(stage.serves[study.name] & feasible)

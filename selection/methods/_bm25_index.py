@@ -11,7 +11,7 @@ from scipy.sparse import csc_array
 
 from selection.corpus.text import normalise
 from selection.methods._common import read_options
-from selection.methods.preparation import Files, Prepared, PrepareInputs
+from selection.methods.preparation import NotBySource, Prepared, PrepareInputs
 from selection.methods.protocol import CostInputs
 
 
@@ -34,7 +34,7 @@ class Bm25Options(BaseModel):
     )
 
 
-class Bm25Index:
+class Bm25Index(NotBySource):
     """The pool's BM25 weights, by row and word.
 
     The formula is Lucene's, ``log(1 + (N - n + 0.5) / (n + 0.5)) f / (f + k1 (1 - b + b L / mean
@@ -48,7 +48,6 @@ class Bm25Index:
 
     asset: str = "bm25_index"
     shared: bool = True
-    by_source: bool = False
     needs_selector: bool = False
     needs: tuple[str, ...] = ()
     reads: tuple[str, ...] = ("k1", "b", "stopwords")
@@ -89,10 +88,6 @@ class Bm25Index:
     def flops(self, inputs: CostInputs) -> float:
         """Counting words is no model's work."""
         return 0.0
-
-    def features(self, files: Files) -> Any:
-        """There is one index for all sources."""
-        raise NotImplementedError(f"{self.asset} is not by source; read its files")
 
 
 def tokens_of(texts: Sequence[str], options: Bm25Options) -> Iterator[list[str]]:

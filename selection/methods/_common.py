@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -36,6 +36,32 @@ class MethodDefaults:
 def read_options(kind: type[OptionsT], options: Mapping[str, Any] | BaseModel) -> OptionsT:
     """Validate options given as a mapping, or as an already validated model."""
     return kind.model_validate(dict(options) if isinstance(options, Mapping) else options)
+
+
+def draw_per_seed(
+    draw: Callable[..., np.ndarray],
+    rows: Rows,
+    seeds: Sequence[int],
+    method: str,
+    *,
+    instead: str = "",
+) -> np.ndarray:
+    """Draw numbers keyed by (seed, row id), of shape (len(seeds), n).
+
+    Parameters
+    ----------
+    instead : what else a user can do without a seed, such as another option.
+
+    Raises
+    ------
+    ValueError
+        Without a seed.
+    """
+    if len(seeds) == 0:
+        raise ValueError(
+            f"method {method!r} draws once per seed and got no seed; give at least 1{instead}"
+        )
+    return np.stack([draw(rows.row_id, seed=seed, purpose=method) for seed in seeds])
 
 
 def settled(values: np.ndarray) -> np.ndarray:

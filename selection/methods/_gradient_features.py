@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from selection.methods._blocks import compute_in_blocks
 from selection.methods._common import read_options
 from selection.methods._gradient_warm_up import WARM_UP, adapted_selector
 from selection.methods._selector import selector_of, selector_size
-from selection.methods.preparation import Files, Prepared, PrepareInputs
+from selection.methods.preparation import Files, NotBySource, Prepared, PrepareInputs
 from selection.methods.protocol import CostInputs, Rows
 from selection.models.base import load_tokenizer
 from selection.models.examples import plain_examples
@@ -56,12 +56,11 @@ class GradientStore:
         return files.array("gradients.npy")
 
 
-class TargetGradients:
+class TargetGradients(NotBySource):
     """Plain gradients of the target: `gradients.npy` (m, C, D) float32, and `subtasks.json`."""
 
     asset: str = TARGET
     shared: bool = False
-    by_source: bool = False
     needs_selector: bool = True
     needs: tuple[str, ...] = (WARM_UP,)
     reads: tuple[str, ...] = tuple(GradientOptions.model_fields)
@@ -90,10 +89,6 @@ class TargetGradients:
     def flops(self, inputs: CostInputs) -> float:
         """Gradients and projection at every checkpoint, by the examples' own lengths."""
         return _projected_flops(inputs, selector_size(inputs).target_lengths)
-
-    def features(self, files: Files) -> Any:
-        """It is not by source."""
-        raise ValueError(f"{self.asset} is the target's, and holds nothing of the pool's rows")
 
 
 def _projected_flops(inputs: CostInputs, lengths: np.ndarray) -> float:

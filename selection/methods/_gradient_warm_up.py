@@ -15,7 +15,7 @@ from selection.influence.tokens import token_rows
 from selection.influence.warm_up import Schedule, plan, warm_up
 from selection.methods._common import read_options
 from selection.methods._selector import selector_of, selector_size
-from selection.methods.preparation import Files, Prepared, PrepareInputs, Selector
+from selection.methods.preparation import NotBySource, Prepared, PrepareInputs, Selector
 from selection.methods.protocol import CostInputs, Rows
 from selection.models.base import load_tokenizer
 from selection.models.examples import Example, plain_examples
@@ -26,12 +26,11 @@ if TYPE_CHECKING:
 WARM_UP = "selector_warm_up"
 
 
-class SelectorWarmUp:
+class SelectorWarmUp(NotBySource):
     """LoRA warm-up of the selector: `checkpoint_<c>.safetensors`, and `warm_up.json`."""
 
     asset: str = WARM_UP
     shared: bool = True
-    by_source: bool = False
     needs_selector: bool = True
     needs: tuple[str, ...] = ()
     reads: tuple[str, ...] = tuple(
@@ -86,10 +85,6 @@ class SelectorWarmUp:
         lengths = draw.choice(size.pool_lengths, size=n_rows, replace=False)
         widths = _plan(n_rows, options).widths(lengths, size.shape.sequence_length)
         return sum(_step_flops(size.shape, size.accountant, options, w) for w in widths)
-
-    def features(self, files: Files) -> Any:
-        """It is not by source."""
-        raise ValueError(f"{self.asset} holds nothing row by row")
 
 
 def adapted_selector(selector: Selector, options: GradientOptions, device: str) -> Adapted:

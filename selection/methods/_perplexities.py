@@ -5,14 +5,14 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from selection.methods._blocks import compute_in_blocks
 from selection.methods._common import read_options
 from selection.methods._selector import selector_of, selector_size
-from selection.methods.preparation import Files, Prepared, PrepareInputs
+from selection.methods.preparation import Files, NotBySource, Prepared, PrepareInputs
 from selection.methods.protocol import CostInputs, Rows
 from selection.models.batches import training_order
 from selection.models.examples import Example, Rendered, render_all, render_parts
@@ -34,12 +34,11 @@ BLOCK_ROWS = 4096
 
 
 @dataclass
-class TunedSelector:
+class TunedSelector(NotBySource):
     """The selector, fine-tuned on the examples that steer the selection: `checkpoint/`."""
 
     asset: str = TUNED_SELECTOR
     shared: bool = False
-    by_source: bool = False
     needs_selector: bool = True
     needs: tuple[str, ...] = ()
     reads: tuple[str, ...] = ("epochs", "learning_rate", "batch_size", "seed")
@@ -103,10 +102,6 @@ class TunedSelector:
         size = selector_size(inputs)
         recipe = read_options(PerplexityOptions, inputs.options).recipe
         return _tuning(size.target_lengths, recipe, size.shape, size.accountant)[1]
-
-    def features(self, files: Files) -> Any:
-        """There are none: it is not by source."""
-        raise ValueError(f"{self.asset} is of no source, and so has no feature of a row")
 
 
 @dataclass

@@ -15,7 +15,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 from scipy.sparse import csr_array
 
-from selection.methods._common import MethodDefaults, read_options
+from selection.methods._common import MethodDefaults, draw_per_seed, read_options
 from selection.methods._gumbel import keyed_gumbel
 from selection.methods._ngrams import NgramCounts, NgramOptions, bucket, count_ngrams, ngrams
 from selection.methods.preparation import Files, Preparation
@@ -120,16 +120,11 @@ class DsirMethod(MethodDefaults):
         # A row of a sparse matrix is summed by itself and in the order of its buckets: the sum is
         # the same to the bit in any batch.
         log_weight = _counts_of(rows, options.buckets) @ log_ratio
-        if options.draw == "top":
-            score = log_weight[None, :]
-        elif len(seeds) == 0:
-            raise ValueError(
-                f"method {self.name!r} draws once per seed and got no seed; give at least 1, "
-                "or the option draw: top"
+        score = log_weight[None, :]
+        if options.draw == "gumbel":
+            score = score + draw_per_seed(
+                keyed_gumbel, rows, seeds, self.name, instead=", or the option draw: top"
             )
-        else:
-            noise = [keyed_gumbel(rows.row_id, seed=s, purpose=self.name) for s in seeds]
-            score = log_weight + np.stack(noise)
         receipts = {"log_weight": log_weight, "top_ngrams": _top_ngrams(rows.text, log_ratio)}
         return Scores(score, receipts)
 

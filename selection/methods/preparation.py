@@ -143,6 +143,17 @@ class Prepared:
         return self.files[name]
 
 
+class NotBySource:
+    """A preparation that is one for all sources, or of the target."""
+
+    asset: str
+    by_source: bool = False
+
+    def features(self, files: Files) -> Any:
+        """There is nothing row by row in it."""
+        raise ValueError(f"{self.asset} is not by source, and so holds no features of rows")
+
+
 class Preparation(Protocol):
     """One thing that is made before a method fits.
 

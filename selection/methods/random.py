@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from selection.draws import keyed_uniform
-from selection.methods._common import MethodDefaults, read_options
+from selection.methods._common import MethodDefaults, draw_per_seed, read_options
 from selection.methods.preparation import Files
 from selection.methods.protocol import ACCOUNTANT, Cost, CostInputs, FitInputs, Fitted, Rows, Scores
 
@@ -49,11 +48,7 @@ class RandomMethod(MethodDefaults):
     ) -> Scores:
         """Draw uniform numbers keyed by (seed, row id): score of shape (len(seeds), n)."""
         read_options(RandomOptions, options)
-        if len(seeds) == 0:
-            raise ValueError("method 'random' draws once per seed and got no seed; give at least 1")
-        return Scores(
-            np.stack([keyed_uniform(rows.row_id, seed=s, purpose="random") for s in seeds])
-        )
+        return Scores(draw_per_seed(keyed_uniform, rows, seeds, self.name))
 
     def cost(self, inputs: CostInputs) -> Cost:
         """No floating-point work."""

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from selection.draws import keyed_uniform
-from selection.methods._common import MethodDefaults, read_options
+from selection.methods._common import MethodDefaults, draw_per_seed, read_options
 from selection.methods.preparation import Files
 from selection.methods.protocol import ACCOUNTANT, Cost, CostInputs, FitInputs, Fitted, Rows, Scores
 
@@ -63,10 +63,7 @@ class RandomBalancedMethod(MethodDefaults):
             Without a seed, or for rows of a source that the fit has not counted.
         """
         read_options(RandomBalancedOptions, options)
-        if len(seeds) == 0:
-            raise ValueError(
-                f"method {self.name!r} draws once per seed and got no seed; give at least 1"
-            )
+        draws = draw_per_seed(keyed_uniform, rows, seeds, self.name)
         n_rows = len(rows.row_id)
         counted = _rows_of(fitted, rows.source)
         if counted < n_rows:
@@ -74,9 +71,8 @@ class RandomBalancedMethod(MethodDefaults):
                 f"method {self.name!r} counted {counted} rows of source {rows.source!r} and is to "
                 f"score {n_rows} of them; fit it on a pool that yields all rows of this source"
             )
-        draws = [keyed_uniform(rows.row_id, seed=s, purpose=self.name) for s in seeds]
         receipt = np.full(n_rows, counted, dtype=np.int64)
-        return Scores(-counted * np.stack(draws), {"source_rows": receipt})
+        return Scores(-counted * draws, {"source_rows": receipt})
 
     def cost(self, inputs: CostInputs) -> Cost:
         """No floating-point work."""

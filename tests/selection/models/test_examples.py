@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selection.models.examples import Example, render, render_all, render_parts
+from selection.models.examples import (
+    Example,
+    plain_examples,
+    plain_lengths,
+    render,
+    render_all,
+    render_parts,
+    rendered_lengths,
+)
 from selection.models.tokenizer import train_tokenizer
 
 TEXT = inspect.getdoc(logging.Logger) or ""
@@ -80,3 +88,11 @@ def test_a_training_set_counts_its_truncated_examples():
     dataset, n_truncated = render_all([Example("a", "short"), Example("b", TEXT)], TOKENIZER, 30)
     assert n_truncated == 1
     assert [len(ids) <= 30 for ids, _ in dataset] == [True, True]
+
+
+@given(st.lists(st.text(max_size=40)), st.integers(3, 30))
+def test_lengths_of_plain_rows_are_those_of_rendering_them_one_by_one(texts, max_length):
+    one_by_one = rendered_lengths(
+        plain_examples([f"r{i}" for i in range(len(texts))], texts), TOKENIZER, max_length
+    )
+    assert plain_lengths(texts, TOKENIZER, max_length).tolist() == one_by_one.tolist()
