@@ -42,12 +42,14 @@ class Scale:
     ----------
     studies : of `studies/`.
     rows : of each source; None for all.
+    test : examples of each target that the models are measured on; None for the study's number.
     base, selector : fields of the models that differ; None where all stay as they are.
     fields : of the studies that differ.
     """
 
     studies: tuple[str, ...] = (*LABELLED, *GENERATION)
     rows: int | None = None
+    test: int | None = None
     base: dict[str, Any] = field(default_factory=dict)
     selector: dict[str, Any] = field(default_factory=dict)
     fields: dict[str, Any] = field(default_factory=dict)
@@ -57,6 +59,7 @@ SCALES = {
     "small": Scale(
         studies=("ag_news", "chemprot"),
         rows=150,
+        test=300,
         base={"width": 96, "layers": 3, "ffn_width": 256, "pretraining_words": 90_000},
         selector={
             "width": 24,
@@ -68,9 +71,16 @@ SCALES = {
         fields={"budgets": [0.05, 0.25]},
     ),
     "medium": Scale(
-        rows=1000,
+        rows=300,
+        test=300,
         base={"width": 128, "ffn_width": 344, "pretraining_words": 450_000},
-        selector={"width": 32, "ffn_width": 86, "pretraining_words": 450_000},
+        selector={
+            "width": 32,
+            "layers": 1,
+            "heads": 2,
+            "ffn_width": 86,
+            "pretraining_words": 150_000,
+        },
     ),
     "full": Scale(),
 }
@@ -86,6 +96,8 @@ def write_project(root: Path, scale: Scale) -> None:
         study = yaml.safe_load((CHECKOUT / "studies" / f"{name}.yaml").read_text("utf-8"))
         study["base_model"] |= scale.base
         study["selector"] |= scale.selector
+        if scale.test is not None:
+            study["target"]["splits"]["test"] = scale.test
         study["target"]["path"] = str(_data(study["target"]["path"]))
         pools.add(study["pool"])
         _write(root / "studies" / f"{name}.yaml", study | scale.fields)

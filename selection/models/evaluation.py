@@ -91,13 +91,15 @@ def evaluate(
     nll = np.empty(len(examples))
     with _inference(model, device):
         for batch in length_batches([len(ids) for ids in sequences], batch_tokens):
-            labels = [
-                [IGNORED_LABEL] * parts[i].measured[0] + sequences[i][parts[i].measured[0] :]
+            # one step ahead of the tokens, so that they line up with the logits
+            targets = [
+                [IGNORED_LABEL] * (parts[i].measured[0] - 1)
+                + [*sequences[i][parts[i].measured[0] :], IGNORED_LABEL]
                 for i in batch
             ]
             ids = pad_right([sequences[i] for i in batch], 0).to(device)
             logits = model(input_ids=ids, use_cache=False).logits
-            nll[batch] = _nll(logits[:, :-1], pad_right(labels, IGNORED_LABEL).to(device)[:, 1:])
+            nll[batch] = _nll(logits, pad_right(targets, IGNORED_LABEL).to(device))
     return ExampleLosses(
         row_id=np.array([e.row_id for e in examples], dtype=str),
         nll=nll,
@@ -180,9 +182,10 @@ def label_scores(
             n, n_labels = len(batch), len(labels)
             ids = pad_right([prefixes[i] for i in batch], 0).to(device)
             length_B = torch.tensor([lengths[i] for i in batch], device=device)
-            out = model(input_ids=ids, use_cache=True)
             # the label's first token is predicted at the end of each prefix, not of the padding
-            first = out.logits[torch.arange(n, device=device), length_B - 1]
+            ends, end_B = torch.unique(length_B - 1, return_inverse=True)
+            out = model(input_ids=ids, use_cache=True, logits_to_keep=ends)
+            first = out.logits[torch.arange(n, device=device), end_B]
             cache = out.past_key_values
             cache.batch_repeat_interleave(n_labels)
             length_R = length_B.repeat_interleave(n_labels)

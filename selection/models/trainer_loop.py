@@ -122,11 +122,12 @@ def run_trainer(
 
 def shifted_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """Sum of the next-token losses in nats: logits (B, T, V), unshifted labels (B, T)."""
-    from torch.nn.functional import cross_entropy
+    from torch.nn.functional import cross_entropy, pad
 
+    # the labels move, not the logits: cutting those would copy the largest tensor of a step twice
     return cross_entropy(
-        logits[:, :-1].flatten(0, 1).float(),
-        labels[:, 1:].flatten(),
+        logits.flatten(0, 1).float(),
+        pad(labels[:, 1:], (0, 1), value=IGNORED_LABEL).flatten(),
         ignore_index=IGNORED_LABEL,
         reduction="sum",
     )
