@@ -73,13 +73,18 @@ SCALES = {
     "medium": Scale(
         rows=300,
         test=300,
-        base={"width": 128, "ffn_width": 344, "pretraining_words": 450_000},
+        base={
+            "width": 128,
+            "ffn_width": 344,
+            "pretraining_words": 180_000,
+            "training": {"learning_rate": 4e-3, "batch_size": 8, "epochs": 3},
+        },
         selector={
             "width": 32,
             "layers": 1,
             "heads": 2,
             "ffn_width": 86,
-            "pretraining_words": 150_000,
+            "pretraining_words": 120_000,
         },
     ),
     "full": Scale(),
