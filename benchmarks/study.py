@@ -71,12 +71,12 @@ SCALES = {
         fields={"budgets": [0.05, 0.25]},
     ),
     "medium": Scale(
-        rows=300,
+        rows=240,
         test=300,
         base={
             "width": 128,
             "ffn_width": 344,
-            "pretraining_words": 180_000,
+            "pretraining_words": 150_000,
             "training": {"learning_rate": 4e-3, "batch_size": 8, "epochs": 3},
         },
         selector={
@@ -84,7 +84,7 @@ SCALES = {
             "layers": 1,
             "heads": 2,
             "ffn_width": 86,
-            "pretraining_words": 120_000,
+            "pretraining_words": 100_000,
         },
     ),
     "full": Scale(),
