@@ -76,7 +76,7 @@ SCALES = {
         base={
             "width": 128,
             "ffn_width": 344,
-            "pretraining_words": 150_000,
+            "pretraining_words": 140_000,
             "training": {"learning_rate": 4e-3, "batch_size": 8, "epochs": 3},
         },
         selector={
