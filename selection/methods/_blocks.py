@@ -47,7 +47,7 @@ def compute_in_blocks(
     BudgetExhausted
         When the meter stops it; the blocks before are kept in `inputs.work`.
     """
-    from safetensors.numpy import load_file, save
+    from safetensors.numpy import save
 
     files: list[Path] = []
     total = resumed = 0.0
@@ -65,7 +65,26 @@ def compute_in_blocks(
                 write_bytes_whole(file, save(arrays))
             files.append(file)
             inputs.advance(len(block.row_id))
-    loaded = [load_file(file) for file in files]
-    names = loaded[0]
-    joined = {name: np.concatenate([arrays[name] for arrays in loaded]) for name in names}
-    return Blocks(joined, total, resumed)
+    return Blocks(_joined(files), total, resumed)
+
+
+def _joined(files: list[Path]) -> dict[str, np.ndarray]:
+    """Join the blocks' arrays; only one block is held beside what they become."""
+    from safetensors import safe_open
+    from safetensors.numpy import load_file
+
+    shapes: dict[str, list[list[int]]] = {}
+    for file in files:
+        with safe_open(file, "numpy") as stored:
+            for name in stored.keys():  # noqa: SIM118  (it is no mapping)
+                shapes.setdefault(name, []).append(stored.get_slice(name).get_shape())
+    joined: dict[str, np.ndarray] = {}
+    filled = dict.fromkeys(shapes, 0)
+    for file in files:
+        for name, array in load_file(file).items():
+            if name not in joined:
+                n = sum(shape[0] for shape in shapes[name])
+                joined[name] = np.empty((n, *array.shape[1:]), array.dtype)
+            joined[name][filled[name] : filled[name] + len(array)] = array
+            filled[name] += len(array)
+    return joined

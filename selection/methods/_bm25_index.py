@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -10,9 +10,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from scipy.sparse import csc_array
 
 from selection.corpus.text import normalise
+from selection.methods._blocks import compute_in_blocks
 from selection.methods._common import read_options
 from selection.methods.preparation import NotBySource, Prepared, PrepareInputs
-from selection.methods.protocol import CostInputs
+from selection.methods.protocol import CostInputs, Rows
+
+_BLOCK_ROWS = 8192
+_WORD_END = "\n"  # which no word contains
 
 
 class Bm25Options(BaseModel):
@@ -53,7 +57,7 @@ class Bm25Index(NotBySource):
     reads: tuple[str, ...] = ("k1", "b", "stopwords")
 
     def prepare(self, inputs: PrepareInputs) -> Prepared:
-        """Index the whole pool.
+        """Index the whole pool; the blocks of texts that a killed run had read are not read again.
 
         Returns
         -------
@@ -67,17 +71,21 @@ class Bm25Index(NotBySource):
             When the pool has no rows.
         """
         options = read_options(Bm25Options, inputs.options)
-        text_of: dict[str, str] = {}
-        for rows in inputs.pool():
-            text_of.update(zip(rows.row_id.tolist(), rows.text, strict=True))
-        if not text_of:
+        pool_row_id = [rows.row_id for rows in inputs.pool()]
+        if not any(map(len, pool_row_id)):
             raise ValueError("the pool has no rows and BM25 needs documents; read a source first")
-        row_id = sorted(text_of)
-        terms, weights = _index([text_of[one] for one in row_id], options)
-        inputs.advance(len(row_id))
+        words = compute_in_blocks(
+            inputs,
+            lambda rows: _words_of(rows, options),
+            lambda rows: 0.0,
+            block_rows=_BLOCK_ROWS,
+        )
+        row_id, first = np.unique(np.concatenate(pool_row_id), return_index=True)
+        terms, ids_of_row = _joined(words.arrays)
+        weights = _weights([ids_of_row[i] for i in first], len(terms), options)
         return Prepared(
             {
-                "row_id.npy": np.array(row_id),
+                "row_id.npy": row_id,
                 "vocabulary.json": terms,
                 "weights.safetensors": weights,
             },
@@ -105,25 +113,55 @@ def _tokenize(texts: Sequence[str], options: Bm25Options) -> Any:
     return tokenize([normalise(text) for text in texts], stopwords=stopwords, show_progress=False)
 
 
-def _index(texts: list[str], options: Bm25Options) -> tuple[list[str], dict[str, np.ndarray]]:
-    """Give the sorted words, and the weights as compressed rows whose columns ascend."""
+def _words_of(rows: Rows, options: Bm25Options) -> dict[str, np.ndarray]:
+    """Give the words of some rows as numbers in a vocabulary of their own, spelled out beside."""
+    tokenized = _tokenize(rows.text, options)
+    terms = sorted(tokenized.vocab, key=tokenized.vocab.__getitem__)
+    spelled = "".join(term + _WORD_END for term in terms).encode("utf-8")
+    return {
+        "ids": np.array([i for ids in tokenized.ids for i in ids], dtype=np.int32),
+        "row_lengths": np.array([len(ids) for ids in tokenized.ids], dtype=np.int64),
+        "terms": np.frombuffer(spelled, dtype=np.uint8),
+        "block": np.array([[len(rows.row_id), len(terms)]]),
+    }
+
+
+def _joined(blocks: Mapping[str, np.ndarray]) -> tuple[list[str], list[np.ndarray]]:
+    """Give the sorted words of all blocks, and each row's as numbers in that one vocabulary."""
+    spelled = blocks["terms"].tobytes().decode("utf-8").split(_WORD_END)[:-1]
+    terms = sorted(set(spelled))
+    number = {term: i for i, term in enumerate(terms)}
+    number_of_spelled = np.array([number[term] for term in spelled], dtype=np.int64)
+    n_rows, n_terms = blocks["block"].T
+    first_of_row = np.repeat(np.cumsum(n_terms) - n_terms, n_rows)
+    lengths = blocks["row_lengths"]
+    ids = number_of_spelled[blocks["ids"] + np.repeat(first_of_row, lengths)]
+    return terms, np.split(ids, np.cumsum(lengths)[:-1])
+
+
+def _weights(
+    documents: list[np.ndarray], n_terms: int, options: Bm25Options
+) -> dict[str, np.ndarray]:
+    """Give the weights of each document's words, as compressed rows whose columns ascend."""
     from bm25s import BM25
 
-    tokenized = _tokenize(texts, options)
-    terms = sorted(tokenized.vocab)
     index = BM25(k1=options.k1, b=options.b, method="lucene", backend="numpy", dtype="float32")
+    vocabulary = {term: term for term in range(n_terms)}
     # In a pool without any word the mean length is 0, and nothing is divided by it.
     with np.errstate(invalid="ignore"):
-        index.index(tokenized, create_empty_token=False, show_progress=False)
-    of_index = csc_array(
+        index.index(
+            ([ids.tolist() for ids in documents], vocabulary),
+            create_empty_token=False,
+            show_progress=False,
+        )
+    weights = csc_array(
         (index.scores["data"], index.scores["indices"], index.scores["indptr"]),
-        shape=(len(texts), len(terms)),
-    )
-    weights = of_index[:, [tokenized.vocab[term] for term in terms]].tocsr()
+        shape=(len(documents), n_terms),
+    ).tocsr()
     weights.sort_indices()
-    return terms, {
+    return {
         "data": weights.data,
         "indices": weights.indices.astype(np.int32),
         "indptr": weights.indptr.astype(np.int64),
-        "n_terms": np.array([len(terms)]),
+        "n_terms": np.array([n_terms]),
     }

@@ -18,6 +18,8 @@ from preparing import prepare, values_of
 from real_texts import generated_texts, real_texts, rows_of
 
 from selection.methods import REGISTRY
+from selection.methods._bm25_index import Bm25Index, Bm25Options, _words_of
+from selection.methods.preparation import PrepareInputs
 from selection.methods.protocol import CostInputs, FitInputs, Fitted, Rows, Scores
 
 METHOD = REGISTRY["bm25"]
@@ -133,9 +135,11 @@ RELAXED = settings(
 
 @RELAXED
 @given(st.data(), POOL, st.lists(TEXT, min_size=1, max_size=4))
-def test_order_sources_and_batches_of_the_pool_change_no_score(tmp_path, data, texts, queries):
+def test_order_sources_and_batches_of_the_pool_change_no_score(
+    tmp_path_factory, data, texts, queries
+):
     target = rows_of(queries)
-    (whole,), _ = run([rows_of(texts)], target, tmp_path)
+    (whole,), _ = run([rows_of(texts)], target, tmp_path_factory.mktemp("pool"))
     expected = dict(zip(texts, whole.score[0].tolist(), strict=True))
 
     shuffled = data.draw(st.permutations(texts))
@@ -143,15 +147,17 @@ def test_order_sources_and_batches_of_the_pool_change_no_score(tmp_path, data, t
     # The second source repeats a row of the first.
     sources = [shuffled[:cut], shuffled[cut:] + shuffled[:1]]
     rows = [rows_of(list(dict.fromkeys(s)), str(i)) for i, s in enumerate(sources) if s]
-    found, _ = run(rows, target, tmp_path)
+    found, _ = run(rows, target, tmp_path_factory.mktemp("pool"))
     for one, scores in zip(rows, found, strict=True):
         assert scores.score[0].tolist() == [expected[text] for text in one.text]
 
 
 @RELAXED
 @given(POOL, TEXT)
-def test_a_row_without_a_word_of_the_target_scores_zero_and_no_other_does(tmp_path, texts, query):
-    (scores,), _ = run([rows_of(texts)], rows_of([query]), tmp_path)
+def test_a_row_without_a_word_of_the_target_scores_zero_and_no_other_does(
+    tmp_path_factory, texts, query
+):
+    (scores,), _ = run([rows_of(texts)], rows_of([query]), tmp_path_factory.mktemp("pool"))
     shares = [bool(set(terms(text)) & set(terms(query))) for text in texts]
     assert (scores.score[0] > 0).tolist() == shares
 
@@ -174,6 +180,44 @@ def test_the_index_is_plain_files_that_do_not_depend_on_the_target(tmp_path):
         "indptr": "i",
         "n_terms": "i",
     }
+
+
+@pytest.mark.parametrize("block_rows", [1, 7, 1000])
+def test_an_index_read_in_blocks_is_the_same(block_rows, tmp_path, monkeypatch):
+    pool, _ = pool_and_target("real")
+    half = len(pool) // 2
+    sources = [rows_of(pool[:half]), rows_of(pool[half - 3 :])]  # three texts are in both
+    (tmp_path / "whole").mkdir()
+    _, whole = prepare(METHOD, sources, (), {}, tmp_path / "whole")
+    monkeypatch.setattr("selection.methods._bm25_index._BLOCK_ROWS", block_rows)
+    (tmp_path / "blocks").mkdir()
+    _, blocks = prepare(METHOD, sources, (), {}, tmp_path / "blocks")
+    one, other = whole["bm25_index"].files, blocks["bm25_index"].files
+    assert one["vocabulary.json"] == other["vocabulary.json"]
+    np.testing.assert_array_equal(one["row_id.npy"], other["row_id.npy"])
+    for name, array in one["weights.safetensors"].items():
+        np.testing.assert_array_equal(array, other["weights.safetensors"][name])
+
+
+def test_indexing_goes_on_after_a_kill_where_it_stopped(tmp_path, monkeypatch):
+    monkeypatch.setattr("selection.methods._bm25_index._BLOCK_ROWS", 10)
+    rows = rows_of(generated_texts(35)["law"])
+    inputs = PrepareInputs({}, lambda: iter([rows]), 35, tmp_path)
+    read: list[int] = []
+
+    def words_of(rows: Rows, options: Bm25Options, dies_at: int | None = None) -> Any:
+        if len(read) == dies_at:
+            raise KeyboardInterrupt
+        read.append(len(rows.text))
+        return _words_of(rows, options)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("selection.methods._bm25_index._words_of", lambda r, o: words_of(r, o, 2))
+        Bm25Index().prepare(inputs)
+    monkeypatch.setattr("selection.methods._bm25_index._words_of", words_of)
+    index = Bm25Index().prepare(inputs)
+    assert read == [10, 10, 10, 5]
+    assert index.facts["documents"] == len(set(rows.row_id))
 
 
 def test_a_pool_without_a_word_scores_zero(tmp_path):
