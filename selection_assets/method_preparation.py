@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from resources.artifacts import Artifact
 from resources.device import Device
+from resources.workspace import Workspace
 from selection.budget.meter import Meter
 from selection.config.study import Study
 from selection.methods.named import NamedMethod
@@ -18,11 +19,12 @@ from selection.methods.preparation import (
     PrepareInputs,
     Selector,
 )
+from selection_assets.code_version import code_version
 from selection_assets.draft import Draft
 from selection_assets.expected import Expected
 from selection_assets.inputs import decoder_part, of_study, source_rows, whole_pool
 from selection_assets.keys import decoder_key, pool_key, source_partitions, study_key
-from selection_assets.preparation_work import PreparationWork
+from selection_assets.preparation_work import MADE_BY, PreparationWork
 from selection_assets.stage import Stage, stage
 
 
@@ -73,8 +75,21 @@ def build_preparation(
     costly = preparation.needs_selector
     key = preparation_key(study, named, preparation)
 
-    def finds(loaded: dict[str, Any]) -> PreparationWork:
-        return PreparationWork.find(loaded)
+    parameters: dict[str, object] = {
+        "options": named.read_by(preparation),
+        "accountant": study.accountant if preparation.needs_selector else "none",
+    }
+    module = type(preparation).__module__
+
+    def finds(loaded: dict[str, Any], workspace: Workspace) -> PreparationWork:
+        if not preparation.row_by_row:
+            return PreparationWork.find(loaded)
+        earlier = workspace.ledger.current_versions(key.to_user_string()).values()
+        return PreparationWork.find(loaded, earlier, made_by(loaded))
+
+    def made_by(loaded: dict[str, Any]) -> dict[str, str]:
+        versions = {name: loaded[name].version for name in ins if name != "raw_corpus"}
+        return versions | {"code": code_version([module], parameters)}
 
     def expects(found: PreparationWork) -> Expected:
         return Expected(preparation.flops(found.sizes(named, study)))
@@ -82,12 +97,9 @@ def build_preparation(
     @stage(
         key=key,
         campaign=study.pool if preparation.shared else study.name,
-        also_code=[type(preparation).__module__],
+        also_code=[module],
         ins=ins,
-        parameters={
-            "options": named.read_by(preparation),
-            "accountant": study.accountant if preparation.needs_selector else "none",
-        },
+        parameters=parameters,
         partitions=source_partitions(study.pool) if by_source else None,
         costly=costly,
         finds=finds,
@@ -126,17 +138,20 @@ def build_preparation(
                     advance=bar.update,
                 )
             )
-        order = {}
+        beside: dict[str, Any] = {}
+        facts = dict(prepared.facts)
         if by_source:
-            [rows] = found.rows
-            order["rows.parquet"] = pa.table({"row_id": rows.row_id})
+            beside["rows.parquet"] = pa.table({"row_id": found.row_id})
+        if preparation.row_by_row:
+            beside[MADE_BY] = made_by(loaded)
+            facts["rows_reused"] = len(found.row_id) - len(found.new)
         return Draft(
-            files={**prepared.files, **order},
-            rows=prepared.rows,
+            files={**found.joined(prepared.files), **beside},
+            rows=prepared.rows + len(found.row_id) - len(found.new),
             flops=prepared.flops,
             resumed_flops=prepared.resumed_flops,
             accountant=prepared.accountant,
-            facts=prepared.facts,
+            facts=facts,
         )
 
     return method_preparation

@@ -1,8 +1,10 @@
 """What a method's preparation is made of, read once: rows, target, and the selector's tokenizer."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from resources.artifacts import Artifact
 from selection.arms.target import to_examples
@@ -14,7 +16,11 @@ from selection.methods.protocol import CostInputs, Rows
 from selection.models.base import load_tokenizer
 from selection.models.examples import Example, plain_lengths, rendered_lengths
 from selection_assets.base_tokenizer import read_shape
+from selection_assets.made_before import MadeBefore, made_before, not_made
 from selection_assets.pool_rows import iterate_sources, read_rows
+
+MADE_BY = "made_by.json"
+"""File that says what the entries of one that goes row by row depend on."""
 
 
 @dataclass(frozen=True)
@@ -23,19 +29,36 @@ class PreparationWork:
 
     Attributes
     ----------
-    rows : of each source that it reads.
+    rows : of each source that it reads; those of them that it is to go through.
+    row_id : of all rows, of shape (n,).
+    new : int64, places of the rows to go through; all of them unless it goes row by row.
+    before : what earlier versions have of the others.
     target : the steering examples; none for one that does not look at the target.
     shape, tokenizer : of the selector, where it is needed.
     """
 
     rows: list[Rows]
+    row_id: np.ndarray
+    new: np.ndarray
+    before: list[MadeBefore]
     target: list[Example]
     shape: ModelShape | None
     tokenizer: Any
 
     @classmethod
-    def find(cls, loaded: Mapping[str, Any]) -> "PreparationWork":
-        """Read what a preparation's inputs hold."""
+    def find(
+        cls,
+        loaded: Mapping[str, Any],
+        earlier: Iterable[Artifact] = (),
+        made_by: Mapping[str, str] | None = None,
+    ) -> "PreparationWork":
+        """Read what a preparation's inputs hold.
+
+        Parameters
+        ----------
+        earlier, made_by : of one that goes row by row its current versions, and what an entry of
+            them depends on beside its row.
+        """
         rows, target, shape, tokenizer = [], [], None, None
         corpus = loaded.get("raw_corpus")
         if isinstance(corpus, Artifact):
@@ -47,7 +70,25 @@ class PreparationWork:
         if "selector_tokenizer" in loaded:
             shape = read_shape(loaded["selector_tokenizer"])
             tokenizer = load_tokenizer(loaded["selector_tokenizer"].path("tokenizer"))
-        return cls(rows, target, shape, tokenizer)
+        row_id = np.concatenate([one.row_id for one in rows] or [np.empty(0, dtype=str)])
+        before = [] if made_by is None else made_before(row_id, earlier, made_by, MADE_BY)
+        new = not_made(len(row_id), before)
+        if len(new) < len(row_id):
+            [of_source] = rows
+            rows = [_some(of_source, new)]
+        return cls(rows, row_id, new, before, target, shape, tokenizer)
+
+    def joined(self, files: Mapping[str, Any]) -> dict[str, Any]:
+        """Arrays of all rows, from those of the rows gone through and from earlier versions."""
+        if len(self.new) == len(self.row_id):
+            return dict(files)
+        joined = {}
+        for name, of_new in files.items():
+            joined[name] = np.empty((len(self.row_id), *of_new.shape[1:]), of_new.dtype)
+            for one in self.before:
+                one.copy(name, into=joined[name])
+            joined[name][self.new] = of_new
+        return joined
 
     @property
     def n_rows(self) -> int:
@@ -73,3 +114,12 @@ class PreparationWork:
 def dev_examples(target_examples: Artifact) -> list[Example]:
     """The examples that steer the selection."""
     return to_examples(target_examples.table("rows.parquet"), "dev")
+
+
+def _some(rows: Rows, places: np.ndarray) -> Rows:
+    return Rows(
+        rows.row_id[places],
+        [rows.text[i] for i in places.tolist()],
+        rows.n_tokens[places],
+        source=rows.source,
+    )

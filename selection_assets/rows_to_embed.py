@@ -9,6 +9,7 @@ from resources.artifacts import Artifact
 from resources.device import Device
 from selection.embedding.embedder import Embedder
 from selection_assets.embedder import load_on
+from selection_assets.made_before import made_before, not_made
 
 
 @dataclass(frozen=True)
@@ -42,25 +43,8 @@ class RowsToEmbed:
         vectors = np.zeros((len(row_id), model.width), dtype=np.float16)
         # Vectors of one model in another precision are other vectors.
         made_by = {"version": embedder.version, "precision": model.precision}
-        new = np.flatnonzero(~_copy_vectors_seen(vectors, row_id, before, made_by))
+        known = made_before(row_id, before, made_by, "embedder.json")
+        for one in known:
+            one.copy("vectors.npy", into=vectors)
+        new = not_made(len(row_id), known)
         return cls(model, made_by, row_id, vectors, new, [texts[i] for i in new])
-
-
-def _copy_vectors_seen(
-    vectors: np.ndarray,
-    row_id: np.ndarray,
-    made_before: Iterable[Artifact],
-    made_by: dict[str, str],
-) -> np.ndarray:
-    """Fill in the vectors that this very embedder gave rows of the pool; mask of shape (n,)."""
-    seen = np.zeros(len(row_id), dtype=bool)
-    for artifact in made_before:
-        if artifact.json("embedder.json") != made_by:
-            continue
-        theirs = artifact.table("rows.parquet")["row_id"].to_numpy()
-        _, ours_at, theirs_at = np.intersect1d(
-            row_id, theirs, assume_unique=True, return_indices=True
-        )
-        vectors[ours_at] = artifact.array("vectors.npy")[theirs_at]
-        seen[ours_at] = True
-    return seen

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +46,8 @@ def compute_in_blocks(
     Raises
     ------
     BudgetExhausted
-        When the meter stops it; the blocks before are kept in `inputs.work`.
+        When the meter stops it; the blocks before are kept in `inputs.work`, each named by its
+        rows, so that another attempt that has others to do takes none for its own.
     """
     from safetensors.numpy import save
 
@@ -54,7 +56,7 @@ def compute_in_blocks(
     for rows in inputs.pool():
         for start in range(0, max(1, len(rows.row_id)), block_rows):
             block = rows.take(slice(start, start + block_rows))
-            file = inputs.work / f"block_{len(files):08d}.safetensors"
+            file = inputs.work / f"block_{_digest(block)}.safetensors"
             cost = flops(block)
             total += cost
             if file.is_file():
@@ -66,6 +68,10 @@ def compute_in_blocks(
             files.append(file)
             inputs.advance(len(block.row_id))
     return Blocks(_joined(files), total, resumed)
+
+
+def _digest(rows: Rows) -> str:
+    return blake2b("\n".join(rows.row_id.tolist()).encode("utf-8"), digest_size=16).hexdigest()
 
 
 def _joined(files: list[Path]) -> dict[str, np.ndarray]:

@@ -37,6 +37,7 @@ class GradientStore:
     asset: str = STORE
     shared: bool = True
     by_source: bool = True
+    row_by_row: bool = True
     needs_selector: bool = True
     needs: tuple[str, ...] = (WARM_UP,)
     reads: tuple[str, ...] = tuple(GradientOptions.model_fields)

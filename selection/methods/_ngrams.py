@@ -78,6 +78,7 @@ class NgramCounts:
     asset: str = "ngram_counts"
     shared: bool = True
     by_source: bool = True
+    row_by_row: bool = False
     needs_selector: bool = False
     needs: tuple[str, ...] = ()
     reads: tuple[str, ...] = ("buckets",)

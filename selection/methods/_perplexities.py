@@ -112,6 +112,7 @@ class Perplexities:
     asset: str = PERPLEXITIES
     shared: bool = False
     by_source: bool = True
+    row_by_row: bool = True
     needs_selector: bool = True
     reads: tuple[str, ...] = ("epochs",)
 

@@ -82,7 +82,8 @@ class PrepareInputs:
     ----------
     options : of the method, validated by it.
     pool : returns a fresh iterator over the whole pool, source by source, for one that is not by
-        source; over the rows of the source at hand for one that is.
+        source; over rows of the source at hand for one that is: all of them, or where it goes row
+        by row those that are new.
     target : the examples that steer the selection; none for one that is shared.
     selector : for one that needs it.
     prepared : what it reads of earlier preparations, by their asset's name.
@@ -148,6 +149,7 @@ class NotBySource:
 
     asset: str
     by_source: bool = False
+    row_by_row: bool = False
 
     def features(self, files: Files) -> Any:
         """There is nothing row by row in it."""
@@ -169,6 +171,9 @@ class Preparation(Protocol):
     by_source : bool
         Whether there is one for each source of the pool, row by row in the source's order. At most
         one preparation of a method that scoring reads is by source.
+    row_by_row : bool
+        Whether its files are `.npy` arrays with an entry for each row of its source, which depends
+        on no other row: then only new rows of a changed source are gone through.
     needs_selector : bool
     needs : tuple of str
         Assets of the method's earlier preparations that it reads, none of them by source.
@@ -179,6 +184,7 @@ class Preparation(Protocol):
     asset: str
     shared: bool
     by_source: bool
+    row_by_row: bool
     needs_selector: bool
     needs: tuple[str, ...]
     reads: tuple[str, ...]
