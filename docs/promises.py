@@ -62,6 +62,39 @@ PROMISES = {
 }
 """Promise to its wording and to the test that proves it, below `tests/`."""
 
+REFERENCES = {
+    "M1": (
+        "BM25's scores, and a textbook implementation word by word.",
+        "selection/methods/test_methods_bm25.py",
+    ),
+    "M2": (
+        "DSIR's log-ratios and weights, and n-grams counted by hand.",
+        "selection/methods/test_methods_dsir.py",
+    ),
+    "M3": (
+        "Perplexity's losses, and an unbatched loop in float64.",
+        "selection/perplexity/test_nll.py",
+    ),
+    "M4": (
+        "Gradients of many rows at once, and `backward()` one row at a time.",
+        "selection/influence/test_row_gradients.py",
+    ),
+    "M5": (
+        "The projection in blocks, and the product with the explicit matrix.",
+        "selection/influence/test_projection_and_adam.py",
+    ),
+    "M6": (
+        "Influence, and what the target's loss does when the model is trained again without the "
+        "row (Spearman's rank correlation over rows, of three models).",
+        "selection/influence/test_leave_one_out.py",
+    ),
+    "M7": (
+        "FLOPs that preparations are charged, as a ratio to those that torch's counter counts.",
+        "selection/methods/test_gradient.py",
+    ),
+}
+"""What a method's figures are held against, and the test that does it."""
+
 HEADER = """\
 # What the pipeline promises
 
@@ -70,21 +103,36 @@ writes this page. Each figure is that of the last time its promise's tests ran s
 promise without figures is not yet measured.
 """
 
+METHODS_HEADER = """
+## What the methods are held against
+
+By the same run. A test of a method fails where the two differ by more than it allows.
+"""
+
 
 def page(measured: dict) -> str:
     """The whole page.
 
     Parameters
     ----------
-    measured : promise to its figures, date, device and versions.
+    measured : promise or reference to its figures, date, device and versions.
     """
-    rows = [
-        [promise, wording, _test(path), _figures(measured.get(promise))]
-        for promise, (wording, path) in PROMISES.items()
+    parts = [
+        HEADER,
+        _table("promise", PROMISES, measured),
+        METHODS_HEADER,
+        _table("figures, and their reference", REFERENCES, measured),
+        *_where(measured),
     ]
-    table = markdown_table(["", "promise", "test", "last measured"], rows)
-    parts = [HEADER, table, *_where(measured)]
     return "\n".join(parts) + "\n"
+
+
+def _table(what: str, entries: dict[str, tuple[str, str]], measured: dict) -> str:
+    rows = [
+        [key, wording, _test(path), _figures(measured.get(key))]
+        for key, (wording, path) in entries.items()
+    ]
+    return markdown_table(["", what, "test", "last measured"], rows)
 
 
 def _test(path: str) -> str:

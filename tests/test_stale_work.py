@@ -117,7 +117,7 @@ CHANGES: dict[str, tuple[dict[str, Any], set[str]]] = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_change_of_the_study_makes_exactly_these_assets_stale(finished, change):
+def test_a_change_of_the_study_makes_exactly_these_assets_stale(finished, change, figures):
     fields, expected = CHANGES[change]
     study = Study.model_validate(finished.study.model_dump(mode="json") | fields)
     stages = [*pool_stages(load_pools()["library"], [study]), *study_stages(study)]
@@ -126,6 +126,7 @@ def test_a_change_of_the_study_makes_exactly_these_assets_stale(finished, change
     assert {asset for asset, _ in identities} == set(versions)
     stale = {a for (a, _), identity in identities.items() if identity.code_version != versions[a]}
     assert stale == expected
+    figures.record("P5", changes_tried=1, versions_looked_at=len(identities))
 
 
 @pytest.mark.parametrize(
@@ -136,7 +137,9 @@ def test_a_change_of_the_study_makes_exactly_these_assets_stale(finished, change
         ({"training": {"epochs": 2}}, {"library/tiny/base_checkpoint", "small/budget_plan"}),
     ],
 )
-def test_a_change_of_the_base_model_makes_exactly_these_assets_stale(finished, fields, expected):
+def test_a_change_of_the_base_model_makes_exactly_these_assets_stale(
+    finished, fields, expected, figures
+):
     content = finished.study.model_dump(mode="json")
     study = Study.model_validate(content | {"base_model": content["base_model"] | fields})
     stages = [*pool_stages(load_pools()["library"], [study]), *study_stages(study)]
@@ -148,6 +151,7 @@ def test_a_change_of_the_base_model_makes_exactly_these_assets_stale(finished, f
         if asset in versions and identity.code_version != versions[asset]
     }
     assert stale == expected
+    figures.record("P5", changes_tried=1, versions_looked_at=len(identities))
 
 
 def test_a_project_that_moved_reads_its_files_again_and_recomputes_nothing(copied):

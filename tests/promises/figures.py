@@ -1,4 +1,4 @@
-"""How often each promise was tried: counted by its tests, written with `--figures FILE`."""
+"""What each promise and each reference was tried with, counted by tests: `--figures FILE`."""
 
 import json
 import platform
@@ -11,7 +11,7 @@ VERSIONS = ("dagster", "duckdb", "pyarrow", "torch")
 
 
 class Figures:
-    """What the tests counted, by promise (`P1` to `P10`) and by what was counted."""
+    """What the tests counted, by promise (`P1`...) or method (`M1`...) and by what was counted."""
 
     def __init__(self) -> None:
         self._found: dict[str, dict[str, object]] = defaultdict(dict)
@@ -42,7 +42,13 @@ class Figures:
             | {"python": platform.python_version()},
         }
         now = {promise: {"figures": figures, **taken} for promise, figures in self._found.items()}
-        merged = dict(sorted((before | now).items(), key=lambda item: int(item[0][1:])))
+        # promises first, each kind by its number
+        merged = dict(
+            sorted(
+                (before | now).items(),
+                key=lambda item: (item[0][0] != "P", int(item[0][1:])),
+            )
+        )
         path.write_text(json.dumps(merged, indent=1) + "\n", encoding="utf-8")
 
 

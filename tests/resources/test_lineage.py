@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from conftest import SOURCES, Project, enter
+from figures import Figures
 
 from resources.artifacts import CorruptArtifact
 from resources.database import Database
@@ -31,7 +32,9 @@ def copied(finished_root: Path, tmp_path: Path) -> Iterator[Project]:
     yield from enter(Project(root))
 
 
-def test_every_checkpoint_reaches_every_source_of_the_pool(finished: Project) -> None:
+def test_every_checkpoint_reaches_every_source_of_the_pool(
+    finished: Project, figures: Figures
+) -> None:
     wanted = {("library/raw_corpus", source) for source in SOURCES}
     checkpoints = current_artifacts(finished.ledger, "finetuned_checkpoint")
     assert len(checkpoints) == len(finished.ledger.current_versions("small/eval_report")) > 0
@@ -40,6 +43,7 @@ def test_every_checkpoint_reaches_every_source_of_the_pool(finished: Project) ->
         reached = {(node["asset"], node["partition"]) for node in nodes}
         assert wanted <= reached, checkpoint.partition
         assert ("small/target_examples", "all") in reached
+    figures.record("P8", checkpoints_traced_to_every_source=len(checkpoints))
 
 
 def test_an_arm_descends_from_its_own_scores_and_no_other_methods(finished: Project) -> None:
@@ -86,7 +90,7 @@ def test_a_row_that_was_not_selected_trained_no_checkpoint(finished: Project) ->
 
 
 def test_the_rows_that_verdicts_say_trained_a_checkpoint_are_those_it_recorded(
-    finished: Project,
+    finished: Project, figures: Figures
 ) -> None:
     checkpoint = finished.ledger.current("small/finetuned_checkpoint", ARM)
     assert checkpoint is not None
@@ -100,6 +104,7 @@ def test_the_rows_that_verdicts_say_trained_a_checkpoint_are_those_it_recorded(
     for row_id in sorted(recorded)[:5]:
         trained = {v["checkpoint"] for v in find_verdicts(finished.ledger, row_id)}
         assert checkpoint.version in trained
+    figures.record("P8", rows_of_a_checkpoint_found_again=len(recorded))
 
 
 def test_scores_are_those_of_the_versions_the_subset_read(finished: Project) -> None:

@@ -14,13 +14,14 @@ def vectors(n: int, size: int, *, seed: int = 0) -> torch.Tensor:
     return torch.from_numpy(drawn.astype(np.float32))
 
 
-def test_the_projection_is_the_product_with_the_whole_matrix():
+def test_the_projection_is_the_product_with_the_whole_matrix(figures):
     x = vectors(3, 2 * BLOCK_WEIGHTS + 100)
     blocks = [random_signs(b, dimensions=64, seed=5) for b in range(3)]
     matrix = torch.cat(blocks)[: x.shape[1]].double() / 8.0
     assert set(np.unique(matrix.numpy() * 8.0)) == {-1.0, 1.0}
     projected = project(x, dimensions=64, seed=5)
     torch.testing.assert_close(projected.double(), x.double() @ matrix, atol=1e-3, rtol=1e-4)
+    figures.record("M5", entries_of_the_matrix=matrix.numel())
 
 
 def test_signs_are_fair_unrelated_and_other_ones_for_another_seed_or_block():

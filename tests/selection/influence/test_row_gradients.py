@@ -51,13 +51,14 @@ def one_by_one(adapted, weights, rows) -> torch.Tensor:
     return torch.stack(found)
 
 
-def test_gradients_of_many_rows_are_those_of_one_row_at_a_time(adapted, weights):
+def test_gradients_of_many_rows_are_those_of_one_row_at_a_time(adapted, weights, figures):
     rows = make_rows(1, 12, np.random.default_rng(0))
     response_only = rows[3].labels.copy()
     response_only[: len(response_only) // 2] = IGNORED_LABEL
     rows[3] = TokenRow(rows[3].ids, response_only)
     found = row_gradients(adapted, weights, rows, longest=LONGEST)
     torch.testing.assert_close(found, one_by_one(adapted, weights, rows), atol=2e-6, rtol=1e-4)
+    figures.record("M4", gradients_compared=len(rows), weights_of_each=found.shape[1])
 
 
 def test_gradients_do_not_depend_on_batches_or_order(adapted, weights):

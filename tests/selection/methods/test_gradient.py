@@ -278,7 +278,7 @@ def cost_inputs(selector) -> CostInputs:
 
 @pytest.mark.parametrize("preparation", [WARM_UP, STORE, TARGET], ids=lambda p: p.asset)
 def test_what_is_charged_is_what_torch_counts_and_what_was_forecast(
-    preparation, chain, selector, cost_inputs, tmp_path
+    preparation, chain, selector, cost_inputs, tmp_path, figures
 ):
     meter = Tank()
     needs = {} if preparation is WARM_UP else {"prepared": {WARM_UP.asset: chain.warm_up}}
@@ -287,7 +287,7 @@ def test_what_is_charged_is_what_torch_counts_and_what_was_forecast(
             inputs(selector, tmp_path, meter=meter, target=EXAMPLES, **needs)
         )
     counted = counter.get_total_flops()
-    print(f"{preparation.asset}: charged / counted = {sum(meter.charged) / counted:.4f}")
+    figures.record("M7", **{preparation.asset: round(sum(meter.charged) / counted, 4)})
     assert sum(meter.charged) == pytest.approx(counted, rel=0.05)
     assert prepared.flops == pytest.approx(sum(meter.charged))
     assert prepared.accountant == "measured"

@@ -84,13 +84,14 @@ def pool_and_target(kind: str) -> tuple[list[str], list[str]]:
     [{}, {"k1": 0.9, "b": 0.4}, {"b": 0.0}, {"stopwords": "none"}, {"stopwords": "english_plus"}],
     ids=["defaults", "k1 and b", "no length", "every word", "fewer words"],
 )
-def test_scores_are_those_of_the_textbook(kind, options, tmp_path):
+def test_scores_are_those_of_the_textbook(kind, options, tmp_path, figures):
     pool, target = pool_and_target(kind)
     (scores,), _ = run([rows_of(pool)], rows_of(target), tmp_path, **options)
     stopwords = options.get("stopwords", "english")
     expected, _ = textbook(pool, target, options.get("k1", 1.5), options.get("b", 0.75), stopwords)
     assert np.ptp(expected) > 0.1
     np.testing.assert_allclose(scores.score[0], expected, rtol=2e-6, atol=1e-9)
+    figures.record("M1", scores_compared=len(expected))
 
 
 @pytest.mark.parametrize("kind", ["generated", "real"])

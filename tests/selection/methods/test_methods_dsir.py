@@ -71,7 +71,7 @@ def pool_and_target(kind: str) -> tuple[dict[str, list[str]], list[str]]:
 
 @pytest.mark.parametrize("kind", ["generated", "real"])
 @pytest.mark.parametrize(("buckets", "smoothing"), [(10_000, 1.0), (64, 0.1)])
-def test_weights_are_those_of_counting_by_hand(kind, buckets, smoothing, tmp_path):
+def test_weights_are_those_of_counting_by_hand(kind, buckets, smoothing, tmp_path, figures):
     topics, target = pool_and_target(kind)
     options = {"buckets": buckets, "smoothing": smoothing, "draw": "top"}
     pool = [rows_of(texts, topic) for topic, texts in topics.items()]
@@ -79,6 +79,7 @@ def test_weights_are_those_of_counting_by_hand(kind, buckets, smoothing, tmp_pat
     texts = [text for one in topics.values() for text in one]
     ratios = direct_ratios(texts, target, buckets, smoothing)
     np.testing.assert_allclose(fitted.arrays["log_ratio"], ratios, atol=1e-12)
+    figures.record("M2", log_ratios_compared=buckets, weights_compared=len(texts))
     for one in rows:
         found = score(fitted, one, rows_of(target), options)
         expected = [

@@ -199,7 +199,7 @@ def test_scores_are_the_same_to_the_bit_whatever_the_blocks_and_batches(
 
 
 def test_the_cost_is_what_the_preparations_charge_and_what_torch_counts(
-    selector, tmp_path, monkeypatch
+    selector, tmp_path, monkeypatch, figures
 ):
     def eager(folder):
         loaded = load_model(folder)
@@ -222,6 +222,8 @@ def test_the_cost_is_what_the_preparations_charge_and_what_torch_counts(
         assert prepared[one.asset].flops == pytest.approx(cost.parts[one.asset], rel=1e-9)
         assert meter.flops == pytest.approx(cost.parts[one.asset], rel=1e-9)
     assert counted == pytest.approx(cost.parts, rel=0.05)
+    charged = {asset: round(cost.parts[asset] / counted[asset], 4) for asset in counted}
+    figures.record("M7", **charged)
 
 
 @pytest.mark.parametrize("parts", [0, 1, 3])
