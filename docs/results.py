@@ -17,7 +17,7 @@ from selection.conclusions.markers import put_part
 from selection.conclusions.page import Made, make_part
 from selection.conclusions.result import Arm, StudyResult
 from selection.config.study import Study
-from selection_assets.keys import arm_key
+from selection_assets.keys import arm_key, decoder_key, embedder_key
 from selection_assets.studies import load_studies
 from selection_assets.study_result import study_result
 
@@ -67,6 +67,24 @@ def devices(study: Study, ledger: Ledger) -> set[str]:
     return {artifact.json("training.json")["device"] for artifact in trained}
 
 
+def given_models(studies: Sequence[Study], ledger: Ledger) -> dict[str, float]:
+    """Embedders and base models that were made here, and the FLOPs that it took."""
+    keys = dict.fromkeys(
+        key.to_user_string()
+        for study in studies
+        for key in (
+            embedder_key(study.pool, study.embedder.name, "embedder"),
+            decoder_key(study.pool, study.base_model, "base_checkpoint"),
+        )
+    )
+    made = {}
+    for key in keys:
+        [spent] = ledger.query("SELECT sum(flops) AS flops FROM spend WHERE asset = ?", [key])
+        if spent["flops"]:
+            made[key] = float(spent["flops"])
+    return made
+
+
 def current(ledger: Ledger, study: Study, asset: str, partition: str = UNPARTITIONED) -> Artifact:
     """An artifact that a finished study has."""
     found = ledger.current(asset, partition)
@@ -88,6 +106,7 @@ def write(names: Sequence[str], part: str, commands: Sequence[str], docs: Path) 
         part,
         commands or own,
         sorted(set().union(*(devices(study, ledger) for study in studies))),
+        given_models(studies, ledger),
     )
     frontiers = {
         study.name: current(ledger, study, f"{study.name}/pareto_frontier")

@@ -30,11 +30,13 @@ class Made:
     name : of the part, which its pictures' names begin with.
     commands : that make it again.
     devices : that computed it.
+    given : models that are charged to no arm, and the FLOPs of making each.
     """
 
     name: str
     commands: Sequence[str]
     devices: Sequence[str]
+    given: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,7 @@ def make_part(results: Sequence[StudyResult], made: Made, *, pictures: Mapping[s
     sections += [
         "### What selecting costs",
         markdown_table(*tables.cost_table(results)),
+        *_given(made),
         "### Optimal transport and random at equal data",
         *(
             markdown_table(*tables.equal_data_table(results, name, RANDOM))
@@ -141,6 +144,16 @@ def _how(made: Made) -> str:
     commands = "\n".join(f"    {command}" for command in made.commands)
     devices = ", ".join(made.devices) or "an unknown device"
     return f"Computed on {escape(devices)}; made by\n\n{commands}"
+
+
+def _given(made: Made) -> list[str]:
+    """What the costs leave out."""
+    if not made.given:
+        return []
+    models = "; ".join(f"{escape(name)}, {number(flops)}" for name, flops in made.given.items())
+    return [
+        f"Charged to no arm, as if they came from a hub, and FLOPs that making them took: {models}."
+    ]
 
 
 def _target(study: JudgedStudy, show, frontier: bytes) -> list[str]:

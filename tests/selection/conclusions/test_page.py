@@ -15,7 +15,7 @@ from selection.conclusions.page import Made, make_part
 from selection.conclusions.tables import frontier_table
 from selection.conclusions.words import at_equal_data, best, best_of_one, scope, sharing, verdicts
 
-MADE = Made("study", ["selection run news"], ["a device"])
+MADE = Made("study", ["selection run news"], ["a device"], {"pool/static/embedder": 1.5e12})
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -28,6 +28,7 @@ def test_a_part_has_every_section_names_its_device_and_has_every_picture_that_it
     made = part(five(effects, seed=1, budgets=("5pct", "10pct"))[:2])
     for heading in ("comes to", "Mean over targets", "selecting costs", "claims", "### news"):
         assert heading in made.text
+    assert "Charged to no arm" in made.text and "pool/static/embedder, 1.50e12" in made.text
     assert "Computed on a device" in made.text and "    selection run news" in made.text
     for name, png in made.pictures.items():
         assert f"(images/{name})" in made.text
