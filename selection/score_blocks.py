@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import BaseModel
 
 from selection.budget.meter import UNMETERED, Meter
-from selection.methods.preparation import Files
-from selection.methods.protocol import Fitted, Method, Rows, Scores
+from selection.methods.protocol import Fitted, Method, ScoreInputs, Scores
 from selection.whole_files import write_whole
 
 if TYPE_CHECKING:
@@ -33,13 +31,8 @@ class BlockScores(Scores):
 def score_in_blocks(
     method: Method,
     fitted: Fitted,
-    rows: Rows,
+    inputs: ScoreInputs,
     *,
-    target: Rows,
-    options: Mapping[str, Any] | BaseModel,
-    seeds: Sequence[int],
-    device: str | None,
-    prepared: Mapping[str, Files] | None = None,
     finished: Path,
     block_rows: int = BLOCK_ROWS,
     report: Callable[[int], object] = lambda n: None,
@@ -49,8 +42,8 @@ def score_in_blocks(
 
     Parameters
     ----------
-    prepared : mapping of str to Files, or None
-        What the method's preparations have made, as in `FitInputs`.
+    inputs : ScoreInputs
+        With all rows.
     finished : Path
         An existing folder for the blocks of these very rows, fit and options; the caller keeps
         one a configuration. Files in it are written whole or not at all.
@@ -75,19 +68,12 @@ def score_in_blocks(
     import pyarrow.parquet as pq
 
     tables, resumed_flops = [], 0.0
+    rows = inputs.rows
     for start in range(0, max(1, len(rows.row_id)), block_rows):
         file = finished / f"rows_{start:012d}.parquet"
         if not file.is_file():
             block = rows.take(slice(start, start + block_rows))
-            scores = method.score(
-                fitted,
-                block,
-                target=target,
-                options=options,
-                seeds=seeds,
-                device=device,
-                prepared=prepared,
-            )
+            scores = method.score(fitted, replace(inputs, rows=block))
             # A block is small, and its FLOPs are known when it is done.
             meter.charge(scores.flops)
             write_whole(file, partial(pq.write_table, _to_table(scores)))

@@ -12,7 +12,7 @@ from resources.device import Device
 from selection.budget.meter import Meter
 from selection.config.study import Study
 from selection.methods.named import NamedMethod
-from selection.methods.protocol import ACCOUNTANT, FitInputs, Scores
+from selection.methods.protocol import ACCOUNTANT, FitInputs, ScoreInputs, Scores
 from selection.plots.scores import score_distributions
 from selection.score_blocks import score_in_blocks
 from selection_assets.draft import Check, Draft
@@ -92,12 +92,7 @@ def build_method_scores(study: Study, named: NamedMethod) -> Stage:
             scores = score_in_blocks(
                 method,
                 fitted,
-                rows,
-                target=target,
-                options=options,
-                seeds=study.seeds,
-                device=device.name,
-                prepared=whole,
+                ScoreInputs(rows, target, options, study.seeds, device.name, whole),
                 finished=work,
                 report=bar.update,
                 meter=meter,

@@ -16,7 +16,7 @@ from conftest import Project, enter
 from resources.artifacts import Artifact
 from selection.config.study import Study
 from selection.methods import REGISTRY
-from selection.methods.protocol import FitInputs, Fitted, Rows
+from selection.methods.protocol import FitInputs, Fitted, Rows, ScoreInputs
 from selection_assets.cli import main
 from selection_assets.method_fit import read_fitted
 from selection_assets.method_preparation import features_of, preparation_key
@@ -184,11 +184,13 @@ def test_a_random_receipt_recomputed_from_its_inputs_is_the_one_on_file(name, se
     for place in np.random.default_rng(7).integers(len(rows.row_id), size=3).tolist():
         one = named.method.score(
             fitted,
-            rows.take(slice(place, place + 1)),
-            target=target,
-            options=named.options,
-            seeds=study.seeds,
-            prepared=prepared,
+            ScoreInputs(
+                rows.take(slice(place, place + 1)),
+                target=target,
+                options=named.options,
+                seeds=study.seeds,
+                prepared=prepared,
+            ),
         )
         on_file = [r for r in kept.to_pylist() if r["row_id"] == rows.row_id[place]]
         assert [receipt.pop("score") for receipt in on_file] == one.score[:, 0].tolist()

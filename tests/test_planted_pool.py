@@ -8,7 +8,7 @@ from selection.corpus.text import row_id
 from selection.draws import keyed_uniform
 from selection.embedding.embedder import encode, load_embedder
 from selection.methods import REGISTRY
-from selection.methods.protocol import FitInputs, Rows
+from selection.methods.protocol import FitInputs, Rows, ScoreInputs
 from selection.subset import choose_rows
 
 DOMAIN, NOISE, EACH = "logging", "tkinter", 120
@@ -56,7 +56,7 @@ def test_ot_picks_the_target_s_domain_and_random_about_half_of_it(planted):
     pool, target, in_domain = planted
     ot = REGISTRY["ot"]
     inputs = FitInputs(target, lambda: iter([pool]), len(pool.row_id), {}, seed=0)
-    scores = ot.score(ot.fit(inputs), pool, target=target, options={}, seeds=[0])
+    scores = ot.score(ot.fit(inputs), ScoreInputs(pool, target=target, options={}, seeds=[0]))
     assert share_in_domain(pool, scores.score[0], in_domain) >= 0.9
 
     draws = [keyed_uniform(pool.row_id, seed=seed, purpose="random") for seed in range(20)]

@@ -15,7 +15,7 @@ from selection.forecast.measuring import Probed, probe_seconds, probe_sizes
 from selection.methods._common import wants_contrast
 from selection.methods._ot_options import OtOptions
 from selection.methods.named import NamedMethod
-from selection.methods.protocol import FitInputs, Rows
+from selection.methods.protocol import FitInputs, Rows, ScoreInputs
 from selection.transport.potentials import solve_potentials
 
 MOST_ROWS = 32_768
@@ -91,9 +91,7 @@ def probe_scoring(named: NamedMethod, *, width: int, n_target: int, device: str)
 
     def score(n_rows: int) -> float:
         block = replace(pool.take(slice(0, n_rows)), source=parts[0].source)
-        return scorer.score(
-            fitted, block, target=target, options=options, seeds=[0], device=device
-        ).flops
+        return scorer.score(fitted, ScoreInputs(block, target, options, [0], device)).flops
 
     return probe_sizes(score, smallest=64, most=MOST_ROWS)
 

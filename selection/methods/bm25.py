@@ -8,7 +8,7 @@ often a row of the target uses each word.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +19,15 @@ from selection.methods._bm25_index import Bm25Index, Bm25Options, tokens_of
 from selection.methods._common import MethodDefaults, read_options
 from selection.methods._top_parts import top_parts
 from selection.methods.preparation import Files, Preparation
-from selection.methods.protocol import ACCOUNTANT, Cost, CostInputs, FitInputs, Fitted, Rows, Scores
+from selection.methods.protocol import (
+    ACCOUNTANT,
+    Cost,
+    CostInputs,
+    FitInputs,
+    Fitted,
+    ScoreInputs,
+    Scores,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -71,17 +79,7 @@ class Bm25Method(MethodDefaults):
             },
         )
 
-    def score(
-        self,
-        fitted: Fitted,
-        rows: Rows,
-        *,
-        target: Rows,
-        options: Mapping[str, Any] | BaseModel,
-        seeds: Sequence[int],
-        device: str | None = None,
-        prepared: Mapping[str, Files] | None = None,
-    ) -> Scores:
+    def score(self, fitted: Fitted, inputs: ScoreInputs) -> Scores:
         """Score of shape (1, n); receipt top_terms, the words that gave the largest parts of it.
 
         Raises
@@ -89,9 +87,9 @@ class Bm25Method(MethodDefaults):
         ValueError
             When a row is not in the index.
         """
-        read_options(Bm25Options, options)
-        files = _index(prepared or {})
-        parts = _weights(files, rows.row_id)
+        read_options(Bm25Options, inputs.options)
+        files = _index(inputs.prepared)
+        parts = _weights(files, inputs.rows.row_id)
         parts.data = parts.data * fitted.arrays["query_weight"][parts.indices]
         # A row of a sparse matrix is summed by itself and in the order of its words, which the
         # index sorts: the sum is the same to the bit in any batch.

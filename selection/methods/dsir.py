@@ -18,8 +18,17 @@ from scipy.sparse import csr_array
 from selection.methods._common import MethodDefaults, draw_per_seed, read_options
 from selection.methods._gumbel import keyed_gumbel
 from selection.methods._ngrams import NgramCounts, NgramOptions, bucket, count_ngrams, ngrams
-from selection.methods.preparation import Files, Preparation
-from selection.methods.protocol import ACCOUNTANT, Cost, CostInputs, FitInputs, Fitted, Rows, Scores
+from selection.methods.preparation import Preparation
+from selection.methods.protocol import (
+    ACCOUNTANT,
+    Cost,
+    CostInputs,
+    FitInputs,
+    Fitted,
+    Rows,
+    ScoreInputs,
+    Scores,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -97,17 +106,7 @@ class DsirMethod(MethodDefaults):
             },
         )
 
-    def score(
-        self,
-        fitted: Fitted,
-        rows: Rows,
-        *,
-        target: Rows,
-        options: Mapping[str, Any] | BaseModel,
-        seeds: Sequence[int],
-        device: str | None = None,
-        prepared: Mapping[str, Files] | None = None,
-    ) -> Scores:
+    def score(self, fitted: Fitted, inputs: ScoreInputs) -> Scores:
         """Score of shape (draws, n); receipts log_weight (without noise) and top_ngrams.
 
         Raises
@@ -115,7 +114,8 @@ class DsirMethod(MethodDefaults):
         ValueError
             When the rows carry no counts, or without a seed for a draw.
         """
-        options = read_options(DsirOptions, options)
+        rows = inputs.rows
+        options = read_options(DsirOptions, inputs.options)
         log_ratio = fitted.arrays["log_ratio"]
         # A row of a sparse matrix is summed by itself and in the order of its buckets: the sum is
         # the same to the bit in any batch.
@@ -123,7 +123,7 @@ class DsirMethod(MethodDefaults):
         score = log_weight[None, :]
         if options.draw == "gumbel":
             score = score + draw_per_seed(
-                keyed_gumbel, rows, seeds, self.name, instead=", or the option draw: top"
+                keyed_gumbel, rows, inputs.seeds, self.name, instead=", or the option draw: top"
             )
         receipts = {"log_weight": log_weight, "top_ngrams": _top_ngrams(rows.text, log_ratio)}
         return Scores(score, receipts)

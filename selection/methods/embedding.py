@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -10,8 +10,15 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from selection.methods._common import MethodDefaults, embeddings_of, read_options, settled
 from selection.methods._turn_order import columns_of_turns, fitted_turns, scores_by_turn
-from selection.methods.preparation import Files
-from selection.methods.protocol import ACCOUNTANT, Cost, CostInputs, FitInputs, Fitted, Rows, Scores
+from selection.methods.protocol import (
+    ACCOUNTANT,
+    Cost,
+    CostInputs,
+    FitInputs,
+    Fitted,
+    ScoreInputs,
+    Scores,
+)
 from selection.neighbours.targets import nearest_receipts
 from selection.neighbours.turns import MAX_PAIRS, play_turns
 from selection.transport.points import unit_rows
@@ -83,27 +90,18 @@ class EmbeddingMethod(MethodDefaults):
         played = play_turns(pool, target, depth=options.depth, max_pairs=limit)
         return fitted_turns(played, flops=_product_flops(played.pairs, target.shape[1]))
 
-    def score(
-        self,
-        fitted: Fitted,
-        rows: Rows,
-        *,
-        target: Rows,
-        options: Mapping[str, Any] | BaseModel,
-        seeds: Sequence[int],
-        device: str | None = None,
-        prepared: Mapping[str, Files] | None = None,
-    ) -> Scores:
+    def score(self, fitted: Fitted, inputs: ScoreInputs) -> Scores:
         """Score of shape (1, n): the mean cosine, or minus the turn in which the row was popped.
 
         Receipts are those of `nearest_receipts`, and of round_robin also turn, popped_by and
         popped_cosine, null for rows that no turn has popped.
         """
+        rows, target = inputs.rows, inputs.target
         n_target = len(target.row_id)
         rows_ND = unit_rows(embeddings_of(rows, self.name), "rows", may_be_empty=True)
         nearest = nearest_receipts(rows_ND, embeddings_of(target, self.name), target.row_id)
         flops = _product_flops(len(rows_ND) * n_target, rows_ND.shape[1])
-        if _turns(options):
+        if _turns(inputs.options):
             score = scores_by_turn(fitted, rows.row_id, np.asarray(nearest["nearest_cosine"]))
             return Scores(
                 score[None, :],

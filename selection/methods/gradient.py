@@ -7,7 +7,7 @@ A row is as good as its best subtask says.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -20,7 +20,7 @@ from selection.methods._gradient_features import STORE, TARGET, GradientStore, T
 from selection.methods._gradient_warm_up import WARM_UP, SelectorWarmUp
 from selection.methods._selector import selector_size
 from selection.methods.preparation import Files, Preparation
-from selection.methods.protocol import Cost, CostInputs, FitInputs, Fitted, Rows, Scores
+from selection.methods.protocol import Cost, CostInputs, FitInputs, Fitted, ScoreInputs, Scores
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -62,19 +62,10 @@ class GradientMethod(MethodDefaults):
             float(gradients_MCD.size),
         )
 
-    def score(
-        self,
-        fitted: Fitted,
-        rows: Rows,
-        *,
-        target: Rows,
-        options: Mapping[str, Any] | BaseModel,
-        seeds: Sequence[int],
-        device: str | None = None,
-        prepared: Mapping[str, Files] | None = None,
-    ) -> Scores:
+    def score(self, fitted: Fitted, inputs: ScoreInputs) -> Scores:
         """Score of shape (1, n); receipts best_subtask and influence_by_subtask."""
-        read_options(GradientOptions, options)
+        rows = inputs.rows
+        read_options(GradientOptions, inputs.options)
         if rows.features is None:
             raise ValueError(
                 f"method 'gradient' needs the rows' gradients and the {len(rows.row_id)} rows "

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from selection.methods._common import MethodDefaults, read_options
-from selection.methods.preparation import Files
-from selection.methods.protocol import ACCOUNTANT, Cost, CostInputs, FitInputs, Fitted, Rows, Scores
+from selection.methods.protocol import (
+    ACCOUNTANT,
+    Cost,
+    CostInputs,
+    FitInputs,
+    Fitted,
+    ScoreInputs,
+    Scores,
+)
 
 
 class LengthOptions(BaseModel):
@@ -31,20 +35,10 @@ class LengthMethod(MethodDefaults):
         read_options(LengthOptions, inputs.options)
         return Fitted()
 
-    def score(
-        self,
-        fitted: Fitted,
-        rows: Rows,
-        *,
-        target: Rows,
-        options: Mapping[str, Any] | BaseModel,
-        seeds: Sequence[int],
-        device: str | None = None,
-        prepared: Mapping[str, Files] | None = None,
-    ) -> Scores:
+    def score(self, fitted: Fitted, inputs: ScoreInputs) -> Scores:
         """Give the token counts: score of shape (1, n)."""
-        read_options(LengthOptions, options)
-        return Scores(np.asarray(rows.n_tokens, dtype=np.float64)[None, :])
+        read_options(LengthOptions, inputs.options)
+        return Scores(np.asarray(inputs.rows.n_tokens, dtype=np.float64)[None, :])
 
     def cost(self, inputs: CostInputs) -> Cost:
         """No floating-point work."""

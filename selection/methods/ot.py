@@ -7,7 +7,7 @@ the out-of-sample formula, and the fit certifies the sample over the whole pool.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from hashlib import blake2b
 from typing import Any
 
@@ -21,8 +21,15 @@ from selection.methods._ot_density import density_flops, weighing
 from selection.methods._ot_options import OtOptions
 from selection.methods._ot_sources import nearest_sources, source_receipts
 from selection.methods._ot_state import arrays_of, facts_of, potentials_from
-from selection.methods.preparation import Files
-from selection.methods.protocol import ACCOUNTANT, Cost, CostInputs, FitInputs, Fitted, Rows, Scores
+from selection.methods.protocol import (
+    ACCOUNTANT,
+    Cost,
+    CostInputs,
+    FitInputs,
+    Fitted,
+    ScoreInputs,
+    Scores,
+)
 from selection.neighbours.targets import nearest_receipts
 from selection.transport.kernel import planned_operations
 from selection.transport.pool_pass import PoolPass, Side
@@ -78,17 +85,7 @@ class OtMethod(MethodDefaults):
             flops += away.flops
         return Fitted(arrays, facts, near.flops + flops)
 
-    def score(
-        self,
-        fitted: Fitted,
-        rows: Rows,
-        *,
-        target: Rows,
-        options: Mapping[str, Any] | BaseModel,
-        seeds: Sequence[int],
-        device: str | None = None,
-        prepared: Mapping[str, Files] | None = None,
-    ) -> Scores:
+    def score(self, fitted: Fitted, inputs: ScoreInputs) -> Scores:
         """Score of shape (1, n); receipts potential, nearest_target and nearest_cosine.
 
         With `contrast_weight` w the score is that for the target less w times that for the contrast
@@ -96,11 +93,12 @@ class OtMethod(MethodDefaults):
         `nearest_sources` also source_rank (0 is the nearest) and excluded: "far_source" for
         rows of a source that the fit left out.
         """
-        options = read_options(OtOptions, options)
+        rows, target = inputs.rows, inputs.target
+        options = read_options(OtOptions, inputs.options)
         embeddings = embeddings_of(rows, self.name)
         target_embeddings = embeddings_of(target, self.name)
         sides = [Side(target_embeddings, potentials_from(fitted)), *contrast_side(fitted, options)]
-        one_pass = PoolPass(sides, device=device, precision=options.precision)
+        one_pass = PoolPass(sides, device=inputs.device, precision=options.precision)
         (potential_SN,) = one_pass.over([embeddings])
         potential_SN = settled(potential_SN)
         score_N = calibrated_scores(potential_SN[0], sides[0].potentials)

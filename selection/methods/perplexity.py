@@ -7,7 +7,7 @@ perplexity ranking is ("When less is more", arXiv 2309.04564), so the band is na
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,8 +16,16 @@ from pydantic import BaseModel
 from selection.methods._common import MethodDefaults, read_options, settled
 from selection.methods._perplexities import Perplexities, TunedSelector
 from selection.methods._selector import selector_size
-from selection.methods.preparation import Files, Preparation
-from selection.methods.protocol import Cost, CostInputs, FitInputs, Fitted, Rows, Scores
+from selection.methods.preparation import Preparation
+from selection.methods.protocol import (
+    Cost,
+    CostInputs,
+    FitInputs,
+    Fitted,
+    Rows,
+    ScoreInputs,
+    Scores,
+)
 from selection.perplexity.distribution import Distribution
 from selection.perplexity.options import PerplexityOptions
 
@@ -61,20 +69,10 @@ class PerplexityMethod(MethodDefaults):
         facts = dict(zip(names, np.exp(quantiles).tolist(), strict=True))
         return Fitted({"sorted_log": log_N}, {"n_pool": len(log_N), **facts})
 
-    def score(
-        self,
-        fitted: Fitted,
-        rows: Rows,
-        *,
-        target: Rows,
-        options: Mapping[str, Any] | BaseModel,
-        seeds: Sequence[int],
-        device: str | None = None,
-        prepared: Mapping[str, Files] | None = None,
-    ) -> Scores:
+    def score(self, fitted: Fitted, inputs: ScoreInputs) -> Scores:
         """Score of shape (1, n); receipts perplexity, quantile (mid-rank, 0 to 1) and band."""
-        band = read_options(PerplexityOptions, options).band
-        log_N = _log_perplexity(rows)
+        band = read_options(PerplexityOptions, inputs.options).band
+        log_N = _log_perplexity(inputs.rows)
         pool = Distribution(fitted.arrays["sorted_log"])
         return Scores(
             pool.score(log_N, band)[None, :] + 0.0,

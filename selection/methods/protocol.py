@@ -113,6 +113,27 @@ class Fitted:
 
 
 @dataclass(frozen=True)
+class ScoreInputs:
+    """A batch of rows to score, and what a method may look at to do so.
+
+    Attributes
+    ----------
+    rows : Rows
+    target : Rows
+        As in `FitInputs`, like `options`, `device` and `prepared`.
+    seeds : sequence of int
+        Of the draws of a method that draws at random.
+    """
+
+    rows: Rows
+    target: Rows
+    options: Mapping[str, Any] | BaseModel
+    seeds: Sequence[int]
+    device: str | None = None
+    prepared: Mapping[str, Files] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Scores:
     """Scores of one batch; higher is better.
 
@@ -230,23 +251,8 @@ class Method(Protocol):
         """Learn the method's global state, once per study."""
         ...
 
-    def score(
-        self,
-        fitted: Fitted,
-        rows: Rows,
-        *,
-        target: Rows,
-        options: Mapping[str, Any] | BaseModel,
-        seeds: Sequence[int],
-        device: str | None = None,
-        prepared: Mapping[str, Files] | None = None,
-    ) -> Scores:
-        """Score a batch of rows; a row's score does not depend on the rest of its batch.
-
-        Parameters
-        ----------
-        prepared : as in `FitInputs`.
-        """
+    def score(self, fitted: Fitted, inputs: ScoreInputs) -> Scores:
+        """Score a batch of rows; a row's score does not depend on the rest of its batch."""
         ...
 
     def cost(self, inputs: CostInputs) -> Cost:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
 from selection.draws import keyed_uniform
 from selection.methods._common import MethodDefaults, draw_per_seed, read_options
-from selection.methods.preparation import Files
-from selection.methods.protocol import ACCOUNTANT, Cost, CostInputs, FitInputs, Fitted, Rows, Scores
+from selection.methods.protocol import (
+    ACCOUNTANT,
+    Cost,
+    CostInputs,
+    FitInputs,
+    Fitted,
+    ScoreInputs,
+    Scores,
+)
 
 
 class RandomOptions(BaseModel):
@@ -35,20 +42,10 @@ class RandomMethod(MethodDefaults):
         read_options(RandomOptions, inputs.options)
         return Fitted()
 
-    def score(
-        self,
-        fitted: Fitted,
-        rows: Rows,
-        *,
-        target: Rows,
-        options: Mapping[str, Any] | BaseModel,
-        seeds: Sequence[int],
-        device: str | None = None,
-        prepared: Mapping[str, Files] | None = None,
-    ) -> Scores:
+    def score(self, fitted: Fitted, inputs: ScoreInputs) -> Scores:
         """Draw uniform numbers keyed by (seed, row id): score of shape (len(seeds), n)."""
-        read_options(RandomOptions, options)
-        return Scores(draw_per_seed(keyed_uniform, rows, seeds, self.name))
+        read_options(RandomOptions, inputs.options)
+        return Scores(draw_per_seed(keyed_uniform, inputs.rows, inputs.seeds, self.name))
 
     def cost(self, inputs: CostInputs) -> Cost:
         """No floating-point work."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,15 @@ from pydantic import BaseModel, ConfigDict
 
 from selection.draws import keyed_uniform
 from selection.methods._common import MethodDefaults, draw_per_seed, read_options
-from selection.methods.preparation import Files
-from selection.methods.protocol import ACCOUNTANT, Cost, CostInputs, FitInputs, Fitted, Rows, Scores
+from selection.methods.protocol import (
+    ACCOUNTANT,
+    Cost,
+    CostInputs,
+    FitInputs,
+    Fitted,
+    ScoreInputs,
+    Scores,
+)
 
 
 class RandomBalancedOptions(BaseModel):
@@ -44,17 +51,7 @@ class RandomBalancedMethod(MethodDefaults):
             counts[rows.source] += len(rows.row_id)
         return Fitted(facts={"sources": [[source, counts[source]] for source in sorted(counts)]})
 
-    def score(
-        self,
-        fitted: Fitted,
-        rows: Rows,
-        *,
-        target: Rows,
-        options: Mapping[str, Any] | BaseModel,
-        seeds: Sequence[int],
-        device: str | None = None,
-        prepared: Mapping[str, Files] | None = None,
-    ) -> Scores:
+    def score(self, fitted: Fitted, inputs: ScoreInputs) -> Scores:
         """Draw up to minus the source's rows: score (len(seeds), n), receipt source_rows.
 
         Raises
@@ -62,8 +59,9 @@ class RandomBalancedMethod(MethodDefaults):
         ValueError
             Without a seed, or for rows of a source that the fit has not counted.
         """
-        read_options(RandomBalancedOptions, options)
-        draws = draw_per_seed(keyed_uniform, rows, seeds, self.name)
+        rows = inputs.rows
+        read_options(RandomBalancedOptions, inputs.options)
+        draws = draw_per_seed(keyed_uniform, rows, inputs.seeds, self.name)
         n_rows = len(rows.row_id)
         counted = _rows_of(fitted, rows.source)
         if counted < n_rows:

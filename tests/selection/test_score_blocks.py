@@ -12,7 +12,7 @@ import pytest
 
 from selection.methods import REGISTRY
 from selection.methods.preparation import Prepared
-from selection.methods.protocol import FitInputs, Rows
+from selection.methods.protocol import FitInputs, Rows, ScoreInputs
 from selection.score_blocks import score_in_blocks
 
 # The helpers of the methods' tests serve this one too.
@@ -51,12 +51,13 @@ def in_blocks(
     return score_in_blocks(
         method or REGISTRY[name],
         fitted(name),
-        ready(name)[0] if pool is None else pool,
-        target=TARGET,
-        options={},
-        seeds=SEEDS,
-        device=None,
-        prepared=ready(name)[1],
+        ScoreInputs(
+            ready(name)[0] if pool is None else pool,
+            TARGET,
+            options={},
+            seeds=SEEDS,
+            prepared=ready(name)[1],
+        ),
         finished=folder,
         block_rows=120,
         report=report,
@@ -67,7 +68,7 @@ def in_blocks(
 def test_blocks_change_nothing(name, tmp_path, figures):
     pool, prepared = ready(name)
     whole = REGISTRY[name].score(
-        fitted(name), pool, target=TARGET, options={}, seeds=SEEDS, prepared=prepared
+        fitted(name), ScoreInputs(pool, target=TARGET, options={}, seeds=SEEDS, prepared=prepared)
     )
     done: list[int] = []
     blocks = in_blocks(name, tmp_path, report=done.append)
@@ -86,11 +87,11 @@ class Dying:
     def __init__(self, name: str, dies_at: int) -> None:
         self.method, self.dies_at, self.blocks = REGISTRY[name], dies_at, 0
 
-    def score(self, *arguments, **options):
+    def score(self, *arguments):
         self.blocks += 1
         if self.blocks == self.dies_at:
             raise KeyboardInterrupt
-        return self.method.score(*arguments, **options)
+        return self.method.score(*arguments)
 
 
 def test_finished_blocks_are_not_scored_again(tmp_path):

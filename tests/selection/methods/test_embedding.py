@@ -13,7 +13,7 @@ from safetensors.numpy import load, save
 from sklearn.metrics.pairwise import cosine_similarity
 
 from selection.methods.embedding import METHOD
-from selection.methods.protocol import CostInputs, FitInputs, Fitted, Rows, Scores
+from selection.methods.protocol import CostInputs, FitInputs, Fitted, Rows, ScoreInputs, Scores
 from selection.score_blocks import score_in_blocks
 
 RNG = np.random.default_rng(5)
@@ -41,7 +41,7 @@ def fit(pool=(POOL,), **options) -> Fitted:
 
 
 def score(fitted, rows=POOL, **options) -> Scores:
-    return METHOD.score(fitted, rows, target=TARGET, options=options, seeds=(0,))
+    return METHOD.score(fitted, ScoreInputs(rows, target=TARGET, options=options, seeds=(0,)))
 
 
 def popped_by_hand() -> list[int]:
@@ -106,11 +106,7 @@ def test_turns_survive_a_store_of_arrays_and_the_order_of_batches_and_blocks(tmp
     blocks = score_in_blocks(
         METHOD,
         Fitted(stored, fitted.facts),
-        POOL,
-        target=TARGET,
-        options=options,
-        seeds=(0,),
-        device=None,
+        ScoreInputs(POOL, TARGET, options, seeds=(0,)),
         finished=tmp_path,
         block_rows=11,
     )

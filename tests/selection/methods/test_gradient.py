@@ -15,7 +15,7 @@ from selection.budget.meter import BudgetExhausted
 from selection.costs import ModelShape
 from selection.methods.gradient import METHOD
 from selection.methods.preparation import Prepared, PrepareInputs, Selector, SelectorSize
-from selection.methods.protocol import CostInputs, FitInputs, Rows
+from selection.methods.protocol import CostInputs, FitInputs, Rows, ScoreInputs
 from selection.models.base import load_tokenizer, new_model, save_checkpoint, tiny_config
 from selection.models.examples import Example, render
 from selection.models.tokenizer import train_tokenizer
@@ -138,7 +138,9 @@ class Chain:
         return METHOD.fit(given)
 
     def score(self, rows: Rows):
-        return METHOD.score(self.fit(), rows, target=NO_ROWS, options=OPTIONS, seeds=(0,))
+        return METHOD.score(
+            self.fit(), ScoreInputs(rows, target=NO_ROWS, options=OPTIONS, seeds=(0,))
+        )
 
     @property
     def pool(self) -> Rows:

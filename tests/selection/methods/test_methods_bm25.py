@@ -20,7 +20,7 @@ from real_texts import generated_texts, real_texts, rows_of
 from selection.methods import REGISTRY
 from selection.methods._bm25_index import Bm25Index, Bm25Options, _words_of
 from selection.methods.preparation import PrepareInputs
-from selection.methods.protocol import CostInputs, FitInputs, Fitted, Rows, Scores
+from selection.methods.protocol import CostInputs, FitInputs, Fitted, Rows, ScoreInputs, Scores
 
 METHOD = REGISTRY["bm25"]
 
@@ -31,7 +31,9 @@ def run(
     rows, prepared = prepare(METHOD, pool, (), options, work)
     fitted = METHOD.fit(FitInputs(target, lambda: iter(rows), 0, options, 0, prepared=prepared))
     scores = [
-        METHOD.score(fitted, one, target=target, options=options, seeds=(), prepared=prepared)
+        METHOD.score(
+            fitted, ScoreInputs(one, target=target, options=options, seeds=(), prepared=prepared)
+        )
         for one in rows
     ]
     return scores, fitted
@@ -233,7 +235,9 @@ def test_a_row_that_is_not_in_the_index_is_named_with_the_remedy(tmp_path):
     fitted = METHOD.fit(FitInputs(target, lambda: iter(rows), 2, {}, 0, prepared=prepared))
     strange = replace(pool, row_id=np.array([pool.row_id[0], "f" * 32]))
     with pytest.raises(ValueError, match=r"1 of 2 rows are not in 'bm25_index', among them f{32}"):
-        METHOD.score(fitted, strange, target=target, options={}, seeds=(), prepared=prepared)
+        METHOD.score(
+            fitted, ScoreInputs(strange, target=target, options={}, seeds=(), prepared=prepared)
+        )
 
 
 def test_what_is_missing_is_said(tmp_path):

@@ -21,7 +21,7 @@ from scipy.sparse import csr_array
 from selection.methods import REGISTRY
 from selection.methods._ngrams import NgramCounts, count_ngrams, ngrams
 from selection.methods.preparation import PrepareInputs
-from selection.methods.protocol import FitInputs, Fitted, Rows, Scores
+from selection.methods.protocol import FitInputs, Fitted, Rows, ScoreInputs, Scores
 
 METHOD = REGISTRY["dsir"]
 
@@ -33,7 +33,7 @@ def fit(pool: Sequence[Rows], target: Rows, work: Path, options: dict) -> tuple[
 
 
 def score(fitted: Fitted, rows: Rows, target: Rows, options: dict, seeds=(0,)) -> Scores:
-    return METHOD.score(fitted, rows, target=target, options=options, seeds=seeds)
+    return METHOD.score(fitted, ScoreInputs(rows, target=target, options=options, seeds=seeds))
 
 
 def direct_ngrams(text: str) -> list[str]:
@@ -158,7 +158,9 @@ def test_gumbel_top_k_is_a_draw_one_by_one_without_replacement():
     rows = replace(rows, features=csr_array(np.eye(4, dtype=np.int32)))
     options, n_draws = {"buckets": 4}, 6000
     fitted = Fitted({"log_ratio": log_weight})
-    draws = METHOD.score(fitted, rows, target=rows, options=options, seeds=range(n_draws)).score
+    draws = METHOD.score(
+        fitted, ScoreInputs(rows, target=rows, options=options, seeds=range(n_draws))
+    ).score
     for order in np.argsort(-draws, axis=1)[:, :2].tolist():
         seen[tuple(order)] += 1
     weight = np.exp(log_weight)

@@ -9,7 +9,7 @@ import pytest
 from sklearn.metrics.pairwise import cosine_similarity
 
 from selection.methods import REGISTRY
-from selection.methods.protocol import CostInputs, FitInputs, Fitted, Rows
+from selection.methods.protocol import CostInputs, FitInputs, Fitted, Rows, ScoreInputs
 from selection.subset import choose_rows
 from selection.transport import score_rows, solve_potentials
 from selection.transport.potentials import NotConverged
@@ -77,7 +77,9 @@ class Planted:
         )
 
     def score(self, name: str, fitted: Fitted, seeds=(0,)):
-        return REGISTRY[name].score(fitted, self.pool, target=self.target, options={}, seeds=seeds)
+        return REGISTRY[name].score(
+            fitted, ScoreInputs(self.pool, target=self.target, options={}, seeds=seeds)
+        )
 
     def share_in_domain(self, score: np.ndarray, near_duplicate_cosine: float = 0.97) -> float:
         subset = choose_rows(

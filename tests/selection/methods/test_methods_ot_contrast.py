@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from selection.methods import REGISTRY
-from selection.methods.protocol import CostInputs, FitInputs, Fitted, Rows, Scores
+from selection.methods.protocol import CostInputs, FitInputs, Fitted, Rows, ScoreInputs, Scores
 from selection.transport import solve_potentials
 from selection.transport.pool_pass import Side
 from selection.transport.scores import score_stream
@@ -51,7 +51,7 @@ def fit(contrast: Rows | None = CONTRAST, previous: Fitted | None = None, **opti
 
 
 def score(fitted: Fitted, rows: Rows = POOL, **options: Any) -> Scores:
-    return OT.score(fitted, rows, target=TARGET, options=options, seeds=[0])
+    return OT.score(fitted, ScoreInputs(rows, target=TARGET, options=options, seeds=[0]))
 
 
 @pytest.mark.parametrize("weight", [0.3, 1.0, 2.5])

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from selection.methods import REGISTRY
-from selection.methods.protocol import CostInputs, FitInputs, Fitted, Rows
+from selection.methods.protocol import CostInputs, FitInputs, Fitted, Rows, ScoreInputs
 
 OT = REGISTRY["ot"]
 RNG = np.random.default_rng(11)
@@ -43,7 +43,7 @@ def fit(batch: int = 1000, sources: dict[str, Rows] = POOL, **options: Any) -> F
 
 
 def score(fitted: Fitted, rows: Rows, **options: Any):
-    return OT.score(fitted, rows, target=TARGET, options=options, seeds=[0])
+    return OT.score(fitted, ScoreInputs(rows, target=TARGET, options=options, seeds=[0]))
 
 
 def test_potentials_are_those_of_a_pool_of_the_nearest_source_alone():

@@ -1,14 +1,13 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import numpy as np
 import pytest
 
 from selection.methods import REGISTRY
 from selection.methods._gumbel import keyed_gumbel
-from selection.methods.protocol import FitInputs, Fitted, Rows
+from selection.methods.protocol import FitInputs, Fitted, Rows, ScoreInputs
 
 METHOD = REGISTRY["random_balanced"]
 SIZES = {"huge": 6000, "large": 2000, "middle": 800, "small": 400}
@@ -26,7 +25,7 @@ def fit(pool: list[Rows]) -> Fitted:
 
 
 def score(fitted: Fitted, rows: Rows, seeds=(0,)) -> np.ndarray:
-    return METHOD.score(fitted, rows, target=TARGET, options={}, seeds=seeds).score
+    return METHOD.score(fitted, ScoreInputs(rows, target=TARGET, options={}, seeds=seeds)).score
 
 
 def top_shares(
@@ -35,8 +34,8 @@ def top_shares(
     """How many of each draw's first k rows are of each source: (draws, sources)."""
     pool = [rows_of(source, n) for source, n in sizes.items()]
     fitted = fit(pool)
-    given: dict[str, Any] = {"target": TARGET, "options": {}, "seeds": seeds}
-    scores = np.hstack([REGISTRY[name].score(fitted, rows, **given).score for rows in pool])
+    given = [ScoreInputs(rows, TARGET, options={}, seeds=seeds) for rows in pool]
+    scores = np.hstack([REGISTRY[name].score(fitted, one).score for one in given])
     source = np.repeat(np.arange(len(sizes)), list(sizes.values()))
     first = np.argsort(-scores, axis=1)[:, :k]
     return np.stack([np.bincount(source[one], minlength=len(sizes)) for one in first])
@@ -99,7 +98,7 @@ def test_batches_of_a_source_and_their_order_change_nothing():
 
 def test_the_receipt_says_how_many_rows_share_the_source_s_weight():
     pool = [rows_of(source, n) for source, n in SIZES.items()]
-    scores = METHOD.score(fit(pool), pool[3], target=TARGET, options={}, seeds=(0,))
+    scores = METHOD.score(fit(pool), ScoreInputs(pool[3], target=TARGET, options={}, seeds=(0,)))
     assert set(np.asarray(scores.receipts["source_rows"]).tolist()) == {400}
 
 

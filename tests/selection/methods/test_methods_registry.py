@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from selection.draws import keyed_uniform
 from selection.methods import REGISTRY
 from selection.methods.preparation import Prepared, SelectorSize
-from selection.methods.protocol import CostInputs, FitInputs, Fitted, Rows, Scores
+from selection.methods.protocol import CostInputs, FitInputs, Fitted, Rows, ScoreInputs, Scores
 
 RNG = np.random.default_rng(4)
 D = 16
@@ -59,7 +59,7 @@ def fit(name: str, **options) -> Fitted:
 
 def score(name: str, fitted: Fitted, rows: Rows) -> Scores:
     return REGISTRY[name].score(
-        fitted, rows, target=TARGET, options={}, seeds=SEEDS, prepared=ready(name)[1]
+        fitted, ScoreInputs(rows, target=TARGET, options={}, seeds=SEEDS, prepared=ready(name)[1])
     )
 
 
@@ -158,7 +158,7 @@ def test_draws_for_different_purposes_are_unrelated():
 
 def test_random_without_a_seed_is_refused():
     with pytest.raises(ValueError, match="no seed"):
-        REGISTRY["random"].score(Fitted(), POOL, target=TARGET, options={}, seeds=())
+        REGISTRY["random"].score(Fitted(), ScoreInputs(POOL, target=TARGET, options={}, seeds=()))
 
 
 def test_length_is_the_token_count():

@@ -24,7 +24,7 @@ from selection.costs import ModelShape
 from selection.methods import _perplexities
 from selection.methods.perplexity import METHOD
 from selection.methods.preparation import Prepared, PrepareInputs, Selector, SelectorSize
-from selection.methods.protocol import CostInputs, FitInputs, Rows, Scores
+from selection.methods.protocol import CostInputs, FitInputs, Rows, ScoreInputs, Scores
 from selection.models import base
 from selection.models.base import load_model, new_model, save_checkpoint, tiny_config
 from selection.models.checkpoints import weights_digest
@@ -116,7 +116,7 @@ def score(rows: Rows, **options) -> Scores:
     fitted = METHOD.fit(
         FitInputs(TARGET, lambda: iter([rows]), n_pool=len(TEXTS), options=options, seed=0)
     )
-    return METHOD.score(fitted, rows, target=TARGET, options=options, seeds=(0,))
+    return METHOD.score(fitted, ScoreInputs(rows, target=TARGET, options=options, seeds=(0,)))
 
 
 def lengths(texts) -> np.ndarray:
