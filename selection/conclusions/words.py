@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -27,6 +27,7 @@ def conclude(
     results = [study.result for study in studies]
     return [
         scope(results),
+        *worth(effects),
         verdicts(studies),
         *(best(effects, results) if len(results) > 1 else best_of_one(studies[0])),
         *costs(results),
@@ -55,6 +56,37 @@ def scope(results: Sequence[StudyResult]) -> str:
         return f"{text}, and all could be afforded."
     left_out = ", ".join(f"{n} of {method}" for method, n in dear.items())
     return f"{text}; {sum(dear.values())} could not be run within their budgets: {left_out}."
+
+
+def worth(effects: Sequence[MeanEffect]) -> list[str]:
+    """Which methods are worth their cost: better than random on most targets, and which worse."""
+    if not effects:
+        return []
+    better = _on_most(effects, lambda e: (e.raw_better, e.better))
+    worse = _on_most(effects, lambda e: (e.raw_worse, e.worse))
+    what = (
+        "than random at the same total cost on most targets, by intervals one by one (in brackets "
+        "on how many, and on how many after the correction)"
+    )
+    if better:
+        said = [f"Worth its cost, better {what}: {better}."]
+    else:
+        said = [f"No selection is worth its cost: at no budget is a method better {what}."]
+    if worse:
+        said.append(f"Worse {what}: {worse}.")
+    return said
+
+
+def _on_most(effects: Sequence[MeanEffect], count: Callable[[MeanEffect], tuple[int, int]]) -> str:
+    """Methods with the budgets at which the count is more than half of the targets."""
+    won: dict[str, list[str]] = {}
+    for effect in effects:
+        alone, corrected = count(effect)
+        if 2 * alone > effect.targets:
+            won.setdefault(effect.method, []).append(
+                f"{effect.budget} ({alone} of {effect.targets}; {corrected})"
+            )
+    return "; ".join(f"{method} at {_and(budgets)}" for method, budgets in won.items())
 
 
 def verdicts(studies: Sequence[JudgedStudy]) -> str:

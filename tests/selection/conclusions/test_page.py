@@ -13,7 +13,15 @@ from selection.conclusions.markers import put_part
 from selection.conclusions.mean_effect import mean_effects
 from selection.conclusions.page import Made, make_part
 from selection.conclusions.tables import frontier_table
-from selection.conclusions.words import at_equal_data, best, best_of_one, scope, sharing, verdicts
+from selection.conclusions.words import (
+    at_equal_data,
+    best,
+    best_of_one,
+    scope,
+    sharing,
+    verdicts,
+    worth,
+)
 
 MADE = Made("study", ["selection run news"], ["a device"], {"pool/static/embedder": 1.5e12})
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -53,6 +61,18 @@ def test_the_best_method_is_the_one_that_was_planted(effect, said):
     studies = [judge(s) for s in five({"random": 0.0, "ot": effect}, seed=3, budgets=("5pct",))]
     [line] = best(mean_effects(studies), [study.result for study in studies])
     assert said in line
+
+
+def test_what_is_worth_its_cost_is_said_first_and_what_is_worse_too():
+    effects = {"random": 0.0, "ot": -0.2, "dsir": 0.0, "gradient": 0.2}
+    studies = [judge(study) for study in five(effects, seed=5, budgets=("5pct", "10pct"))]
+    yes, no = worth(mean_effects(studies))
+    assert yes.startswith("Worth its cost") and "ot at 5pct (5 of 5; " in yes
+    assert no.startswith("Worse than random") and "gradient at 10pct (5 of 5; " in no
+    assert not any(word in yes for word in ("dsir", "gradient"))
+    studies = [judge(study) for study in five({"random": 0.0, "dsir": 0.0}, seed=6)]
+    [nothing] = worth(mean_effects(studies))
+    assert nothing.startswith("No selection is worth its cost")
 
 
 def test_without_effect_the_page_does_not_call_a_method_better():
