@@ -41,44 +41,42 @@ class Scale:
     Attributes
     ----------
     studies : of `studies/`.
-    rows : of each source; None for all.
+    rows : of each source, by pool; all where a pool is not named.
     test : examples of each target that the models are measured on; None for the study's number.
     base, selector : fields of the models that differ; None where all stay as they are.
     fields : of the studies that differ.
     """
 
     studies: tuple[str, ...] = (*LABELLED, *GENERATION)
-    rows: int | None = None
+    rows: dict[str, int] = field(default_factory=dict)
     test: int | None = None
     base: dict[str, Any] = field(default_factory=dict)
     selector: dict[str, Any] = field(default_factory=dict)
     fields: dict[str, Any] = field(default_factory=dict)
 
 
+# A part of a pool has few words to learn from: they are read three times.
+PRETRAINING = {"training": {"learning_rate": 4e-3, "batch_size": 8, "epochs": 3}}
 SCALES = {
     "small": Scale(
         studies=("ag_news", "chemprot"),
-        rows=150,
+        rows={"domains": 120},
         test=300,
-        base={"width": 96, "layers": 3, "ffn_width": 256, "pretraining_words": 90_000},
+        base={"width": 96, "layers": 3, "ffn_width": 256, "pretraining_words": 55_000}
+        | PRETRAINING,
         selector={
             "width": 24,
             "layers": 1,
             "heads": 2,
             "ffn_width": 64,
-            "pretraining_words": 90_000,
+            "pretraining_words": 55_000,
         },
         fields={"budgets": [0.05, 0.25]},
     ),
     "medium": Scale(
-        rows=240,
+        rows={"domains": 240, "instructions": 120},
         test=300,
-        base={
-            "width": 128,
-            "ffn_width": 344,
-            "pretraining_words": 140_000,
-            "training": {"learning_rate": 4e-3, "batch_size": 8, "epochs": 3},
-        },
+        base={"width": 128, "ffn_width": 344, "pretraining_words": 140_000} | PRETRAINING,
         selector={
             "width": 32,
             "layers": 1,
@@ -110,8 +108,8 @@ def write_project(root: Path, scale: Scale) -> None:
         pool = yaml.safe_load((CHECKOUT / "studies/pools" / f"{name}.yaml").read_text("utf-8"))
         for source in pool["sources"]:
             path = _data(source["path"])
-            if scale.rows is not None:
-                path = _drawn(path, source["split_by"], scale.rows, root / "data")
+            if name in scale.rows:
+                path = _drawn(path, source["split_by"], scale.rows[name], root / "data")
             source["path"] = str(path)
         _write(root / "studies/pools" / f"{name}.yaml", pool)
 
