@@ -71,10 +71,10 @@ SCALES = {
             "ffn_width": 64,
             "pretraining_words": 55_000,
         },
-        fields={"budgets": [0.05, 0.25]},
+        fields={"budgets": [0.05, 0.1]},
     ),
     "medium": Scale(
-        rows={"domains": 240, "instructions": 120},
+        rows={"domains": 240, "instructions": 90},
         test=300,
         base={"width": 128, "ffn_width": 344, "pretraining_words": 140_000} | PRETRAINING,
         selector={
