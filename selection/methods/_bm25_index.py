@@ -80,7 +80,8 @@ class Bm25Index(NotBySource):
             lambda rows: 0.0,
             block_rows=_BLOCK_ROWS,
         )
-        row_id, first = np.unique(np.concatenate(pool_row_id), return_index=True)
+        # As text: read from Parquet they are objects, which no array file holds.
+        row_id, first = np.unique(np.concatenate(pool_row_id).astype(str), return_index=True)
         terms, ids_of_row = _joined(words.arrays)
         weights = _weights([ids_of_row[i] for i in first], len(terms), options)
         return Prepared(

@@ -172,10 +172,14 @@ def test_an_accent_written_in_two_ways_is_the_same_word(tmp_path):
 
 
 def test_the_index_is_plain_files_that_do_not_depend_on_the_target(tmp_path):
-    pool, _ = pool_and_target("generated")
-    _, prepared = prepare(METHOD, [rows_of(pool)], (), {}, tmp_path)
+    texts, _ = pool_and_target("generated")
+    pool = rows_of(texts)
+    # as Parquet gives them
+    pool = replace(pool, row_id=pool.row_id.astype(object))
+    _, prepared = prepare(METHOD, [pool], (), {}, tmp_path)
     files = prepared["bm25_index"].files
     assert json.loads(json.dumps(files["vocabulary.json"])) == sorted(files["vocabulary.json"])
+    assert files["row_id.npy"].dtype.kind == "U"
     assert files["row_id.npy"].tolist() == sorted(files["row_id.npy"].tolist())
     assert {name: array.dtype.kind for name, array in files["weights.safetensors"].items()} == {
         "data": "f",
