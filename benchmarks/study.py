@@ -42,7 +42,8 @@ class Scale:
     ----------
     studies : of `studies/`.
     rows : of each source, by pool; all where a pool is not named.
-    test : examples of each target that the models are measured on; None for the study's number.
+    test : examples of each target, at most, that the models are measured on.
+    epochs : of the base model's pre-training.
     base, selector : fields of the models that differ; None where all stay as they are.
     fields : of the studies that differ.
     """
@@ -50,20 +51,21 @@ class Scale:
     studies: tuple[str, ...] = (*LABELLED, *GENERATION)
     rows: dict[str, int] = field(default_factory=dict)
     test: int | None = None
+    epochs: int = 1
     base: dict[str, Any] = field(default_factory=dict)
     selector: dict[str, Any] = field(default_factory=dict)
     fields: dict[str, Any] = field(default_factory=dict)
 
 
 # A part of a pool has few words to learn from: they are read three times.
-PRETRAINING = {"training": {"learning_rate": 4e-3, "batch_size": 8, "epochs": 3}}
+PRETRAINING_EPOCHS = 3
 SCALES = {
     "small": Scale(
         studies=("ag_news", "chemprot"),
         rows={"domains": 120},
         test=300,
-        base={"width": 96, "layers": 3, "ffn_width": 256, "pretraining_words": 55_000}
-        | PRETRAINING,
+        epochs=PRETRAINING_EPOCHS,
+        base={"width": 96, "layers": 3, "ffn_width": 256, "pretraining_words": 55_000},
         selector={
             "width": 24,
             "layers": 1,
@@ -76,7 +78,8 @@ SCALES = {
     "medium": Scale(
         rows={"domains": 240, "instructions": 90},
         test=300,
-        base={"width": 128, "ffn_width": 344, "pretraining_words": 140_000} | PRETRAINING,
+        epochs=PRETRAINING_EPOCHS,
+        base={"width": 128, "ffn_width": 344, "pretraining_words": 140_000},
         selector={
             "width": 32,
             "layers": 1,
@@ -98,9 +101,11 @@ def write_project(root: Path, scale: Scale) -> None:
     for name in scale.studies:
         study = yaml.safe_load((CHECKOUT / "studies" / f"{name}.yaml").read_text("utf-8"))
         study["base_model"] |= scale.base
+        study["base_model"]["training"]["epochs"] = scale.epochs
         study["selector"] |= scale.selector
         if scale.test is not None:
-            study["target"]["splits"]["test"] = scale.test
+            splits = study["target"]["splits"]
+            splits["test"] = min(splits["test"], scale.test)
         study["target"]["path"] = str(_data(study["target"]["path"]))
         pools.add(study["pool"])
         _write(root / "studies" / f"{name}.yaml", study | scale.fields)
