@@ -142,8 +142,8 @@ def build_preparation(
         facts = dict(prepared.facts)
         if by_source:
             beside["rows.parquet"] = pa.table({"row_id": found.row_id})
-        if preparation.row_by_row:
-            beside[MADE_BY] = made_by(loaded)
+        if found.made_by is not None:
+            beside[MADE_BY] = found.made_by
             facts["rows_reused"] = len(found.row_id) - len(found.new)
         return Draft(
             files={**found.joined(prepared.files), **beside},

@@ -33,6 +33,7 @@ class PreparationWork:
     row_id : of all rows, of shape (n,).
     new : int64, places of the rows to go through; all of them unless it goes row by row.
     before : what earlier versions have of the others.
+    made_by : what an entry depends on beside its row; None unless it goes row by row.
     target : the steering examples; none for one that does not look at the target.
     shape, tokenizer : of the selector, where it is needed.
     """
@@ -41,6 +42,7 @@ class PreparationWork:
     row_id: np.ndarray
     new: np.ndarray
     before: list[MadeBefore]
+    made_by: Mapping[str, str] | None
     target: list[Example]
     shape: ModelShape | None
     tokenizer: Any
@@ -56,8 +58,8 @@ class PreparationWork:
 
         Parameters
         ----------
-        earlier, made_by : of one that goes row by row its current versions, and what an entry of
-            them depends on beside its row.
+        earlier : current versions of one that goes row by row.
+        made_by : as the attribute.
         """
         rows, target, shape, tokenizer = [], [], None, None
         corpus = loaded.get("raw_corpus")
@@ -76,7 +78,7 @@ class PreparationWork:
         if len(new) < len(row_id):
             [of_source] = rows
             rows = [_some(of_source, new)]
-        return cls(rows, row_id, new, before, target, shape, tokenizer)
+        return cls(rows, row_id, new, before, made_by, target, shape, tokenizer)
 
     def joined(self, files: Mapping[str, Any]) -> dict[str, Any]:
         """Arrays of all rows, from those of the rows gone through and from earlier versions."""

@@ -102,6 +102,19 @@ full_data_seeds: [0]
 fine_tuning: {epochs: 2}
 """
 
+SELECTOR = {
+    "name": "selector",
+    "kind": "tiny",
+    "width": 16,
+    "layers": 1,
+    "heads": 2,
+    "ffn_width": 32,
+    "vocabulary": 600,
+    "sequence_length": 64,
+    "pretraining_words": 15_000,
+}
+"""Of a study whose methods read the pool with a model."""
+
 
 @dataclass(frozen=True)
 class Project:

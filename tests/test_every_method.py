@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 import yaml
 from click.testing import CliRunner
-from conftest import Project, enter
+from conftest import SELECTOR, Project, enter
 
 from resources.artifacts import Artifact
 from selection.config.study import Study
@@ -25,17 +25,6 @@ from selection_assets.refresh import Work, refresh
 from selection_assets.studies import load_studies
 from selection_assets.target_embeddings import steering_rows
 
-SELECTOR = {
-    "name": "selector",
-    "kind": "tiny",
-    "width": 16,
-    "layers": 1,
-    "heads": 2,
-    "ffn_width": 32,
-    "vocabulary": 600,
-    "sequence_length": 64,
-    "pretraining_words": 15_000,
-}
 METHODS: dict[str, dict[str, Any]] = {
     "random": {},
     "random_balanced": {},

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from conftest import Project, enter
+from conftest import SELECTOR, Project, enter
 
 from resources.artifacts import Artifact
 from selection.config.study import Study
@@ -18,19 +18,8 @@ from selection_assets.refresh import refresh
 from selection_assets.studies import load_studies
 
 SOURCE, OTHER = "asyncio", "email"
-SELECTOR = {
-    "name": "selector",
-    "kind": "tiny",
-    "width": 16,
-    "layers": 1,
-    "heads": 2,
-    "ffn_width": 32,
-    "vocabulary": 600,
-    "sequence_length": 64,
-    "pretraining_words": 15_000,
-    # What is added to it then leaves the selector as it is.
-    "exclude_sources": [SOURCE],
-}
+# What is added to the source then leaves the selector as it is.
+WITHOUT_SOURCE = SELECTOR | {"exclude_sources": [SOURCE]}
 METHODS = {
     "random": {},
     # Not tuned on the target, to save time.
@@ -46,7 +35,7 @@ def grown(finished_root: Path, tmp_path: Path) -> Iterator[Project]:
     study = yaml.safe_load((root / "studies/small.yaml").read_text())
     content = study | {
         "name": "read",
-        "selector": SELECTOR,
+        "selector": WITHOUT_SOURCE,
         "methods": METHODS,
         "budgets": [0.7],
     }
