@@ -20,12 +20,12 @@ from harness import parse_arguments, publish
 from sentence_transformers import SentenceTransformer
 from transformers.utils import logging
 
+from selection.basics.hardware import has_bfloat16
 from selection.embedding.bert import ROUND_TOKENS
 from selection.embedding.build import MINILM_MAX_TOKENS, minilm_folder
 from selection.embedding.embedder import CHUNK, Embedder, encode
 from selection.embedding.precision import Precision
 from selection.embedding.transformer import load_transformer
-from selection.hardware import has_bfloat16
 
 TEXTS = Path(__file__).resolve().parents[2] / "shared" / "data" / "pool_domains_small.parquet"
 LIBRARIES = ("torch", "sentence-transformers", "transformers", "tokenizers", "numpy")

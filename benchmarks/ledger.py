@@ -17,9 +17,9 @@ from typing import Any
 
 from harness import parse_arguments, publish
 
-from resources.ledger import open_ledger
-from resources.lineage import spending
-from resources.spends import Cost, Spender
+from resources.ledger.ledger import open_ledger
+from resources.ledger.lineage import spending
+from resources.ledger.spends import Cost, Spender
 from selection.budget.amounts import Amount, Cap
 
 WRITERS = 4

@@ -15,7 +15,7 @@ from pathlib import Path
 import yaml
 from harness import parse_arguments, publish
 
-from resources.database import Database
+from resources.ledger.database import Database
 from resources.project import ROOT_VARIABLE
 
 CHECKOUT = Path(__file__).resolve().parents[1]

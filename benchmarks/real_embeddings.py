@@ -20,12 +20,12 @@ import numpy as np
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
+from selection.basics.whole_files import write_whole
 from selection.config.embedders import Embedder
 from selection.corpus.docstrings import read_docstrings
 from selection.corpus.records import Record
 from selection.embedding.build import build_embedder, minilm_folder
 from selection.embedding.embedder import encode, load_embedder
-from selection.whole_files import write_whole
 
 CACHE = Path(__file__).resolve().parent / ".cache"
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"

@@ -16,8 +16,8 @@ import numpy as np
 import pyarrow.parquet as pq
 from harness import parse_arguments, publish
 
+from selection.basics.draws import keyed_uniform
 from selection.config.embedders import Embedder
-from selection.draws import keyed_uniform
 from selection.embedding.build import build_embedder
 from selection.embedding.embedder import encode, load_embedder
 from selection.transport.potentials import solve_potentials

@@ -26,8 +26,8 @@ import torch  # noqa: F401
 from harness import Measured, measure, parse_arguments, publish
 
 from selection.neighbours.targets import nearest_targets
-from selection.plots.style import FONT, MARKERS, PALETTE, describe, new_figure, to_png
-from selection.subset import choose_rows
+from selection.reports.plots.style import FONT, MARKERS, PALETTE, describe, new_figure, to_png
+from selection.subset.choose import choose_rows
 from selection.transport.potentials import solve_potentials
 from selection.transport.scores import score_stream
 

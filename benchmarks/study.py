@@ -25,7 +25,7 @@ import yaml
 from harness import option_parser, publish
 
 from resources.project import ROOT_VARIABLE
-from selection.draws import keyed_uniform
+from selection.basics.draws import keyed_uniform
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
@@ -158,7 +158,7 @@ def run(root: Path, command: list[str]) -> float:
         "DAGSTER_HOME": str(root / "dagster_home"),
     }
     started = time.monotonic()
-    subprocess.run(command, env=environment, check=True)
+    subprocess.run(command, cwd=CHECKOUT, env=environment, check=True)
     return time.monotonic() - started
 
 
@@ -175,7 +175,7 @@ def main() -> None:
     for study in scale.studies:
         figures[f"seconds {study}"] = run(root, [str(BIN / "selection"), "run", study])
     said = "make study" if name == "small" else f"python benchmarks/study.py --scale {name}"
-    page = [sys.executable, str(CHECKOUT / "docs/results.py"), "--part", name, "--made-by", said]
+    page = [sys.executable, "-m", "docs.results", "--part", name, "--made-by", said]
     run(root, [*page, *scale.studies])
     publish(figures, LIBRARIES, arguments.json)
 

@@ -14,7 +14,7 @@ import numpy as np
 from harness import measure, peak_of_process
 from transport_lane import POOL_FILE, TARGET_FILE
 
-from selection.methods.ot import OtOptions
+from selection.methods.ot.method import OtOptions
 from selection.transport.kernel import block_rows
 from selection.transport.potentials import Potentials, solve_potentials
 from selection.transport.precision import Precision

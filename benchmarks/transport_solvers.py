@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from selection.hardware import has_bfloat16
+from selection.basics.hardware import has_bfloat16
 
 Schedule = str
 """In which order a solver updates: it decides how many iterations a tolerance takes."""

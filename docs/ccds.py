@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from selection import ccds
+from selection.costs import ccds
 from selection.curves import CurvesFit, Point, fit_curves, frontier
-from selection.plots.panels import Panel, cost_panels
-from selection.reports import markdown_table, number
+from selection.reports.plots.panels import Panel, cost_panels
+from selection.reports.tables import markdown_table, number
 
 DOCS = Path(__file__).resolve().parent
 POINTS = DOCS.parents[1] / "shared" / "reference" / "ccds_points.csv"

@@ -4,7 +4,7 @@ import json
 import sys
 from pathlib import Path
 
-from selection.reports import markdown_table, number
+from selection.reports.tables import markdown_table, number
 
 DOCS = Path(__file__).parent
 TESTS = DOCS.parent / "tests"

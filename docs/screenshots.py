@@ -23,8 +23,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from browser import BIN, PATIENCE, asset_graph, browsing, missing_browser, serving
 
-from resources.artifacts import UNPARTITIONED
 from resources.project import project_root
+from resources.store.artifacts import UNPARTITIONED
 from resources.workspace import Workspace
 from selection_assets.studies import load_studies
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import dagster as dg
 from dagster import DagsterEventType, DagsterInstance
 
-from resources.budget import Budget
+from resources.ledger.spending import Budget
 from resources.processes import is_alive
 
 PROCESS_TAG = "selection/process"

@@ -14,9 +14,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
-from resources.artifacts import MANIFEST, STAGE, WORK, ArtifactStore, work_name
-from resources.ledger import Ledger
+from resources.ledger.ledger import Ledger
 from resources.processes import is_alive
+from resources.store.artifacts import MANIFEST, STAGE, WORK, ArtifactStore, work_name
 
 Kind = Literal["stage", "version", "work"]
 
@@ -62,7 +62,7 @@ def find_debris(ledger: Ledger, store: ArtifactStore, *, unfinished_days: float)
 
     Raises
     ------
-    resources.publishing_lock.StoreBusy
+    resources.store.publishing_lock.StoreBusy
         When publishers leave no moment in which the ledger names all that they renamed.
     """
     # Listed first: what is renamed in after this is none of our business.

@@ -7,9 +7,9 @@ from typing import get_origin
 
 import dagster as dg
 
-from resources.artifacts import UNPARTITIONED, Artifact, Staged
-from resources.ledger import Identity
-from resources.spends import Cost
+from resources.ledger.ledger import Identity
+from resources.ledger.spends import Cost
+from resources.store.artifacts import UNPARTITIONED, Artifact, Staged
 from resources.workspace import Workspace
 
 MAY_LACK_PARTITIONS = "may_lack_partitions"

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from selection.forecast.measuring import Probed
-from selection.forecast.rates import Rate
-from selection.whole_files import write_whole
+from selection.basics.whole_files import write_whole
+from selection.planning.measuring import Probed
+from selection.planning.rates import Rate
 
 
 class Throughput:

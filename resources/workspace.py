@@ -5,9 +5,9 @@ from pathlib import Path
 import dagster as dg
 from pydantic import Field
 
-from resources.artifacts import ArtifactStore
-from resources.ledger import Ledger, open_ledger
+from resources.ledger.ledger import Ledger, open_ledger
 from resources.project import store_root
+from resources.store.artifacts import ArtifactStore
 from resources.throughput import Throughput
 
 

@@ -5,7 +5,7 @@ import dagster as dg
 from resources.device import Device
 from resources.io_manager import ArtifactIOManager
 from resources.workspace import Workspace
-from selection_assets.studies import all_stages
+from selection_assets.graph import all_stages
 
 # Each step of the UI's runs is a process; forking from a server that already holds these imports
 # saves seconds a step.

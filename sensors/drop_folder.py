@@ -2,13 +2,13 @@
 
 import dagster as dg
 
-from resources.database import LedgerBusy
+from resources.ledger.database import LedgerBusy
 from resources.project import resolve
 from resources.workspace import Workspace
 from selection.config.pool import Pool
 from selection.corpus.sources import list_sources
-from selection_assets.keys import source_partitions
-from selection_assets.raw_corpus import build_raw_corpus
+from selection_assets.assets.raw_corpus import build_raw_corpus
+from selection_assets.stage.keys import source_partitions
 from sensors.changes import compare, read_cursor, remember, report_gone, run_key
 from sensors.up_to_date import seen_by_ledger
 

@@ -5,8 +5,8 @@ Both sensors run from the start: they spend nothing.
 
 import dagster as dg
 
-from resources.database import LedgerBusy
 from resources.dead_runs import clear_dead_runs
+from resources.ledger.database import LedgerBusy
 from resources.workspace import Workspace
 
 

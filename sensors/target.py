@@ -2,11 +2,11 @@
 
 import dagster as dg
 
-from resources.artifacts import UNPARTITIONED
-from resources.database import LedgerBusy
+from resources.ledger.database import LedgerBusy
+from resources.store.artifacts import UNPARTITIONED
 from resources.workspace import Workspace
 from selection.config.study import Study
-from selection_assets.target_examples import build_target_examples
+from selection_assets.assets.target_examples import build_target_examples
 from sensors.changes import compare, read_cursor, remember, run_key
 from sensors.up_to_date import seen_by_ledger
 

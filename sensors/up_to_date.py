@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from resources.ledger import Ledger
-from selection_assets.stage import Stage
+from resources.ledger.ledger import Ledger
+from selection_assets.stage.stage import Stage
 from sensors.changes import Seen
 
 

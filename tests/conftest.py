@@ -3,6 +3,7 @@
 import atexit
 import json
 import os
+import shutil
 import sys
 import textwrap
 from collections.abc import Iterator
@@ -12,20 +13,17 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from figures import Figures
+from places import DAGSTER_YAML
 
-from resources.ledger import Ledger
+from resources.ledger.ledger import Ledger
 from resources.project import ROOT_VARIABLE
 from resources.workspace import Workspace
 from selection.config.study import Study
 from selection.corpus.docstrings import read_docstrings
 from selection_assets.definitions import build_definitions
-from selection_assets.refresh import Work, refresh
+from selection_assets.refresh.refresh import Work, refresh
 from selection_assets.studies import load_studies
-
-# The helpers of these serve other tests too.
-sys.path += [str(Path(__file__).parent / folder) for folder in ("promises", "resources")]
-
-from figures import Figures
 
 pytest_plugins = ["smallest_fixtures"]
 
@@ -152,8 +150,7 @@ def write_project(root: Path) -> Project:
         (root / folder).mkdir(parents=True)
     (root / "studies/pools/library.yaml").write_text(textwrap.dedent(POOL))
     (root / "studies/small.yaml").write_text(textwrap.dedent(STUDY))
-    shipped = Path(__file__).parents[1] / "dagster_home" / "dagster.yaml"
-    (root / "dagster_home/dagster.yaml").write_text(shipped.read_text())
+    shutil.copy(DAGSTER_YAML, root / "dagster_home")
     for source in SOURCES:
         (root / f"drop/{source}.jsonl").write_text(docstring_lines(source))
     return Project(root)

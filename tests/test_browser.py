@@ -11,22 +11,23 @@ import dagster as dg
 import pytest
 from browser import BIN, PATIENCE, ask, asset_graph, browsing, missing_browser, serving
 from conftest import Project, enter
+from places import REPOSITORY
 from selenium.common.exceptions import StaleElementReferenceException, TimeoutException
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
 
-from resources.artifacts import UNPARTITIONED
 from resources.project import ROOT_VARIABLE
-from selection.reports import markdown_table
-from selection_assets.refresh import register_sources
+from resources.store.artifacts import UNPARTITIONED
+from selection.reports.tables import markdown_table
+from selection_assets.refresh.refresh import register_sources
 from selection_assets.studies import load_pools
 
 pytestmark = pytest.mark.skipif(missing_browser() is not None, reason=str(missing_browser()))
 
 Shown = TypeVar("Shown")
-WORKSPACE = Path(__file__).parents[1] / "workspace.yaml"
+WORKSPACE = REPOSITORY / "workspace.yaml"
 FINISHED = {"SUCCESS", "FAILURE", "CANCELED"}
 HOSTILE = (
     "<script>window.attacked = 1</script>"

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import torch
 
-from selection.hardware import has_bfloat16
+from selection.basics.hardware import has_bfloat16
 from selection.transport.precision import Precision
 
 Result = TypeVar("Result")

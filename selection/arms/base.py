@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from selection.basics.draws import keyed_uniform
 from selection.config.decoders import Decoder, PretrainedBase, TinyBase
 from selection.costs import ModelShape
-from selection.draws import keyed_uniform
-from selection.methods.protocol import Rows
+from selection.methods.contract.protocol import Rows
 from selection.models.base import new_model, tiny_config
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections.abc import Set
 
 import numpy as np
 
-from selection.draws import keyed_uniform
+from selection.basics.draws import keyed_uniform
 from selection.transport.distance import ot_distance
 
 

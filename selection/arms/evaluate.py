@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from selection.costs import ModelShape, forward_flops
+from selection.judging.verdicts import score_interval
 from selection.models.base import load_model, load_tokenizer
 from selection.models.evaluation import (
     accuracy_and_macro_f1,
@@ -18,7 +19,6 @@ from selection.models.evaluation import (
     evaluate,
 )
 from selection.models.examples import Example
-from selection.verdicts import score_interval
 
 
 def evaluate_checkpoint(

@@ -11,9 +11,9 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+from selection.basics.text import text_fault
 from selection.corpus.prose import description, passages
 from selection.corpus.records import BadRecord, Record
-from selection.corpus.text import text_fault
 
 _TEST_FOLDERS = frozenset({"test", "tests"})
 Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef

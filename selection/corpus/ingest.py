@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
+from selection.basics.text import count_tokens, row_id
 from selection.corpus.records import BadRecord, Record
-from selection.corpus.text import count_tokens, row_id
 
 ROW_SCHEMA = pa.schema(
     [

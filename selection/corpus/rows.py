@@ -7,8 +7,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from selection.basics.text import text_fault
 from selection.corpus.records import Columns, Record
-from selection.corpus.text import text_fault
 
 
 class RowFault(ValueError):

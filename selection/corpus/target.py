@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from selection.basics.draws import keyed_uniform
+from selection.basics.text import count_tokens, row_id
 from selection.config.targets import DocstringTarget, FileTarget
 from selection.corpus.docstrings import read_docstrings
 from selection.corpus.readers import read_path
 from selection.corpus.records import BadRecord, Record
 from selection.corpus.sources import to_columns
-from selection.corpus.text import count_tokens, row_id
-from selection.draws import keyed_uniform
 
 SPLITS = ("test", "dev", "train")
 """In the order of precedence: a text that stands in two splits stays in the first of these."""

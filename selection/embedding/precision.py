@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from selection.hardware import has_bfloat16
+from selection.basics.hardware import has_bfloat16
 
 Precision = Literal["float32", "bfloat16"]
 Wanted = Literal["auto", "float32", "bfloat16"]

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from selection.basics.whole_files import write_whole
 from selection.budget.meter import UNMETERED, Meter
 from selection.embedding.embedder import Embedder, Encoded, encode
-from selection.whole_files import write_whole
 
 SHARD = 8192
 """Texts in a shard: half a minute of two cores with a small model."""

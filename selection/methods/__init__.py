@@ -1,23 +1,27 @@
-"""The registry of methods: every module here that is no contract and not private is a method."""
+"""The registry of methods: every module here, and every folder with a `method.py`, is a method.
+
+`contract` is what they have in common.
+"""
 
 from importlib import import_module
 from pkgutil import iter_modules
 
-from selection.methods.protocol import Method
+from selection.methods.contract.protocol import Method
 
-_CONTRACTS = {"protocol", "preparation", "named"}
+_CONTRACT = "contract"
 
 
 def _discover() -> dict[str, Method]:
     registry: dict[str, Method] = {}
     for module in iter_modules(__path__):
-        if module.name in _CONTRACTS or module.name.startswith("_"):
+        if module.name == _CONTRACT:
             continue
-        method: Method | None = getattr(import_module(f"{__name__}.{module.name}"), "METHOD", None)
+        path = f"{__name__}.{module.name}" + (".method" if module.ispkg else "")
+        method: Method | None = getattr(import_module(path), "METHOD", None)
         if method is None:
             raise ImportError(
-                f"{__name__}.{module.name} defines no METHOD; define one, "
-                "or start the name of a helper module with an underscore"
+                f"{path} defines no METHOD; define one, or move what several methods share to"
+                f" {__name__}.{_CONTRACT}"
             )
         if method.name in registry:
             raise ImportError(f"two modules of {__name__} define the method {method.name!r}")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from selection.methods._common import MethodDefaults, read_options
-from selection.methods.protocol import (
+from selection.methods.contract.common import MethodDefaults, read_options
+from selection.methods.contract.protocol import (
     ACCOUNTANT,
     Cost,
     CostInputs,

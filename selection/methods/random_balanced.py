@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from selection.draws import keyed_uniform
-from selection.methods._common import MethodDefaults, draw_per_seed, read_options
-from selection.methods.protocol import (
+from selection.basics.draws import keyed_uniform
+from selection.methods.contract.common import MethodDefaults, draw_per_seed, read_options
+from selection.methods.contract.protocol import (
     ACCOUNTANT,
     Cost,
     CostInputs,

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
+from selection.basics.whole_files import write_whole
 from selection.transport.points import as_numpy
-from selection.whole_files import write_whole
 
 if TYPE_CHECKING:
     import torch

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from selection.hardware import has_bfloat16
+from selection.basics.hardware import has_bfloat16
 from selection.transport.points import as_numpy
 from selection.transport.precision import Precision, check_precision
 

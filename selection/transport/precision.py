@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from selection.hardware import has_bfloat16
+from selection.basics.hardware import has_bfloat16
 
 if TYPE_CHECKING:
     import torch

@@ -18,7 +18,7 @@ from sensors.definitions import build_definitions
 DIE_BEFORE = """
 import os, sys
 import dagster as dg
-from selection_assets.run_command import run_study
+from selection_assets.command.run import run_study
 
 handle = dg.DagsterInstance.handle_new_event
 

@@ -14,9 +14,9 @@ from real_processes import Child, die, run
 from smallest_study import NAME, change_everything
 from study_outcome import Outcome, check_same, clear_away, study_outcome
 
-from resources.artifacts import Artifact
-from resources.ledger import open_ledger
-from resources.lineage import current_artifacts
+from resources.ledger.ledger import open_ledger
+from resources.ledger.lineage import current_artifacts
+from resources.store.artifacts import Artifact
 
 PUBLISH = Path(everything.__file__).read_text()
 PUBLISH_FOR_EVER = (

@@ -19,9 +19,9 @@ from hypothesis.stateful import (
 )
 from real_processes import Child
 
-from resources.budget import OverCap
-from resources.ledger import Ledger, open_ledger
-from resources.spends import Cost, Spender
+from resources.ledger.ledger import Ledger, open_ledger
+from resources.ledger.spending import OverCap
+from resources.ledger.spends import Cost, Spender
 from selection.budget.amounts import Amount, Cap
 
 STUDIES = ("first", "second")
@@ -31,9 +31,9 @@ PRICE = 3.0
 RACE = """
 import sys
 from pathlib import Path
-from resources.budget import OverCap
-from resources.spends import Spender
-from resources.ledger import open_ledger
+from resources.ledger.spending import OverCap
+from resources.ledger.spends import Spender
+from resources.ledger.ledger import open_ledger
 from selection.budget.amounts import Amount, Cap
 
 ledger = open_ledger(Path(sys.argv[1]))

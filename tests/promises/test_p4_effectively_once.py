@@ -8,15 +8,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from real_processes import Child
 
-from resources.artifacts import Artifact, ArtifactStore
-from resources.ledger import Cost, Identity, Ledger, open_ledger
+from resources.ledger.ledger import Cost, Identity, Ledger, open_ledger
+from resources.store.artifacts import Artifact, ArtifactStore
 
 PUBLISH_THE_SAME = """
 import sys, time
 from datetime import UTC, datetime
 from pathlib import Path
-from resources.artifacts import ArtifactStore
-from resources.ledger import Cost, Identity, open_ledger
+from resources.store.artifacts import ArtifactStore
+from resources.ledger.ledger import Cost, Identity, open_ledger
 
 ledger, go, rounds = open_ledger(Path(sys.argv[1])), Path(sys.argv[2]), int(sys.argv[4])
 store = ArtifactStore(ledger.artifacts)

@@ -12,9 +12,9 @@ import pytest
 from click.testing import CliRunner
 from conftest import Project, enter
 
-from resources.artifacts import MANIFEST, Artifact, CorruptArtifact
-from resources.lineage import current_artifacts
-from selection_assets.cli import main
+from resources.ledger.lineage import current_artifacts
+from resources.store.artifacts import MANIFEST, Artifact, CorruptArtifact
+from selection_assets.command.cli import main
 
 Damage = Callable[[bytes, random.Random], bytes | None]
 

@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 import duckdb
 import pytest
 
-from resources.artifacts import ArtifactStore
-from resources.budget import OverCap
-from resources.database import ATTEMPTS, Database
-from resources.ledger import Identity, Ledger
-from resources.spends import Cost, Spender
+from resources.ledger.database import ATTEMPTS, Database
+from resources.ledger.ledger import Identity, Ledger
+from resources.ledger.spending import OverCap
+from resources.ledger.spends import Cost, Spender
+from resources.store.artifacts import ArtifactStore
 from selection.budget.amounts import Amount, Cap
 
 STEP = Spender("small", "small/x", "all", "run", "cpu", caps={"small": Cap("flops", 10.0)})

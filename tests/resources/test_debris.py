@@ -19,14 +19,14 @@ from hypothesis import strategies as st
 from real_processes import Child, die
 
 from resources import debris as module
-from resources.artifacts import ArtifactStore
 from resources.debris import find_debris, remove_debris
-from resources.ledger import Ledger, open_ledger
-from resources.lineage import current_artifacts
+from resources.ledger.ledger import Ledger, open_ledger
+from resources.ledger.lineage import current_artifacts
 from resources.processes import is_alive
 from resources.project import ROOT_VARIABLE
-from resources.publishing_lock import StoreBusy, alone
-from selection_assets.gc_command import gc
+from resources.store.artifacts import ArtifactStore
+from resources.store.publishing_lock import StoreBusy, alone
+from selection_assets.command.gc import gc
 
 PUBLISH = Path(everything.__file__).read_text()
 LEFT = {

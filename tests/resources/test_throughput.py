@@ -5,8 +5,8 @@ import json
 import pytest
 
 from resources.throughput import Throughput
-from selection.forecast.measuring import Probed
-from selection.forecast.rates import Rate
+from selection.planning.measuring import Probed
+from selection.planning.rates import Rate
 
 KEY = {"layers": 3, "labels": ("a", "b"), "recipe": {"batch_size": 16, "lora_rank": None}}
 

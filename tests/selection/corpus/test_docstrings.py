@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from places import REPOSITORY
 
 from selection.corpus.docstrings import package_files, read_docstrings
 from selection.corpus.prose import description, passages
@@ -151,8 +152,7 @@ def test_an_installed_package_is_located_without_being_imported() -> None:
         "n = sum(1 for _ in read_docstrings('hypothesis.strategies'))\n"
         "assert n > 10, n\nassert 'hypothesis' not in sys.modules\n"
     )
-    root = Path(__file__).parents[3]
-    subprocess.run([sys.executable, "-c", script], check=True, cwd=root)
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=REPOSITORY)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from selection.basics.text import count_tokens, normalise, row_id
 from selection.corpus.ingest import (
     CHUNK_ROWS,
     QUARANTINE_SCHEMA,
@@ -12,7 +13,6 @@ from selection.corpus.ingest import (
     ingest,
 )
 from selection.corpus.records import BadRecord, Record
-from selection.corpus.text import count_tokens, normalise, row_id
 
 
 def test_exact_duplicates_collapse_to_one_row_that_remembers_its_origins() -> None:

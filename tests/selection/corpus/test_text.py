@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selection.corpus.text import count_tokens, normalise, row_id, text_fault
+from selection.basics.text import count_tokens, normalise, row_id, text_fault
 
 texts = st.text(st.characters(exclude_categories=["Cs"]))
 

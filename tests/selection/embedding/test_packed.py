@@ -9,6 +9,7 @@ from sentence_transformers.base.modules import Transformer
 from sentence_transformers.sentence_transformer.modules import Dense, Pooling
 from transformers import BertConfig, BertModel, DistilBertConfig, DistilBertModel
 
+from selection.basics.hardware import has_bfloat16
 from selection.corpus.docstrings import read_docstrings
 from selection.embedding import bert, lanes, precision
 from selection.embedding.build import minilm_folder
@@ -17,7 +18,6 @@ from selection.embedding.lanes import in_order, one_lane, torch_lanes
 from selection.embedding.precision import choose_precision
 from selection.embedding.static import StaticEmbedder
 from selection.embedding.transformer import load_transformer
-from selection.hardware import has_bfloat16
 
 MAX_TOKENS = 128
 NEEDS_BFLOAT16 = pytest.mark.skipif(not has_bfloat16("cpu"), reason="this CPU has no bfloat16")

@@ -12,9 +12,16 @@ from pydantic import ValidationError
 from safetensors.numpy import load, save
 from sklearn.metrics.pairwise import cosine_similarity
 
-from selection.methods.embedding import METHOD
-from selection.methods.protocol import CostInputs, FitInputs, Fitted, Rows, ScoreInputs, Scores
-from selection.score_blocks import score_in_blocks
+from selection.methods.contract.protocol import (
+    CostInputs,
+    FitInputs,
+    Fitted,
+    Rows,
+    ScoreInputs,
+    Scores,
+)
+from selection.methods.contract.score_blocks import score_in_blocks
+from selection.methods.embedding.method import METHOD
 
 RNG = np.random.default_rng(5)
 N, M, WIDTH = 90, 7, 12

@@ -18,9 +18,16 @@ from preparing import prepare, values_of
 from real_texts import generated_texts, real_texts, rows_of
 
 from selection.methods import REGISTRY
-from selection.methods._bm25_index import Bm25Index, Bm25Options, _words_of
-from selection.methods.preparation import PrepareInputs
-from selection.methods.protocol import CostInputs, FitInputs, Fitted, Rows, ScoreInputs, Scores
+from selection.methods.bm25.index import Bm25Index, Bm25Options, _words_of
+from selection.methods.contract.preparation import PrepareInputs
+from selection.methods.contract.protocol import (
+    CostInputs,
+    FitInputs,
+    Fitted,
+    Rows,
+    ScoreInputs,
+    Scores,
+)
 
 METHOD = REGISTRY["bm25"]
 
@@ -196,7 +203,7 @@ def test_an_index_read_in_blocks_is_the_same(block_rows, tmp_path, monkeypatch):
     sources = [rows_of(pool[:half]), rows_of(pool[half - 3 :])]  # three texts are in both
     (tmp_path / "whole").mkdir()
     _, whole = prepare(METHOD, sources, (), {}, tmp_path / "whole")
-    monkeypatch.setattr("selection.methods._bm25_index._BLOCK_ROWS", block_rows)
+    monkeypatch.setattr("selection.methods.bm25.index._BLOCK_ROWS", block_rows)
     (tmp_path / "blocks").mkdir()
     _, blocks = prepare(METHOD, sources, (), {}, tmp_path / "blocks")
     one, other = whole["bm25_index"].files, blocks["bm25_index"].files
@@ -207,7 +214,7 @@ def test_an_index_read_in_blocks_is_the_same(block_rows, tmp_path, monkeypatch):
 
 
 def test_indexing_goes_on_after_a_kill_where_it_stopped(tmp_path, monkeypatch):
-    monkeypatch.setattr("selection.methods._bm25_index._BLOCK_ROWS", 10)
+    monkeypatch.setattr("selection.methods.bm25.index._BLOCK_ROWS", 10)
     rows = rows_of(generated_texts(35)["law"])
     inputs = PrepareInputs({}, lambda: iter([rows]), 35, tmp_path)
     read: list[int] = []
@@ -219,9 +226,9 @@ def test_indexing_goes_on_after_a_kill_where_it_stopped(tmp_path, monkeypatch):
         return _words_of(rows, options)
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("selection.methods._bm25_index._words_of", lambda r, o: words_of(r, o, 2))
+        patch.setattr("selection.methods.bm25.index._words_of", lambda r, o: words_of(r, o, 2))
         Bm25Index().prepare(inputs)
-    monkeypatch.setattr("selection.methods._bm25_index._words_of", words_of)
+    monkeypatch.setattr("selection.methods.bm25.index._words_of", words_of)
     index = Bm25Index().prepare(inputs)
     assert read == [10, 10, 10, 5]
     assert index.facts["documents"] == len(set(rows.row_id))

@@ -19,9 +19,9 @@ from real_texts import generated_texts, real_texts, rows_of
 from scipy.sparse import csr_array
 
 from selection.methods import REGISTRY
-from selection.methods._ngrams import NgramCounts, count_ngrams, ngrams
-from selection.methods.preparation import PrepareInputs
-from selection.methods.protocol import FitInputs, Fitted, Rows, ScoreInputs, Scores
+from selection.methods.contract.preparation import PrepareInputs
+from selection.methods.contract.protocol import FitInputs, Fitted, Rows, ScoreInputs, Scores
+from selection.methods.dsir.ngrams import NgramCounts, count_ngrams, ngrams
 
 METHOD = REGISTRY["dsir"]
 
@@ -205,7 +205,7 @@ def test_rows_of_any_length_are_candidates(tmp_path):
 
 
 def test_counting_goes_on_after_a_kill_where_it_stopped(tmp_path, monkeypatch):
-    monkeypatch.setattr("selection.methods._ngrams._BLOCK_ROWS", 10)
+    monkeypatch.setattr("selection.methods.dsir.ngrams._BLOCK_ROWS", 10)
     rows = rows_of(generated_texts(35)["law"])
     inputs = PrepareInputs({}, lambda: iter([rows]), 35, tmp_path)
     counted: list[int] = []
@@ -217,9 +217,9 @@ def test_counting_goes_on_after_a_kill_where_it_stopped(tmp_path, monkeypatch):
         return count_ngrams(texts, buckets)
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("selection.methods._ngrams.count_ngrams", lambda t, b: count(t, b, 2))
+        patch.setattr("selection.methods.dsir.ngrams.count_ngrams", lambda t, b: count(t, b, 2))
         NgramCounts().prepare(inputs)
-    monkeypatch.setattr("selection.methods._ngrams.count_ngrams", count)
+    monkeypatch.setattr("selection.methods.dsir.ngrams.count_ngrams", count)
     features = NgramCounts().features(NgramCounts().prepare(inputs))
     assert counted == [10, 10, 10, 5]
     direct = count_ngrams(rows.text, 10_000)

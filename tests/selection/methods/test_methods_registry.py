@@ -7,10 +7,17 @@ import pytest
 from preparing import TINY_SHAPE, prepare_by_default, values_of
 from pydantic import ValidationError
 
-from selection.draws import keyed_uniform
+from selection.basics.draws import keyed_uniform
 from selection.methods import REGISTRY
-from selection.methods.preparation import Prepared, SelectorSize
-from selection.methods.protocol import CostInputs, FitInputs, Fitted, Rows, ScoreInputs, Scores
+from selection.methods.contract.preparation import Prepared, SelectorSize
+from selection.methods.contract.protocol import (
+    CostInputs,
+    FitInputs,
+    Fitted,
+    Rows,
+    ScoreInputs,
+    Scores,
+)
 
 RNG = np.random.default_rng(4)
 D = 16

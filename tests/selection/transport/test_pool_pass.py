@@ -12,7 +12,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from selection.hardware import has_bfloat16
+from selection.basics.hardware import has_bfloat16
 from selection.transport import Potentials, score_rows, solve_potentials
 from selection.transport.pool_pass import PoolPass, Side
 from selection.transport.scores import row_potentials, score_stream

@@ -1,0 +1,211 @@
+"""The Markdown of a part of the results page, with the pictures that it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from docs.results import tables
+from docs.results.claims import look_at
+from docs.results.effects_plot import Effect, effect_rows
+from docs.results.evidence import named
+from docs.results.matrix_plot import heat_map
+from docs.results.mean_effect import MeanEffect, mean_effects
+from docs.results.method_claims import TRANSPORT
+from docs.results.overlap import mean_overlap
+from docs.results.words import conclude
+from selection.judging.judged import JudgedStudy, judge
+from selection.judging.paying import Paying, paying
+from selection.judging.result import RANDOM, StudyResult, budgets_of
+from selection.judging.sharing import break_even_table, picture
+from selection.reports.tables import escape, markdown_table, number
+
+
+@dataclass(frozen=True)
+class Made:
+    """How a part came about.
+
+    Attributes
+    ----------
+    name : of the part, which its pictures' names begin with.
+    commands : that make it again.
+    devices : that computed it.
+    given : models that are charged to no arm, and the FLOPs of making each.
+    """
+
+    name: str
+    commands: Sequence[str]
+    devices: Sequence[str]
+    given: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Part:
+    """Markdown, and its pictures by file name; it names them as `images/<file name>`."""
+
+    text: str
+    pictures: Mapping[str, bytes] = field(default_factory=dict)
+
+
+INTERVALS = """Losses are nats per token on each target's held-out split, after warm-up on the
+selected rows and fine-tuning on the target; their intervals are over examples and seeds. A verdict
+compares an arm with random at equal total cost, selection included, by its own interval;
+*corrected* is what Holm's correction over all arms of the target leaves of it. A mean over targets
+has an interval for targets like these, with about one degree of freedom less than there are
+targets."""
+
+
+WHERE = """Distance of the selected rows to the target (exact OT, equal numbers of rows), and the
+three sources that gave most of them:"""
+
+SHARING = """The least number of targets of the pool among which the shared part of a method's
+selection must be split, so that the method is no worse than random at the same total cost: 1 is at
+once. By the mean losses between the measured budgets, without intervals; an asterisk marks what
+only fitted curves can say. Parts are shares of the budget, of the dearest target."""
+
+
+def make_part(results: Sequence[StudyResult], made: Made, *, pictures: Mapping[str, bytes]) -> Part:
+    """Everything that can be said of some finished studies.
+
+    Parameters
+    ----------
+    results : at least one study.
+    made : how the part came about.
+    pictures : each study's own frontier, by the study's name.
+
+    Raises
+    ------
+    ValueError
+        If there is no study, no arm of any, or one has no picture.
+    """
+    if not results:
+        raise ValueError("there is no study to write about: name at least one.")
+    if not any(result.arms for result in results):
+        raise ValueError("no arm of any study has run: there is nothing to conclude from.")
+    missing = [result.name for result in results if result.name not in pictures]
+    if missing:
+        raise ValueError(f"no picture of the frontier of {', '.join(missing)}.")
+    studies = [judge(result) for result in results]
+    effects = mean_effects(studies)
+    shared = [each for result in results for each in paying(result)]
+    findings = look_at(studies)
+    drawn: dict[str, bytes] = {}
+
+    def show(what: str, png: bytes, alt: str) -> str:
+        name = f"{made.name}_{what}.png"
+        drawn[name] = png
+        return f"![{escape(alt)}](images/{name})"
+
+    budgets = budgets_of(results)
+    ran = [budget for budget in budgets if any(a.budget == budget for r in results for a in r.arms)]
+    middle = ran[len(ran) // 2]
+    alike, rows_alike = mean_overlap(results, middle), f"Jaccard index of the rows, at {middle}"
+    sections = [
+        _how(made),
+        "### What it comes to",
+        "\n".join(f"- {line}" for line in conclude(studies, effects, shared, findings)),
+        INTERVALS.replace("\n", " "),
+    ]
+    if len(results) > 1:
+        sections += ["### Mean over targets", markdown_table(*tables.mean_table(effects))]
+        for budget in budgets:
+            own = [e for e in effects if e.budget == budget]
+            if own:
+                png = effect_rows(_rows(own, studies), title=f"Gain over random at {budget}")
+                sections.append(show(f"gain_{budget}", png, f"gain over random at {budget}"))
+    sections += [
+        "### What selecting costs",
+        markdown_table(*tables.cost_table(results)),
+        *_given(made),
+        "### Optimal transport and random at equal data",
+        *(
+            markdown_table(*tables.equal_data_table(results, name, RANDOM))
+            for name in named(results, TRANSPORT)
+        ),
+        "### How many targets must share a selection",
+        SHARING.replace("\n", " "),
+        markdown_table(*break_even_table(shared)),
+        *_break_evens(results, shared, middle, show),
+        f"### Which methods select the same rows, at {middle}",
+        markdown_table(*tables.overlap_table(alike)),
+        show("overlap", heat_map(alike.methods, alike.jaccard_MM, title=rows_alike), rows_alike),
+        "### The papers' claims",
+        markdown_table(
+            ["claim", "source", "counts as confirmed when", "finding", "figures"],
+            [[f.claim.text, f.claim.source, f.claim.rule, f.status, f.figures] for f in findings],
+        ),
+    ]
+    for study in studies:
+        sections += _target(study, show, pictures[study.result.name])
+    return Part("\n\n".join(sections), drawn)
+
+
+def _how(made: Made) -> str:
+    commands = "\n".join(f"    {command}" for command in made.commands)
+    devices = ", ".join(made.devices) or "an unknown device"
+    return f"Computed on {escape(devices)}; made by\n\n{commands}"
+
+
+def _given(made: Made) -> list[str]:
+    """What the costs leave out."""
+    if not made.given:
+        return []
+    models = "; ".join(f"{escape(name)}, {number(flops)}" for name, flops in made.given.items())
+    return [
+        f"Charged to no arm, as if they came from a hub, and FLOPs that making them took: {models}."
+    ]
+
+
+def _target(study: JudgedStudy, show, frontier: bytes) -> list[str]:
+    """One target: pool, arms, reference lines, what was too dear, and its picture."""
+    result = study.result
+    kind = "Labelled target" if result.labelled else "Target of generation"
+    pool = result.pool
+    facts = (
+        f"{kind}. Pool {escape(pool.name)} of {pool.rows:,} rows and {pool.tokens:,} "
+        f"tokens; one epoch costs {number(pool.epoch_flops)} FLOPs. Model of "
+        f"{number(pool.model_parameters)} parameters."
+    )
+    dear = [[a["method"], a["budget"], a["reason"]] for a in result.infeasible]
+    alt = f"{result.name}: target loss against total FLOPs"
+    return [
+        f"### {escape(result.name)}",
+        facts,
+        markdown_table(*tables.frontier_table(study)),
+        *([markdown_table(["not run", "budget", "why"], dear)] if dear else []),
+        markdown_table(*tables.lines_table(result)),
+        *_one_label(result),
+        WHERE.replace("\n", " "),
+        markdown_table(*tables.where_table(result)),
+        show(f"{result.name}_frontier", frontier, alt),
+    ]
+
+
+def _one_label(result: StudyResult) -> list[str]:
+    accuracies = {arm.figures.get("accuracy") for arm in result.arms}
+    if len(accuracies) != 1 or None in accuracies or len(result.arms) < 2:
+        return []
+    return ["Every arm has the same accuracy, so that only the losses tell the arms apart."]
+
+
+def _rows(effects: Sequence[MeanEffect], studies: Sequence[JudgedStudy]) -> list[Effect]:
+    """Best first, each with its targets."""
+    rows = []
+    for effect in sorted(effects, key=lambda e: e.difference):
+        key = effect.method, effect.budget
+        points = [s.judgements[key].verdict.difference for s in studies if key in s.judgements]
+        rows.append(Effect(effect.method, effect.difference, effect.low, effect.high, points))
+    return rows
+
+
+def _break_evens(
+    results: Sequence[StudyResult], shared: Sequence[Paying], budget: str, show
+) -> list[str]:
+    """One picture a target, at the budget in the middle."""
+    pictures = []
+    for result in results:
+        own = [each for each in shared if (each.study, each.budget) == (result.name, budget)]
+        if own:
+            alt = f"{result.name} at {budget}: selection cost when T targets share it"
+            pictures.append(show(f"{result.name}_break_even", picture(result, own), alt))
+    return pictures

@@ -1,0 +1,145 @@
+"""The figures of one study and of several, as headings and rows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from docs.results.equal_data import equal_data
+from docs.results.mean_effect import MeanEffect
+from docs.results.overlap import Overlap
+from selection.judging.judged import JudgedStudy
+from selection.judging.result import RANDOM, StudyResult, budgets_of
+
+Table = tuple[list[str], list[list[Any]]]
+
+LINES = ("loss", "bits_per_byte", "accuracy", "macro_f1")
+
+
+def frontier_table(study: JudgedStudy) -> Table:
+    """Every arm of one target: costs, loss with interval, difference from random, verdicts."""
+    measures = [
+        (name, title)
+        for name, title in (("accuracy", "accuracy"), ("macro_f1", "macro F1"))
+        if any(arm.figures.get(name) is not None for arm in study.result.arms)
+    ]
+    header = ["method", "budget", "rows", "selection", "loss", "from", "to"]
+    header += ["minus random", "from", "to", "verdict", "corrected", "frontier"]
+    rows = []
+    for arm in study.result.arms:
+        figures = arm.figures
+        row = [arm.method, arm.budget, figures["rows"], share(arm.figures)]
+        row += [figures["loss"], figures["loss_low"], figures["loss_high"]]
+        judgement = study.judgements.get((arm.method, arm.budget))
+        if judgement is None:
+            what = "reference" if arm.method == RANDOM else "no reference"
+            row += [None, None, None, what, ""]
+        else:
+            verdict = judgement.verdict
+            row += [verdict.difference, verdict.low, verdict.high]
+            row += [verdict.label, judgement.corrected]
+        row += ["yes" if figures["on_frontier"] else ""]
+        rows.append(row + [figures.get(name) for name, _ in measures])
+    return header + [title for _, title in measures], rows
+
+
+def lines_table(result: StudyResult) -> Table:
+    """The reference lines."""
+    rows = [[line, *(report.get(k) for k in LINES)] for line, report in result.lines.items()]
+    return ["reference line", *LINES], rows
+
+
+def where_table(result: StudyResult) -> Table:
+    """How near each arm's rows are to the target, and the three sources that gave most of them."""
+    rows = []
+    for arm in result.arms:
+        total = sum(arm.sources.values())
+        first = sorted(arm.sources.items(), key=lambda item: -item[1])[:3]
+        named = ", ".join(f"{source} {n / total:.0%}" for source, n in first)
+        near = [arm.distances.get(what) for what in ("pool", "random", "subset")]
+        rows.append([arm.method, arm.budget, *near, named])
+    return ["method", "budget", "pool", "random", "subset", "sources"], rows
+
+
+def mean_table(effects: Sequence[MeanEffect]) -> Table:
+    """The mean over targets, and how many of them each method was better on."""
+    header = ["method", "budget", "targets", "mean minus random", "from", "to", "verdict"]
+    header += ["better", "worse", "not distinguishable", "better / worse uncorrected"]
+    return header, [
+        [
+            e.method,
+            e.budget,
+            e.targets,
+            e.difference,
+            _finite(e.low),
+            _finite(e.high),
+            e.label,
+            e.better,
+            e.worse,
+            e.undecided,
+            f"{e.raw_better} / {e.raw_worse}",
+        ]
+        for e in effects
+    ]
+
+
+def cost_table(results: Sequence[StudyResult]) -> Table:
+    """Each method's selection against its budgets: shared FLOPs, own FLOPs, share of each budget.
+
+    Of several targets the dearest counts.
+    """
+    budgets = budgets_of(results)
+    methods = dict.fromkeys(name for result in results for name in result.methods)
+    rows = []
+    for method in methods:
+        own = [result for result in results if method in result.costs]
+        dearest = max(own, key=lambda result: result.costs[method].total)
+        cost = dearest.costs[method]
+        shares = [
+            f"{cost.total / dearest.budgets[key]:.1%}" if key in dearest.budgets else "—"
+            for key in budgets
+        ]
+        rows.append([method, cost.pool, cost.target, *shares])
+    header = ["method", "selection FLOPs, shared by targets", "each target's own"]
+    return header + [f"share of {key}" for key in budgets], rows
+
+
+def overlap_table(found: Overlap) -> Table:
+    """Jaccard indices."""
+    rows = [
+        [name, *(None if math.isnan(share) else float(share) for share in shares)]
+        for name, shares in zip(found.methods, found.jaccard_MM, strict=True)
+    ]
+    return ["Jaccard index", *found.methods], rows
+
+
+def equal_data_table(results: Sequence[StudyResult], one: str, other: str) -> Table:
+    """One method against another at equal data, target by target."""
+    header = ["target", "kind", "budget", "difference", "from", "to", "at equal data", "how"]
+    rows = []
+    for result in results:
+        for budget in result.budgets:
+            duel = equal_data(result, one, other, budget)
+            if duel is not None:
+                verdict = duel.verdict
+                row = [duel.study, "labelled" if duel.labelled else "generation", budget]
+                row += [verdict.difference, verdict.low, verdict.high]
+                rows.append([*row, duel.label or "not judged", duel.how])
+    return header, rows
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def interval(low: float, high: float) -> str:
+    """The two ends of an interval."""
+    if math.isinf(low) or math.isinf(high):
+        return "not known"
+    return f"{low:.4f} to {high:.4f}"
+
+
+def share(figures: Any) -> str:
+    """Selection as a share of the budget."""
+    return f"{figures['selection_flops'] / figures['total_flops']:.1%}"

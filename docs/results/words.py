@@ -1,0 +1,242 @@
+"""What the figures come to, in plain language and whatever they are."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+
+from docs.results.claims import Finding
+from docs.results.evidence import named
+from docs.results.mean_effect import MeanEffect
+from docs.results.method_claims import TRANSPORT, majorities
+from docs.results.tables import interval
+from selection.judging.judged import UNDECIDED, JudgedStudy
+from selection.judging.paying import Paying
+from selection.judging.result import RANDOM, StudyResult, budgets_of, methods_of
+
+
+def conclude(
+    studies: Sequence[JudgedStudy],
+    effects: Sequence[MeanEffect],
+    break_evens: Sequence[Paying],
+    findings: Sequence[Finding],
+) -> list[str]:
+    """Sentences from scope to claims; each says by which figure."""
+    results = [study.result for study in studies]
+    return [
+        scope(results),
+        *worth(effects),
+        verdicts(studies),
+        *(best(effects, results) if len(results) > 1 else best_of_one(studies[0])),
+        *costs(results),
+        *at_equal_data(studies),
+        *sharing(break_evens),
+        *on_claims(findings),
+    ]
+
+
+def scope(results: Sequence[StudyResult]) -> str:
+    """What was run, and what could not be afforded."""
+    arms = [arm for result in results for arm in result.arms]
+    seeds = sorted({len(arm.nll_SE) for arm in arms})
+    labelled = sum(result.labelled for result in results)
+    text = (
+        f"{_n(len(results), 'target')} ({labelled} labelled), "
+        f"{_n(len(methods_of(results)), 'method')}, "
+        f"{_n(len(budgets_of(results)), 'budget')}, {_or(map(str, seeds))} seeds: "
+        f"{_n(len(arms), 'arm')} ran"
+    )
+    dear: dict[str, int] = {}
+    for result in results:
+        for arm in result.infeasible:
+            dear[arm["method"]] = dear.get(arm["method"], 0) + 1
+    if not dear:
+        return f"{text}, and all could be afforded."
+    left_out = ", ".join(f"{n} of {method}" for method, n in dear.items())
+    return f"{text}; {sum(dear.values())} could not be run within their budgets: {left_out}."
+
+
+def worth(effects: Sequence[MeanEffect]) -> list[str]:
+    """Which methods are worth their cost: better than random on most targets, and which worse."""
+    if not effects:
+        return []
+    better = _on_most(effects, lambda e: (e.raw_better, e.better))
+    worse = _on_most(effects, lambda e: (e.raw_worse, e.worse))
+    what = (
+        "than random at the same total cost on most targets, by intervals one by one (in brackets "
+        "on how many, and on how many after the correction)"
+    )
+    if better:
+        said = [f"Worth its cost, better {what}: {better}."]
+    else:
+        said = [f"No selection is worth its cost: at no budget is a method better {what}."]
+    if worse:
+        said.append(f"Worse {what}: {worse}.")
+    return said
+
+
+def _on_most(effects: Sequence[MeanEffect], count: Callable[[MeanEffect], tuple[int, int]]) -> str:
+    """Methods with the budgets at which the count is more than half of the targets."""
+    won: dict[str, list[str]] = {}
+    for effect in effects:
+        alone, corrected = count(effect)
+        if 2 * alone > effect.targets:
+            won.setdefault(effect.method, []).append(
+                f"{effect.budget} ({alone} of {effect.targets}; {corrected})"
+            )
+    return "; ".join(f"{method} at {_and(budgets)}" for method, budgets in won.items())
+
+
+def verdicts(studies: Sequence[JudgedStudy]) -> str:
+    """How many arms are better than random, before and after the correction."""
+    judged = [judgement for study in studies for judgement in study.judgements.values()]
+    if not judged:
+        return "No arm can be held against random, which did not run at any of their budgets."
+    raw = [judgement.verdict.label for judgement in judged]
+    corrected = [judgement.corrected for judgement in judged]
+    seen = float(np.median([(j.verdict.high - j.verdict.low) / 2 for j in judged]))
+    return (
+        f"At equal total cost, selection included, {raw.count('better')} of {len(judged)} arms are "
+        f"better than random, {raw.count('worse')} worse and {raw.count(UNDECIDED)} not "
+        "distinguishable, taken one by one; corrected for how many there are "
+        f"{corrected.count('better')} are better and {corrected.count('worse')} worse. Not "
+        "distinguishable does not mean equal: the median interval reaches "
+        f"{seen:.3f} nats per token to either side."
+    )
+
+
+def best(effects: Sequence[MeanEffect], results: Sequence[StudyResult]) -> list[str]:
+    """At each budget the method with the lowest mean loss, of those that ran on all targets."""
+    said = []
+    for budget in budgets_of(results):
+        own = [e for e in effects if e.budget == budget and e.targets == len(results)]
+        if not own:
+            continue
+        first = min(own, key=lambda e: e.difference)
+        if first.difference >= 0:
+            said.append(f"At {budget} no method has a lower mean loss than random.")
+            continue
+        telling = {
+            "better": "which leaves zero out",
+            "worse": "which leaves zero out",
+            UNDECIDED: "which contains zero, so that on other targets it may be no better",
+        }[first.label]
+        said.append(
+            f"At {budget} the lowest mean loss is that of {first.method}, "
+            f"{-first.difference:.4f} nats per token below random; the interval for targets like "
+            f"these is {interval(first.low, first.high)}, {telling}. It is better on "
+            f"{first.better} of {first.targets} targets and worse on {first.worse}."
+        )
+    return said
+
+
+def best_of_one(study: JudgedStudy) -> list[str]:
+    """At each budget of the only target the arm with the lowest loss."""
+    said = []
+    for budget in study.result.budgets:
+        own = [arm for arm in study.result.arms if arm.budget == budget]
+        if not own:
+            continue
+        first = min(own, key=lambda arm: arm.figures["loss"])
+        judgement = study.judgements.get((first.method, budget))
+        what = f"At {budget} the lowest loss is that of {first.method}"
+        if judgement is None:
+            said.append(f"{what}.")
+        else:
+            said.append(
+                f"{what}: {judgement.verdict.label} than random by itself, and "
+                f"{judgement.corrected} among all arms."
+                if judgement.verdict.label != UNDECIDED
+                else f"{what}, not distinguishable from random."
+            )
+    return said
+
+
+def costs(results: Sequence[StudyResult]) -> list[str]:
+    """What the dearest and the cheapest selection take of the smallest and largest budget."""
+    totals: dict[str, float] = {}
+    for result in results:
+        for method, cost in result.costs.items():
+            totals[method] = max(totals.get(method, 0.0), cost.total / result.pool.epoch_flops)
+    free = [method for method, total in totals.items() if total == 0]
+    paid = sorted((total, method) for method, total in totals.items() if total > 0)
+    said = []
+    if paid:
+        each = ", ".join(f"{method} {total:.2%}" for total, method in paid)
+        said.append(f"In shares of training on the whole pool once, selecting costs: {each}.")
+    if free:
+        said.append(f"{_and(free)} select for no counted FLOPs.")
+    return said
+
+
+def at_equal_data(studies: Sequence[JudgedStudy]) -> list[str]:
+    """Optimal transport against random at equal data on the labelled targets."""
+    labelled = [study for study in studies if study.result.labelled]
+    said = []
+    for name in named([study.result for study in studies], TRANSPORT):
+        counted = majorities(labelled, name, RANDOM)
+        parts = [
+            f"at {budget} better on {m.better} of {m.judged + m.not_judged}"
+            + (f" and worse on {m.worse}" if m.worse else "")
+            + (f" ({m.not_judged} not at equal data)" if m.not_judged else "")
+            for budget, m in counted.items()
+        ]
+        won = [budget for budget, m in counted.items() if m.won]
+        where = f"a majority at {_and(won)}" if won else "at no budget a majority"
+        if parts:
+            said.append(
+                f"On equally much training data {name} is against random on the labelled targets, "
+                f"intervals leaving zero out, {'; '.join(parts)}: {where}."
+            )
+    return said
+
+
+def sharing(break_evens: Sequence[Paying]) -> list[str]:
+    """Which methods pay at once, from more targets on, or never, by how many of their arms."""
+    said = []
+    for method in dict.fromkeys(each.method for each in break_evens):
+        own = [each.result for each in break_evens if each.method == method]
+        known = [result.targets for result in own if result.targets is not None]
+        at_once = sum(t <= 1 for t in known)
+        later = sorted(t for t in known if 1 < t < math.inf)
+        never = sum(math.isinf(t) for t in known)
+        parts = [f"at once in {at_once}"] if at_once else []
+        if later:
+            low, high = math.ceil(later[0]), math.ceil(later[-1])
+            span = f"{low:,}" if low == high else f"{low:,} to {high:,}"
+            parts.append(f"from {span} targets on in {len(later)}")
+        parts += [f"never in {never}"] if never else []
+        parts += [f"unknown in {len(own) - len(known)}"] if len(own) > len(known) else []
+        said.append(f"{method} {', '.join(parts)} of {len(own)}")
+    if not said:
+        return []
+    return [
+        "No worse than random, by the mean losses alone, once T targets share the pool's part of "
+        f"the selection: {'; '.join(said)}."
+    ]
+
+
+def on_claims(findings: Sequence[Finding]) -> list[str]:
+    """How many of the papers' claims were confirmed."""
+    if not findings:
+        return []
+    status = [finding.status for finding in findings]
+    return [
+        f"Of {len(status)} claims of the papers {status.count('confirmed')} are confirmed here, "
+        f"{status.count('not confirmed')} are not, and "
+        f"{status.count('not testable at this size')} cannot be tested at this size."
+    ]
+
+
+def _n(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def _or(words: Iterable[str]) -> str:
+    return " or ".join(words)
+
+
+def _and(words: Sequence[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

@@ -1,0 +1,224 @@
+"""Short, locked-down connections to the one DuckDB file."""
+
+import fcntl
+import logging
+import os
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import duckdb
+from filelock import FileLock, Timeout
+
+from resources.ledger.schema import VERSION, create_tables
+
+LOGGER = logging.getLogger(__name__)
+
+POLL_SECONDS = 0.001
+"""Between looks at the lock file, by the one who is next: a transaction takes some 20 ms."""
+
+QUEUE_POLL_SECONDS = 0.004
+"""Between looks at who is next, by all the others."""
+
+QUEUE_SHARE = 0.5
+"""Part of the waiting time after which nobody waits for their turn any more."""
+
+SAY_AFTER_SECONDS = 5.0
+"""Waiting for another program is said once it takes this long."""
+
+ATTEMPTS = 5
+"""How often a write is tried whose outcome is unknown."""
+
+T = TypeVar("T")
+
+
+class LedgerBusy(RuntimeError):
+    """Another process kept the ledger longer than anybody should."""
+
+
+class Database:
+    """Opens the file for one transaction at a time.
+
+    DuckDB admits one process: whoever holds the file keeps readers out too. So every connection
+    is taken under a lock file, used for milliseconds and closed. Those who wait take turns: nobody
+    gets the lock twice while another one waits to be next.
+
+    Parameters
+    ----------
+    path : the DuckDB file; created with its schema, readable by its owner only.
+    readable : the one folder tree whose Parquet files SQL may read.
+    timeout : seconds to wait for the lock.
+    patience : seconds to wait for a program that holds the file without the lock.
+    """
+
+    def __init__(
+        self, path: Path, readable: Path, *, timeout: float = 60.0, patience: float = 60.0
+    ) -> None:
+        self.path = path
+        self._readable = readable
+        self._patience = patience
+        self._lock = FileLock(
+            f"{path}.lock", timeout=timeout, poll_interval=POLL_SECONDS, is_singleton=True
+        )
+
+    @contextmanager
+    def transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Give a connection; commit when the block ends, roll back when it raises.
+
+        Raises
+        ------
+        LedgerBusy
+            When the lock, or DuckDB's own, is not to be had.
+        UnknownLedger
+            When the file has the tables of another version.
+        """
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with closing(self._engine()) as connection, self._locked():
+            try:
+                self._open(connection)
+                connection.begin()
+                yield connection
+                connection.commit()
+            finally:
+                connection.close()  # while the lock is held
+
+    def write_once(
+        self,
+        write: Callable[[duckdb.DuckDBPyConnection], T],
+        find: Callable[[duckdb.DuckDBPyConnection], T | None],
+    ) -> T:
+        """Write in one transaction, once, though nobody may learn that it was committed.
+
+        DuckDB's error may come before a commit or after it. So every attempt first looks for what
+        it is to write.
+
+        Parameters
+        ----------
+        write : the statements; whatever it raises other than DuckDB's errors is passed on.
+        find : looks up what `write` would have returned; None when it is not there.
+
+        Raises
+        ------
+        duckdb.Error
+            When it fails for the last time.
+        """
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                with self.transaction() as connection:
+                    found = find(connection)
+                    return write(connection) if found is None else found
+            except (duckdb.ProgrammingError, duckdb.IntegrityError):
+                raise  # the statement is wrong: it would be wrong again
+            except duckdb.Error as error:
+                if attempt == ATTEMPTS:
+                    raise
+                LOGGER.warning("%s: %s; looking it up, then trying again", self.path, error)
+                time.sleep(random.uniform(0.02, 0.1) * 2**attempt)
+        raise AssertionError("the last attempt returns or raises")
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Hold the lock file, taken in turn."""
+        timeout = self._lock.timeout
+        deadline = time.monotonic() + timeout
+        try:
+            with self._next_in_line(time.monotonic() + QUEUE_SHARE * timeout):
+                self._lock.acquire(timeout=max(0.0, deadline - time.monotonic()))
+        except Timeout as error:
+            raise LedgerBusy(
+                f"{self.path} stayed locked for {timeout:.0f} s; find the process that"
+                f" holds {self._lock.lock_file} (for example with `lsof`) and stop it"
+            ) from error
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+    @contextmanager
+    def _next_in_line(self, deadline: float) -> Iterator[None]:
+        """Be the only one who waits for the lock, until the deadline.
+
+        Without it, a busy process that has just let go of the lock is the first to ask for it
+        again, and the others starve. It is a courtesy: the lock alone keeps the file safe.
+        """
+        folder = os.open(self.path.parent, os.O_RDONLY)
+        try:
+            while not _flock(folder) and time.monotonic() < deadline:
+                time.sleep(QUEUE_POLL_SECONDS)
+            yield
+        finally:
+            # Closing alone would leave it to a child that was forked meanwhile.
+            fcntl.flock(folder, fcntl.LOCK_UN)
+            os.close(folder)
+
+    def _engine(self) -> duckdb.DuckDBPyConnection:
+        """Start DuckDB without the file: most of a short transaction's time, so before the lock."""
+        return duckdb.connect(
+            config={
+                "autoinstall_known_extensions": False,
+                "autoload_known_extensions": False,
+                "temp_directory": f"{self.path}.tmp",
+            }
+        )
+
+    def _open(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Open the file, and allow nothing else but to read below one folder."""
+        new = not self.path.exists()
+        self._attach(connection)
+        if new:
+            self.path.chmod(0o600)
+        connection.execute("USE ledger")
+        if not _has_tables(connection):
+            create_tables(connection, str(self.path))
+        connection.execute(f"SET allowed_directories = [{_quoted(self._readable)}]")
+        connection.execute("SET enable_external_access = false")
+        connection.execute("SET lock_configuration = true")
+
+    def _attach(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Attach the file, waiting a while for a program that knows nothing of our lock file."""
+        started, said = time.monotonic(), False
+        while True:
+            try:
+                connection.execute(f"ATTACH {_quoted(self.path)} AS ledger")
+                return
+            except duckdb.IOException as error:
+                waited = time.monotonic() - started
+                if waited > self._patience:
+                    # DuckDB's own message names the process.
+                    raise LedgerBusy(
+                        f"{self.path} is open in another program, perhaps a DuckDB shell; close"
+                        f" it, or open it there with `duckdb -readonly` only while nothing runs:"
+                        f" {error}"
+                    ) from error
+                if waited > SAY_AFTER_SECONDS and not said:
+                    LOGGER.warning("waiting up to %.0f s for %s", self._patience, error)
+                    said = True
+            time.sleep(random.uniform(0.02, 0.1))
+
+
+def _quoted(path: Path) -> str:
+    """A path as SQL wants it, where no bound parameter is taken."""
+    return "'" + str(path).replace("'", "''") + "'"
+
+
+def _has_tables(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether the file has today's tables: a tenth of the time that naming them all takes."""
+    try:
+        found = connection.execute("SELECT version FROM schema_version").fetchone()
+    except duckdb.CatalogException:
+        return False
+    return found == (VERSION,)
+
+
+def _flock(descriptor: int) -> bool:
+    """Take a lock if nobody has it; True as well on a file system that knows no such locks."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return True

@@ -1,0 +1,296 @@
+"""Content-addressed artifact folders: written whole or not at all, verified when read."""
+
+import hashlib
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from resources.store import publishing_lock
+from resources.crash import crash_point
+
+MANIFEST = "manifest.json"
+STAGE, WORK, LOCK = ".stage", ".work", ".publishing.lock"
+"""Beside the assets: files on their way in, what a killed step resumes from, and a lock."""
+
+UNPARTITIONED = "all"
+"""Folder name and ledger value of an asset without partitions."""
+
+FULLY_VERIFIED_BYTES = 64 * 2**20
+"""Larger files have only their size checked on every read; `verify` hashes everything."""
+
+Content = pa.Table | np.ndarray | dict | list | str | bytes | Path
+"""What an asset may put in a file; the file's name says how it is written."""
+
+
+class CorruptArtifact(RuntimeError):
+    """A published file that is not what its manifest says."""
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """One published version of one partition of one asset.
+
+    Attributes
+    ----------
+    asset, partition : where it belongs, as `prefix/name` and partition key.
+    version : hash of the content, which is also Dagster's data version.
+    folder : the files.
+    materialization : the ledger's id of the materialization that made it.
+    """
+
+    asset: str
+    partition: str
+    version: str
+    folder: Path
+    materialization: str
+
+    def path(self, name: str) -> Path:
+        """Path of one file or folder of the artifact, after checking it against the manifest.
+
+        Raises
+        ------
+        CorruptArtifact
+            When a file is missing, or its size or hash differs.
+        """
+        covered = {
+            file: entry
+            for file, entry in self._manifest().items()
+            if file == name or file.startswith(f"{name}/")
+        }
+        if not covered:
+            raise CorruptArtifact(f"{self.folder / name}: not in the manifest; materialize again")
+        for file, entry in covered.items():
+            _check_file(self.folder / file, entry, full=entry["bytes"] <= FULLY_VERIFIED_BYTES)
+        return self.folder / name
+
+    def table(self, name: str, columns: list[str] | None = None) -> pa.Table:
+        """Read a Parquet file."""
+        return pq.read_table(self.path(name), columns=columns)
+
+    def array(self, name: str) -> np.ndarray:
+        """Memory-map a matrix."""
+        return np.load(self.path(name), mmap_mode="r", allow_pickle=False)
+
+    def json(self, name: str) -> Any:
+        """Read a JSON file."""
+        return json.loads(self.path(name).read_text(encoding="utf-8"))
+
+    def arrays(self, name: str) -> dict[str, np.ndarray]:
+        """Read a safetensors file as numpy arrays."""
+        from safetensors.numpy import load_file
+
+        return load_file(self.path(name))
+
+    def check(self) -> None:
+        """Check every file as `path` does: large ones by their size only.
+
+        Raises
+        ------
+        CorruptArtifact
+            Naming the first file that differs.
+        """
+        for file, entry in self._manifest().items():
+            _check_file(self.folder / file, entry, full=entry["bytes"] <= FULLY_VERIFIED_BYTES)
+
+    def verify(self) -> None:
+        """Hash every file in full.
+
+        Raises
+        ------
+        CorruptArtifact
+            Naming the first file that differs.
+        """
+        for file, entry in self._manifest().items():
+            _check_file(self.folder / file, entry, full=True)
+
+    def _manifest(self) -> dict[str, dict[str, Any]]:
+        manifest = self.folder / MANIFEST
+        if not manifest.is_file():
+            raise CorruptArtifact(f"{manifest}: missing; materialize {self.asset} again")
+        try:
+            files = json.loads(manifest.read_text(encoding="utf-8"))["files"]
+            version = _version_of(files)
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise CorruptArtifact(f"{manifest}: unreadable: {error}") from error
+        # The folder is named after its content, so a changed manifest gives itself away.
+        if version != self.folder.name:
+            raise CorruptArtifact(f"{manifest}: does not hash to the folder's name")
+        return files
+
+
+@dataclass(frozen=True)
+class Staged:
+    """Files written and hashed but not yet visible to anybody."""
+
+    folder: Path
+    version: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class ArtifactStore:
+    """The folder tree `<asset>/<partition>/<version>/` under one root."""
+
+    root: Path
+
+    def stage(self, files: Mapping[str, Content]) -> Staged:
+        """Write the files into a private folder, flushed to disk, and hash them.
+
+        Parameters
+        ----------
+        files : name to content. A `Path` is moved in; tables become Parquet, arrays `.npy`
+            (or safetensors for a dict of arrays), dicts JSON.
+        """
+        folder = self.new_stage_folder()
+        for name, content in files.items():
+            target = folder / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _write(target, content)
+        entries = {
+            path.relative_to(folder).as_posix(): {
+                "bytes": path.stat().st_size,
+                "sha256": _hash_file(path),
+            }
+            for path in sorted(folder.rglob("*"))
+            if path.is_file()
+        }
+        version = _version_of(entries)
+        manifest = json.dumps({"files": entries}, indent=1, sort_keys=True)
+        (folder / MANIFEST).write_text(manifest, encoding="utf-8")
+        crash_point("after_stage")
+        for path in [*folder.rglob("*"), folder]:
+            _flush(path)
+        crash_point("after_fsync")
+        return Staged(folder, version, sum(entry["bytes"] for entry in entries.values()))
+
+    def publish(self, staged: Staged, asset: str, partition: str) -> Path:
+        """Rename the staged folder to its final place; the same content is kept only once.
+
+        What lies there damaged is replaced: so materializing again repairs it. Call it within
+        `publishing`, which the ledger's transaction must share.
+        """
+        final = self.folder(asset, partition, staged.version)
+        final.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            staged.folder.rename(final)
+        except OSError:
+            # Somebody published the same content first; anything else in the way is an error.
+            if not _holds_only_files_of(staged.folder, final):
+                raise
+            try:
+                Artifact(asset, partition, staged.version, final, "").verify()
+                shutil.rmtree(staged.folder)
+            except CorruptArtifact:
+                damaged = self.new_stage_folder()
+                final.rename(damaged / "damaged")
+                staged.folder.rename(final)
+                shutil.rmtree(damaged)
+        crash_point("after_rename")
+        # The folders above may be as new as the one renamed, and each is named by the next.
+        for folder in final.parents:
+            _flush(folder)
+            if folder == self.root:
+                break
+        return final
+
+    def publishing(self) -> AbstractContextManager[None]:
+        """Keep `selection gc` from what is renamed here until the ledger names it."""
+        return publishing_lock.shared(self.root / LOCK)
+
+    def nobody_publishing(self) -> AbstractContextManager[None]:
+        """Wait until every folder renamed so far is in the ledger or never will be, and hold it so.
+
+        Raises
+        ------
+        publishing_lock.StoreBusy
+            When that moment does not come.
+        """
+        return publishing_lock.alone(self.root / LOCK)
+
+    def new_stage_folder(self) -> Path:
+        """Make a private folder, named after this process: once that is gone, so is its purpose."""
+        folder = self.root / STAGE / f"{os.getpid()}-{uuid.uuid4().hex}"
+        folder.mkdir(parents=True, mode=0o700)
+        return folder
+
+    def folder(self, asset: str, partition: str, version: str) -> Path:
+        """Where a version of an asset's partition lies."""
+        return self.root / asset / partition / version
+
+    def work_folder(self, key: str) -> Path:
+        """A folder that survives a killed step, found again by the same key."""
+        folder = self.root / WORK / work_name(key)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return folder
+
+
+def work_name(key: str) -> str:
+    """Name of the work folder of a key."""
+    return hashlib.sha256(key.encode()).hexdigest()[:32]
+
+
+def _version_of(entries: Mapping[str, Mapping[str, Any]]) -> str:
+    lines = [
+        f"{name} {entry['bytes']} {entry['sha256']}" for name, entry in sorted(entries.items())
+    ]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:32]
+
+
+def _write(target: Path, content: Content | Mapping[str, np.ndarray]) -> None:
+    if isinstance(content, Path):
+        shutil.move(content, target)
+    elif isinstance(content, pa.Table):
+        pq.write_table(content, target, compression="zstd")
+    elif isinstance(content, np.ndarray):
+        np.save(target, content, allow_pickle=False)
+    elif isinstance(content, bytes):
+        target.write_bytes(content)
+    elif isinstance(content, str):
+        target.write_text(content, encoding="utf-8")
+    elif target.suffix == ".safetensors":
+        from safetensors.numpy import save_file
+
+        save_file({k: np.ascontiguousarray(v) for k, v in dict(content).items()}, target)
+    else:
+        # NaN is not JSON: refuse it here rather than in the reader.
+        text = json.dumps(content, indent=1, sort_keys=True, allow_nan=False)
+        target.write_text(text, encoding="utf-8")
+
+
+def _holds_only_files_of(staged: Path, folder: Path) -> bool:
+    """Whether a folder may be an earlier copy of a staged one, damaged or not."""
+    found = {path.relative_to(folder) for path in folder.rglob("*")}
+    return found <= {path.relative_to(staged) for path in staged.rglob("*")}
+
+
+def _hash_file(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _check_file(path: Path, entry: Mapping[str, Any], *, full: bool) -> None:
+    if not path.is_file():
+        raise CorruptArtifact(f"{path}: missing; materialize the asset again")
+    size = path.stat().st_size
+    if size != entry["bytes"]:
+        raise CorruptArtifact(f"{path}: has {size} bytes, its manifest says {entry['bytes']}")
+    if full and _hash_file(path) != entry["sha256"]:
+        raise CorruptArtifact(f"{path}: its content does not hash to what its manifest says")
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

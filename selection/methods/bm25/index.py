@@ -1,0 +1,168 @@
+"""BM25's index of a pool: what each word of each row adds to a query that has the word once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+from scipy.sparse import csc_array
+
+from selection.basics.text import normalise
+from selection.methods.contract.blocks import compute_in_blocks
+from selection.methods.contract.common import read_options
+from selection.methods.contract.preparation import NotBySource, Prepared, PrepareInputs
+from selection.methods.contract.protocol import CostInputs, Rows
+
+_BLOCK_ROWS = 8192
+_WORD_END = "\n"  # which no word contains
+
+
+class Bm25Options(BaseModel):
+    """Options of the BM25 method."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    k1: float = Field(
+        default=1.5, gt=0, description="how slowly the repetition of a word saturates"
+    )
+    b: float = Field(
+        default=0.75, ge=0, le=1, description="how far a row's length discounts it; 0: not at all"
+    )
+    stopwords: Literal["english", "english_plus", "none"] = Field(
+        default="english",
+        description="english: leave out Lucene's 33 function words, which whole texts as queries "
+        "repeat so often that they outweigh rare words; english_plus: leave out more of them, "
+        "pronouns and auxiliary verbs too; none: keep every word",
+    )
+
+
+class Bm25Index(NotBySource):
+    """The pool's BM25 weights, by row and word.
+
+    The formula is Lucene's, ``log(1 + (N - n + 0.5) / (n + 0.5)) f / (f + k1 (1 - b + b L / mean
+    L))``, for a word that occurs f times in a row of L words and in n of the N rows (Kamphuis et
+    al., ECIR 2020). Against Robertson's it leaves out the factor k1 + 1, which no ranking sees,
+    and a word of more than half of the rows does not count against a row.
+
+    A text that several sources hold is one document. Words and rows are stored sorted, so that
+    the index does not depend on the order of the pool.
+    """
+
+    asset: str = "bm25_index"
+    shared: bool = True
+    needs_selector: bool = False
+    needs: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ("k1", "b", "stopwords")
+
+    def prepare(self, inputs: PrepareInputs) -> Prepared:
+        """Index the whole pool; the blocks of texts that a killed run had read are not read again.
+
+        Returns
+        -------
+        Prepared
+            row_id.npy, sorted; vocabulary.json, sorted; weights.safetensors, the compressed rows
+            data (float32), indices (int32) and indptr (int64), and n_terms (int64 of shape (1,)).
+
+        Raises
+        ------
+        ValueError
+            When the pool has no rows.
+        """
+        options = read_options(Bm25Options, inputs.options)
+        pool_row_id = [rows.row_id for rows in inputs.pool()]
+        if not any(map(len, pool_row_id)):
+            raise ValueError("the pool has no rows and BM25 needs documents; read a source first")
+        words = compute_in_blocks(
+            inputs,
+            lambda rows: _words_of(rows, options),
+            lambda rows: 0.0,
+            block_rows=_BLOCK_ROWS,
+        )
+        # As text: read from Parquet they are objects, which no array file holds.
+        row_id, first = np.unique(np.concatenate(pool_row_id).astype(str), return_index=True)
+        terms, ids_of_row = _joined(words.arrays)
+        weights = _weights([ids_of_row[i] for i in first], len(terms), options)
+        return Prepared(
+            {
+                "row_id.npy": row_id,
+                "vocabulary.json": terms,
+                "weights.safetensors": weights,
+            },
+            rows=len(row_id),
+            facts={"documents": len(row_id), "terms": len(terms), "entries": len(weights["data"])},
+        )
+
+    def flops(self, inputs: CostInputs) -> float:
+        """Counting words is no model's work."""
+        return 0.0
+
+
+def tokens_of(texts: Sequence[str], options: Bm25Options) -> Iterator[list[str]]:
+    """Give the words of each text: lower case, two or more characters, without stop words."""
+    tokenized = _tokenize(texts, options)
+    terms = list(tokenized.vocab)
+    return ([terms[i] for i in ids] for ids in tokenized.ids)
+
+
+def _tokenize(texts: Sequence[str], options: Bm25Options) -> Any:
+    from bm25s.tokenization import tokenize
+
+    stopwords = [] if options.stopwords == "none" else options.stopwords
+    # Normalised, since texts with one row id may differ in how they write an accent.
+    return tokenize([normalise(text) for text in texts], stopwords=stopwords, show_progress=False)
+
+
+def _words_of(rows: Rows, options: Bm25Options) -> dict[str, np.ndarray]:
+    """Give the words of some rows as numbers in a vocabulary of their own, spelled out beside."""
+    tokenized = _tokenize(rows.text, options)
+    terms = sorted(tokenized.vocab, key=tokenized.vocab.__getitem__)
+    spelled = "".join(term + _WORD_END for term in terms).encode("utf-8")
+    return {
+        "ids": np.array([i for ids in tokenized.ids for i in ids], dtype=np.int32),
+        "row_lengths": np.array([len(ids) for ids in tokenized.ids], dtype=np.int64),
+        "terms": np.frombuffer(spelled, dtype=np.uint8),
+        "block": np.array([[len(rows.row_id), len(terms)]]),
+    }
+
+
+def _joined(blocks: Mapping[str, np.ndarray]) -> tuple[list[str], list[np.ndarray]]:
+    """Give the sorted words of all blocks, and each row's as numbers in that one vocabulary."""
+    spelled = blocks["terms"].tobytes().decode("utf-8").split(_WORD_END)[:-1]
+    terms = sorted(set(spelled))
+    number = {term: i for i, term in enumerate(terms)}
+    number_of_spelled = np.array([number[term] for term in spelled], dtype=np.int64)
+    n_rows, n_terms = blocks["block"].T
+    first_of_row = np.repeat(np.cumsum(n_terms) - n_terms, n_rows)
+    lengths = blocks["row_lengths"]
+    ids = number_of_spelled[blocks["ids"] + np.repeat(first_of_row, lengths)]
+    return terms, np.split(ids, np.cumsum(lengths)[:-1])
+
+
+def _weights(
+    documents: list[np.ndarray], n_terms: int, options: Bm25Options
+) -> dict[str, np.ndarray]:
+    """Give the weights of each document's words, as compressed rows whose columns ascend."""
+    from bm25s import BM25
+
+    index = BM25(k1=options.k1, b=options.b, method="lucene", backend="numpy", dtype="float32")
+    vocabulary = {term: term for term in range(n_terms)}
+    # In a pool without any word the mean length is 0, and nothing is divided by it.
+    with np.errstate(invalid="ignore"):
+        index.index(
+            ([ids.tolist() for ids in documents], vocabulary),
+            create_empty_token=False,
+            show_progress=False,
+        )
+    weights = csc_array(
+        (index.scores["data"], index.scores["indices"], index.scores["indptr"]),
+        shape=(len(documents), n_terms),
+    ).tocsr()
+    weights.sort_indices()
+    return {
+        "data": weights.data,
+        "indices": weights.indices.astype(np.int32),
+        "indptr": weights.indptr.astype(np.int64),
+        "n_terms": np.array([n_terms]),
+    }

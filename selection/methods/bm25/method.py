@@ -1,0 +1,146 @@
+"""BM25: rows that share rare words with the target's rows.
+
+The target's rows are the queries and the pool's rows the documents, each with its whole text; a
+row's score is the mean of BM25(query, row) over the target. A BM25 score is a sum over the words
+of the query, so that the mean over the target is one sparse product: the row's weights times how
+often a row of the target uses each word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pydantic import BaseModel
+from scipy.sparse import csr_array
+
+from selection.methods.bm25.index import Bm25Index, Bm25Options, tokens_of
+from selection.methods.bm25.top_parts import top_parts
+from selection.methods.contract.common import MethodDefaults, read_options
+from selection.methods.contract.preparation import Files, Preparation
+from selection.methods.contract.protocol import (
+    ACCOUNTANT,
+    Cost,
+    CostInputs,
+    FitInputs,
+    Fitted,
+    ScoreInputs,
+    Scores,
+)
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+INDEX = Bm25Index()
+_TOP_TERMS = 5
+
+
+class Bm25Method(MethodDefaults):
+    """Mean BM25 over the target, with the words that made it as receipt."""
+
+    name: str = "bm25"
+    needs_embeddings: bool = False
+    options: type[BaseModel] = Bm25Options
+
+    def preparations(self, options: Mapping[str, Any] | BaseModel) -> tuple[Preparation, ...]:
+        """The index of the whole pool, which every target of it shares."""
+        return (INDEX,)
+
+    def fit(self, inputs: FitInputs) -> Fitted:
+        """Average the target's word counts over its rows.
+
+        Returns
+        -------
+        Fitted
+            array query_weight of shape (n_terms,), float64: mean occurrences of each word of the
+            index in a row of the target; the fact known_words is the share of the target's words
+            that the pool has at all.
+
+        Raises
+        ------
+        ValueError
+            When the target has no rows.
+        """
+        options = read_options(Bm25Options, inputs.options)
+        n_target = len(inputs.target.text)
+        if n_target == 0:
+            raise ValueError("the target has no rows and BM25 needs queries; give it at least 1")
+        number = {term: i for i, term in enumerate(_index(inputs.prepared).json("vocabulary.json"))}
+        queries = tokens_of(inputs.target.text, options)
+        words = [word for query in queries for word in query]
+        known = [number[word] for word in words if word in number]
+        counts = np.bincount(np.array(known, dtype=np.int64), minlength=len(number))
+        return Fitted(
+            {"query_weight": counts / n_target},
+            {
+                "n_target": n_target,
+                "known_words": len(known) / len(words) if words else 0.0,
+            },
+        )
+
+    def score(self, fitted: Fitted, inputs: ScoreInputs) -> Scores:
+        """Score of shape (1, n); receipt top_terms, the words that gave the largest parts of it.
+
+        Raises
+        ------
+        ValueError
+            When a row is not in the index.
+        """
+        read_options(Bm25Options, inputs.options)
+        files = _index(inputs.prepared)
+        parts = _weights(files, inputs.rows.row_id)
+        parts.data = parts.data * fitted.arrays["query_weight"][parts.indices]
+        # A row of a sparse matrix is summed by itself and in the order of its words, which the
+        # index sorts: the sum is the same to the bit in any batch.
+        score = parts.sum(axis=1)
+        return Scores(score[None, :], {"top_terms": _top_terms(parts, files)})
+
+    def cost(self, inputs: CostInputs) -> Cost:
+        """No FLOPs of a model: CCDS (arXiv 2410.16208) counts lexical selection as free."""
+        return Cost(
+            0.0,
+            ACCOUNTANT,
+            {INDEX.asset: INDEX.flops(inputs)},
+            preparations=frozenset({INDEX.asset}),
+            shared=frozenset({"pool_embedding", INDEX.asset}),
+        )
+
+
+METHOD = Bm25Method()
+
+
+def _index(prepared: Mapping[str, Files]) -> Files:
+    if INDEX.asset not in prepared:
+        raise ValueError(
+            f"method {METHOD.name!r} needs the preparation {INDEX.asset!r} and was given "
+            f"{sorted(prepared)}; prepare it and pass it as `prepared`"
+        )
+    return prepared[INDEX.asset]
+
+
+def _weights(files: Files, row_id: np.ndarray) -> csr_array:
+    """Give the index's rows of these row ids, float64 and in their order."""
+    indexed, arrays = files.array("row_id.npy"), files.arrays("weights.safetensors")
+    place = np.minimum(np.searchsorted(indexed, row_id), len(indexed) - 1)
+    missing = np.flatnonzero(indexed[place] != row_id)
+    if len(missing):
+        raise ValueError(
+            f"{len(missing)} of {len(row_id)} rows are not in {INDEX.asset!r}, among them "
+            f"{row_id[missing[0]]}; prepare the index again over the whole pool"
+        )
+    weights = csr_array(
+        (arrays["data"], arrays["indices"], arrays["indptr"]),
+        shape=(len(indexed), int(arrays["n_terms"][0])),
+    )
+    return weights[place].astype(np.float64)
+
+
+def _top_terms(parts: csr_array, files: Files) -> pa.ListArray:
+    """Up to five {term, score} of each row, the largest part of its score first."""
+    import pyarrow as pa
+
+    top = top_parts(parts, _TOP_TERMS)
+    terms = pa.array(files.json("vocabulary.json"), pa.string()).take(pa.array(top.columns))
+    found = pa.StructArray.from_arrays([terms, pa.array(top.values)], names=["term", "score"])
+    return pa.ListArray.from_arrays(pa.array(top.offsets), found)

@@ -1,0 +1,186 @@
+"""DSIR (arXiv 2302.03169): rows whose hashed n-grams are likelier in the target than in the pool.
+
+Two bags of n-grams, one of the target and one of the pool; a row's log importance weight is
+``counts(x) . (log p_target - log p_pool)`` (sections 2 and 3). Resampling by weight without
+replacement is the Gumbel top-k of the log-weights. Rows of any length are candidates.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+from scipy.sparse import csr_array
+
+from selection.methods.contract.common import MethodDefaults, draw_per_seed, read_options
+from selection.methods.contract.preparation import Preparation
+from selection.methods.contract.protocol import (
+    ACCOUNTANT,
+    Cost,
+    CostInputs,
+    FitInputs,
+    Fitted,
+    Rows,
+    ScoreInputs,
+    Scores,
+)
+from selection.methods.dsir.gumbel import keyed_gumbel
+from selection.methods.dsir.ngrams import NgramCounts, NgramOptions, bucket, count_ngrams, ngrams
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+COUNTS = NgramCounts()
+_TOP_NGRAMS = 5
+
+
+class DsirOptions(NgramOptions):
+    """Options of DSIR."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    smoothing: float = Field(
+        default=1.0,
+        gt=0,
+        description="occurrences added to each bucket of target and pool (Laplace); the paper's "
+        "code instead adds 1e-8 to each share, so that an n-gram which a small target happens to "
+        "lack outweighs all others",
+    )
+    draw: Literal["gumbel", "top"] = Field(
+        default="gumbel",
+        description="gumbel: sample by weight without replacement, once per seed; top: the "
+        "largest weights first",
+    )
+
+
+class DsirMethod(MethodDefaults):
+    """Log importance weights of hashed n-grams, with the n-grams that made them as receipt."""
+
+    name: str = "dsir"
+    needs_embeddings: bool = False
+    options: type[BaseModel] = DsirOptions
+
+    def fit_asset(self, options: Mapping[str, Any] | BaseModel) -> str | None:
+        """`dsir_log_ratios`: the pool's n-grams are summed over all sources."""
+        return "log_ratios"
+
+    def draws_per_seed(self, options: Mapping[str, Any] | BaseModel) -> bool:
+        """A sample is drawn for each seed; the largest weights are one ranking."""
+        return read_options(DsirOptions, options).draw == "gumbel"
+
+    def preparations(self, options: Mapping[str, Any] | BaseModel) -> tuple[Preparation, ...]:
+        """The pool's counts, which every target of it shares."""
+        return (COUNTS,)
+
+    def fit(self, inputs: FitInputs) -> Fitted:
+        """Compare the target's n-grams with the pool's.
+
+        Returns
+        -------
+        Fitted
+            array log_ratio of shape (buckets,), float64; facts give the n-grams counted and the
+            share of the buckets that the target leaves empty.
+
+        Raises
+        ------
+        ValueError
+            When the target has no n-gram, or the pool's rows carry no counts.
+        """
+        options = read_options(DsirOptions, inputs.options)
+        of_target = _sum(count_ngrams(inputs.target.text, options.buckets))
+        if not of_target.any():
+            raise ValueError("the target's rows have no word at all; give a target with text")
+        of_pool = np.zeros(options.buckets, dtype=np.int64)
+        for rows in inputs.pool():
+            of_pool += _sum(_counts_of(rows, options.buckets))
+        smoothing = options.smoothing
+        return Fitted(
+            {"log_ratio": _log_shares(of_target, smoothing) - _log_shares(of_pool, smoothing)},
+            {
+                "target_ngrams": int(of_target.sum()),
+                "pool_ngrams": int(of_pool.sum()),
+                "empty_target_buckets": float((of_target == 0).mean()),
+            },
+        )
+
+    def score(self, fitted: Fitted, inputs: ScoreInputs) -> Scores:
+        """Score of shape (draws, n); receipts log_weight (without noise) and top_ngrams.
+
+        Raises
+        ------
+        ValueError
+            When the rows carry no counts, or without a seed for a draw.
+        """
+        rows = inputs.rows
+        options = read_options(DsirOptions, inputs.options)
+        log_ratio = fitted.arrays["log_ratio"]
+        # A row of a sparse matrix is summed by itself and in the order of its buckets: the sum is
+        # the same to the bit in any batch.
+        log_weight = _counts_of(rows, options.buckets) @ log_ratio
+        score = log_weight[None, :]
+        if options.draw == "gumbel":
+            score = score + draw_per_seed(
+                keyed_gumbel, rows, inputs.seeds, self.name, instead=", or the option draw: top"
+            )
+        receipts = {"log_weight": log_weight, "top_ngrams": _top_ngrams(rows.text, log_ratio)}
+        return Scores(score, receipts)
+
+    def cost(self, inputs: CostInputs) -> Cost:
+        """No FLOPs of a model: CCDS (arXiv 2410.16208) counts lexical selection as free."""
+        return Cost(
+            0.0,
+            ACCOUNTANT,
+            {COUNTS.asset: COUNTS.flops(inputs)},
+            preparations=frozenset({COUNTS.asset}),
+            shared=frozenset({"pool_embedding", COUNTS.asset}),
+        )
+
+
+METHOD = DsirMethod()
+
+
+def _counts_of(rows: Rows, buckets: int) -> csr_array:
+    if rows.features is None:
+        raise ValueError(
+            f"method {METHOD.name!r} needs n-gram counts and the {len(rows.row_id)} rows given "
+            f"carry none; prepare {COUNTS.asset!r} and pass Rows with its features"
+        )
+    if rows.features.shape != (len(rows.row_id), buckets):
+        raise ValueError(
+            f"counts of shape {rows.features.shape} do not belong to {len(rows.row_id)} rows and "
+            f"{buckets} buckets; prepare {COUNTS.asset!r} again with these options"
+        )
+    return rows.features
+
+
+def _sum(counts: csr_array) -> np.ndarray:
+    return np.asarray(counts.sum(axis=0, dtype=np.int64)).ravel()
+
+
+def _log_shares(counts: np.ndarray, smoothing: float) -> np.ndarray:
+    return np.log(counts + smoothing) - np.log(counts.sum() + smoothing * len(counts))
+
+
+def _top_ngrams(texts: Sequence[str], log_ratio: np.ndarray) -> pa.Array:
+    """Up to five {ngram, log_ratio, count} of each text, the largest product first.
+
+    An n-gram adds count times log_ratio to the weight; those that add nothing are left out.
+    """
+    import pyarrow as pa
+
+    found = pa.struct({"ngram": pa.string(), "log_ratio": pa.float64(), "count": pa.int32()})
+    ratios = log_ratio.tolist()
+    return pa.array([_largest_parts(text, ratios) for text in texts], pa.list_(found))
+
+
+def _largest_parts(text: str, ratios: list[float]) -> list[dict[str, Any]]:
+    parts = [
+        {"ngram": ngram, "log_ratio": ratio, "count": count}
+        for ngram, count in Counter(ngrams(text)).items()
+        if (ratio := ratios[bucket(ngram, len(ratios))]) > 0
+    ]
+    parts.sort(key=lambda part: (-part["log_ratio"] * part["count"], part["ngram"]))
+    return parts[:_TOP_NGRAMS]

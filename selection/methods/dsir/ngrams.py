@@ -1,0 +1,127 @@
+"""Hashed n-grams: how often words, and pairs of neighbouring words, of each bucket occur in a row.
+
+As in DSIR (Xie et al., arXiv 2302.03169, section 3): lower-cased runs of word characters or of
+punctuation, their single words and pairs, hashed into a fixed number of buckets.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+import xxhash
+from pydantic import BaseModel, ConfigDict, Field
+from scipy.sparse import csr_array
+
+from selection.basics.text import normalise
+from selection.methods.contract.blocks import compute_in_blocks
+from selection.methods.contract.common import read_options
+from selection.methods.contract.preparation import Files, Prepared, PrepareInputs
+from selection.methods.contract.protocol import CostInputs, Rows
+
+_WORDS = re.compile(r"\w+|[^\w\s]+")
+_BLOCK_ROWS = 8192
+
+
+class NgramOptions(BaseModel):
+    """Options of the counts; those of a method that reads them add to these."""
+
+    model_config = ConfigDict(frozen=True)
+
+    buckets: int = Field(
+        default=10_000, ge=2, le=2**31 - 1, description="number of buckets n-grams are hashed into"
+    )
+
+
+def ngrams(text: str) -> list[str]:
+    """Give the words of a text and its pairs of neighbouring words, with repetitions."""
+    # Normalised, since texts with one row id may differ in how they write an accent.
+    words = _WORDS.findall(normalise(text).lower())
+    # A word holds no white space: no pair reads like a word.
+    return words + [f"{one} {other}" for one, other in pairwise(words)]
+
+
+def bucket(ngram: str, buckets: int) -> int:
+    """Give the n-gram's bucket: the same on every machine, unlike Python's own hash."""
+    return xxhash.xxh3_64_intdigest(ngram.encode()) % buckets
+
+
+def count_ngrams(texts: Sequence[str], buckets: int) -> csr_array:
+    """Count the n-grams of each text by bucket.
+
+    Returns
+    -------
+    csr_array of shape (n, buckets), int32
+        Columns ascend in each row.
+    """
+    indices: list[int] = []
+    counts: list[int] = []
+    indptr = np.zeros(len(texts) + 1, dtype=np.int64)
+    for i, text in enumerate(texts):
+        of_text = Counter(bucket(ngram, buckets) for ngram in ngrams(text))
+        filled = sorted(of_text)
+        indices += filled
+        counts += [of_text[one] for one in filled]
+        indptr[i + 1] = len(indices)
+    return csr_array(
+        (np.array(counts, dtype=np.int32), np.array(indices, dtype=np.int32), indptr),
+        shape=(len(texts), buckets),
+    )
+
+
+class NgramCounts:
+    """Hashed n-gram counts of each row, source by source."""
+
+    asset: str = "ngram_counts"
+    shared: bool = True
+    by_source: bool = True
+    row_by_row: bool = False
+    needs_selector: bool = False
+    needs: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ("buckets",)
+
+    def prepare(self, inputs: PrepareInputs) -> Prepared:
+        """Count the n-grams of every row.
+
+        Returns
+        -------
+        Prepared
+            counts.safetensors: compressed rows as indices and counts (int32) and, for each row,
+            its number of filled buckets (row_lengths, int32); buckets (int64 of shape (1,)).
+        """
+        buckets = read_options(NgramOptions, inputs.options).buckets
+        done = compute_in_blocks(
+            inputs,
+            lambda rows: _arrays_of(rows, buckets),
+            lambda rows: 0.0,
+            block_rows=_BLOCK_ROWS,
+        )
+        arrays = done.arrays | {"buckets": np.array([buckets])}
+        return Prepared(
+            {"counts.safetensors": arrays},
+            rows=len(arrays["row_lengths"]),
+            facts={"ngrams": int(arrays["counts"].sum()), "buckets": buckets},
+        )
+
+    def flops(self, inputs: CostInputs) -> float:
+        """Counting n-grams is no model's work."""
+        return 0.0
+
+    def features(self, files: Files) -> csr_array:
+        """Give the counts, of shape (n, buckets), int32."""
+        arrays = files.arrays("counts.safetensors")
+        indptr = np.concatenate([[0], np.cumsum(arrays["row_lengths"], dtype=np.int64)])
+        shape = (len(arrays["row_lengths"]), int(arrays["buckets"][0]))
+        return csr_array((arrays["counts"], arrays["indices"], indptr), shape=shape)
+
+
+def _arrays_of(rows: Rows, buckets: int) -> dict[str, np.ndarray]:
+    found = count_ngrams(rows.text, buckets)
+    return {
+        "indices": found.indices.astype(np.int32),
+        "counts": found.data,
+        "row_lengths": np.diff(found.indptr).astype(np.int32),
+    }

@@ -1,0 +1,167 @@
+"""The gradient method's other preparations: projected gradients of the pool and of the target."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from selection.methods.contract.blocks import compute_in_blocks
+from selection.methods.contract.common import read_options
+from selection.methods.contract.preparation import Files, NotBySource, Prepared, PrepareInputs
+from selection.methods.contract.protocol import CostInputs, Rows
+from selection.methods.contract.selector import selector_of, selector_size
+from selection.methods.gradient.flops import projected_gradient_flops
+from selection.methods.gradient.lora import Adapted
+from selection.methods.gradient.options import GradientOptions
+from selection.methods.gradient.projected import block_rows, projected_gradients
+from selection.methods.gradient.selector_warm_up import WARM_UP, adapted_selector
+from selection.methods.gradient.tokens import token_rows
+from selection.models.base import load_tokenizer
+from selection.models.examples import plain_examples
+
+if TYPE_CHECKING:
+    from selection.costs import ModelShape
+    from selection.models.examples import Example
+
+STORE, TARGET = "gradient_store", "target_gradients"
+NO_SUBTASK = "target"
+"""Subtask of examples without a label."""
+
+
+class GradientStore:
+    """Adam's direction of every row of a source: `gradients.npy`, (n, C, D) float16."""
+
+    asset: str = STORE
+    shared: bool = True
+    by_source: bool = True
+    row_by_row: bool = True
+    needs_selector: bool = True
+    needs: tuple[str, ...] = (WARM_UP,)
+    reads: tuple[str, ...] = tuple(GradientOptions.model_fields)
+
+    def prepare(self, inputs: PrepareInputs) -> Prepared:
+        """Compute them block by block, or go on where the last attempt stopped."""
+        return _prepare(
+            inputs, lambda rows: plain_examples(rows.row_id, rows.text), adam=True, dtype=np.float16
+        )
+
+    def flops(self, inputs: CostInputs) -> float:
+        """Gradients and projection at every checkpoint, by the rows' own lengths."""
+        return _projected_flops(inputs, selector_size(inputs).pool_lengths)
+
+    def features(self, files: Files) -> np.ndarray:
+        """Give the array of shape (n, C, D), mapped into memory where the store maps files."""
+        return files.array("gradients.npy")
+
+
+class TargetGradients(NotBySource):
+    """Plain gradients of the target: `gradients.npy` (m, C, D) float32, and `subtasks.json`."""
+
+    asset: str = TARGET
+    shared: bool = False
+    needs_selector: bool = True
+    needs: tuple[str, ...] = (WARM_UP,)
+    reads: tuple[str, ...] = tuple(GradientOptions.model_fields)
+
+    def prepare(self, inputs: PrepareInputs) -> Prepared:
+        """Compute them block by block, or go on where the last attempt stopped."""
+        examples = list(inputs.target)
+        if not examples:
+            raise ValueError("the target has no examples that steer the selection: add some")
+        # Examples know more than rows do: the blocks carry their places.
+        places = Rows(
+            np.array([example.row_id for example in examples]),
+            [example.text for example in examples],
+            np.zeros(len(examples), dtype=np.int64),
+            features=np.arange(len(examples)),
+        )
+        prepared = _prepare(
+            replace(inputs, pool=lambda: iter([places])),
+            lambda block: [examples[place] for place in block.features],
+            adam=False,
+            dtype=np.float32,
+        )
+        subtasks = [NO_SUBTASK if e.label is None else e.label for e in examples]
+        return replace(prepared, files={**prepared.files, "subtasks.json": subtasks})
+
+    def flops(self, inputs: CostInputs) -> float:
+        """Gradients and projection at every checkpoint, by the examples' own lengths."""
+        return _projected_flops(inputs, selector_size(inputs).target_lengths)
+
+
+def _projected_flops(inputs: CostInputs, lengths: np.ndarray) -> float:
+    options, size = read_options(GradientOptions, inputs.options), selector_size(inputs)
+    return _flops_of(size.shape, size.accountant, options, lengths)
+
+
+def _flops_of(
+    shape: ModelShape, accountant: str, options: GradientOptions, lengths: np.ndarray
+) -> float:
+    return projected_gradient_flops(
+        shape,
+        lengths,
+        rank=options.lora_rank,
+        dimensions=options.dimensions,
+        checkpoints=options.checkpoints,
+        accountant=accountant,
+    )
+
+
+def _prepare(
+    inputs: PrepareInputs,
+    examples_of: Callable[[Rows], Sequence[Example]],
+    *,
+    adam: bool,
+    dtype: type[np.floating],
+) -> Prepared:
+    """Compute `gradients.npy` of all rows at the checkpoints of the warm-up."""
+    options = read_options(GradientOptions, inputs.options)
+    selector = selector_of(inputs)
+    tokenizer = load_tokenizer(selector.folder)
+    adapted = adapted_selector(selector, options, inputs.device)
+    checkpoints = _checkpoints(inputs, options, adapted)
+    longest = selector.shape.sequence_length
+
+    def compute(block: Rows) -> dict[str, np.ndarray]:
+        gradients = projected_gradients(
+            adapted,
+            checkpoints,
+            token_rows(examples_of(block), tokenizer, longest),
+            longest=longest,
+            adam=adam,
+            dimensions=options.dimensions,
+            seed=options.seed,
+        )
+        return {"gradients": gradients.astype(dtype)}
+
+    def flops(block: Rows) -> float:
+        rows = token_rows(examples_of(block), tokenizer, longest)
+        lengths = np.array([len(row.ids) for row in rows], dtype=np.int64)
+        return _flops_of(selector.shape, selector.accountant, options, lengths)
+
+    blocks = compute_in_blocks(inputs, compute, flops, block_rows=block_rows(adapted.size))
+    gradients = blocks.arrays["gradients"]
+    return Prepared(
+        {"gradients.npy": gradients},
+        rows=len(gradients),
+        flops=blocks.flops,
+        accountant=selector.accountant,
+        resumed_flops=blocks.resumed_flops,
+    )
+
+
+def _checkpoints(
+    inputs: PrepareInputs, options: GradientOptions, adapted: Adapted
+) -> list[dict[str, np.ndarray]]:
+    """Read the warm-up's checkpoints, which must be of adapters laid out like these."""
+    files = inputs.prepared[WARM_UP]
+    layout = [[name, list(shape)] for name, shape in adapted.shapes.items()]
+    if files.json("warm_up.json")["layout"] != layout:
+        raise ValueError(
+            f"the adapters of {WARM_UP} are not those of this selector and lora_rank "
+            f"{options.lora_rank}: make {WARM_UP} again"
+        )
+    return [files.arrays(f"checkpoint_{c}.safetensors") for c in range(options.checkpoints)]

@@ -1,0 +1,129 @@
+"""The gradient method's first preparation: the selector's LoRA warm-up on a sample of the pool."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from selection.basics.draws import keyed_uniform
+from selection.methods.contract.common import read_options
+from selection.methods.contract.preparation import NotBySource, Prepared, PrepareInputs, Selector
+from selection.methods.contract.protocol import CostInputs, Rows
+from selection.methods.contract.selector import selector_of, selector_size
+from selection.methods.gradient.flops import gradient_flops
+from selection.methods.gradient.lora import Adapted, adapt
+from selection.methods.gradient.options import GradientOptions
+from selection.methods.gradient.tokens import token_rows
+from selection.methods.gradient.warm_up import Schedule, plan, warm_up
+from selection.models.base import load_tokenizer
+from selection.models.examples import Example, plain_examples
+
+if TYPE_CHECKING:
+    from selection.costs import ModelShape
+
+WARM_UP = "selector_warm_up"
+
+
+class SelectorWarmUp(NotBySource):
+    """LoRA warm-up of the selector: `checkpoint_<c>.safetensors`, and `warm_up.json`."""
+
+    asset: str = WARM_UP
+    shared: bool = True
+    needs_selector: bool = True
+    needs: tuple[str, ...] = ()
+    reads: tuple[str, ...] = tuple(
+        name for name in GradientOptions.model_fields if name != "dimensions"
+    )
+
+    def prepare(self, inputs: PrepareInputs) -> Prepared:
+        """Train on the sample, or go on where the last attempt stopped."""
+        options = read_options(GradientOptions, inputs.options)
+        selector = selector_of(inputs)
+        longest = selector.shape.sequence_length
+        rows = token_rows(_sample(inputs, options), load_tokenizer(selector.folder), longest)
+        adapted = adapted_selector(selector, options, inputs.device)
+        schedule = _plan(len(rows), options)
+        widths = schedule.widths(np.array([len(row.ids) for row in rows]), longest)
+        step_flops = [_step_flops(selector.shape, selector.accountant, options, w) for w in widths]
+        warmed = warm_up(
+            adapted,
+            rows,
+            schedule,
+            longest=longest,
+            work=inputs.work,
+            step_flops=step_flops,
+            meter=inputs.meter,
+            report=inputs.report,
+            advance=inputs.advance,
+        )
+        per_epoch = warmed.losses.reshape(schedule.epochs, -1).mean(axis=1)
+        files: dict[str, Any] = {
+            f"checkpoint_{c}.safetensors": arrays for c, arrays in enumerate(warmed.checkpoints)
+        }
+        files["warm_up.json"] = {
+            "learning_rates": schedule.mean_rates().tolist(),
+            "losses": per_epoch.tolist(),
+            "layout": [[name, list(shape)] for name, shape in adapted.shapes.items()],
+        }
+        return Prepared(
+            files,
+            rows=len(rows),
+            flops=sum(step_flops),
+            accountant=selector.accountant,
+            resumed_flops=sum(step_flops[: warmed.resumed_steps]),
+            facts={"steps": len(step_flops), "first_loss": float(warmed.losses[0])}
+            | {"last_epoch_loss": float(per_epoch[-1]), "adapter_weights": adapted.size},
+        )
+
+    def flops(self, inputs: CostInputs) -> float:
+        """Cost of a sample like the one that will be drawn: only its texts' lengths may differ."""
+        options, size = read_options(GradientOptions, inputs.options), selector_size(inputs)
+        n_rows = _sample_size(len(size.pool_lengths), options)
+        draw = np.random.default_rng(options.seed)
+        lengths = draw.choice(size.pool_lengths, size=n_rows, replace=False)
+        widths = _plan(n_rows, options).widths(lengths, size.shape.sequence_length)
+        return sum(_step_flops(size.shape, size.accountant, options, w) for w in widths)
+
+
+def adapted_selector(selector: Selector, options: GradientOptions, device: str) -> Adapted:
+    """Load the selector with its untrained adapters, the same in every preparation."""
+    return adapt(selector.folder, rank=options.lora_rank, seed=options.seed, device=device)
+
+
+def _sample_size(n_pool: int, options: GradientOptions) -> int:
+    return math.ceil(options.warm_up_share * n_pool)
+
+
+def _sample(inputs: PrepareInputs, options: GradientOptions) -> list[Example]:
+    """Give the rows with the lowest seeded hash, in its order: two passes, one to find the cut."""
+
+    def keys(rows: Rows) -> np.ndarray:
+        return keyed_uniform(rows.row_id, seed=options.seed, purpose="warm_up_rows")
+
+    every = np.concatenate([np.empty(0), *(keys(rows) for rows in inputs.pool())])
+    size = _sample_size(len(every), options)
+    cut = np.sort(every)[size - 1] if size else -1.0
+    chosen: list[tuple[float, Example]] = []
+    for rows in inputs.pool():
+        of_rows = keys(rows)
+        examples = plain_examples(rows.row_id, rows.text)
+        chosen += [(of_rows[i], examples[i]) for i in np.flatnonzero(of_rows <= cut)]
+    return [example for _, example in sorted(chosen, key=lambda pair: pair[0])[:size]]
+
+
+def _plan(n_rows: int, options: GradientOptions) -> Schedule:
+    return plan(
+        n_rows,
+        epochs=options.checkpoints,
+        batch_size=options.batch_size,
+        learning_rate=options.learning_rate,
+        seed=options.seed,
+    )
+
+
+def _step_flops(
+    shape: ModelShape, accountant: str, options: GradientOptions, widths: np.ndarray
+) -> float:
+    return gradient_flops(shape, widths, rank=options.lora_rank, accountant=accountant)

@@ -1,0 +1,51 @@
+"""Weights 1 / density, so that copies of a text together weigh as one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from selection.methods.contract.protocol import CostInputs
+from selection.methods.ot.options import OtOptions
+from selection.neighbours.density import Densities
+
+
+class DensityWeights:
+    """Weights of rows by their density in a sample, whose index is built once."""
+
+    def __init__(self, sample: np.ndarray, options: OtOptions) -> None:
+        # A sample may have fewer rows than the neighbours asked for; then all of them count.
+        neighbours = min(options.density_neighbours or 1, len(sample))
+        self._densities = Densities(
+            sample, neighbours=neighbours, bandwidth=options.density_bandwidth
+        )
+
+    @property
+    def flops(self) -> float:
+        """Spent so far."""
+        return self._densities.flops
+
+    def of(self, rows: Any) -> np.ndarray:
+        """Give weights of shape (B,), at most 1."""
+        return 1.0 / self._densities.of(rows)
+
+
+def weighing(options: OtOptions) -> Callable[[np.ndarray], DensityWeights] | None:
+    """Give what learns weights from a sample; None where every row weighs the same."""
+    if options.density_neighbours is None:
+        return None
+    return lambda sample: DensityWeights(sample, options)
+
+
+def density_flops(inputs: CostInputs, options: OtOptions) -> float:
+    """FLOPs of weighing the sample, and the pool where the sample is not all of it.
+
+    As of an exact index: an approximate one, of large samples, spends less.
+    """
+    if options.density_neighbours is None:
+        return 0.0
+    sample = min(inputs.n_pool, options.solve_rows)
+    weighed = sample if sample == inputs.n_pool else sample + inputs.n_pool
+    return 2.0 * sample * weighed * inputs.width

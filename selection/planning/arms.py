@@ -1,0 +1,173 @@
+"""What would each arm cost, and what is left to train with?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from selection.config.study import Study
+from selection.costs import ModelShape, training_flops
+from selection.methods.contract.preparation import SelectorSize
+from selection.methods.contract.protocol import Cost, CostInputs
+
+
+@dataclass(frozen=True)
+class PoolSize:
+    """What the plan needs to know of pool and target.
+
+    Attributes
+    ----------
+    rows, tokens : of the pool, by the base model's tokenizer, one separator a row included.
+    target_rows : of the split that steers the selection.
+    embedding_flops, target_embedding_flops : of one pass of the embedder.
+    width : of the embeddings.
+    selector : what the selector model would read; None for a study without one.
+    sources : of the pool; None where nobody counted.
+    contrast_rows, contrast_embedding_flops : as of the target; 0 without a contrast.
+    tuning_flops : of tuning the embedder on the target.
+    """
+
+    rows: int
+    tokens: int
+    target_rows: int
+    embedding_flops: float
+    target_embedding_flops: float
+    width: int
+    selector: SelectorSize | None = None
+    sources: int | None = None
+    contrast_rows: int = 0
+    contrast_embedding_flops: float = 0.0
+    tuning_flops: float = 0.0
+
+    def summary(self) -> dict[str, float]:
+        """Give the sums, as JSON values."""
+        sums = {name: value for name, value in vars(self).items() if name != "selector"}
+        if self.selector is not None:
+            sums["selector_tokens"] = int(self.selector.pool_lengths.sum())
+        return sums
+
+
+@dataclass(frozen=True)
+class ArmPlan:
+    """One arm: a method under a budget.
+
+    Attributes
+    ----------
+    total_flops : the cap on selection plus training.
+    selection_flops : of preparing, fitting and scoring the whole pool, by `accountant`; of what the
+        pool's studies share, the study's part.
+    training_flops : of one warm-up on `token_budget` tokens; what selection leaves.
+    token_budget : tokens that may be trained on, a whole number of blocks.
+    rows : about how many rows of mean length that is.
+    feasible, reason : whether anything is left to train with, and why not.
+    """
+
+    method: str
+    budget: str
+    total_flops: float
+    selection_flops: float
+    training_flops: float
+    token_budget: int
+    rows: int
+    feasible: bool
+    reason: str
+    accountant: str
+
+
+def block_flops(study: Study, shape: ModelShape) -> float:
+    """FLOPs of training on one packed block, all epochs of the warm-up included."""
+    lora = study.warm_up.lora_rank is not None
+    once = training_flops(shape, shape.sequence_length, accountant=study.accountant, lora=lora)
+    return once * study.warm_up.epochs
+
+
+def blocks_of(tokens: int, shape: ModelShape) -> int:
+    """Packed blocks that hold so many tokens; the last may be padded."""
+    return -(-tokens // shape.sequence_length)
+
+
+def epoch_flops(study: Study, shape: ModelShape, size: PoolSize) -> float:
+    """FLOPs of the warm-up on the whole pool: what budgets are shares of."""
+    return blocks_of(size.tokens, shape) * block_flops(study, shape)
+
+
+def plan_arms(study: Study, shape: ModelShape, size: PoolSize) -> list[ArmPlan]:
+    """Plan every arm: ``C_train(S) + sum over the pool of C_select <= K`` (CCDS, 2410.16208)."""
+    epoch = epoch_flops(study, shape, size)
+    block = block_flops(study, shape)
+    arms = []
+    for method, cost in selection_costs(study, size).items():
+        selection = charged(cost, study.shared_by)
+        for budget in study.budgets:
+            total = budget.total_flops(epoch)
+            left = total - selection
+            # One epoch over everything is the most there is to buy.
+            blocks = min(max(int(left / block), 0), blocks_of(size.tokens, shape))
+            tokens = blocks * shape.sequence_length
+            feasible = blocks > 0
+            reason = "" if feasible else _why_not(total, selection, block)
+            rows = int(tokens * size.rows / size.tokens)
+            arms.append(
+                ArmPlan(
+                    method,
+                    budget.key,
+                    total,
+                    selection,
+                    blocks * block,
+                    tokens,
+                    rows,
+                    feasible,
+                    reason,
+                    f"{cost.accountant} + {study.accountant}",
+                )
+            )
+    return arms
+
+
+def selection_costs(study: Study, size: PoolSize) -> dict[str, Cost]:
+    """What each method will spend on the whole pool.
+
+    Tuning the embedder is part of embedding the target; then the pool's embeddings serve no other.
+    """
+    costs = {
+        name: named.method.cost(
+            CostInputs(
+                size.rows,
+                size.target_rows,
+                size.embedding_flops,
+                size.target_embedding_flops + size.tuning_flops,
+                size.width,
+                named.options,
+                size.selector,
+                n_sources=size.sources,
+                n_contrast=size.contrast_rows,
+                contrast_embedding_flops=size.contrast_embedding_flops,
+            )
+        )
+        for name, named in study.named_methods.items()
+    }
+    if study.embedder.tuning is None:
+        return costs
+    own = {"pool_embedding"}
+    return {name: replace(cost, shared=cost.shared - own) for name, cost in costs.items()}
+
+
+def charged(cost: Cost, shared_by: int) -> float:
+    """FLOPs that one of so many targets bears of a selection: its own, and its part of the rest."""
+    return cost.flops - cost.shared_flops * (1.0 - 1.0 / shared_by)
+
+
+def cost_parts(cost: Cost) -> Mapping[str, Any]:
+    """A method's cost as JSON values: each part's FLOPs, and which parts all targets share."""
+    return {
+        "parts": cost.parts,
+        "shared": sorted(cost.shared & set(cost.parts)),
+        "accountant": cost.accountant,
+    }
+
+
+def _why_not(total: float, selection: float, block: float) -> str:
+    if selection >= total:
+        return f"selection alone costs {selection:.3g} FLOPs of a budget of {total:.3g}"
+    return f"the {total - selection:.3g} FLOPs left buy no block of training ({block:.3g})"

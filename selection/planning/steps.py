@@ -1,0 +1,151 @@
+"""Which steps will a study take, and what work is in each?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from selection.budget.amounts import Amount
+from selection.config.study import Study
+from selection.methods.contract.named import NamedMethod
+from selection.planning.arms import ArmPlan
+from selection.planning.rates import Rate
+
+Step = tuple[str, str | None, str | None]
+"""Asset, and what tells its partitions apart: (method, budget), (line, None) or (source, None)."""
+
+
+ARITHMETIC = "arithmetic"
+"""Kind of plain products of arrays."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """One kind of work in a step.
+
+    Attributes
+    ----------
+    kind : names its rate, such as "training".
+    flops : in all.
+    times : how often it is begun.
+    """
+
+    kind: str
+    flops: float
+    times: int = 1
+
+
+@dataclass(frozen=True)
+class Workload:
+    """FLOPs of the parts that steps are made of.
+
+    Attributes
+    ----------
+    pretraining : of the base model and the selector; 0 for one that is only fetched.
+    warm_up : of the whole pool, one seed.
+    fine_tuning : seed to FLOPs.
+    evaluation : of one checkpoint.
+    rows : source to its rows.
+    """
+
+    pretraining: float
+    warm_up: float
+    fine_tuning: Mapping[int, float]
+    evaluation: float
+    rows: Mapping[str, int]
+
+
+def study_steps(
+    study: Study, load: Workload, arms: Sequence[ArmPlan], parts: Mapping[str, Mapping[str, float]]
+) -> dict[Step, list[Work]]:
+    """Give the work of every costly step that is the study's own.
+
+    "reading" is that of one source's rows or vectors, each file checked against its manifest: a
+    fit reads both of every source, scores both of one, a report the vectors of all.
+
+    Parameters
+    ----------
+    arms : those that are to run.
+    parts : method to its phases' FLOPs ("fit", "score") over the whole pool.
+    """
+    seeds, full = study.seeds, study.full_data_seeds
+    tuning = {seed: load.fine_tuning[seed] for seed in {*seeds, *full}}
+    zero_shot = [Work("evaluation", load.evaluation)]
+    steps: dict[Step, list[Work]] = {
+        ("reference_report", "zero_shot", None): zero_shot,
+        ("reference_report", "fine_tuning_only", None): _trained(tuning, seeds, 0.0, load),
+        ("reference_report", "full_data", None): _trained(tuning, full, load.warm_up, load),
+    }
+    rows, sources = sum(load.rows.values()), len(load.rows)
+    for name in {arm.method for arm in arms}:
+        named = study.named_methods[name]
+        if not named.needs_device:
+            continue
+        if named.fit_asset is not None:
+            steps[named.fit_asset, None, None] = [
+                Work(fit_rate(named), parts[name]["fit"]),
+                Work("reading", 0.0, 2 * sources),
+                Work("picture", 0.0),
+            ]
+        for source, n_rows in load.rows.items():
+            share = parts[name]["score"] * n_rows / rows
+            work = [
+                Work(score_rate(named), share),
+                Work("reading", 0.0, 2),
+                Work("picture", 0.0),
+            ]
+            steps[named.scores_asset, source, None] = work
+    for arm in arms:
+        key = (arm.method, arm.budget)
+        warm_up = arm.training_flops * len(seeds)
+        *training, evaluation = _trained(tuning, seeds, warm_up, load, each=False)
+        steps["finetuned_checkpoint", *key] = training
+        steps["eval_report", *key] = [
+            evaluation,
+            Work("distances", 0.0),
+            Work("reading", 0.0, sources),
+            Work("picture", 0.0, 2),
+        ]
+    return steps
+
+
+def fit_rate(named: NamedMethod) -> str:
+    """Name of the rate at which a method's fit computes."""
+    return f"fit_{named.name}" if named.method.name == "ot" else ARITHMETIC
+
+
+def score_rate(named: NamedMethod) -> str:
+    """Name of the rate at which a method scores.
+
+    Those that compare a row with the target search for its neighbours there, and have their own;
+    the others look up, and multiply, what was prepared.
+    """
+    compares = named.method.needs_embeddings and (
+        named.fit_asset is None or named.method.name == "ot"
+    )
+    return f"score_{named.name}" if compares else ARITHMETIC
+
+
+def amount(work: Sequence[Work], rates: Mapping[str, Rate] | None) -> Amount:
+    """Sum up a step; without rates its seconds stay 0."""
+    flops = sum(part.flops for part in work)
+    if rates is None:
+        return Amount(flops)
+    return Amount(flops, sum(rates[w.kind].seconds(w.flops, times=w.times) for w in work))
+
+
+def _trained(
+    tuning: Mapping[int, float],
+    seeds: Sequence[int],
+    warm_up: float,
+    load: Workload,
+    *,
+    each: bool = True,
+) -> list[Work]:
+    """Train and evaluate a model a seed; `warm_up` is of each seed, or of all together."""
+    n = len(seeds)
+    return [
+        Work("training", warm_up * (n if each else 1), n),
+        Work("fine_tuning", sum(tuning[seed] for seed in seeds), n),
+        Work("evaluation", load.evaluation * n, n),
+    ]

@@ -1,0 +1,129 @@
+"""How long do a warm-up and a fine-tuning take on this device, by FLOP?"""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from selection.arms.base import tiny_model
+from selection.arms.train import STEPS_BETWEEN_SAVES, warm_up
+from selection.config.decoders import TinyBase
+from selection.costs import ModelShape, training_flops
+from selection.models.base import load_model, load_tokenizer, save_checkpoint
+from selection.models.checkpoints import weights_digest
+from selection.models.examples import Example, render_all
+from selection.models.tokenizer import count_tokens
+from selection.models.training import Recipe, train
+from selection.planning.measuring import Probed, probe_sizes
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+def write_untrained(base: TinyBase, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
+    """Write a tiny base before its pre-training: as fast as the trained one, which may not exist.
+
+    Raises
+    ------
+    ValueError
+        When the folder already holds something.
+    """
+    save_checkpoint(tiny_model(base, len(tokenizer)), tokenizer, folder)
+
+
+def probe_training(
+    base: Path,
+    texts: Sequence[str],
+    recipe: Recipe,
+    *,
+    shape: ModelShape,
+    accountant: str,
+    device: str,
+    work: Path,
+) -> Probed:
+    """Measure one seed's warm-up, with all that a seed does besides.
+
+    The fixed part is of loading the base, setting the Trainer up, saving the checkpoint and
+    checking it. Checkpoints on the way, one in `STEPS_BETWEEN_SAVES` steps, are left out.
+
+    Parameters
+    ----------
+    base : folder of the base checkpoint, or of an untrained one (`write_untrained`).
+    texts : rows of the pool; a few hundred are plenty.
+    recipe : of the warm-up; its epochs do not matter.
+    work : an existing folder on the disk that checkpoints go to; left as it was.
+
+    Raises
+    ------
+    ValueError
+        When the texts fill fewer than two blocks, and as training does.
+    """
+    ends = np.cumsum(count_tokens(load_tokenizer(base), texts))
+    recipe = dataclasses.replace(recipe, epochs=1)
+
+    def one_seed(n_blocks: int) -> float:
+        n_texts = int(np.searchsorted(ends, n_blocks * shape.sequence_length)) + 1
+        with tempfile.TemporaryDirectory(dir=work) as folder:
+            model, tokenizer = load_model(base), load_tokenizer(base)
+            phase = warm_up(
+                model,
+                tokenizer,
+                texts[:n_texts],
+                recipe,
+                shape=shape,
+                accountant=accountant,
+                work_dir=Path(folder) / "training",
+                device=device,
+            )
+            saved = Path(folder) / "checkpoint"
+            save_checkpoint(model, tokenizer, saved)
+            assert weights_digest(load_model(saved)) == weights_digest(model)
+        return phase.flops
+
+    return probe_sizes(one_seed, most=int(ends[-1]) // shape.sequence_length)
+
+
+def probe_fine_tuning(
+    base: Path,
+    examples: Sequence[Example],
+    recipe: Recipe,
+    *,
+    shape: ModelShape,
+    accountant: str,
+    device: str,
+    work: Path,
+) -> Probed:
+    """Measure fine-tuning alone: its examples are shorter than blocks and slower by FLOP.
+
+    Loading and saving are `probe_training`'s: a seed does both once.
+
+    Parameters
+    ----------
+    base, work : as for `probe_training`.
+    examples : the target's train split, at least two.
+    recipe : of the fine-tuning; its epochs do not matter.
+    """
+    model, tokenizer = load_model(base), load_tokenizer(base)
+    recipe = dataclasses.replace(recipe, epochs=1)
+
+    def fine_tune(n_examples: int) -> float:
+        with tempfile.TemporaryDirectory(dir=work) as folder:
+            dataset, _ = render_all(examples[:n_examples], tokenizer, shape.sequence_length)
+            result = train(
+                model,
+                dataset,
+                recipe,
+                work_dir=Path(folder),
+                pad_id=int(tokenizer.pad_token_id),  # pyright: ignore[reportArgumentType]
+                device=device,
+                save_steps=STEPS_BETWEEN_SAVES,
+            )
+        lora = recipe.lora_rank is not None
+        return training_flops(shape, result.tokens_processed, accountant=accountant, lora=lora)
+
+    return probe_sizes(fine_tune, most=len(examples))

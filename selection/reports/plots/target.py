@@ -1,0 +1,136 @@
+"""Pictures of the target: its row lengths, its spectrum, its distance to every source."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from selection.reports.plots.style import (
+    FONT,
+    INK,
+    MAX_ROWS,
+    PALETTE,
+    bars,
+    describe,
+    new_figure,
+    to_png,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import ArrayLike
+
+
+def token_lengths(n_tokens: ArrayLike) -> bytes:
+    """Draw how long the target's rows are.
+
+    Parameters
+    ----------
+    n_tokens : array_like of shape (m,)
+        Tokens of each row.
+
+    Returns
+    -------
+    bytes
+        PNG.
+
+    Raises
+    ------
+    ValueError
+        If there is no row.
+    """
+    n_tokens = np.asarray(n_tokens)
+    if n_tokens.size == 0:
+        raise ValueError("n_tokens is empty: there is no row to draw.")
+    figure, axes = new_figure(6.4, 3.2)
+    # Bins are whole numbers of tokens, so that no bar is taller for covering one length more.
+    low, high = int(n_tokens.min()), int(n_tokens.max())
+    step = max(1, -(-(high - low + 1) // 40))
+    edges = np.arange(low, high + step + 1, step) - 0.5
+    axes.hist(n_tokens, bins=edges.tolist(), color=PALETTE[0])
+    median = float(np.median(n_tokens))
+    axes.axvline(median, color=INK, linestyle="--", linewidth=1.2, label=f"median {median:g}")
+    axes.legend(fontsize=FONT, frameon=False)
+    describe(axes, title=f"Length of the {len(n_tokens):,} target rows", x="tokens", y="rows")
+    return to_png(figure)
+
+
+def spectrum(eigenvalues: ArrayLike, effective_rank: float) -> bytes:
+    """Draw how many directions the target's embeddings spread over.
+
+    Parameters
+    ----------
+    eigenvalues : array_like of shape (r,)
+        Covariance spectrum, largest first.
+    effective_rank : float
+        Marked on the picture.
+
+    Returns
+    -------
+    bytes
+        PNG.
+
+    Raises
+    ------
+    ValueError
+        If there is no eigenvalue.
+    """
+    eigenvalues = np.asarray(eigenvalues, dtype=np.float64)
+    if eigenvalues.size == 0:
+        raise ValueError("eigenvalues is empty: there is no spectrum to draw.")
+    total = eigenvalues.sum()
+    explained = np.cumsum(eigenvalues) / total if total > 0 else np.ones_like(eigenvalues)
+    figure, axes = new_figure(6.4, 3.2)
+    axes.plot(np.arange(1, len(explained) + 1), 100 * explained, color=PALETTE[0])
+    axes.axvline(
+        effective_rank,
+        color=INK,
+        linestyle="--",
+        linewidth=1.2,
+        label=f"effective rank {effective_rank:.1f}",
+    )
+    axes.set_ylim(0, 103)
+    axes.legend(fontsize=FONT, frameon=False, loc="lower right")
+    describe(
+        axes,
+        title="Spread of the target over embedding directions",
+        x="leading directions",
+        y="variance explained (%)",
+    )
+    return to_png(figure)
+
+
+def source_distances(distances: Mapping[str, float]) -> bytes:
+    """Draw the OT distance of every source to the target, nearest on top and in colour.
+
+    Parameters
+    ----------
+    distances : mapping of str to float
+        Source to distance. The 30 nearest are drawn, and the title says if there are more.
+
+    Returns
+    -------
+    bytes
+        PNG.
+
+    Raises
+    ------
+    ValueError
+        If there is no source.
+    """
+    if not distances:
+        raise ValueError("distances is empty: there is no source to draw.")
+    by_distance = dict(sorted(distances.items(), key=lambda item: (item[1], item[0])))
+    shown = dict(list(by_distance.items())[:MAX_ROWS])
+    figure, axes = new_figure(6.4, 1.1 + 0.26 * len(shown))
+    bars(axes, shown, highlight=next(iter(shown)))
+    more = f" (the {len(shown)} nearest of {len(distances)})" if len(distances) > MAX_ROWS else ""
+    describe(
+        axes,
+        title=f"Distance of each source to the target{more}",
+        x="OT distance (squared Euclidean cost)",
+        y="",
+    )
+    return to_png(figure)

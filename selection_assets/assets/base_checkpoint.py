@@ -1,0 +1,147 @@
+"""base_checkpoint, selector_checkpoint: a decoder's weights, made or fetched once for a pool."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+
+from resources.device import Device
+from resources.project import resolve
+from resources.workspace import Workspace
+from selection.arms.base import GeneralSample, general_sample, pretrained_source, tiny_model
+from selection.arms.train import warm_up
+from selection.budget.meter import Meter
+from selection.config.decoders import Decoder, TinyBase
+from selection.config.study import Study
+from selection.costs import ModelShape
+from selection.models.base import load_model, load_tokenizer, save_checkpoint
+from selection.models.checkpoints import weights_digest
+from selection.models.tokenizer import count_tokens
+from selection.planning.workload import pretraining_flops
+from selection_assets.assets.base_tokenizer import Role, read_shape
+from selection_assets.planning.known_rates import expected_pretraining
+from selection_assets.shared.local_models import local_model_version
+from selection_assets.shared.pool_rows import iterate_sources
+from selection_assets.stage.draft import Check, Draft, emptied
+from selection_assets.stage.expected import Expected
+from selection_assets.stage.inputs import whole_pool
+from selection_assets.stage.keys import decoder_key
+from selection_assets.stage.stage import Stage, stage
+
+
+def build_checkpoint(pool: str, decoder: Decoder, users: Sequence[Study], *, role: Role) -> Stage:
+    """Build the asset for one decoder of a pool, and for the studies that use it.
+
+    Making a model is charged to the pool, not to an arm.
+    """
+    accountant = users[0].accountant
+    tiny = isinstance(decoder, TinyBase)
+
+    def finds(loaded: dict[str, Any]) -> _Start:
+        tokenizer = load_tokenizer(loaded["tokenizer"].path("tokenizer"))
+        sample = None
+        if isinstance(decoder, TinyBase):
+            sample = general_sample(decoder, iterate_sources(loaded["raw_corpus"]))
+        return _Start(tokenizer, read_shape(loaded["tokenizer"]), sample)
+
+    def expects(found: _Start, workspace: Workspace, device: Device) -> Expected:
+        if found.sample is None or not isinstance(decoder, TinyBase):
+            return Expected(0.0)
+        n_tokens = int(count_tokens(found.tokenizer, found.sample.texts).sum())
+        flops = pretraining_flops(decoder, n_tokens, found.shape, accountant)
+        if role == "selector":  # no plan has seen it train
+            return Expected(flops)
+        return expected_pretraining(users, flops, workspace, device)
+
+    @stage(
+        key=decoder_key(pool, decoder, f"{role}_checkpoint"),
+        campaign=pool,
+        ins={
+            "tokenizer": dg.AssetIn(decoder_key(pool, decoder, f"{role}_tokenizer")),
+            **({"raw_corpus": whole_pool(users[0])} if tiny else {}),
+        },
+        parameters={"model": decoder.model_dump(exclude={"name"}), "accountant": accountant},
+        outside=lambda _: local_model_version(decoder),
+        costly=True,
+        finds=finds,
+        expects=expects,
+        payers=users,
+        serves={user.name: _readers(user) for user in users} if role == "selector" else None,
+        checks={"loads": "The saved safetensors load again to the same weights."},
+        kinds={"pytorch", "huggingface"},
+    )
+    def checkpoint(
+        context: dg.AssetExecutionContext,
+        loaded: dict[str, Any],
+        found: _Start,
+        device: Device,
+        work: Path,
+        meter: Meter,
+    ) -> Draft:
+        """The folder `checkpoint`; for a model pre-trained here its `rows.parquet` in order."""
+        sample = found.sample
+        facts: dict[str, object] = {}
+        rows: dict[str, pa.Table] = {}
+        flops = resumed_flops = 0.0
+        if isinstance(decoder, TinyBase):
+            assert sample is not None
+            model = tiny_model(decoder, len(found.tokenizer))
+            phase = warm_up(
+                model,
+                found.tokenizer,
+                sample.texts,
+                decoder.training.recipe(seed=decoder.seed, precision=device.dtype),
+                shape=found.shape,
+                accountant=accountant,
+                work_dir=work / "training",
+                device=device.name,
+                progress=True,
+                meter=meter,
+            )
+            flops, resumed_flops = phase.flops, phase.resumed_flops
+            rows["rows.parquet"] = pa.table({"row_id": sample.row_id})
+            facts = {
+                "rows": len(sample.row_id),
+                "sources": sample.sources,
+                "steps": phase.result.steps,
+                "tokens": phase.result.tokens,
+                "final_loss": phase.result.final_loss,
+            }
+        else:
+            model = load_model(pretrained_source(decoder, resolve), revision=decoder.revision)
+        folder = emptied(work / "checkpoint")
+        save_checkpoint(model, found.tokenizer, folder)
+        loads = weights_digest(load_model(folder)) == weights_digest(model)
+        return Draft(
+            files={"checkpoint": folder, "training.json": facts, **rows},
+            rows=1,
+            flops=flops,
+            resumed_flops=resumed_flops,
+            accountant=accountant,
+            facts={"parameters": model.num_parameters(), **facts},
+            checks=[Check("loads", loads)],
+        )
+
+    return checkpoint
+
+
+def _readers(study: Study) -> frozenset[str]:
+    """A study's methods that read the pool with the selector."""
+    return frozenset(n for n, named in study.named_methods.items() if named.needs_selector)
+
+
+@dataclass(frozen=True)
+class _Start:
+    """What training starts from.
+
+    Attributes
+    ----------
+    sample : what a tiny decoder is pre-trained on; None for one that is only fetched.
+    """
+
+    tokenizer: Any
+    shape: ModelShape
+    sample: GeneralSample | None

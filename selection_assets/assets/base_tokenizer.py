@@ -1,0 +1,65 @@
+"""base_tokenizer, selector_tokenizer: a decoder's tokenizer and shape, known before its weights."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import dagster as dg
+
+from resources.project import resolve
+from resources.store.artifacts import Artifact
+from selection.arms.base import base_shape, general_sample, pretrained_source
+from selection.config.decoders import Decoder, TinyBase
+from selection.config.study import Study
+from selection.costs import ModelShape
+from selection.models.base import load_tokenizer
+from selection.models.tokenizer import train_tokenizer
+from selection_assets.shared.local_models import local_model_version
+from selection_assets.shared.pool_rows import iterate_sources
+from selection_assets.stage.draft import Draft, emptied
+from selection_assets.stage.inputs import whole_pool
+from selection_assets.stage.keys import decoder_key
+from selection_assets.stage.stage import Stage, stage
+
+Role = Literal["base", "selector"]
+"""The model that is trained, and the one that some methods read the pool with."""
+ROLES: tuple[Role, ...] = get_args(Role)
+
+
+def build_tokenizer(pool: str, decoder: Decoder, users: Sequence[Study], *, role: Role) -> Stage:
+    """Build the asset for one decoder of a pool, and for the studies that use it."""
+    tiny = isinstance(decoder, TinyBase)
+
+    @stage(
+        key=decoder_key(pool, decoder, f"{role}_tokenizer"),
+        campaign=pool,
+        ins={"raw_corpus": whole_pool(users[0])} if tiny else {},
+        parameters={"model": decoder.model_dump(exclude={"training", "name"})},
+        outside=lambda _: local_model_version(decoder),
+        kinds={"huggingface"},
+    )
+    def tokenizer(context: dg.AssetExecutionContext, loaded: dict[str, Any], work: Path) -> Draft:
+        """The folder `tokenizer`, and `shape.json`: what the model will cost, before it exists."""
+        if isinstance(decoder, TinyBase):
+            sample = general_sample(decoder, iterate_sources(loaded["raw_corpus"]))
+            made = train_tokenizer(sample.texts, vocab_size=decoder.vocabulary)
+        else:
+            made = load_tokenizer(pretrained_source(decoder, resolve), revision=decoder.revision)
+        folder = emptied(work / "tokenizer")
+        made.save_pretrained(folder)
+        return Draft(
+            files={
+                "tokenizer": folder,
+                "shape.json": asdict(base_shape(decoder, len(made), resolve)),
+            },
+            rows=len(made),
+            facts={"vocabulary": len(made)},
+        )
+
+    return tokenizer
+
+
+def read_shape(tokenizer: Artifact) -> ModelShape:
+    """Return the shape of the model that a tokenizer is for."""
+    return ModelShape(**tokenizer.json("shape.json"))

@@ -1,0 +1,177 @@
+"""budget_plan: what every arm would cost, before anything expensive runs."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from resources.device import Device
+from resources.workspace import Workspace
+from selection.budget.amounts import Amount, Cap
+from selection.budget.meter import Meter
+from selection.config.study import Study
+from selection.planning.arms import block_flops, cost_parts, selection_costs
+from selection.planning.within_cap import WithinCap
+from selection.reports.plots.plan import budget_bars
+from selection.reports.tables import markdown_table
+from selection_assets.planning.expected_loss import fit_quality
+from selection_assets.planning.inputs import PlanInputs, decoders_of
+from selection_assets.planning.rates import RateProbe
+from selection_assets.planning.steps import StudyPlan, workload
+from selection_assets.planning.view import advice, arms_table, curves_table, usd, view_arms
+from selection_assets.shared.contrast import EXAMPLES
+from selection_assets.shared.evaluation import harness_outside
+from selection_assets.stage.draft import Check, Draft
+from selection_assets.stage.expected import Expected
+from selection_assets.stage.inputs import decoder_part, embedder_model, of_study, whole_pool
+from selection_assets.stage.keys import study_key
+from selection_assets.stage.payers import cap_in_force
+from selection_assets.stage.stage import Stage, stage
+from selection_assets.stage.step_cost import refused
+
+COLUMNS = (
+    "method",
+    "budget",
+    "total_flops",
+    "selection_flops",
+    "training_flops",
+    "rows",
+    "feasible",
+    "reason",
+)
+
+
+def build_budget_plan(study: Study) -> Stage:
+    """Build the asset for one study."""
+
+    @stage(
+        key=study_key(study, "budget_plan"),
+        campaign=study.name,
+        # Whose costs it asks.
+        also_code=[type(named.method) for named in study.named_methods.values()],
+        ins={
+            "raw_corpus": whole_pool(study),
+            "target_examples": of_study(study, "target_examples"),
+            **{
+                f"{role}_tokenizer": decoder_part(study, decoder, f"{role}_tokenizer")
+                for role, decoder in decoders_of(study).items()
+            },
+            "embedder": embedder_model(study),
+            **({} if study.contrast is None else {EXAMPLES: of_study(study, EXAMPLES)}),
+        },
+        parameters={
+            "base_model": study.base_model,
+            "selector": study.selector.model_dump() if study.selector is not None else {},
+            "methods": study.methods,
+            "shared_by": study.shared_by,
+            "budgets": [budget.model_dump() for budget in study.budgets],
+            "seeds": study.seeds,
+            "full_data_seeds": study.full_data_seeds,
+            "accountant": study.accountant,
+            "warm_up": study.warm_up,
+            "fine_tuning": study.fine_tuning,
+            "harness": study.evaluation.harness,
+        },
+        outside=lambda _: _cap_version(study) | harness_outside(study),
+        # What it measures it charges as it goes; counting costs nothing.
+        expects=lambda: Expected(0.0),
+        costly=True,
+        payers=[study],
+        checks={"an_arm_is_feasible": "At least one arm besides random can be afforded."},
+    )
+    def budget_plan(
+        context: dg.AssetExecutionContext,
+        loaded: dict[str, Any],
+        workspace: Workspace,
+        device: Device,
+        work: Path,
+        meter: Meter,
+    ) -> Draft:
+        """`plan.json`, and `tokens.parquet`: the base model's tokens in each row of the pool.
+
+        What each step is expected to take, in FLOPs and in seconds on this device, goes to the
+        ledger: a step without a forecast does not start.
+        """
+        known = PlanInputs.read(study, loaded, device)
+        size, shape = known.size, known.shape
+        plan = StudyPlan(study, shape, size, workload(known))
+        cap = cap_in_force(study, workspace.ledger)
+        budget = workspace.ledger.budget
+        sunk = budget.sunk(study.name)
+        _check_something_fits(study, plan.within(cap, None, sunk), cap)
+        throughput = workspace.throughput(device.model_name)
+        rates = RateProbe(throughput, meter, known, work).all()
+        within = plan.within(cap, rates, sunk + Amount(throughput.flops_spent))
+        _check_something_fits(study, within, cap)
+        forecast = plan.forecast(within, rates)
+        budget.foresee(study.name, forecast)
+        arms = [asdict(arm) for arm in within.arms]
+        table = markdown_table(COLUMNS, [[arm[name] for name in COLUMNS] for arm in arms])
+        quality = fit_quality(study, workspace.ledger, shape.parameters)
+        seen = view_arms(study, arms, forecast, quality, shape.parameters)
+        picture = budget_bars(within.arms)
+        feasible = [arm["method"] for arm in arms if arm["feasible"]]
+        return Draft(
+            files={
+                "plan.json": {
+                    "arms": arms,
+                    "full_data": {"feasible": within.full_data, "reason": within.reason},
+                    "pool": size.summary(),
+                    "costs": {
+                        name: cost_parts(cost)
+                        for name, cost in selection_costs(study, size).items()
+                    },
+                    "epoch_flops": plan.epoch_flops,
+                    "block_flops": block_flops(study, shape),
+                    "parameters": {role: its.parameters for role, its in known.shapes.items()},
+                },
+                "tokens.parquet": known.pool.tokens,
+                "plan.md": table,
+                "plan.png": picture,
+            },
+            rows=len(arms),
+            flops=throughput.flops_spent,
+            accountant=study.accountant,
+            facts={
+                "plan": dg.MetadataValue.md(markdown_table(*arms_table(seen))),
+                "expected_losses": dg.MetadataValue.md(
+                    quality.why_not or markdown_table(*curves_table(quality, seen))
+                ),
+                "advice": advice(shape.parameters),
+                "arms": picture,
+                "epoch_flops": plan.epoch_flops,
+                "pool_tokens": size.tokens,
+                "expected_flops": sum(flops for flops, _ in forecast.values()),
+                "expected_seconds": sum(seconds or 0.0 for _, seconds in forecast.values()),
+                "expected_usd": usd(study, sum(s or 0.0 for _, s in forecast.values())),
+                "rates": {kind: rate.to_dict() for kind, rate in rates.items()},
+            },
+            checks=[
+                Check(
+                    "an_arm_is_feasible",
+                    any(method != "random" for method in feasible)
+                    or set(study.methods) == {"random"},
+                    {"feasible": feasible},
+                )
+            ],
+        )
+
+    return budget_plan
+
+
+def _cap_version(study: Study) -> dict[str, str]:
+    cap = cap_in_force(study, Workspace().ledger)
+    return {} if cap is None else {"cap": cap.show(cap.limit)}
+
+
+def _check_something_fits(study: Study, within: WithinCap, cap: Cap | None) -> None:
+    """Stop before anything is spent on a study of which no arm fits under its cap."""
+    if cap is None or any(arm.feasible for arm in within.arms):
+        return
+    reasons = [f"{arm.method} at {arm.budget}: {arm.reason}" for arm in within.arms]
+    raise refused(
+        f"study {study.name}: no arm fits under its cap of {cap.show(cap.limit)}, so nothing is"
+        " spent on it. Raise the cap with `selection cap`, or take smaller budgets or fewer seeds."
+        f" {'; '.join(reasons)}"
+    )

@@ -1,0 +1,118 @@
+"""corpus_embeddings[source]: one vector a row; rows seen before keep theirs."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import dagster as dg
+import numpy as np
+import pyarrow as pa
+from tqdm import tqdm
+
+from resources.device import Device
+from resources.store.artifacts import Artifact
+from resources.workspace import Workspace
+from selection.budget.meter import Meter
+from selection.config.study import Study
+from selection.embedding.shards import encode_in_shards
+from selection_assets.planning.known_rates import expected_embedding
+from selection_assets.shared.embedding_facts import embedding_facts
+from selection_assets.shared.rows_to_embed import RowsToEmbed
+from selection_assets.stage.draft import Check, Draft
+from selection_assets.stage.expected import Expected
+from selection_assets.stage.keys import embedder_key, pool_key, source_partitions
+from selection_assets.stage.stage import Stage, stage
+
+MAX_WITHOUT_VECTOR = 0.05
+
+
+def build_corpus_embeddings(pool: str, embedder_name: str, users: Sequence[Study]) -> Stage:
+    """Build the asset for one embedder of a pool, and for the studies that use it."""
+    key = embedder_key(pool, embedder_name, "corpus_embeddings")
+
+    def finds(
+        raw_corpus: Artifact, embedder: Artifact, device: Device, workspace: Workspace
+    ) -> RowsToEmbed:
+        made_before = workspace.ledger.current_versions(key.to_user_string()).values()
+        return RowsToEmbed.find(raw_corpus, embedder, device, made_before)
+
+    def expects(
+        found: RowsToEmbed, embedder: Artifact, device: Device, workspace: Workspace
+    ) -> Expected:
+        return expected_embedding(found.model, embedder, found.new_texts, workspace, device)
+
+    @stage(
+        key=key,
+        campaign=pool,
+        ins={
+            "raw_corpus": dg.AssetIn(pool_key(pool, "raw_corpus")),
+            "embedder": dg.AssetIn(embedder_key(pool, embedder_name, "embedder")),
+        },
+        partitions=source_partitions(pool),
+        costly=True,
+        finds=finds,
+        expects=expects,
+        payers=users,
+        checks={
+            "unit_norm": "Every vector, new or reused, is finite and of norm one.",
+            "vectors_usable": f"At most {MAX_WITHOUT_VECTOR:.0%} of the rows have no vector.",
+        },
+        kinds={"pytorch", "numpy"},
+    )
+    def corpus_embeddings(
+        context: dg.AssetExecutionContext,
+        raw_corpus: Artifact,
+        embedder: Artifact,
+        found: RowsToEmbed,
+        work: Path,
+        meter: Meter,
+    ) -> Draft:
+        """`vectors.npy` (float16, norm one) in the order of `rows.parquet`'s `row_id`."""
+        row_id, vectors, new = found.row_id, found.vectors, found.new
+        with tqdm(total=len(new), desc=f"embed {context.partition_key}", leave=False) as bar:
+            encoded = encode_in_shards(
+                found.model,
+                found.new_texts,
+                version=embedder.version,
+                folder=work,
+                report=bar.update,
+                meter=meter,
+            )
+        vectors[new[encoded.kept]] = encoded.vectors
+        has_vector = vectors.any(axis=1)
+        norms = np.linalg.norm(vectors[has_vector].astype(np.float32), axis=1)
+        n_without = int((~has_vector).sum())
+        return Draft(
+            files={
+                "vectors.npy": vectors[has_vector],
+                "rows.parquet": pa.table({"row_id": row_id[has_vector]}),
+                "quarantine.parquet": _quarantine(row_id[~has_vector]),
+                "embedder.json": found.made_by,
+            },
+            rows=int(has_vector.sum()),
+            flops=encoded.flops,
+            resumed_flops=encoded.resumed_flops,
+            accountant="detailed",
+            facts={
+                "rows_embedded_now": len(new),
+                "rows_reused": len(row_id) - len(new),
+                "width": found.model.width,
+                **embedding_facts(found.model, encoded),
+            },
+            checks=[
+                Check("unit_norm", bool(np.allclose(norms, 1, atol=0.01))),
+                Check(
+                    "vectors_usable",
+                    n_without <= MAX_WITHOUT_VECTOR * len(row_id),
+                    {"without_vector": n_without},
+                ),
+            ],
+        )
+
+    return corpus_embeddings
+
+
+def _quarantine(row_id: np.ndarray) -> pa.Table:
+    reason = ["zero vector: the embedder knows none of its tokens"] * len(row_id)
+    return pa.table(
+        {"row_id": pa.array(row_id, pa.string()), "reason": pa.array(reason, pa.string())}
+    )

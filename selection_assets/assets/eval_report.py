@@ -1,0 +1,140 @@
+"""eval_report[method x budget]: held-out loss before and after, and how near the rows came."""
+
+import dagster as dg
+import numpy as np
+
+from resources.device import Device
+from resources.store.artifacts import Artifact
+from selection.arms.distances import distances_to_target
+from selection.budget.meter import Meter
+from selection.config.study import Study
+from selection.reports.plots.evaluation import before_after
+from selection.reports.plots.evaluation import distances_to_target as draw_distances
+from selection.reports.tables import markdown_table
+from selection_assets.assets.base_tokenizer import read_shape
+from selection_assets.assets.target_embeddings import steering_rows
+from selection_assets.shared.evaluation import evaluate_folders, harness_outside, harness_table
+from selection_assets.shared.pool_rows import pool_vectors
+from selection_assets.stage.draft import Check, Draft
+from selection_assets.stage.inputs import base_parts, of_study, one_of, whole_pool_embeddings
+from selection_assets.stage.keys import arm_of, arm_partitions, study_key
+from selection_assets.stage.stage import Stage, stage
+
+
+def build_eval_report(study: Study) -> Stage:
+    """Build the asset for one study."""
+
+    @stage(
+        key=study_key(study, "eval_report"),
+        campaign=study.name,
+        ins={
+            "finetuned_checkpoint": of_study(study, "finetuned_checkpoint"),
+            "selected_subset": of_study(study, "selected_subset"),
+            "zero_shot": one_of(study, "reference_report", "zero_shot"),
+            "base_tokenizer": base_parts(study)["base_tokenizer"],
+            "target_examples": of_study(study, "target_examples"),
+            "target_embeddings": of_study(study, "target_embeddings"),
+            "corpus_embeddings": whole_pool_embeddings(study),
+        },
+        parameters={"evaluation": study.evaluation, "seeds": study.seeds},
+        partitions=arm_partitions(study),
+        outside=lambda _: harness_outside(study),
+        costly=True,
+        payers=[study],
+        checks={"loss_finite": "Every held-out loss is a finite number."},
+        kinds={"pytorch"},
+    )
+    def eval_report(
+        context: dg.AssetExecutionContext,
+        finetuned_checkpoint: Artifact,
+        selected_subset: Artifact,
+        zero_shot: Artifact,
+        base_tokenizer: Artifact,
+        target_examples: Artifact,
+        target_embeddings: Artifact,
+        corpus_embeddings: dict[str, Artifact],
+        device: Device,
+        meter: Meter,
+    ) -> Draft:
+        """`report.json`, `report.md`, two pictures, and `examples.parquet` with every loss."""
+        method, budget = arm_of(context.partition_key)
+        folders = {seed: finetuned_checkpoint.path(f"seed_{seed}") for seed in study.seeds}
+        shape = read_shape(base_tokenizer)
+        evaluated = evaluate_folders(study, folders, target_examples, shape, device, meter)
+        target = steering_rows(target_examples, target_embeddings).embeddings
+        assert target is not None
+        distances = _distances(study, selected_subset, corpus_embeddings, target)
+        before, after = zero_shot.json("report.json"), evaluated.summary
+        arm = selected_subset.json("arm.json")
+        training = finetuned_checkpoint.json("training.json")["seeds"]
+        report = {
+            "method": method,
+            "budget": budget,
+            "rows": selected_subset.table("subset.parquet", ["draw"])["draw"].to_pylist().count(0),
+            "selection_flops": arm["selection_flops"],
+            "training_flops": max(seed["warm_up_flops"] for seed in training),
+            "fine_tuning_flops": max(seed["fine_tuning_flops"] for seed in training),
+            "total_flops": arm["total_flops"],
+            "accountant": arm["accountant"],
+            "model_parameters": shape.parameters,
+            "before": before,
+            "after": after,
+            "ot_distance": distances,
+        }
+        pictures = {
+            "before_after.png": before_after(before["loss"], after["loss_by_seed"], study.seeds),
+            "distances.png": draw_distances(distances, highlight="subset"),
+        }
+        text = _markdown(report)
+        return Draft(
+            files={
+                "report.json": report,
+                "report.md": text,
+                "examples.parquet": evaluated.losses,
+                **pictures,
+            },
+            rows=evaluated.losses.num_rows,
+            flops=evaluated.flops,
+            accountant=study.accountant,
+            facts={"report": dg.MetadataValue.md(text), "loss": after["loss"], **pictures},
+            checks=[Check("loss_finite", bool(np.isfinite(after["loss"])))],
+        )
+
+    return eval_report
+
+
+def _distances(
+    study: Study,
+    selected_subset: Artifact,
+    corpus_embeddings: dict[str, Artifact],
+    target: np.ndarray,
+) -> dict[str, float]:
+    row_id, vectors = pool_vectors(corpus_embeddings)
+    subset = selected_subset.table("subset.parquet", ["row_id", "draw"]).to_pylist()
+    chosen = {row["row_id"] for row in subset if row["draw"] == 0}
+    return distances_to_target(
+        row_id, vectors, chosen, target, max_rows=study.evaluation.distance_rows
+    )
+
+
+def _markdown(report: dict) -> str:
+    before, after = report["before"], report["after"]
+    names = [n for n in ("loss", "bits_per_byte", "accuracy", "macro_f1") if n in after]
+    rows = [[name, before[name], after[name]] for name in names]
+    low, high = after["loss_low"], after["loss_high"]
+    tasks = []
+    if "harness" in after:
+        tasks = [harness_table(before.get("harness"), after["harness"])]
+    costs = [[n, report[n]] for n in ("selection_flops", "training_flops", "total_flops", "rows")]
+    return "\n\n".join(
+        [
+            f"## {report['method']} at {report['budget']}",
+            markdown_table(["target, held out", "zero-shot", "after"], rows),
+            f"Loss after training lies in [{low:.4f}, {high:.4f}] over examples and seeds.",
+            *tasks,
+            markdown_table(["cost", "value"], costs),
+            markdown_table(
+                ["OT distance to the target", "value"], list(report["ot_distance"].items())
+            ),
+        ]
+    )

@@ -1,0 +1,112 @@
+"""What a method learns once before it scores, such as ot_potentials: one asset a method."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+from resources.device import Device
+from resources.store.artifacts import Artifact
+from resources.workspace import Workspace
+from selection.config.study import Study
+from selection.methods.contract.named import NamedMethod
+from selection.methods.contract.protocol import ACCOUNTANT, FitInputs, Fitted
+from selection.reports.plots.convergence import residual_history
+from selection_assets.assets.method_preparation import features_of, preparation_inputs
+from selection_assets.assets.target_embeddings import steering_rows
+from selection_assets.shared.contrast import contrast_inputs, contrast_rows
+from selection_assets.shared.pool_rows import count_rows, iterate_sources
+from selection_assets.stage.draft import Check, Draft
+from selection_assets.stage.inputs import of_study, whole_pool, whole_pool_embeddings
+from selection_assets.stage.keys import study_key
+from selection_assets.stage.stage import Stage, stage
+
+
+def build_method_fit(study: Study, named: NamedMethod) -> Stage:
+    """Build the asset for one method that stores its fit."""
+    method, options, costly = named.method, named.options, named.needs_device
+    assert named.fit_asset is not None
+    ins = {
+        "raw_corpus": whole_pool(study),
+        "target_examples": of_study(study, "target_examples"),
+        **preparation_inputs(study, named),
+    }
+    if method.needs_embeddings:
+        ins["corpus_embeddings"] = whole_pool_embeddings(study)
+        ins["target_embeddings"] = of_study(study, "target_embeddings")
+    if costly:
+        ins["budget_plan"] = of_study(study, "budget_plan")
+    ins |= contrast_inputs(study, options)
+    key = study_key(study, named.fit_asset)
+
+    @stage(
+        key=key,
+        campaign=study.name,
+        also_code=[type(method)],
+        ins=ins,
+        parameters={"options": options},
+        costly=costly,
+        only_after=["budget_plan"] if costly else [],
+        payers=[study],
+        serves={study.name: frozenset({named.name})},
+        checks={"converged": "The fit met its own tolerance."},
+        kinds={"pytorch"} if costly else {"python"},
+    )
+    def method_fit(
+        context: dg.AssetExecutionContext,
+        loaded: dict[str, Any],
+        device: Device,
+        workspace: Workspace,
+    ) -> Draft:
+        """`fitted.safetensors` and `facts.json`: all that scoring needs to know of the pool."""
+        corpus, embeddings = loaded["raw_corpus"], loaded.get("corpus_embeddings")
+        by_source = named.by_source
+        features = features_of(by_source, loaded[by_source.asset]) if by_source else None
+        inputs = FitInputs(
+            target=steering_rows(loaded["target_examples"], loaded.get("target_embeddings")),
+            pool=lambda: (rows for _, rows in iterate_sources(corpus, embeddings, features)),
+            n_pool=count_rows(corpus, embeddings),
+            options=options,
+            seed=0,
+            device=device.name,
+            memory_limit=device.memory_limit,
+            report=context.log.info,
+            previous=_last_fit(workspace, key.to_user_string()),
+            prepared={p.asset: loaded[p.asset] for p in named.preparations if not p.by_source},
+            contrast=contrast_rows(loaded),
+        )
+        fitted = method.fit(inputs)
+        pictures = _pictures(fitted, options.model_dump())
+        return Draft(
+            files={"fitted.safetensors": fitted.arrays, "facts.json": fitted.facts, **pictures},
+            rows=inputs.n_pool,
+            flops=fitted.flops,
+            accountant=ACCOUNTANT,
+            facts={**fitted.facts, **pictures},
+            checks=[Check("converged", bool(fitted.facts.get("converged", True)), fitted.facts)],
+        )
+
+    return method_fit
+
+
+def read_fitted(artifact: Artifact) -> Fitted:
+    """Return what a fit asset published."""
+    return Fitted(artifact.arrays("fitted.safetensors"), artifact.json("facts.json"))
+
+
+def _last_fit(workspace: Workspace, asset: str) -> Fitted | None:
+    """What the asset's current version learnt, if there is one."""
+    for artifact in workspace.ledger.current_versions(asset).values():
+        return read_fitted(artifact)
+    return None
+
+
+def _pictures(fitted: Fitted, options: Mapping[str, Any]) -> dict[str, bytes]:
+    facts: dict[str, Any] = fitted.facts
+    history = facts.get("history")
+    if not isinstance(history, list):
+        return {}
+    picture = residual_history(
+        history, tolerance=options["tol"], over_pool=facts.get("pool_residual")
+    )
+    return {"convergence.png": picture}

@@ -1,0 +1,131 @@
+"""<method>_scores[source]: one asset for each method of the registry that a study names."""
+
+from pathlib import Path
+
+import dagster as dg
+import numpy as np
+import pyarrow as pa
+from tqdm import tqdm
+
+from resources.device import Device
+from resources.store.artifacts import Artifact
+from selection.budget.meter import Meter
+from selection.config.study import Study
+from selection.methods.contract.named import NamedMethod
+from selection.methods.contract.protocol import ACCOUNTANT, FitInputs, ScoreInputs, Scores
+from selection.methods.contract.score_blocks import score_in_blocks
+from selection.reports.plots.scores import score_distributions
+from selection_assets.assets.method_fit import read_fitted
+from selection_assets.assets.method_preparation import (
+    features_of,
+    preparation_inputs,
+    preparation_key,
+)
+from selection_assets.assets.target_embeddings import steering_rows
+from selection_assets.shared.pool_rows import read_rows
+from selection_assets.stage.draft import Check, Draft
+from selection_assets.stage.inputs import of_study, source_embeddings, source_rows
+from selection_assets.stage.keys import source_partitions, study_key
+from selection_assets.stage.stage import Stage, stage
+
+
+def build_method_scores(study: Study, named: NamedMethod) -> Stage:
+    """Build the asset for one method."""
+    method, options, costly = named.method, named.options, named.needs_device
+    prepared = preparation_inputs(study, named)
+    by_source = named.by_source
+    if by_source is not None:
+        prepared[by_source.asset] = dg.AssetIn(preparation_key(study, named, by_source))
+    ins = {
+        "raw_corpus": source_rows(study),
+        "target_examples": of_study(study, "target_examples"),
+        **prepared,
+    }
+    if method.needs_embeddings:
+        ins["corpus_embeddings"] = source_embeddings(study)
+        ins["target_embeddings"] = of_study(study, "target_embeddings")
+    if named.fit_asset is not None:
+        ins["fitted"] = of_study(study, named.fit_asset)
+    if costly:
+        ins["budget_plan"] = of_study(study, "budget_plan")
+
+    @stage(
+        key=study_key(study, named.scores_asset),
+        campaign=study.name,
+        also_code=[type(method)],
+        ins=ins,
+        # A method that draws at random gives one ranking a seed of the study.
+        parameters={"options": options, "seeds": study.seeds if named.draws_per_seed else []},
+        partitions=source_partitions(study.pool),
+        checks={"scores_finite": "No score is NaN or infinite."},
+        costly=costly,
+        only_after=["budget_plan"] if costly else [],
+        payers=[study],
+        serves={study.name: frozenset({named.name})},
+        kinds={"pytorch"} if costly else {"python"},
+    )
+    def method_scores(
+        context: dg.AssetExecutionContext,
+        loaded: dict[str, Artifact],
+        device: Device,
+        work: Path,
+        meter: Meter,
+    ) -> Draft:
+        """`scores.parquet`: row_id, draw, score (higher is better) and the method's receipts."""
+        rows = read_rows(
+            loaded["raw_corpus"],
+            loaded.get("corpus_embeddings"),
+            features_of(by_source, loaded[by_source.asset]) if by_source else None,
+        )
+        whole = {p.asset: loaded[p.asset] for p in named.preparations if not p.by_source}
+        target = steering_rows(loaded["target_examples"], loaded.get("target_embeddings"))
+        if "fitted" in loaded:
+            fitted = read_fitted(loaded["fitted"])
+        else:
+            n_rows = len(rows.row_id)
+            inputs = FitInputs(
+                target, lambda: iter([rows]), n_rows, options, seed=0, prepared=whole
+            )
+            fitted = method.fit(inputs)
+        bar_name = f"score {context.partition_key}"
+        with tqdm(total=len(rows.row_id), desc=bar_name, unit="row", leave=False) as bar:
+            scores = score_in_blocks(
+                method,
+                fitted,
+                ScoreInputs(rows, target, options, study.seeds, device.name, whole),
+                finished=work,
+                report=bar.update,
+                meter=meter,
+            )
+        finite = bool(np.isfinite(scores.score).all())
+        facts = {}
+        if finite:
+            picture = score_distributions({context.partition_key: scores.score[0]}, cutoff=None)
+            facts = {"mean_score": scores.score[0].mean(), "scores.png": picture}
+        return Draft(
+            files={"scores.parquet": _table(rows.row_id, scores)},
+            rows=len(rows.row_id),
+            flops=scores.flops,
+            resumed_flops=scores.resumed_flops,
+            accountant=ACCOUNTANT,
+            facts=facts,
+            checks=[Check("scores_finite", finite)],
+        )
+
+    return method_scores
+
+
+def _table(row_id: np.ndarray, scores: Scores) -> pa.Table:
+    """One row a candidate and draw; receipts belong to the row and are repeated."""
+    draws = [
+        pa.table(
+            {
+                "row_id": row_id,
+                "draw": np.full(len(row_id), draw, dtype=np.int16),
+                "score": score,
+                **scores.receipts,
+            }
+        )
+        for draw, score in enumerate(scores.score)
+    ]
+    return pa.concat_tables(draws)

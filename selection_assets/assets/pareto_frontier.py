@@ -1,0 +1,154 @@
+"""pareto_frontier: all arms against cost, and the verdict on each."""
+
+import dagster as dg
+
+from resources.store.artifacts import Artifact
+from resources.workspace import Workspace
+from selection.arms.evaluate import loss_matrix
+from selection.config.study import Study
+from selection.curves import loss_point
+from selection.judging.compare import ArmResult, compare_arms
+from selection.judging.result import Arm
+from selection.judging.sharing import break_evens
+from selection.reports.plots.frontier import loss_frontier
+from selection.reports.tables import markdown_table
+from selection_assets.shared.study_result import study_result
+from selection_assets.stage.draft import Check, Draft
+from selection_assets.stage.inputs import all_of, of_study
+from selection_assets.stage.keys import REFERENCE_LINES, arm_key, study_key
+from selection_assets.stage.stage import Stage, stage
+
+COLUMNS = {
+    "method": "method",
+    "budget": "budget",
+    "selection_flops": "selection FLOPs",
+    "training_flops": "training FLOPs",
+    "rows": "rows",
+    "loss": "target loss",
+    "loss_low": "low",
+    "loss_high": "high",
+    "verdict": "against random",
+    "corrected": "counting all arms",
+}
+"""Columns of the closing table, as `make run` prints them."""
+
+
+def build_pareto_frontier(study: Study) -> Stage:
+    """Build the asset for one study."""
+
+    @stage(
+        key=study_key(study, "pareto_frontier"),
+        campaign=study.name,
+        ins={
+            "budget_plan": of_study(study, "budget_plan"),
+            "eval_report": all_of(study, "eval_report"),
+            "reference_report": all_of(study, "reference_report"),
+        },
+        parameters={"evaluation": study.evaluation},
+        some_inputs_may_lack=True,
+        checks={"every_feasible_arm_reported": "No arm that can be afforded is left out."},
+    )
+    def pareto_frontier(
+        context: dg.AssetExecutionContext,
+        budget_plan: Artifact,
+        eval_report: dict[str, Artifact],
+        reference_report: dict[str, Artifact],
+        workspace: Workspace,
+    ) -> Draft:
+        """`frontier.json`, `frontier.md`, `frontier.png`, and from how many targets each pays."""
+        planned = budget_plan.json("plan.json")
+        plan, full_data = planned["arms"], planned["full_data"]
+        keys = [arm_key(arm["method"], arm["budget"]) for arm in plan if arm["feasible"]]
+        # An arm that the cap has kept from running is left out, and named; a report of an earlier
+        # version of it may still be there.
+        refusals = workspace.ledger.budget.refusals(study.name)
+        stopped = {partition for _, partition in refusals}
+        lacking = [key for key in keys if key not in eval_report or key in stopped]
+        refused = _refused(study, plan, lacking, refusals)
+        arms = [_result(eval_report[key]) for key in keys if key not in lacking]
+        evaluation = study.evaluation
+        rows = compare_arms(arms, level=evaluation.level, n_resamples=evaluation.n_resamples)
+        lines = {
+            line: reference_report[line].json("report.json")
+            for line in REFERENCE_LINES
+            if line in reference_report
+        }
+        losses = {line: report["loss"] for line, report in lines.items()}
+        png = loss_frontier(
+            [
+                loss_point(
+                    row["total_flops"],
+                    row["loss"],
+                    row["method"],
+                    low=row["loss_low"],
+                    high=row["loss_high"],
+                )
+                for row in rows
+            ],
+            zero_shot=losses.get("zero_shot"),
+            full_data=losses.get("full_data"),
+        )
+        table = markdown_table(list(COLUMNS.values()), [[r[c] for c in COLUMNS] for r in rows])
+        infeasible = [arm for arm in plan if not arm["feasible"]] + refused
+        notes = _reasons(infeasible)
+        if not full_data["feasible"]:
+            notes.append(f"The full-data line was not run: {full_data['reason']}.")
+        text = "\n\n".join([table, _lines_table(lines), *notes])
+        frontier = {"arms": rows, "reference": lines, "infeasible": infeasible}
+        measured = [Arm(row, a.nll_SE, a.tokens_E) for row, a in zip(rows, arms, strict=True)]
+        sharing = break_evens(study_result(study, planned, frontier, measured))
+        return Draft(
+            files={
+                "frontier.json": frontier,
+                "frontier.md": text,
+                "frontier.png": png,
+                "break_even.md": sharing.table,
+                **sharing.pictures,
+            },
+            rows=len(rows),
+            facts={
+                "verdicts": dg.MetadataValue.md(text),
+                "frontier": png,
+                "break_even": dg.MetadataValue.md(sharing.table),
+                **sharing.pictures,
+            },
+            checks=[
+                Check(
+                    "every_feasible_arm_reported",
+                    len(refused) == len(lacking),
+                    {"lacking": lacking},
+                )
+            ],
+        )
+
+    return pareto_frontier
+
+
+def _result(report: Artifact) -> ArmResult:
+    return ArmResult(report.json("report.json"), *loss_matrix(report.table("examples.parquet")))
+
+
+def _lines_table(lines: dict[str, dict]) -> str:
+    names = ("loss", "bits_per_byte", "accuracy", "macro_f1")
+    rows = [[line, *(report.get(name) for name in names)] for line, report in lines.items()]
+    return markdown_table(["reference line", *names], rows)
+
+
+def _refused(
+    study: Study, plan: list[dict], lacking: list[str], refusals: dict[tuple[str, str], str]
+) -> list[dict]:
+    """The arms without a report, if the cap has kept them, or something they need, from running."""
+    if not refusals:
+        return []
+    arms = {arm_key(arm["method"], arm["budget"]): arm for arm in plan}
+    found = []
+    for key in lacking:
+        own = [f"{study.name}/{name}" for name in ("finetuned_checkpoint", "eval_report")]
+        said = [refusals[asset, key] for asset in own if (asset, key) in refusals]
+        reason = said[0] if said else f"what it needs did not run: {next(iter(refusals.values()))}"
+        found.append(arms[key] | {"feasible": False, "reason": reason})
+    return found
+
+
+def _reasons(infeasible: list[dict]) -> list[str]:
+    return [f"{a['method']} at {a['budget']} was not run: {a['reason']}." for a in infeasible]

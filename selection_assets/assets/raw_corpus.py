@@ -1,0 +1,72 @@
+"""raw_corpus[source]: the rows of one source, duplicates collapsed, bad rows set aside."""
+
+from collections import Counter
+
+import dagster as dg
+from tqdm import tqdm
+
+from resources.project import resolve
+from resources.workspace import Workspace
+from selection.config.pool import Pool
+from selection.corpus.ingest import ingest
+from selection.corpus.sources import list_sources
+from selection_assets.stage.draft import Check, Draft
+from selection_assets.stage.keys import pool_key, source_partitions
+from selection_assets.stage.stage import Stage, stage
+
+
+def build_raw_corpus(pool: Pool) -> Stage:
+    """Build the asset for one pool."""
+    key = pool_key(pool.name, "raw_corpus")
+
+    @stage(
+        key=key,
+        campaign=pool.name,
+        parameters={
+            "sources": [spec.model_dump(mode="json") for spec in pool.sources],
+            "max_quarantined": pool.max_quarantined,
+        },
+        partitions=source_partitions(pool.name),
+        outside=lambda source: {source: list_sources(pool, resolve)[source].fingerprint()},
+        checks={
+            "row_count": "It did not lose most of its rows since the version before.",
+            "quarantine_share": f"At most {pool.max_quarantined:.1%} of its rows are unusable.",
+        },
+        kinds={"python", "parquet"},
+    )
+    def raw_corpus(context: dg.AssetExecutionContext, workspace: Workspace) -> Draft:
+        """Rows of one source: `rows.parquet`, and `quarantine.parquet` beside it."""
+        source = context.partition_key
+        records = list_sources(pool, resolve)[source].read()
+        corpus = ingest(
+            tqdm(records, desc=f"read {source}", unit=" rows", leave=False),
+            source=source,
+            max_quarantined=1.0,  # refused by the check instead, so that it can be looked into
+        )
+        n_rows, n_bad = corpus.rows.num_rows, corpus.quarantine.num_rows
+        share = n_bad / corpus.n_read
+        before = workspace.ledger.current(key.to_user_string(), source)
+        n_before = before.table("rows.parquet", ["row_id"]).num_rows if before else 0
+        least = int(n_before * (1 - pool.max_shrinkage))
+        reasons = Counter(r.split(": ")[0] for r in corpus.quarantine["reason"].to_pylist())
+        return Draft(
+            files={"rows.parquet": corpus.rows, "quarantine.parquet": corpus.quarantine},
+            rows=n_rows,
+            facts={
+                "source": source,
+                "words": sum(corpus.rows["n_tokens"].to_pylist()),
+                "duplicates_collapsed": corpus.n_duplicates,
+                "quarantined": n_bad,
+                "quarantine_reasons": dict(reasons.most_common()),
+            },
+            checks=[
+                Check("row_count", n_rows >= least, {"rows": n_rows, "least": least}),
+                Check(
+                    "quarantine_share",
+                    share <= pool.max_quarantined,
+                    {"share": share, "allowed": pool.max_quarantined},
+                ),
+            ],
+        )
+
+    return raw_corpus

@@ -1,0 +1,109 @@
+"""reference_report[line]: what every arm is seen against: untouched, tuned only, full data."""
+
+from pathlib import Path
+
+import dagster as dg
+import numpy as np
+import pyarrow as pa
+
+from resources.device import Device
+from resources.store.artifacts import Artifact, Content
+from selection.basics.draws import keyed_uniform
+from selection.budget.meter import Meter
+from selection.config.study import Study
+from selection_assets.assets.base_tokenizer import read_shape
+from selection_assets.shared.evaluation import evaluate_folders, harness_outside
+from selection_assets.shared.pool_rows import iterate_sources
+from selection_assets.shared.training import train_seeds, training_parameters
+from selection_assets.stage.draft import Draft
+from selection_assets.stage.inputs import base_parts, of_study, whole_pool
+from selection_assets.stage.keys import REFERENCE_LINES, study_key
+from selection_assets.stage.stage import Stage, stage
+
+
+def build_reference_report(study: Study) -> Stage:
+    """Build the asset for one study."""
+    always = {**base_parts(study), "target_examples": of_study(study, "target_examples")}
+
+    @stage(
+        key=study_key(study, "reference_report"),
+        campaign=study.name,
+        ins={**always, "raw_corpus": whole_pool(study)},
+        parameters={
+            **training_parameters(study, study.seeds),
+            "full_data_seeds": study.full_data_seeds,
+            "evaluation": study.evaluation,
+        },
+        partitions=dg.StaticPartitionsDefinition(list(REFERENCE_LINES)),
+        reads=lambda line: [*always, "raw_corpus"] if line == "full_data" else list(always),
+        outside=lambda _: harness_outside(study),
+        costly=True,
+        payers=[study],
+        kinds={"pytorch"},
+    )
+    def reference_report(
+        context: dg.AssetExecutionContext,
+        base_checkpoint: Artifact,
+        base_tokenizer: Artifact,
+        target_examples: Artifact,
+        raw_corpus: dict[str, Artifact],
+        device: Device,
+        work: Path,
+        meter: Meter,
+    ) -> Draft:
+        """`report.json`, `examples.parquet`, and the `rows.parquet` that the line trained on."""
+        line = context.partition_key
+        shape = read_shape(base_tokenizer)
+        flops = resumed_flops = warm_up_flops = 0.0
+        rows: dict[str, Content] = {}
+        if line == "zero_shot":
+            folders = {0: base_checkpoint.path("checkpoint")}
+        else:
+            seeds = study.full_data_seeds if line == "full_data" else study.seeds
+            trained = train_seeds(
+                study,
+                seeds,
+                _whole_pool(raw_corpus, seeds) if line == "full_data" else None,
+                base_checkpoint,
+                shape,
+                target_examples,
+                device,
+                work,
+                meter,
+            )
+            flops, resumed_flops = trained.flops, trained.resumed_flops
+            rows = {name: trained.files[name] for name in trained.files if name == "rows.parquet"}
+            warm_up_flops = trained.facts["seeds"][0]["warm_up_flops"]
+            folders = {seed: work / f"seed_{seed}" for seed in seeds}
+        evaluated = evaluate_folders(study, folders, target_examples, shape, device, meter)
+        return Draft(
+            files={
+                **rows,
+                "report.json": {"line": line, "warm_up_flops": warm_up_flops, **evaluated.summary},
+                "examples.parquet": evaluated.losses,
+            },
+            rows=evaluated.losses.num_rows,
+            flops=flops + evaluated.flops,
+            resumed_flops=resumed_flops,
+            accountant=study.accountant,
+            facts={"warm_up_flops": warm_up_flops, **evaluated.summary},
+        )
+
+    return reference_report
+
+
+def _whole_pool(raw_corpus: dict[str, Artifact], seeds: list[int]) -> pa.Table:
+    """Every distinct row once, mixed over the sources: one epoch."""
+    texts: dict[str, str] = {}
+    for _, rows in iterate_sources(raw_corpus):
+        texts.update(zip(rows.row_id.tolist(), rows.text, strict=True))
+    row_id = np.array(sorted(texts))
+    order = np.argsort(keyed_uniform(row_id, seed=seeds[0], purpose="full data"), kind="stable")
+    return pa.table(
+        {
+            "row_id": row_id[order],
+            "draw": np.zeros(len(row_id), dtype=np.int16),
+            "rank": np.arange(len(row_id)),
+            "text": [texts[row] for row in row_id[order]],
+        }
+    )

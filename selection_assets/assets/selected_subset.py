@@ -1,0 +1,176 @@
+"""selected_subset[method x budget]: the rows an arm trains on, and a verdict for every row."""
+
+import dagster as dg
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from resources.store.artifacts import Artifact
+from selection.config.study import Study
+from selection.subset.choose import Subset, choose_rows
+from selection_assets.shared.pool_rows import pool_vectors
+from selection_assets.stage.draft import Check, Draft
+from selection_assets.stage.inputs import all_of, of_study, whole_pool, whole_pool_embeddings
+from selection_assets.stage.keys import arm_of, arm_partitions, study_key
+from selection_assets.stage.stage import Stage, stage
+
+TARGET_LEAK = "target_leak"
+NO_VECTOR = "no_vector"
+"""Verdicts on rows that no method may select."""
+
+
+def build_selected_subset(study: Study) -> Stage:
+    """Build the asset for one study."""
+    shared = {
+        "budget_plan": of_study(study, "budget_plan"),
+        "raw_corpus": whole_pool(study),
+        "corpus_embeddings": whole_pool_embeddings(study),
+        "target_examples": of_study(study, "target_examples"),
+    }
+    named = study.named_methods
+    scores = {m.scores_asset: all_of(study, m.scores_asset) for m in named.values()}
+
+    @stage(
+        key=study_key(study, "selected_subset"),
+        campaign=study.name,
+        ins=shared | scores,
+        parameters={"selection": study.selection},
+        partitions=arm_partitions(study),
+        reads=lambda arm: [*shared, named[arm_of(arm)[0]].scores_asset],
+        checks={
+            "within_budget": "Its training tokens are at most what the plan allows.",
+            "no_test_row": "No held-out row of the target is in it.",
+            "not_empty": "At least one row is selected.",
+        },
+        kinds={"python", "parquet"},
+    )
+    def selected_subset(
+        context: dg.AssetExecutionContext, loaded: dict[str, dict[str, Artifact]]
+    ) -> Draft:
+        """`subset.parquet` by draw and rank; `verdicts.parquet` for every candidate."""
+        method, budget = arm_of(context.partition_key)
+        plan = planned_arm(loaded["budget_plan"], method, budget)
+        candidates = _candidates(loaded, loaded[named[method].scores_asset])
+        vectors, without_vector = _aligned_vectors(candidates, loaded["corpus_embeddings"])
+        held_out = _held_out(loaded["target_examples"])
+        excluded = dict.fromkeys(without_vector, NO_VECTOR) | dict.fromkeys(held_out, TARGET_LEAK)
+        verdicts, subsets = [], []
+        for draw in sorted(set(candidates["draw"].to_pylist())):
+            rows = candidates.filter(pc.equal(candidates["draw"], draw))
+            chosen = choose_rows(
+                row_id=rows["row_id"].to_numpy(),
+                score=rows["score"].to_numpy(),
+                n_tokens=rows["n_tokens"].to_numpy(),
+                token_budget=plan["token_budget"],
+                embeddings=vectors,
+                near_duplicate_cosine=study.selection.near_duplicate_cosine,
+                excluded=excluded,
+                reason=rows["excluded"].to_numpy(),
+            )
+            judged = _judged(rows.drop_columns(["excluded"]), chosen)
+            verdicts.append(judged.drop_columns(["text"]))
+            subsets.append(judged.take(pa.array(chosen.selected)))
+        subset, every_verdict = pa.concat_tables(subsets), pa.concat_tables(verdicts)
+        used = [s["n_tokens"].to_numpy().sum() for s in subsets]
+        leaked = set(subset["row_id"].to_pylist()) & held_out
+        return Draft(
+            files={
+                "subset.parquet": subset,
+                "verdicts.parquet": every_verdict,
+                "arm.json": plan,
+            },
+            rows=subsets[0].num_rows,
+            facts={
+                "draws": len(subsets),
+                "tokens": used[0],
+                "token_budget": plan["token_budget"],
+                "cutoff_score": subsets[0]["score"].to_pylist()[-1]
+                if subsets[0].num_rows
+                else None,
+                "verdicts": _counts(every_verdict["verdict"]),
+                "sources": _counts(subsets[0]["source"]),
+            },
+            checks=[
+                Check("within_budget", max(used) <= plan["token_budget"], {"tokens": max(used)}),
+                Check("no_test_row", not leaked, {"leaked": sorted(leaked)[:5]}),
+                Check("not_empty", min(s.num_rows for s in subsets) > 0),
+            ],
+        )
+
+    return selected_subset
+
+
+def planned_arm(budget_plan: Artifact, method: str, budget: str) -> dict:
+    """Return an arm of the plan.
+
+    Raises
+    ------
+    dagster.Failure
+        When the arm is infeasible, with the plan's reason.
+    """
+    arms = budget_plan.json("plan.json")["arms"]
+    arm = next(a for a in arms if a["method"] == method and a["budget"] == budget)
+    if not arm["feasible"]:
+        raise dg.Failure(
+            f"{method} at {budget} is infeasible: {arm['reason']}; raise the budget",
+            allow_retries=False,
+        )
+    return arm
+
+
+def _candidates(loaded: dict[str, dict[str, Artifact]], scores: dict[str, Artifact]) -> pa.Table:
+    """Every scored row with its text and tokens; the same order of rows in every draw."""
+    corpus = loaded["raw_corpus"]
+    missing = sorted(set(corpus) - set(scores))
+    if missing:
+        raise dg.Failure(
+            f"no scores for {', '.join(missing)}; materialize them first", allow_retries=False
+        )
+    tokens = loaded["budget_plan"].table("tokens.parquet")
+    parts = []
+    for source in sorted(corpus):
+        texts = corpus[source].table("rows.parquet", ["row_id", "source", "text"])
+        counted = tokens.filter(pc.equal(tokens["source"], source)).drop_columns(["source"])
+        scored = _scored(scores[source])
+        parts.append(scored.join(texts, "row_id", join_type="inner").join(counted, "row_id"))
+    order = [("draw", "ascending"), ("source", "ascending"), ("row_id", "ascending")]
+    return pa.concat_tables(parts).sort_by(order)
+
+
+def _scored(scores: Artifact) -> pa.Table:
+    """Scores with the reasons for which their method excludes rows; "" where it excludes none."""
+    table = scores.table("scores.parquet")
+    if "excluded" not in table.column_names:
+        table = table.append_column("excluded", pa.array([""] * table.num_rows, pa.string()))
+    return table.select(["row_id", "draw", "score", "excluded"])
+
+
+def _aligned_vectors(
+    candidates: pa.Table, embeddings: dict[str, Artifact]
+) -> tuple[np.ndarray, list[str]]:
+    """Vectors of the first draw's rows, and the ids of rows that have none (zero there)."""
+    first = candidates.filter(pc.equal(candidates["draw"], 0))["row_id"].to_pylist()
+    row_id, vectors = pool_vectors(embeddings)
+    place = {row: i for i, row in enumerate(row_id)}
+    aligned = vectors[[place.get(row, 0) for row in first]]
+    without = [i for i, row in enumerate(first) if row not in place]
+    aligned[without] = 0
+    return aligned, [first[i] for i in without]
+
+
+def _held_out(target_examples: Artifact) -> set[str]:
+    rows = target_examples.table("rows.parquet", ["row_id", "split"]).to_pylist()
+    return {row["row_id"] for row in rows if row["split"] != "train"}
+
+
+def _judged(rows: pa.Table, chosen: Subset) -> pa.Table:
+    return (
+        rows.append_column("rank", pa.array(chosen.rank))
+        .append_column("verdict", pa.array(chosen.verdict))
+        .append_column("margin", pa.array(chosen.margin))
+        .append_column("duplicate_of", pa.array(chosen.duplicate_of))
+    )
+
+
+def _counts(column: pa.ChunkedArray) -> dict[str, int]:
+    return {e["values"]: e["counts"] for e in column.value_counts().to_pylist()}

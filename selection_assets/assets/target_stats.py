@@ -1,0 +1,69 @@
+"""target_stats: how large, how varied and how far from each source the target is."""
+
+import dagster as dg
+
+from resources.store.artifacts import Artifact
+from selection.arms.target_stats import count_words, describe_target
+from selection.config.study import Study
+from selection.reports.plots.target import source_distances, spectrum, token_lengths
+from selection_assets.assets.target_embeddings import steering_rows
+from selection_assets.shared.pool_rows import iterate_sources
+from selection_assets.stage.draft import Draft
+from selection_assets.stage.inputs import of_study, whole_pool, whole_pool_embeddings
+from selection_assets.stage.keys import study_key
+from selection_assets.stage.stage import Stage, stage
+
+
+def build_target_stats(study: Study) -> Stage:
+    """Build the asset for one study."""
+
+    @stage(
+        key=study_key(study, "target_stats"),
+        campaign=study.name,
+        ins={
+            "target_examples": of_study(study, "target_examples"),
+            "target_embeddings": of_study(study, "target_embeddings"),
+            "raw_corpus": whole_pool(study),
+            "corpus_embeddings": whole_pool_embeddings(study),
+        },
+        kinds={"python", "numpy"},
+    )
+    def target_stats(
+        context: dg.AssetExecutionContext,
+        target_examples: Artifact,
+        target_embeddings: Artifact,
+        raw_corpus: dict[str, Artifact],
+        corpus_embeddings: dict[str, Artifact],
+    ) -> Draft:
+        """`stats.json` and three pictures."""
+        target = steering_rows(target_examples, target_embeddings)
+        assert target.embeddings is not None
+        stats = describe_target(
+            target.embeddings,
+            target.text,
+            target.n_tokens,
+            sources={s: a.array("vectors.npy") for s, a in corpus_embeddings.items()},
+            pool_vocabulary=count_words(
+                text for _, rows in iterate_sources(raw_corpus) for text in rows.text
+            ),
+            seed=0,
+        )
+        pictures = {
+            "token_lengths.png": token_lengths(target.n_tokens),
+            "spectrum.png": spectrum(stats.eigenvalues, stats.effective_rank),
+            "source_distances.png": source_distances(stats.distances),
+        }
+        return Draft(
+            files={"stats.json": stats.to_dict(), **pictures},
+            rows=stats.n,
+            facts={
+                "nearest_source": stats.nearest_source,
+                "nearest_distance": stats.distances[stats.nearest_source],
+                "self_distance": stats.self_distance,
+                "effective_rank": stats.effective_rank,
+                "words_known_to_pool": stats.token_overlap,
+                **pictures,
+            },
+        )
+
+    return target_stats

@@ -1,0 +1,71 @@
+"""`selection cap`: what a study may still spend, and the one way to let it spend more."""
+
+import getpass
+from typing import Any
+
+from resources.ledger.caps import Standing
+from resources.ledger.ledger import Ledger
+from resources.ledger.lineage import cap_history
+from selection.budget.amounts import Amount, Cap
+from selection.config.files import ConfigurationError
+from selection.config.study import Study
+from selection.reports.tables import number, text_table
+from selection_assets.stage.payers import cap_in_force
+
+
+def find_cap(study: Study, ledger: Ledger) -> dict[str, Any]:
+    """How a study stands against its cap, and every change of the cap.
+
+    Raises
+    ------
+    ConfigurationError
+        When the study has none.
+    """
+    cap = cap_in_force(study, ledger)
+    if cap is None:
+        raise ConfigurationError(
+            f"study {study.name} has no cap; give it one in its file, such as"
+            " `cap: {flops: 2e15}`, `{device_hours: 1}` or `{usd: 20}`"
+        )
+    stands = ledger.budget.standing(study.name) or _untouched(cap)
+    return {
+        "study": study.name,
+        "unit": cap.unit,
+        "cap": cap.limit,
+        "settled": cap.charge(stands.settled),
+        "reserved": cap.charge(stands.reserved),
+        "left": stands.left,
+        "history": cap_history(ledger, study.name),
+        "refused": list(ledger.budget.refusals(study.name).values()),
+    }
+
+
+def cap_text(found: dict[str, Any]) -> str:
+    """Lay out how a study stands."""
+    unit = found["unit"]
+    parts = ("cap", "settled", "reserved", "left")
+    standing = text_table(["", unit], [[part, number(found[part])] for part in parts])
+    history = [
+        [row["made_at"][:19], row["amount"], row["unit"], row["actor"], row["reason"]]
+        for row in found["history"]
+    ]
+    table = text_table(["changed", "to", "unit", "by", "because"], history) if history else ""
+    return "\n\n".join(part for part in (standing, table, "\n".join(found["refused"])) if part)
+
+
+def change_cap(study: Study, ledger: Ledger, cap: Cap, *, reason: str, actor: str | None) -> None:
+    """Put another cap in force.
+
+    Raises
+    ------
+    ConfigurationError
+        Without a reason, or for the cap that is in force already.
+    """
+    try:
+        ledger.budget.raise_cap(study.name, cap, actor=actor or getpass.getuser(), reason=reason)
+    except ValueError as error:
+        raise ConfigurationError(str(error)) from error
+
+
+def _untouched(cap: Cap) -> Standing:
+    return Standing(cap, Amount(), Amount())

@@ -1,0 +1,246 @@
+"""The `selection` command line."""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import click
+
+from resources.ledger.database import LedgerBusy
+from resources.ledger.ledger import Ledger, open_ledger
+from resources.ledger.lineage import current_artifacts, spending, totals, verify_artifact
+from resources.ledger.schema import UnknownLedger
+from resources.project import store_root
+from resources.store.artifacts import CorruptArtifact
+from resources.store.publishing_lock import StoreBusy
+from selection.config.files import ConfigurationError
+from selection.reports.tables import text_table
+from selection_assets.command.closing import shares_table, totals_table
+from selection_assets.command.gc import gc
+from selection_assets.command.lineage import NotInLedger, find_lineage, lineage_text
+from selection_assets.command.why import NoSuchRow, find_why, why_text
+
+# Dagster and torch take seconds to import: only `run` does it, where it needs them.
+
+BROKEN, MISUSED = 1, 2
+"""Exit codes: what was asked failed; what was asked cannot be done as configured."""
+
+
+EXPECTED = (LedgerBusy, StoreBusy, UnknownLedger, CorruptArtifact, NoSuchRow, NotInLedger)
+"""Errors that a person can do something about."""
+
+
+class PlainErrors(click.Group):
+    """Turns the errors that a person can do something about into one message and an exit code."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except ConfigurationError as error:
+            raise _failure(str(error), MISUSED) from error
+        except EXPECTED as error:
+            raise _failure(str(error), BROKEN) from error
+
+
+def console() -> NoReturn:
+    """Run the command line as a program of its own.
+
+    It leaves without taking the interpreter apart: with torch loaded, DuckDB 2.0's binding would
+    end every run with a page about objects that it believes leaked.
+    """
+    code: object = 1
+    try:
+        main()
+    except SystemExit as end:
+        code = end.code
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    if "torch" not in sys.modules:
+        sys.exit(code if isinstance(code, int) else 1)
+    os._exit(code if isinstance(code, int) else 1)
+
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+
+
+@click.group(cls=PlainErrors)
+def main() -> None:
+    """Pick the training rows worth paying for, and see why and at what cost."""
+
+
+@main.command()
+@click.argument("study")
+@click.option("--dry-run", is_flag=True, help="Say what would be materialized first; run nothing.")
+def run(study: str, dry_run: bool) -> None:
+    """Bring STUDY up to date, then print its verdicts and what they cost."""
+    from selection_assets.command.run import dry_run_study, run_study
+    from selection_assets.refresh.refresh import RefreshFailed
+
+    try:
+        (dry_run_study if dry_run else run_study)(study)
+    except RefreshFailed as error:
+        raise _failure(f"{error}\n`make ui` shows the whole log of the run", BROKEN) from error
+
+
+@main.command()
+@click.argument("study")
+@as_json
+def plan(study: str, as_json: bool) -> None:
+    """Print what every arm of STUDY would cost and take, before anything expensive runs.
+
+    Reads pool and target, and measures for some seconds how fast this device is.
+    """
+    from selection_assets.command.plan import find_plan, plan_text
+    from selection_assets.command.run import plan_study
+    from selection_assets.refresh.refresh import RefreshFailed
+
+    try:
+        planned = plan_study(study, quietly=as_json)
+    except RefreshFailed as error:
+        raise _failure(str(error), BROKEN) from error
+    opened = _ledger()
+    found = find_plan(planned, opened)
+    _show(found, as_json, lambda: plan_text(planned, opened, found))
+
+
+@main.command()
+@click.argument("study")
+@click.option("--flops", type=float, help="Let the study spend so many FLOPs in all.")
+@click.option("--device-hours", type=float, help="Let it hold the device for so many hours.")
+@click.option("--usd", type=float, help="Let it cost so much money.")
+@click.option("--reason", default="", help="Why; the ledger keeps it.")
+@click.option("--actor", help="Who decided it; your login name unless given.")
+@as_json
+def cap(
+    study: str,
+    flops: float | None,
+    device_hours: float | None,
+    usd: float | None,
+    reason: str,
+    actor: str | None,
+    as_json: bool,
+) -> None:
+    """Print what STUDY may still spend, or change its cap, with a reason."""
+    from selection.budget.amounts import Cap
+    from selection_assets.command.cap import cap_text, change_cap, find_cap
+    from selection_assets.studies import load_study
+
+    found = load_study(study)
+    opened = _ledger()
+    given = {"flops": flops, "device_hours": device_hours, "usd": usd}
+    wanted = [(unit, limit) for unit, limit in given.items() if limit is not None]
+    if len(wanted) > 1:
+        raise _failure("give one of --flops, --device-hours and --usd", MISUSED)
+    if wanted:
+        try:
+            changed = Cap(*wanted[0], found.usd_per_device_hour)  # pyright: ignore
+        except ValueError as error:
+            raise _failure(str(error), MISUSED) from error
+        change_cap(found, opened, changed, reason=reason, actor=actor)
+    standing = find_cap(found, opened)
+    _show(standing, as_json, lambda: cap_text(standing))
+
+
+@main.command()
+@click.option("--study", help="Only what this study, or pool, paid for.")
+@as_json
+def ledger(study: str | None, as_json: bool) -> None:
+    """Print what every asset and partition cost."""
+    opened = _ledger()
+    spent = totals(opened)
+    campaigns = sorted({total["campaign"] for total in spent})
+    if study is not None and study not in campaigns:
+        known = ", ".join(campaigns) or "nobody so far"
+        raise _failure(f"{study!r} has paid for nothing; these have: {known}", BROKEN)
+    found = spending(opened, study)
+    columns = ["asset", "partition", "state", "accountant", "flops", "device_seconds"]
+    columns += ["wall_seconds", "usd"]
+    of_study = [total for total in spent if study in (None, total["campaign"])]
+    _show(
+        found,
+        as_json,
+        lambda: (
+            text_table(columns, [[row[column] for column in columns] for row in found])
+            + f"\n\ncharged once, to whose work it is\n{totals_table(of_study)}"
+            + f"\n\nborne by whom, shared work divided\n{shares_table(opened, study)}"
+        ),
+    )
+
+
+@main.command()
+@click.argument("row_id")
+@click.option("--study", help="Only the arms of this study.")
+@as_json
+def why(row_id: str, study: str | None, as_json: bool) -> None:
+    """Print which arms chose the row ROW_ID (or a unique beginning of it), and why."""
+    found = find_why(_ledger(), row_id, study)
+    _show(found, as_json, lambda: why_text(found))
+
+
+@main.command()
+@click.argument("checkpoint")
+@as_json
+def lineage(checkpoint: str, as_json: bool) -> None:
+    """Walk from CHECKPOINT up to the sources.
+
+    CHECKPOINT is `quickstart/finetuned_checkpoint[ot x 5pct]`, or a checkpoint's folder.
+    """
+    found = find_lineage(_ledger(), checkpoint)
+    _show(found, as_json, lambda: lineage_text(found))
+
+
+@main.command()
+@click.option("--head", help="Hash of an entry noted earlier, which must still be in the ledger.")
+@as_json
+def verify(head: str | None, as_json: bool) -> None:
+    """Hash every file of every current artifact, and check every entry of the ledger."""
+    opened = _ledger()
+    artifacts = current_artifacts(opened)
+    results = [
+        {
+            "asset": artifact.asset,
+            "partition": artifact.partition,
+            "version": artifact.version,
+            "problem": verify_artifact(artifact),
+        }
+        for artifact in artifacts
+    ]
+    corrupt = [result["problem"] for result in results if result["problem"]]
+    wrong = opened.verify(head)
+    entries, last = opened.head()
+    results += [
+        {"asset": "ledger", "partition": f"{entries} entries", "version": last, "problem": problem}
+        for problem in wrong or [None]
+    ]
+    _show(
+        results,
+        as_json,
+        lambda: (
+            f"{len(artifacts)} artifacts, {len(corrupt)} corrupt\n"
+            f"{entries} entries of the ledger, {len(wrong)} things wrong; its head is {last}"
+        ),
+    )
+    if corrupt or wrong:
+        raise _failure("\n".join([*corrupt, *wrong]), BROKEN)
+
+
+main.add_command(gc)
+
+
+def _ledger() -> Ledger:
+    return open_ledger(store_root())
+
+
+def _show(found: Any, as_json: bool, text: Callable[[], str]) -> None:
+    # JSON's escapes of everything but ASCII keep row text from driving the terminal.
+    click.echo(json.dumps(found, indent=1, default=str) if as_json else text())
+
+
+def _failure(message: str, exit_code: int) -> click.ClickException:
+    failure = click.ClickException(message)
+    failure.exit_code = exit_code
+    return failure

@@ -1,0 +1,79 @@
+"""`selection plan`: what every arm would cost, take and be worth, before anything expensive."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from resources.ledger.ledger import Ledger
+from resources.ledger.lineage import plan_errors
+from selection.config.study import Study
+from selection.reports.tables import number, text_table
+from selection_assets.command.closing import cap_line, plan_errors_line
+from selection_assets.planning.current import current_plan
+from selection_assets.planning.expected_loss import Quality, fit_quality
+from selection_assets.planning.view import advice, arms_table, curves_table, usd, view_arms
+
+
+def find_plan(study: Study, ledger: Ledger) -> list[dict[str, Any]]:
+    """Every arm of the current plan, as `view_arms` gives it."""
+    plan = current_plan(study, ledger)
+    parameters = plan["parameters"]["base"]
+    return view_arms(
+        study,
+        plan["arms"],
+        ledger.budget.forecasts(study.name),
+        fit_quality(study, ledger, parameters),
+        parameters,
+    )
+
+
+def plan_text(study: Study, ledger: Ledger, arms: list[dict[str, Any]]) -> str:
+    """Lay the plan out, with what the whole study takes, advice, and how right the plan was."""
+    parameters = current_plan(study, ledger)["parameters"]["base"]
+    parts = [
+        f"{study.name}: what it would take (FLOPs by the accountant `{study.accountant}`)",
+        text_table(*arms_table(arms)),
+        "\n".join(_totals(study, ledger)),
+        advice(parameters),
+        "\n".join(_quality_lines(fit_quality(study, ledger, parameters), arms)),
+        _errors_text(study, ledger),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _totals(study: Study, ledger: Ledger) -> Iterator[str]:
+    plan, expected = current_plan(study, ledger), ledger.budget.forecasts(study.name)
+    flops = sum(flops for flops, _ in expected.values())
+    seconds = sum(seconds or 0.0 for _, seconds in expected.values())
+    money = usd(study, seconds)
+    price = f", {number(money)} USD" if money is not None else ""
+    yield f"the whole study: {number(flops)} FLOPs, {number(seconds)} s on this device{price}"
+    if not plan["full_data"]["feasible"]:
+        yield f"without the full-data line: {plan['full_data']['reason']}"
+    yield cap_line(study, ledger) or (
+        "no cap: give the study one with `cap: {flops: 2e15}` (or device_hours, usd)"
+    )
+
+
+def _quality_lines(quality: Quality, arms: list[dict[str, Any]]) -> Iterator[str]:
+    if quality.curves is None:
+        yield f"no expected losses: {quality.why_not}"
+        return
+    yield (
+        "expected losses: the offset form of P(k) fitted to the current reports; lambda with its"
+        " interval, and the total FLOPs from which on a method is ahead of random"
+    )
+    yield text_table(*curves_table(quality, arms))
+
+
+def _errors_text(study: Study, ledger: Ledger) -> str:
+    """How wrong the plan was, by asset, for what has been materialized."""
+    found = plan_errors(ledger, study.name)
+    if not found:
+        return ""
+    columns = ["asset", "steps", "planned_flops", "flops", "planned_seconds", "device_seconds"]
+    table = text_table(
+        ["asset", "steps", "planned FLOPs", "FLOPs", "planned seconds", "seconds"],
+        [[row[name] for name in columns] for row in found],
+    )
+    said = plan_errors_line(ledger, study.name)
+    return f"how right plans were, over what has run\n\n{table}\n\n{said}"

@@ -1,0 +1,116 @@
+"""`selection run`: refresh a study in this process, then print what came out of it."""
+
+import os
+from pathlib import Path
+
+import click
+import dagster as dg
+
+from resources.dead_runs import clear_dead_runs
+from resources.device import Device
+from resources.project import project_root, resolve
+from resources.store.artifacts import UNPARTITIONED
+from resources.workspace import Workspace
+from selection.config.files import ConfigurationError
+from selection.config.study import Study
+from selection_assets.command.closing import closing_text
+from selection_assets.refresh.refresh import (
+    PLAN,
+    StoppedByCap,
+    Work,
+    describe,
+    plan_refresh,
+    refresh,
+)
+from selection_assets.studies import load_pools, load_study
+
+
+def run_study(name: str) -> None:
+    """Materialize what is stale and print the closing table."""
+    study = find_study(name)
+    use_dagster_home()
+    ledger = Workspace().ledger
+    # Imported late, because importing it builds the definitions of the project it finds.
+    from selection_assets.definitions import build_definitions
+
+    click.echo(f"device: {Device().describe()}")
+    with dg.DagsterInstance.get() as instance:
+        clear_dead_runs(instance, ledger.budget)
+        try:
+            done = refresh(study, build_definitions(), ledger, instance)
+        except StoppedByCap as stop:
+            # What the cap admits has run, and may already say something.
+            if stop.done and ledger.current(f"{name}/pareto_frontier", UNPARTITIONED):
+                click.echo(closing_text(study, ledger, recomputed(stop.done)))
+            raise
+    click.echo(closing_text(study, ledger, recomputed(done)))
+
+
+def plan_study(name: str, *, quietly: bool) -> Study:
+    """Bring the plan of a study up to date, with what it needs and nothing else."""
+    study = find_study(name)
+    use_dagster_home()
+    ledger = Workspace().ledger
+    from selection_assets.definitions import build_definitions
+
+    if not quietly:
+        click.echo(f"device: {Device().describe()}")
+    with dg.DagsterInstance.get() as instance:
+        clear_dead_runs(instance, ledger.budget)
+        refresh(study, build_definitions(), ledger, instance, up_to=PLAN)
+    return study
+
+
+def dry_run_study(name: str) -> None:
+    """Print what `run_study` would materialize first."""
+    study = find_study(name)
+    ledger = Workspace().ledger
+    work = plan_refresh(study, ledger)
+    if not work:
+        click.echo(f"{name} is up to date: nothing would be recomputed")
+        return
+    click.echo(f"{name}: would materialize first")
+    for item in work:
+        click.echo(f"  {describe(item)}")
+    click.echo("and then whatever reads these, if their data turn out to differ")
+
+
+def find_study(name: str) -> Study:
+    """Return a study that can run here.
+
+    Raises
+    ------
+    ConfigurationError
+        When there is no such study, or data that it reads are absent, naming the path.
+    """
+    study = load_study(name)
+    for path in data_paths(study):
+        if not path.exists():
+            raise ConfigurationError(
+                f"study {name} reads {path}, which is not there; bring the data to that path, or"
+                f" change it in {project_root() / 'studies'}"
+            )
+    return study
+
+
+def data_paths(study: Study) -> list[Path]:
+    """Files and folders that a study and its pool read."""
+    parts = [*load_pools()[study.pool].sources, study.target]
+    return [resolve(part.path) for part in parts if part.kind in {"files", "drop_folder"}]
+
+
+def use_dagster_home() -> None:
+    """Let Dagster keep its history beside the project, unless `DAGSTER_HOME` says where."""
+    home = Path(os.environ.get("DAGSTER_HOME") or project_root() / "dagster_home").resolve()
+    home.mkdir(parents=True, exist_ok=True)
+    home.chmod(0o700)
+    os.environ["DAGSTER_HOME"] = str(home)
+
+
+def recomputed(done: list[Work]) -> str:
+    """One line: what the refresh did."""
+    if not done:
+        return "nothing had changed: nothing recomputed"
+    names = dict.fromkeys(asset for work in done for asset in work.assets)
+    count = sum(len(work.assets) for work in done)
+    return f"recomputed {count} partitions of {len(names)} assets: {', '.join(names)}"

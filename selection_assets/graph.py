@@ -1,0 +1,118 @@
+"""The stages that pools and studies give rise to: the asset graph."""
+
+from collections.abc import Sequence
+
+import dagster as dg
+
+from selection.config.decoders import Decoder
+from selection.config.pool import Pool
+from selection.config.study import Study
+from selection.methods.contract.named import NamedMethod
+from selection.methods.contract.preparation import Preparation
+from selection_assets.assets.base_checkpoint import build_checkpoint
+from selection_assets.assets.base_tokenizer import ROLES, Role, build_tokenizer
+from selection_assets.assets.budget_plan import build_budget_plan
+from selection_assets.assets.corpus_embeddings import build_corpus_embeddings
+from selection_assets.assets.embedder import build_embedder
+from selection_assets.assets.eval_report import build_eval_report
+from selection_assets.assets.finetuned_checkpoint import build_finetuned_checkpoint
+from selection_assets.assets.method_fit import build_method_fit
+from selection_assets.assets.method_preparation import build_preparation, preparation_key
+from selection_assets.assets.method_scores import build_method_scores
+from selection_assets.assets.pareto_frontier import build_pareto_frontier
+from selection_assets.assets.raw_corpus import build_raw_corpus
+from selection_assets.assets.reference_report import build_reference_report
+from selection_assets.assets.selected_subset import build_selected_subset
+from selection_assets.assets.target_embeddings import build_target_embeddings
+from selection_assets.assets.target_examples import build_target_examples
+from selection_assets.assets.target_stats import build_target_stats
+from selection_assets.shared.contrast import contrast_stages
+from selection_assets.stage.stage import Stage
+from selection_assets.studies import load_pools, load_studies
+
+
+def pool_stages(pool: Pool, studies: Sequence[Study]) -> list[Stage]:
+    """Stages that the studies of a pool share, each built once for all that use it."""
+    embedders = {study.embedder.name: study.embedder for study in studies}
+    stages = [build_raw_corpus(pool)]
+    for role in ROLES:
+        for decoder, users in _decoders(studies, role).values():
+            stages += [
+                build_tokenizer(pool.name, decoder, users, role=role),
+                build_checkpoint(pool.name, decoder, users, role=role),
+            ]
+    for embedder in embedders.values():
+        users = [study for study in studies if study.embedder.name == embedder.name]
+        stages += [
+            build_embedder(pool.name, embedder, users),
+            build_corpus_embeddings(pool.name, embedder.name, users),
+        ]
+    return [*stages, *_shared_preparations(studies)]
+
+
+def study_stages(study: Study) -> list[Stage]:
+    """Stages of one study."""
+    methods = study.named_methods.values()
+    return [
+        build_target_examples(study),
+        build_target_embeddings(study),
+        *contrast_stages(study),
+        build_target_stats(study),
+        build_budget_plan(study),
+        *_own_preparations(study),
+        *(build_method_fit(study, named) for named in methods if named.fit_asset),
+        *(build_method_scores(study, named) for named in methods),
+        build_selected_subset(study),
+        build_finetuned_checkpoint(study),
+        build_reference_report(study),
+        build_eval_report(study),
+        build_pareto_frontier(study),
+    ]
+
+
+def _decoders(studies: Sequence[Study], role: Role) -> dict[str, tuple[Decoder, list[Study]]]:
+    """The base models, or the selectors, by name, with the studies that use each."""
+    found: dict[str, tuple[Decoder, list[Study]]] = {}
+    for study in studies:
+        decoder = study.base_model if role == "base" else study.selector
+        if decoder is not None:
+            found.setdefault(decoder.name, (decoder, []))[1].append(study)
+    return found
+
+
+def _own_preparations(study: Study) -> list[Stage]:
+    """What the study's methods prepare for its target, each thing once."""
+    found = {
+        preparation_key(study, named, preparation): (named, preparation)
+        for named in study.named_methods.values()
+        for preparation in named.preparations
+        if not preparation.shared
+    }
+    return [build_preparation(*each, [study]) for each in found.values()]
+
+
+def _shared_preparations(studies: Sequence[Study]) -> list[Stage]:
+    """What the methods of all studies prepare for the pool, each thing once."""
+    found: dict[dg.AssetKey, tuple[NamedMethod, Preparation, dict[str, Study]]] = {}
+    for study in studies:
+        for named in study.named_methods.values():
+            for preparation in named.preparations:
+                if preparation.shared:
+                    key = preparation_key(study, named, preparation)
+                    users = found.setdefault(key, (named, preparation, {}))[2]
+                    users[study.name] = study
+    return [
+        build_preparation(named, preparation, list(users.values()))
+        for named, preparation, users in found.values()
+    ]
+
+
+def all_stages() -> list[Stage]:
+    """Every stage of the project."""
+    studies = list(load_studies().values())
+    stages = []
+    for pool in load_pools().values():
+        stages += pool_stages(pool, [study for study in studies if study.pool == pool.name])
+    for study in studies:
+        stages += study_stages(study)
+    return stages

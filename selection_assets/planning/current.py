@@ -1,0 +1,20 @@
+"""The plan that a study goes by now."""
+
+from typing import Any
+
+from resources.ledger.ledger import Ledger
+from resources.store.artifacts import UNPARTITIONED
+from selection.config.study import Study
+
+
+def find_current_plan(study: Study, ledger: Ledger) -> dict[str, Any] | None:
+    """Content of the `plan.json` in force, if the study has been planned."""
+    plan = ledger.current(f"{study.name}/budget_plan", UNPARTITIONED)
+    return None if plan is None else plan.json("plan.json")
+
+
+def current_plan(study: Study, ledger: Ledger) -> dict[str, Any]:
+    """Content of the `plan.json` in force, where there must be one."""
+    plan = find_current_plan(study, ledger)
+    assert plan is not None, "arms and lines come after their plan"
+    return plan

@@ -1,0 +1,129 @@
+"""What a plan is made from: tokenizers, shapes, the embedder, and the counts of pool and target."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from resources.device import Device
+from resources.store.artifacts import Artifact
+from selection.arms.base import general_sample
+from selection.arms.target import to_examples
+from selection.config.decoders import Decoder, TinyBase
+from selection.config.study import Study
+from selection.costs import ModelShape
+from selection.embedding.embedder import Embedder
+from selection.models.base import load_tokenizer
+from selection.models.examples import Example
+from selection.models.tokenizer import count_tokens
+from selection.planning.arms import PoolSize
+from selection.planning.workload import pretraining_flops
+from selection_assets.assets.base_tokenizer import Role, read_shape
+from selection_assets.assets.embedder import load_on, tuning_flops_of
+from selection_assets.planning.counts import PoolCounts, count_pool
+from selection_assets.shared.contrast import EXAMPLES
+from selection_assets.shared.evaluation import labels_of
+from selection_assets.shared.pool_rows import iterate_sources, read_rows
+
+
+@dataclass(frozen=True)
+class PlanInputs:
+    """What is known of a study before anything expensive runs, read once.
+
+    Attributes
+    ----------
+    loaded : the plan's inputs, by name.
+    tokenizers, shapes : of the base model and, where there is one, the selector.
+    model : the embedder, loaded.
+    pool, size : the counts, and the sums that costs depend on.
+    examples, labels : the target's, by split; its candidate labels.
+    """
+
+    study: Study
+    device: Device
+    loaded: Mapping[str, Any]
+    tokenizers: Mapping[str, Any]
+    shapes: Mapping[str, ModelShape]
+    model: Embedder
+    pool: PoolCounts
+    size: PoolSize
+    examples: Mapping[str, list[Example]]
+    labels: list[str]
+
+    @classmethod
+    def read(cls, study: Study, loaded: Mapping[str, Any], device: Device) -> "PlanInputs":
+        """Read tokenizers, pool and target."""
+        read = {role: loaded[f"{role}_tokenizer"] for role in decoders_of(study)}
+        tokenizers = {role: load_tokenizer(a.path("tokenizer")) for role, a in read.items()}
+        shapes = {role: read_shape(artifact) for role, artifact in read.items()}
+        embedder = loaded["embedder"]
+        model = load_on(device, embedder)
+        selector = (tokenizers["selector"], shapes["selector"]) if "selector" in read else None
+        pool = count_pool(
+            loaded["raw_corpus"],
+            loaded["target_examples"],
+            tokenizers["base"],
+            model,
+            selector=selector,
+            accountant=study.accountant,
+            contrast_examples=loaded.get(EXAMPLES),
+        )
+        target = loaded["target_examples"].table("rows.parquet")
+        return cls(
+            study,
+            device,
+            loaded,
+            tokenizers,
+            shapes,
+            model,
+            pool,
+            replace(pool.size, tuning_flops=tuning_flops_of(embedder, study.embedder)),
+            {split: to_examples(target, split) for split in ("train", "dev", "test")},
+            labels_of(target),
+        )
+
+    @property
+    def tokenizer(self) -> Any:
+        """The base model's."""
+        return self.tokenizers["base"]
+
+    @property
+    def shape(self) -> ModelShape:
+        """The base model's."""
+        return self.shapes["base"]
+
+    @property
+    def embedder(self) -> Artifact:
+        """The embedder's folder."""
+        return self.loaded["embedder"]
+
+    @cached_property
+    def pretraining(self) -> float:
+        """FLOPs of pre-training the models that are made here."""
+        total = 0.0
+        for role, decoder in decoders_of(self.study).items():
+            if isinstance(decoder, TinyBase):
+                sample = general_sample(decoder, iterate_sources(self.loaded["raw_corpus"]))
+                n_tokens = int(count_tokens(self.tokenizers[role], sample.texts).sum())
+                total += pretraining_flops(
+                    decoder, n_tokens, self.shapes[role], self.study.accountant
+                )
+        return total
+
+    def read_middling_source(self) -> object:
+        """Read the rows of a source of middling size, as steps do."""
+        rows = self.pool.rows
+        middling = sorted(rows, key=rows.__getitem__)[len(rows) // 2]
+        return read_rows(self.loaded["raw_corpus"][middling])
+
+    def load_embedder(self) -> object:
+        """Load the embedder, as steps do."""
+        return load_on(self.device, self.embedder)
+
+
+def decoders_of(study: Study) -> dict[Role, Decoder]:
+    """The base model and, where there is one, the selector."""
+    found: dict[Role, Decoder] = {"base": study.base_model}
+    if study.selector is not None:
+        found["selector"] = study.selector
+    return found

@@ -1,0 +1,126 @@
+"""How fast this device does the work of a study, each kind measured once and remembered."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from resources.project import resolve
+from resources.throughput import Throughput
+from selection.arms.base import pretrained_source
+from selection.budget.meter import Meter
+from selection.config.decoders import TinyBase
+from selection.methods.ot.method import OtOptions
+from selection.models.base import load_model, save_checkpoint
+from selection.planning.embedding import probe_embedding
+from selection.planning.evaluation import probe_evaluation
+from selection.planning.measuring import Probed, probe_seconds
+from selection.planning.picture import probe_picture
+from selection.planning.rates import Rate
+from selection.planning.steps import ARITHMETIC, fit_rate, score_rate
+from selection.planning.training import probe_fine_tuning, probe_training, write_untrained
+from selection.planning.transport import (
+    probe_arithmetic,
+    probe_distances,
+    probe_scoring,
+    probe_solve,
+)
+from selection_assets.planning.inputs import PlanInputs
+from selection_assets.planning.known_rates import embedding_key, model_key, training_key
+from selection_assets.stage.draft import emptied
+
+
+@dataclass
+class RateProbe:
+    """Measures the rates of one study, charging the meter for what is measured now.
+
+    Attributes
+    ----------
+    known : what is measured on.
+    work : folder for what is written on the way.
+    """
+
+    throughput: Throughput
+    meter: Meter
+    known: PlanInputs
+    work: Path
+
+    def all(self) -> dict[str, Rate]:
+        """Every rate that the study's steps name, by kind."""
+        known, study = self.known, self.known.study
+        device, precision = known.device.name, known.device.dtype
+        examples, texts = known.examples, known.pool.some_texts
+        embedding = embedding_key(known.model, known.embedder.version)
+        sizes = {"width": known.model.width, "n_target": len(examples["dev"])}
+        common = {"shape": known.shape, "accountant": study.accountant, "device": device}
+        model = model_key(study, known.device)
+        warm_up = study.warm_up.recipe(seed=study.seeds[0], precision=precision)
+        tuning = study.fine_tuning.recipe(seed=study.seeds[0], precision=precision)
+        rates = {
+            "embedding": self._rate(
+                "embedding",
+                embedding,
+                lambda: probe_embedding(known.model, texts),
+            ),
+            "loading": self._rate(
+                "loading",
+                embedding,
+                lambda: probe_seconds(known.load_embedder),
+            ),
+            "reading": self._rate(
+                "reading", {"pool": study.pool}, lambda: probe_seconds(known.read_middling_source)
+            ),
+            "training": self._rate(
+                "training",
+                training_key(study, known.device),
+                lambda: probe_training(self._base(), texts, warm_up, work=self.work, **common),
+            ),
+            "fine_tuning": self._rate(
+                "fine_tuning",
+                model | {"recipe": study.fine_tuning.model_dump(mode="json")},
+                lambda: probe_fine_tuning(
+                    self._base(), examples["train"], tuning, work=self.work, **common
+                ),
+            ),
+            "evaluation": self._rate(
+                "evaluation",
+                model,
+                lambda: probe_evaluation(self._base(), examples["test"], known.labels, **common),
+            ),
+            "distances": self._rate(
+                "distances",
+                sizes | {"n_rows": study.evaluation.distance_rows},
+                lambda: probe_distances(n_rows=study.evaluation.distance_rows, **sizes),
+            ),
+            "picture": self._rate("picture", {}, probe_picture),
+            ARITHMETIC: self._rate(ARITHMETIC, {}, probe_arithmetic),
+        }
+        for named in study.named_methods.values():
+            key = sizes | {"options": named.options.model_dump(mode="json")}
+            probes = {score_rate(named): partial(probe_scoring, named, device=device, **sizes)}
+            if isinstance(named.options, OtOptions):
+                solve = partial(probe_solve, named.options, device=device, **sizes)
+                probes[fit_rate(named)] = solve
+            for kind in probes.keys() - rates.keys():
+                rates[kind] = self._rate(kind, key, probes[kind])
+        return rates
+
+    def _rate(self, kind: str, key: Mapping[str, Any], measure: Callable[[], Probed]) -> Rate:
+        before = self.throughput.flops_spent
+        rate = self.throughput.rate(kind, key, measure)
+        self.meter.charge(self.throughput.flops_spent - before)
+        return rate
+
+    def _base(self) -> Path:
+        """A folder with a model of the base's shape, written when the first probe needs it."""
+        folder = self.work / "base"
+        if not folder.is_dir():
+            base = self.known.study.base_model
+            emptied(folder)
+            if isinstance(base, TinyBase):
+                write_untrained(base, self.known.tokenizer, folder)
+            else:
+                model = load_model(pretrained_source(base, resolve), revision=base.revision)
+                save_checkpoint(model, self.known.tokenizer, folder)
+        return folder

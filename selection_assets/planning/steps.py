@@ -1,0 +1,178 @@
+"""What a study's plan expects of each of its steps, and which arms its cap admits."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from resources.project import resolve
+from resources.store.artifacts import UNPARTITIONED
+from selection.arms.harness import harness_flops
+from selection.budget.amounts import Amount, Cap
+from selection.config.study import Study
+from selection.costs import ModelShape
+from selection.embedding.build import distillation_flops
+from selection.planning.arms import PoolSize, epoch_flops, plan_arms, selection_costs
+from selection.planning.rates import Rate
+from selection.planning.steps import Step, Workload, amount, study_steps
+from selection.planning.within_cap import Bill, WithinCap, fit_cap
+from selection.planning.workload import evaluation_flops, fine_tuning_flops
+from selection_assets.planning.inputs import PlanInputs
+from selection_assets.stage.keys import arm_key
+
+Rates = Mapping[str, Rate] | None
+
+_STEPS = frozenset({"embedding", "fit", "score"})
+"""Phases of a method's cost that are no preparation of its own."""
+
+
+@dataclass(frozen=True)
+class StudyPlan:
+    """What is known of a study before anything expensive runs.
+
+    Attributes
+    ----------
+    size, load : what there is to compute.
+    """
+
+    study: Study
+    shape: ModelShape
+    size: PoolSize
+    load: Workload
+
+    def within(self, cap: Cap | None, rates: Rates, sunk: Amount) -> WithinCap:
+        """Plan every arm and mark those that the cap does not admit.
+
+        Parameters
+        ----------
+        sunk : what the study has already spent on nothing that it still needs.
+        """
+        study = self.study
+        arms = plan_arms(study, self.shape, self.size)
+        parts = self._parts()
+        steps = study_steps(study, self.load, arms, parts)
+        cost = {step: amount(work, rates) for step, work in steps.items()}
+        # Counted as if no other study shared the pool, and nothing of it were made yet.
+        always = sunk + self._embedding(rates)
+        always += Amount(distillation_flops(study.embedder) + self.size.tuning_flops)
+        always += self._models(rates)
+        for step in (
+            ("reference_report", "zero_shot", None),
+            ("reference_report", "fine_tuning_only", None),
+        ):
+            always += cost[step]
+        selection = {}
+        for name, named in study.named_methods.items():
+            own: list[Step] = [(str(named.fit_asset), None, None)]
+            own += [(named.scores_asset, source, None) for source in self.load.rows]
+            spent = [cost[step] for step in own if step in cost]
+            # How fast a selector reads is not known before it has read something.
+            prepared = sum(flops for phase, flops in parts[name].items() if phase not in _STEPS)
+            selection[name] = sum(spent, Amount(prepared))
+        return fit_cap(
+            study,
+            arms,
+            Bill(
+                always,
+                selection,
+                lambda arm: (
+                    cost["finetuned_checkpoint", arm.method, arm.budget]
+                    + cost["eval_report", arm.method, arm.budget]
+                ),
+                cost["reference_report", "full_data", None],
+            ),
+            cap,
+        )
+
+    def forecast(
+        self, within: WithinCap, rates: Rates
+    ) -> dict[tuple[str, str], tuple[float, float | None]]:
+        """(asset, partition) of each costly step that is to run: its FLOPs and seconds."""
+        arms = [arm for arm in within.arms if arm.feasible]
+        steps = study_steps(self.study, self.load, arms, self._parts())
+        if not within.full_data:
+            del steps["reference_report", "full_data", None]
+        found = {}
+        for step, work in steps.items():
+            expected = amount(work, rates)
+            asset = f"{self.study.name}/{step[0]}"
+            found[asset, _partition(step)] = (expected.flops, expected.seconds if rates else None)
+        for name, parts in self._parts().items():
+            prepared = sum(flops for phase, flops in parts.items() if phase not in _STEPS)
+            if prepared and any(arm.method == name for arm in arms):
+                found[preparation_step(self.study, name)] = (prepared, None)
+        for step, made in (
+            (embedding_step(self.study), self._embedding(rates)),
+            (models_step(self.study), self._models(rates)),
+        ):
+            found[step] = (made.flops, made.seconds)
+        return found
+
+    @property
+    def epoch_flops(self) -> float:
+        """FLOPs of a warm-up on the whole pool."""
+        return epoch_flops(self.study, self.shape, self.size)
+
+    def _models(self, rates: Rates) -> Amount:
+        """Pre-training the models that are made here, as if no other study shared them."""
+        flops = self.load.pretraining
+        return Amount(flops, 0.0 if rates is None else rates["training"].seconds(flops))
+
+    def _embedding(self, rates: Rates) -> Amount:
+        """Embedding pool and target, as if no other study shared the pool."""
+        flops = self.size.embedding_flops + self.size.target_embedding_flops
+        flops += self.size.contrast_embedding_flops
+        if rates is None:
+            return Amount(flops)
+        targets = 1 if self.study.contrast is None else 2
+        loads = rates["loading"].seconds(0.0, times=len(self.load.rows) + targets)
+        return Amount(flops, loads + rates["embedding"].seconds(flops))
+
+    def _parts(self) -> dict[str, dict[str, float]]:
+        costs = selection_costs(self.study, self.size)
+        return {name: cost.phases for name, cost in costs.items()}
+
+
+def workload(known: PlanInputs) -> Workload:
+    """Count the FLOPs of the parts that the study's steps are made of."""
+    study, shape, tokenizer = known.study, known.shape, known.tokenizer
+    examples, accountant = known.examples, study.accountant
+    evaluation = evaluation_flops(
+        tokenizer, examples["test"], known.labels, shape, accountant, n_models=1
+    )
+    harness = study.evaluation.harness
+    if harness is not None:
+        evaluation += harness_flops(harness, tokenizer, shape, accountant, resolve)
+    tuning = {
+        seed: fine_tuning_flops(study, tokenizer, examples["train"], shape, seed=seed)
+        for seed in sorted({*study.seeds, *study.full_data_seeds})
+    }
+    epoch = epoch_flops(study, shape, known.size)
+    return Workload(known.pretraining, epoch, tuning, evaluation, known.pool.rows)
+
+
+def embedding_step(study: Study) -> tuple[str, str]:
+    """Under what the ledger keeps what a plan expects of the pool's embeddings.
+
+    They are the pool's assets, and each study has its own opinion of what they cost.
+    """
+    return f"{study.name}/embeddings of {study.pool}", UNPARTITIONED
+
+
+def models_step(study: Study) -> tuple[str, str]:
+    """The same for the base model and the selector."""
+    return f"{study.name}/models of {study.pool}", UNPARTITIONED
+
+
+def preparation_step(study: Study, name: str) -> tuple[str, str]:
+    """Under what the ledger keeps what a plan expects of all that a method prepares.
+
+    The plan counts it for each method, as if none shared it with another method or study.
+    """
+    return f"{study.name}/preparations of {name}", UNPARTITIONED
+
+
+def _partition(step: Step) -> str:
+    """The partition key that Dagster and the ledger have for a step."""
+    _, first, second = step
+    if first is None:
+        return UNPARTITIONED
+    return first if second is None else arm_key(first, second)

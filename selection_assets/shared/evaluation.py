@@ -1,0 +1,129 @@
+"""Evaluate checkpoints on the target's test split: shared by arms and reference lines."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from tqdm import tqdm
+
+from resources.device import Device
+from resources.project import resolve
+from resources.store.artifacts import Artifact
+from selection.arms.evaluate import evaluate_checkpoint, evaluation_flops, summarise
+from selection.arms.harness import run_on_checkpoint, summarise_harness
+from selection.arms.target import to_examples
+from selection.budget.meter import Meter
+from selection.config.study import Study
+from selection.corpus.sources import path_fingerprint
+from selection.costs import ModelShape
+from selection.models.harness_tasks import harness_version
+from selection.reports.tables import markdown_table
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """Losses of every seed and example, their summary, and the FLOPs of finding them."""
+
+    losses: pa.Table
+    summary: dict[str, Any]
+    flops: float
+
+
+def evaluate_folders(
+    study: Study,
+    folders: Mapping[int, Path],
+    target_examples: Artifact,
+    shape: ModelShape,
+    device: Device,
+    meter: Meter,
+) -> Evaluated:
+    """Evaluate one checkpoint a seed.
+
+    Parameters
+    ----------
+    folders : seed to checkpoint folder.
+    """
+    rows = target_examples.table("rows.parquet")
+    examples = to_examples(rows, "test")
+    labels = labels_of(rows)
+    tables, flops = [], 0.0
+    for seed, folder in tqdm(folders.items(), desc="evaluate", unit=" seeds", leave=False):
+        of_seed = evaluate_checkpoint(
+            folder,
+            examples,
+            labels,
+            seed=seed,
+            max_length=shape.sequence_length,
+            device=device.name,
+        )
+        tables.append(of_seed)
+        spent = evaluation_flops(of_seed, labels, shape, study.accountant)
+        meter.charge(spent)
+        flops += spent
+    losses = pa.concat_tables(tables)
+    evaluation = study.evaluation
+    summary = summarise(losses, level=evaluation.level, n_resamples=evaluation.n_resamples)
+    if evaluation.harness is not None:
+        found = [
+            run_on_checkpoint(
+                evaluation.harness,
+                folder,
+                shape=shape,
+                accountant=study.accountant,
+                n_resamples=evaluation.n_resamples,
+                device=device.name,
+                resolve=resolve,
+                meter=meter,
+            )
+            for folder in tqdm(folders.values(), desc="tasks", unit=" seeds", leave=False)
+        ]
+        summary["harness"] = summarise_harness([result for result, _ in found])
+        flops += sum(spent for _, spent in found)
+    return Evaluated(losses, summary, flops)
+
+
+def harness_outside(study: Study) -> dict[str, str]:
+    """Versions of the harness and of the task files that it reads, where the study uses it."""
+    harness = study.evaluation.harness
+    if harness is None:
+        return {}
+    versions = {"lm_eval": harness_version() or "not installed"}
+    if harness.include_path is not None:
+        folder = resolve(harness.include_path)
+        # The step says what is wrong with a missing folder; looking for changes does not fail.
+        found = path_fingerprint(folder) if folder.is_dir() else "missing"
+        versions[harness.include_path] = found
+    return versions
+
+
+def harness_table(before: dict[str, Any] | None, after: dict[str, Any]) -> str:
+    """Each task's metrics as Markdown, after training and before it where that is known."""
+    old = [] if before is None else before["scores"]
+    known = {(s["task"], s["metric"], s["filter"]): s["mean"] for s in old}
+    rows = [
+        [
+            s["task"],
+            s["metric"] if s["filter"] == "none" else f"{s['metric']} ({s['filter']})",
+            s["n_samples"],
+            known.get((s["task"], s["metric"], s["filter"])),
+            s["mean"],
+            ", ".join("—" if value is None else f"{value:.4f}" for value in s["by_seed"]),
+        ]
+        for s in after["scores"]
+    ]
+    headers = ["task", "metric", "examples", "zero-shot", "after", "by seed"]
+    if before is None:
+        headers.remove("zero-shot")
+        rows = [row[:3] + row[4:] for row in rows]
+    return markdown_table(headers, rows)
+
+
+def labels_of(target_rows: pa.Table) -> list[str]:
+    """Candidates of a labelled target: the labels that training could show, none for another.
+
+    Another one in the test split is an error of every model alike.
+    """
+    labels = {example.label for example in to_examples(target_rows, "train")}
+    return sorted(label for label in labels if label is not None)

@@ -1,0 +1,127 @@
+"""What a method's preparation is made of, read once: rows, target, and the selector's tokenizer."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from resources.store.artifacts import Artifact
+from selection.arms.target import to_examples
+from selection.config.study import Study
+from selection.costs import ModelShape
+from selection.methods.contract.named import NamedMethod
+from selection.methods.contract.preparation import SelectorSize
+from selection.methods.contract.protocol import CostInputs, Rows
+from selection.models.base import load_tokenizer
+from selection.models.examples import Example, plain_lengths, rendered_lengths
+from selection_assets.assets.base_tokenizer import read_shape
+from selection_assets.shared.made_before import MadeBefore, made_before, not_made
+from selection_assets.shared.pool_rows import iterate_sources, read_rows
+
+MADE_BY = "made_by.json"
+"""File that says what the entries of one that goes row by row depend on."""
+
+
+@dataclass(frozen=True)
+class PreparationWork:
+    """What a preparation is made of, read once.
+
+    Attributes
+    ----------
+    rows : of each source that it reads; those of them that it is to go through.
+    row_id : of all rows, of shape (n,).
+    new : int64, places of the rows to go through; all of them unless it goes row by row.
+    before : what earlier versions have of the others.
+    made_by : what an entry depends on beside its row; None unless it goes row by row.
+    target : the steering examples; none for one that does not look at the target.
+    shape, tokenizer : of the selector, where it is needed.
+    """
+
+    rows: list[Rows]
+    row_id: np.ndarray
+    new: np.ndarray
+    before: list[MadeBefore]
+    made_by: Mapping[str, str] | None
+    target: list[Example]
+    shape: ModelShape | None
+    tokenizer: Any
+
+    @classmethod
+    def find(
+        cls,
+        loaded: Mapping[str, Any],
+        earlier: Iterable[Artifact] = (),
+        made_by: Mapping[str, str] | None = None,
+    ) -> "PreparationWork":
+        """Read what a preparation's inputs hold.
+
+        Parameters
+        ----------
+        earlier : current versions of one that goes row by row.
+        made_by : as the attribute.
+        """
+        rows, target, shape, tokenizer = [], [], None, None
+        corpus = loaded.get("raw_corpus")
+        if isinstance(corpus, Artifact):
+            rows = [read_rows(corpus)]
+        elif corpus is not None:
+            rows = [of_source for _, of_source in iterate_sources(corpus)]
+        if "target_examples" in loaded:
+            target = dev_examples(loaded["target_examples"])
+        if "selector_tokenizer" in loaded:
+            shape = read_shape(loaded["selector_tokenizer"])
+            tokenizer = load_tokenizer(loaded["selector_tokenizer"].path("tokenizer"))
+        row_id = np.concatenate([one.row_id for one in rows] or [np.empty(0, dtype=str)])
+        before = [] if made_by is None else made_before(row_id, earlier, made_by, MADE_BY)
+        new = not_made(len(row_id), before)
+        if len(new) < len(row_id):
+            [of_source] = rows
+            rows = [_some(of_source, new)]
+        return cls(rows, row_id, new, before, made_by, target, shape, tokenizer)
+
+    def joined(self, files: Mapping[str, Any]) -> dict[str, Any]:
+        """Arrays of all rows, from those of the rows gone through and from earlier versions."""
+        if len(self.new) == len(self.row_id):
+            return dict(files)
+        joined = {}
+        for name, of_new in files.items():
+            joined[name] = np.empty((len(self.row_id), *of_new.shape[1:]), of_new.dtype)
+            for one in self.before:
+                one.copy(name, into=joined[name])
+            joined[name][self.new] = of_new
+        return joined
+
+    @property
+    def n_rows(self) -> int:
+        """Rows, or examples, that there are to go through."""
+        return sum(len(rows.row_id) for rows in self.rows) or len(self.target)
+
+    def sizes(self, named: NamedMethod, study: Study) -> CostInputs:
+        """What the preparation's cost depends on."""
+        selector = None
+        if self.shape is not None:
+            longest = self.shape.sequence_length
+            texts = [text for rows in self.rows for text in rows.text]
+            selector = SelectorSize(
+                self.shape,
+                study.accountant,
+                plain_lengths(texts, self.tokenizer, longest),
+                rendered_lengths(self.target, self.tokenizer, longest),
+            )
+        n_pool = sum(len(rows.row_id) for rows in self.rows)
+        return CostInputs(n_pool, len(self.target), 0.0, 0.0, 0, named.options, selector)
+
+
+def dev_examples(target_examples: Artifact) -> list[Example]:
+    """The examples that steer the selection."""
+    return to_examples(target_examples.table("rows.parquet"), "dev")
+
+
+def _some(rows: Rows, places: np.ndarray) -> Rows:
+    return Rows(
+        rows.row_id[places],
+        [rows.text[i] for i in places.tolist()],
+        rows.n_tokens[places],
+        source=rows.source,
+    )

@@ -1,0 +1,50 @@
+"""Which rows of a source have no vector of this embedder yet?"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from resources.device import Device
+from resources.store.artifacts import Artifact
+from selection.embedding.embedder import Embedder
+from selection_assets.assets.embedder import load_on
+from selection_assets.shared.made_before import made_before, not_made
+
+
+@dataclass(frozen=True)
+class RowsToEmbed:
+    """What there is to embed of a source, read once.
+
+    Attributes
+    ----------
+    model : the embedder, loaded.
+    made_by : what its vectors depend on.
+    row_id : of shape (n,).
+    vectors : float16 of shape (n, width); zero for rows without one yet.
+    new : int64, indices of these; `new_texts` are their texts.
+    """
+
+    model: Embedder
+    made_by: dict[str, str]
+    row_id: np.ndarray
+    vectors: np.ndarray
+    new: np.ndarray
+    new_texts: list[str]
+
+    @classmethod
+    def find(
+        cls, raw_corpus: Artifact, embedder: Artifact, device: Device, before: Iterable[Artifact]
+    ) -> "RowsToEmbed":
+        """Look through what the embedder has made before for vectors of these rows."""
+        rows = raw_corpus.table("rows.parquet", ["row_id", "text"])
+        row_id, texts = rows["row_id"].to_numpy(), rows["text"].to_pylist()
+        model = load_on(device, embedder)
+        vectors = np.zeros((len(row_id), model.width), dtype=np.float16)
+        # Vectors of one model in another precision are other vectors.
+        made_by = {"version": embedder.version, "precision": model.precision}
+        known = made_before(row_id, before, made_by, "embedder.json")
+        for one in known:
+            one.copy("vectors.npy", into=vectors)
+        new = not_made(len(row_id), known)
+        return cls(model, made_by, row_id, vectors, new, [texts[i] for i in new])

@@ -1,0 +1,128 @@
+"""Train one model a seed: shared by arms and reference lines."""
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from resources.device import Device
+from resources.store.artifacts import Artifact
+from selection.arms.target import to_examples
+from selection.arms.train import Phase, TrainedArm, train_arm
+from selection.budget.meter import Meter
+from selection.config.study import Study
+from selection.costs import ModelShape
+from selection.models.base import load_model, save_checkpoint
+from selection.models.checkpoints import weights_digest
+from selection_assets.stage.draft import Check, Draft, emptied
+
+
+def training_parameters(study: Study, seeds: Sequence[int]) -> dict[str, object]:
+    """Everything of the study that a training depends on."""
+    return {
+        "warm_up": study.warm_up,
+        "fine_tuning": study.fine_tuning,
+        "seeds": list(seeds),
+        "accountant": study.accountant,
+    }
+
+
+def train_seeds(
+    study: Study,
+    seeds: Sequence[int],
+    subset: pa.Table | None,
+    base_checkpoint: Artifact,
+    shape: ModelShape,
+    target_examples: Artifact,
+    device: Device,
+    work: Path,
+    meter: Meter,
+) -> Draft:
+    """Train every seed on its draw of the subset (all on the one draw of a method without draws).
+
+    Parameters
+    ----------
+    subset : row_id, draw, rank and text of the warm-up rows; None for no warm-up.
+    """
+    examples = to_examples(target_examples.table("rows.parquet"), "train")
+    files: dict[str, object] = {}
+    reports, rows = [], []
+    resumed_flops = 0.0
+    for number, seed in enumerate(seeds):
+        drawn = _draw(subset, number) if subset is not None else None
+        folder, done = work / f"seed_{seed}", work / f"seed_{seed}.json"
+        # The report is written last: where it stands, an attempt before this one finished the seed.
+        if done.is_file() and folder.is_dir():
+            finished = json.loads(done.read_text(encoding="utf-8"))
+            resumed_flops += _flops(finished)
+        else:
+            arm = train_arm(
+                base_checkpoint.path("checkpoint"),
+                drawn["text"].to_pylist() if drawn is not None else [],
+                examples,
+                warm_up_recipe=study.warm_up.recipe(seed=seed, precision=device.dtype),
+                fine_tuning_recipe=study.fine_tuning.recipe(seed=seed, precision=device.dtype),
+                shape=shape,
+                accountant=study.accountant,
+                work_dir=work / f"training_{seed}",
+                device=device.name,
+                progress=True,
+                meter=meter,
+            )
+            phases = [phase for phase in (arm.warm_up, arm.fine_tuning) if phase is not None]
+            resumed_flops += sum(phase.resumed_flops for phase in phases)
+            save_checkpoint(arm.model, arm.tokenizer, emptied(folder))
+            report = _report(seed, arm) | {"weights": weights_digest(arm.model)}
+            done.write_text(json.dumps(report), encoding="utf-8")
+        files[folder.name] = folder
+        reports.append(json.loads(done.read_text(encoding="utf-8")))
+        if drawn is not None:
+            of_seed = pa.array([seed] * drawn.num_rows, pa.int64())
+            rows.append(drawn.select(["row_id", "rank"]).append_column("seed", of_seed))
+    if rows:
+        files["rows.parquet"] = pa.concat_tables(rows)
+    finite = all(_finite(report) for report in reports)
+    loads = all(
+        weights_digest(load_model(work / f"seed_{r['seed']}")) == r["weights"] for r in reports
+    )
+    return Draft(
+        files={**files, "training.json": {"seeds": reports, "device": device.model_name}},
+        rows=sum(table.num_rows for table in rows),
+        flops=sum(_flops(report) for report in reports),
+        resumed_flops=resumed_flops,
+        accountant=study.accountant,
+        facts={"seeds": reports},
+        checks=[Check("loads", loads), Check("loss_finite", finite)],
+    )
+
+
+def _draw(subset: pa.Table, number: int) -> pa.Table:
+    draws = sorted(set(subset["draw"].to_pylist()))
+    drawn = subset.filter(pc.equal(subset["draw"], draws[number % len(draws)]))
+    return drawn.sort_by([("rank", "ascending")])
+
+
+def _report(seed: int, arm: TrainedArm) -> dict[str, float | int]:
+    report: dict[str, float | int] = {"seed": seed, "warm_up_flops": 0.0}
+    phases: dict[str, Phase | None] = {"warm_up": arm.warm_up, "fine_tuning": arm.fine_tuning}
+    for name, phase in phases.items():
+        if phase is not None:
+            report |= {
+                f"{name}_flops": phase.flops,
+                f"{name}_steps": phase.result.steps,
+                f"{name}_tokens": phase.result.tokens,
+                f"{name}_final_loss": phase.result.final_loss,
+            }
+    return report
+
+
+def _flops(report: dict[str, Any]) -> float:
+    return report["warm_up_flops"] + report["fine_tuning_flops"]
+
+
+def _finite(report: dict[str, Any]) -> bool:
+    return all(math.isfinite(v) for name, v in report.items() if name.endswith("_loss"))

@@ -1,0 +1,72 @@
+"""How stages of a study refer to what they read."""
+
+import dagster as dg
+
+from resources.io_manager import MAY_LACK_PARTITIONS
+from selection.config.decoders import Decoder
+from selection.config.study import Study
+from selection_assets.stage.keys import decoder_key, embedder_key, pool_key, study_key
+
+
+def whole_pool(study: Study) -> dg.AssetIn:
+    """Every source's rows."""
+    return dg.AssetIn(
+        pool_key(study.pool, "raw_corpus"), partition_mapping=dg.AllPartitionMapping()
+    )
+
+
+def whole_pool_embeddings(study: Study) -> dg.AssetIn:
+    """Every source's vectors."""
+    return dg.AssetIn(
+        embedder_key(study.pool, study.embedder.name, "corpus_embeddings"),
+        partition_mapping=dg.AllPartitionMapping(),
+    )
+
+
+def source_rows(study: Study) -> dg.AssetIn:
+    """The rows of the source at hand."""
+    return dg.AssetIn(pool_key(study.pool, "raw_corpus"))
+
+
+def source_embeddings(study: Study) -> dg.AssetIn:
+    """The vectors of the source at hand."""
+    return dg.AssetIn(embedder_key(study.pool, study.embedder.name, "corpus_embeddings"))
+
+
+def embedder_model(study: Study) -> dg.AssetIn:
+    """The study's embedding model."""
+    return dg.AssetIn(embedder_key(study.pool, study.embedder.name, "embedder"))
+
+
+def decoder_part(study: Study, decoder: Decoder | None, name: str) -> dg.AssetIn:
+    """The tokenizer or the checkpoint of the study's base or selector."""
+    assert decoder is not None, "a study without a selector has nothing that reads one"
+    return dg.AssetIn(decoder_key(study.pool, decoder, name))
+
+
+def base_parts(study: Study) -> dict[str, dg.AssetIn]:
+    """The base model's checkpoint and tokenizer, under these names."""
+    names = ("base_checkpoint", "base_tokenizer")
+    return {name: decoder_part(study, study.base_model, name) for name in names}
+
+
+def of_study(study: Study, name: str) -> dg.AssetIn:
+    """An asset of the study: its one version, or that of the partition at hand."""
+    return dg.AssetIn(study_key(study, name))
+
+
+def all_of(study: Study, name: str) -> dg.AssetIn:
+    """Whatever partitions of an asset exist: arms may be infeasible, methods unused."""
+    return dg.AssetIn(
+        study_key(study, name),
+        partition_mapping=dg.AllPartitionMapping(),
+        metadata={MAY_LACK_PARTITIONS: True},
+    )
+
+
+def one_of(study: Study, name: str, partition: str) -> dg.AssetIn:
+    """One named partition of an asset."""
+    return dg.AssetIn(
+        study_key(study, name),
+        partition_mapping=dg.SpecificPartitionsPartitionMapping([partition]),
+    )

@@ -1,0 +1,74 @@
+"""A job of costly steps that run side by side, each in a process of its own."""
+
+import time
+
+import dagster as dg
+
+from resources.store.artifacts import Artifact
+from selection.budget.meter import Meter
+from selection_assets.definitions import project_resources
+from selection_assets.stage.draft import Draft
+from selection_assets.stage.expected import Expected
+from selection_assets.stage.stage import Stage, stage
+
+PARTS = 5
+AT_ONCE = 3
+CHARGES = 8
+
+RUN = """
+import dagster as dg
+from several_steps import everything
+
+with dg.DagsterInstance.get() as instance:
+    with dg.execute_job(dg.reconstructable(everything), instance=instance) as result:
+        print(result.success, flush=True)
+"""
+
+
+def build_part(number: int) -> Stage:
+    """A step that charges its FLOPs one by one, asking for more on its way."""
+
+    @stage(
+        key=dg.AssetKey(["toy", f"part{number}"]),
+        campaign="toy",
+        parameters={"number": number},
+        costly=True,
+        expects=lambda: Expected(CHARGES / 2),
+    )
+    def part(meter: Meter) -> Draft:
+        for _ in range(CHARGES):
+            meter.charge(1.0)
+            time.sleep(0.15)
+        return Draft({"number.json": [number]}, rows=1, flops=float(CHARGES), accountant="detailed")
+
+    return part
+
+
+def build_total() -> Stage:
+    """A step that reads them all."""
+
+    @stage(
+        key=dg.AssetKey(["toy", "total"]),
+        campaign="toy",
+        ins={
+            f"part{number}": dg.AssetIn(dg.AssetKey(["toy", f"part{number}"]))
+            for number in range(PARTS)
+        },
+    )
+    def total(loaded: dict[str, Artifact]) -> Draft:
+        value = sum(artifact.json("number.json")[0] for artifact in loaded.values())
+        return Draft({"total.json": [value]}, rows=1)
+
+    return total
+
+
+def everything() -> dg.JobDefinition:
+    """All steps, in processes of their own."""
+    stages = [*(build_part(number) for number in range(PARTS)), build_total()]
+    executor = dg.multiprocess_executor.configured({"max_concurrent": AT_ONCE})
+    definitions = dg.Definitions(
+        assets=[made.asset for made in stages],
+        resources=project_resources(),
+        jobs=[dg.define_asset_job("everything", executor_def=executor)],
+    )
+    return definitions.resolve_job_def("everything")

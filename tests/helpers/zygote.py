@@ -1,0 +1,67 @@
+"""Forks runs of the `selection` command from a process that has already imported everything.
+
+A run that starts in milliseconds can be killed hundreds of times. The process only imports: no
+tensor is computed and no thread of ours started before a fork. It reads one order a line and
+answers with the run's process number, then with how it ended.
+"""
+
+import contextlib
+import importlib
+import json
+import os
+import sys
+import traceback
+
+IMPORTED = (
+    *("dagster", "torch", "transformers", "sentence_transformers", "peft", "ot", "faiss"),
+    *("sklearn", "datasets", "matplotlib.pyplot", "model2vec", "selection_assets.command.run"),
+    "selection_assets.definitions",
+)
+
+
+def main() -> None:
+    """Serve orders until the input ends."""
+    # Some packages print when they are imported, and our output is for answers.
+    with contextlib.redirect_stdout(sys.stderr):
+        for name in IMPORTED:
+            importlib.import_module(name)
+    _answer("ready")
+    for line in sys.stdin:
+        order = json.loads(line)
+        child = os.fork()
+        if child == 0:
+            _run(order["arguments"], order["environment"], order["log"])
+        _answer(child)
+        _, status = os.waitpid(child, 0)
+        _answer(os.waitstatus_to_exitcode(status))
+
+
+def _run(arguments: list[str], environment: dict[str, str], log: str) -> None:
+    """Become a `selection` command of its own; never returns."""
+    code = 70
+    try:
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        printed = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        os.dup2(printed, 1)
+        os.dup2(printed, 2)
+        os.environ.update(environment)
+        sys.argv = ["selection", *arguments]
+        from selection_assets.command.cli import console
+
+        console()
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 1
+    finally:
+        if sys.exc_info()[0] is not None:
+            traceback.print_exc()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _answer(word: object) -> None:
+    print(word, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""Scoring in blocks: the same scores, and nothing that was finished is done again."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+
+# The helpers of the methods' tests serve this one too.
+from preparing import prepare_by_default, values_of
+
+from selection.methods import REGISTRY
+from selection.methods.contract.preparation import Prepared
+from selection.methods.contract.protocol import FitInputs, Rows, ScoreInputs
+from selection.methods.contract.score_blocks import score_in_blocks
+
+RNG = np.random.default_rng(2)
+
+
+def make_rows(n: int, prefix: str) -> Rows:
+    ids = np.array([f"{prefix}{i:04d}" for i in range(n)])
+    texts = [f"text number {i}" for i in range(n)]
+    return Rows(ids, texts, RNG.integers(1, 90, size=n), RNG.normal(size=(n, 16)))
+
+
+POOL, TARGET = make_rows(500, "p"), make_rows(20, "t")
+SEEDS = [3, 4]
+
+
+@cache
+def ready(name: str) -> tuple[Rows, dict[str, Prepared]]:
+    """The pool with the features of the method's preparations, and what else they made."""
+    return prepare_by_default(REGISTRY[name], POOL, TARGET)
+
+
+def fitted(name: str):
+    pool, prepared = ready(name)
+    inputs = FitInputs(TARGET, lambda: iter([pool]), 500, {}, seed=0, prepared=prepared)
+    return REGISTRY[name].fit(inputs)
+
+
+def in_blocks(
+    name: str, folder, pool: Rows | None = None, method: Any = None, report=lambda n: None
+):
+    return score_in_blocks(
+        method or REGISTRY[name],
+        fitted(name),
+        ScoreInputs(
+            ready(name)[0] if pool is None else pool,
+            TARGET,
+            options={},
+            seeds=SEEDS,
+            prepared=ready(name)[1],
+        ),
+        finished=folder,
+        block_rows=120,
+        report=report,
+    )
+
+
+@pytest.mark.parametrize("name", sorted(REGISTRY))
+def test_blocks_change_nothing(name, tmp_path, figures):
+    pool, prepared = ready(name)
+    whole = REGISTRY[name].score(
+        fitted(name), ScoreInputs(pool, target=TARGET, options={}, seeds=SEEDS, prepared=prepared)
+    )
+    done: list[int] = []
+    blocks = in_blocks(name, tmp_path, report=done.append)
+    np.testing.assert_array_equal(blocks.score, whole.score)
+    assert done == [120, 120, 120, 120, 20]
+    assert blocks.flops == pytest.approx(whole.flops)
+    assert set(blocks.receipts) == set(whole.receipts)
+    for receipt, values in whole.receipts.items():
+        assert values_of(blocks.receipts[receipt]) == values_of(values)
+    figures.record("P6", methods_tried=1, scores_compared=whole.score.size)
+
+
+class Dying:
+    """A method that dies at its n-th block."""
+
+    def __init__(self, name: str, dies_at: int) -> None:
+        self.method, self.dies_at, self.blocks = REGISTRY[name], dies_at, 0
+
+    def score(self, *arguments):
+        self.blocks += 1
+        if self.blocks == self.dies_at:
+            raise KeyboardInterrupt
+        return self.method.score(*arguments)
+
+
+def test_finished_blocks_are_not_scored_again(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        in_blocks("ot", tmp_path, method=Dying("ot", dies_at=4))
+    resumed = Dying("ot", dies_at=99)
+    scores = in_blocks("ot", tmp_path, method=resumed)
+    assert resumed.blocks == 2
+    (tmp_path / "again").mkdir()
+    np.testing.assert_array_equal(scores.score, in_blocks("ot", tmp_path / "again").score)
+
+
+def test_no_rows_give_no_scores(tmp_path):
+    nothing = POOL.take(slice(0, 0))
+    scores = in_blocks("ot", tmp_path, pool=nothing)
+    assert scores.score.shape == (1, 0)

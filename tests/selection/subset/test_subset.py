@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from selection.subset.choose import choose_rows
+
+IDS = ["a", "b", "c", "d", "e"]
+
+
+def choose(score, n_tokens, budget, ids=None, **options):
+    options.setdefault("near_duplicate_cosine", None)
+    return choose_rows(
+        row_id=IDS[: len(score)] if ids is None else ids,
+        score=score,
+        n_tokens=n_tokens,
+        token_budget=budget,
+        **options,
+    )
+
+
+def test_best_rows_are_taken_until_the_next_does_not_fit():
+    subset = choose([0.1, 0.9, 0.5, 0.7, 0.3], [1, 4, 6, 3, 1], 8)
+    # b (4) and d (3) fit; c (6) does not, and the shorter a and e below it are not filled in.
+    assert subset.verdict.tolist() == [
+        "below_cutoff", "selected", "below_cutoff", "selected", "below_cutoff",
+    ]  # fmt: skip
+    assert subset.selected.tolist() == [1, 3]
+    assert subset.order.tolist() == [1, 3, 2, 4, 0]
+    assert subset.rank.tolist() == [4, 0, 2, 1, 3]
+    assert subset.tokens == 7
+    assert subset.cutoff == 0.7
+    np.testing.assert_allclose(subset.margin, [-0.6, 0.2, -0.2, 0.0, -0.4])
+
+
+def test_ties_are_broken_by_row_id():
+    subset = choose([1.0, 1.0, 1.0], [1, 1, 1], 2, ids=["z", "m", "a"])
+    assert subset.selected.tolist() == [2, 1]
+
+
+def test_a_pool_smaller_than_the_budget_is_taken_whole():
+    subset = choose([0.1, 0.2], [3, 4], 1000)
+    assert subset.verdict.tolist() == ["selected", "selected"]
+    assert subset.tokens == 7
+
+
+def test_a_budget_below_the_first_row_selects_nothing_and_says_so():
+    subset = choose([0.1, 0.2], [3, 4], 3)
+    assert subset.selected.tolist() == [] and subset.tokens == 0
+    assert np.isnan(subset.cutoff) and np.isnan(subset.margin).all()
+    assert set(subset.verdict) == {"below_cutoff"}
+
+
+def test_no_candidates_give_an_empty_subset():
+    subset = choose([], [], 10, embeddings=np.empty((0, 4)), near_duplicate_cosine=0.9)
+    assert len(subset.order) == 0 and subset.tokens == 0
+
+
+def test_excluded_rows_are_passed_over_with_their_reason():
+    subset = choose([3.0, 2.0, 1.0], [1, 1, 1], 2, excluded={"a": "target_leak"})
+    assert subset.verdict.tolist() == ["target_leak", "selected", "selected"]
+
+
+def test_a_row_of_two_sources_is_taken_once():
+    subset = choose([1.0, 2.0, 1.0, 0.5], [1, 1, 1, 1], 9, ids=["a", "b", "a", "c"])
+    assert sorted(subset.verdict[[0, 2]]) == ["exact_duplicate", "selected"]
+    assert sorted(subset.duplicate_of[[0, 2]]) == ["", "a"]
+    assert subset.tokens == 3
+
+
+def test_copies_of_an_excluded_row_are_all_excluded():
+    subset = choose([1.0, 2.0, 1.0], [1, 1, 1], 9, ids=["a", "b", "a"], excluded={"a": "removed"})
+    assert subset.verdict.tolist() == ["removed", "selected", "removed"]
+    assert subset.duplicate_of.tolist() == ["", "", ""]
+
+
+def test_near_duplicates_of_a_selected_row_are_passed_over_and_name_it():
+    embeddings = np.array([[1, 0], [1, 0.05], [0, 1], [0.05, 1]], dtype=np.float16)
+    subset = choose(
+        [4.0, 3.0, 2.0, 1.0], [2, 9, 2, 2], 4, embeddings=embeddings, near_duplicate_cosine=0.97
+    )
+    # b repeats a, and is passed over although it would not have fitted; d fell below the cut-off.
+    assert subset.verdict.tolist() == ["selected", "near_duplicate", "selected", "near_duplicate"]
+    assert subset.duplicate_of.tolist() == ["", "a", "", "c"]
+
+
+def test_a_row_near_only_an_excluded_row_is_kept():
+    embeddings = np.array([[1, 0], [1, 0.01]])
+    subset = choose(
+        [2.0, 1.0], [1, 1], 9,
+        embeddings=embeddings, near_duplicate_cosine=0.9, excluded={"a": "target_leak"},
+    )  # fmt: skip
+    assert subset.verdict.tolist() == ["target_leak", "selected"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    rows=st.lists(
+        st.tuples(st.integers(0, 40), st.integers(0, 5), st.integers(1, 9)), min_size=1, max_size=60
+    ),
+    budget=st.integers(0, 150),
+    seed=st.integers(0, 1000),
+)
+def test_the_choice_does_not_depend_on_the_order_of_the_candidates(rows, budget, seed):
+    # The text behind an id fixes its score, tokens and embedding, whatever its source.
+    facts = {key: (score, tokens) for key, score, tokens in rows}
+    keys = np.array([key for key, _, _ in rows])
+    directions = np.random.default_rng(seed).normal(size=(41, 2))
+
+    def run(keys):
+        return choose_rows(
+            row_id=[f"{key:032x}" for key in keys],
+            score=[facts[key][0] for key in keys],
+            n_tokens=[facts[key][1] for key in keys],
+            token_budget=budget,
+            embeddings=directions[keys],
+            near_duplicate_cosine=0.9,
+            excluded={f"{7:032x}": "target_leak"},
+        )
+
+    first = run(keys.tolist())
+    permutation = np.random.default_rng(seed).permutation(len(keys))
+    second = run(keys[permutation].tolist())
+    assert keys[first.selected].tolist() == keys[permutation][second.selected].tolist()
+    told_first = sorted(zip(keys, first.verdict, first.duplicate_of, strict=True))
+    told_second = sorted(zip(keys[permutation], second.verdict, second.duplicate_of, strict=True))
+    assert told_first == told_second
+    assert first.tokens == second.tokens <= budget
+    assert first.tokens == sum(facts[key][1] for key in keys[first.selected].tolist())
+    assert (first.margin[first.selected] >= 0).all()
+    assert len(set(keys[first.selected].tolist())) == len(first.selected)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"score": [1.0, np.nan]}, "row b has score nan"),
+        ({"n_tokens": [1, 0]}, "row b has 0 tokens"),
+        ({"n_tokens": [1.0, 2.0]}, "must be integers"),
+        ({"n_tokens": [1]}, "shape"),
+        ({"token_budget": -1}, "token_budget is -1"),
+        ({"near_duplicate_cosine": 0.9}, "none were given"),
+        ({"embeddings": np.ones((3, 2))}, "3 rows for 2 candidates"),
+        ({"excluded": {"a": "selected"}}, "is a verdict"),
+    ],
+)
+def test_unusable_arguments_are_refused(change, message):
+    arguments: dict[str, Any] = {
+        "row_id": ["a", "b"],
+        "score": [1.0, 2.0],
+        "n_tokens": [1, 1],
+        "token_budget": 5,
+        "near_duplicate_cosine": None,
+    } | change
+    with pytest.raises(ValueError, match=message):
+        choose_rows(**arguments)
+
+
+def test_embeddings_with_a_bad_row_are_refused():
+    embeddings = np.ones((2, 3))
+    embeddings[1] = 0
+    with pytest.raises(ValueError, match="zero length"):
+        choose([1.0, 2.0], [1, 1], 5, embeddings=embeddings, near_duplicate_cosine=0.9)
+
+
+def test_a_candidate_with_a_reason_is_passed_over_and_its_copy_is_not():
+    ids, reason = ["a", "b", "a", "c"], ["far_source", "far_source", "", ""]
+    subset = choose([3.0, 2.0, 3.0, 1.0], [1, 1, 1, 1], 9, ids=ids, reason=reason)
+    assert subset.verdict.tolist() == ["far_source", "far_source", "selected", "selected"]
+    assert subset.duplicate_of.tolist() == [""] * 4
+    assert subset.tokens == 2
+
+
+def test_an_exclusion_by_id_goes_before_a_candidates_own_reason():
+    reason = ["far_source", ""]
+    subset = choose([2.0, 1.0], [1, 1], 9, reason=reason, excluded={"a": "target_leak"})
+    assert subset.verdict.tolist() == ["target_leak", "selected"]
+
+
+def test_a_reason_that_is_a_verdict_is_refused():
+    with pytest.raises(ValueError, match="'selected' of an exclusion is a verdict"):
+        choose([1.0], [1], 9, reason=["selected"])

@@ -1,0 +1,147 @@
+"""A version of code changes with what the code does, and with nothing else."""
+
+import importlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from places import REPOSITORY
+
+from selection.basics.draws import keyed_uniform
+from selection_assets.stage.code_version import FOLLOWED, PLUMBING, UNCOUNTED, code_version
+
+CODE = '''
+"""A docstring."""
+
+import math
+from {package}.constants import FACTOR
+
+LIMIT = 10
+"""The text of a constant."""
+
+
+def double(x):
+    """Another."""
+    return min(FACTOR * x, LIMIT)  # a comment
+
+
+def unused(x):
+    return math.sqrt(x)
+'''
+
+
+def version_in(folder: Path, package: str, code: str = CODE, factor: str = "FACTOR = 2\n") -> str:
+    """Version of `double` in a package of two modules."""
+    (folder / package).mkdir()
+    (folder / package / "__init__.py").touch()
+    (folder / package / "constants.py").write_text(factor)
+    (folder / package / "doubling.py").write_text(code.format(package=package))
+    importlib.invalidate_caches()
+    return code_version([importlib.import_module(f"{package}.doubling").double], {})
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "same"),
+    [
+        ("# a comment", "# a better comment", True),
+        ('"""Another."""', '"""Rewritten."""', True),
+        ('    """Another."""\n', "", True),
+        ('"""The text of a constant."""', '"""Another text."""', True),
+        ("FACTOR * x", "(FACTOR  *  x)", True),
+        ("import math\n", "import math as math\nimport json\n", True),
+        ("math.sqrt(x)", "math.cos(x)", True),  # of a function that nothing here calls
+        ("FACTOR * x", "FACTOR + x", False),
+        ("LIMIT = 10", "LIMIT = 11", False),
+        ("(x):", "(x, y=1):", False),
+        ("FACTOR * x", "'text'", False),
+    ],
+)
+def test_it_follows_behaviour_and_not_prose(tmp_path, monkeypatch, request, before, after, same):
+    monkeypatch.syspath_prepend(tmp_path)
+    number = request.node.callspec.id.encode().hex()
+    assert CODE.replace(before, after) != CODE
+    one = version_in(tmp_path, f"one_{number}")
+    two = version_in(tmp_path, f"two_{number}", CODE.replace(before, after))
+    assert (one == two) == same
+
+
+def test_it_covers_what_is_imported(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    versions = [
+        version_in(tmp_path, "of_two"),
+        version_in(tmp_path, "of_three", factor="FACTOR = 3\n"),
+        version_in(tmp_path, "of_two_again", factor="FACTOR = 2  # still\nOTHER = 5\n"),
+    ]
+    assert versions[0] == versions[2] != versions[1]
+
+
+def test_it_covers_what_a_module_does_when_it_is_loaded(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    silent = version_in(tmp_path, "silent")
+    assert version_in(tmp_path, "effective", CODE + "math.frexp(2.0)\n") != silent
+
+
+def test_it_covers_every_parameter_and_refuses_what_has_no_stable_form():
+    def version(**parameters: object) -> str:
+        return code_version([keyed_uniform], parameters)
+
+    assert version(a=1, b=2) == version(b=2, a=1)
+    assert len({version(), version(a=1), version(a=2), version(a=1.5), version(b=1)}) == 5
+    with pytest.raises(TypeError, match="set has no stable form"):
+        version(a={1})
+    with pytest.raises(ValueError, match="no file of the module"):
+        code_version([len], {})
+
+
+@pytest.mark.parametrize("name", [*FOLLOWED, *PLUMBING, *UNCOUNTED])
+def test_every_module_that_it_names_is_real(name):
+    assert find_spec(name) is not None
+
+
+VERSIONS = """
+import json
+from selection_assets.graph import all_stages
+print(json.dumps({s.asset.key.to_user_string(): s.code_version for s in all_stages()}))
+"""
+
+
+def versions_in(checkout: Path) -> dict[str, str]:
+    """Code version of every asset of a checkout's studies."""
+    variables = {k: v for k, v in os.environ.items() if k not in ("SELECTION_ROOT", "PYTHONPATH")}
+    command = [sys.executable, "-c", VERSIONS]
+    done = subprocess.run(
+        command, cwd=checkout, env=variables, stdout=subprocess.PIPE, text=True, check=True
+    )
+    return json.loads(done.stdout)
+
+
+def test_a_module_that_is_renamed_or_moved_makes_nothing_stale(tmp_path):
+    """Of the shipped studies: what every arm's draws go through, a method's helper, an asset."""
+    copy = tmp_path / "copy"
+    for folder in ("selection", "resources", "selection_assets", "studies"):
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(REPOSITORY / folder, copy / folder, ignore=ignored)
+    before = versions_in(copy)
+    moves = {
+        "selection.basics.draws": "selection.arms.keyed_draws",
+        "selection.methods.bm25.index": "selection.methods.bm25.inverted_index",
+        "selection_assets.assets.raw_corpus": "selection_assets.shared.rows_of_sources",
+    }
+    for old, new in moves.items():
+        at, to = (copy / f"{name.replace('.', '/')}.py" for name in (old, new))
+        at.rename(to)
+        for file in copy.rglob("*.py"):
+            text = file.read_text()
+            if old in text:
+                file.write_text(text.replace(old, new))
+    assert versions_in(copy) == before
+    assert len(before) > 100
+    # The same copy does notice a change of what the code does.
+    draws = copy / "selection/arms/keyed_draws.py"
+    draws.write_text(draws.read_text().replace("digest_size=8", "digest_size=9"))
+    assert versions_in(copy) != before
