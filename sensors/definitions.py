@@ -10,7 +10,7 @@ from sensors.run_failure import record_failed_runs, settle_dead_runs
 from sensors.target import build_target_sensor
 
 
-def build_definitions() -> dg.Definitions:
+def build_code_location() -> dg.Definitions:
     """Read the project's studies; return their assets with the sensors that watch over them."""
     sensors = [
         *(build_source_sensor(pool) for pool in load_pools().values()),
@@ -22,4 +22,4 @@ def build_definitions() -> dg.Definitions:
     return dg.Definitions.merge(assets.build_definitions(), dg.Definitions(sensors=sensors))
 
 
-defs = build_definitions()
+defs = build_code_location()

@@ -7,7 +7,7 @@ from resources.store.artifacts import UNPARTITIONED
 from resources.workspace import Workspace
 from selection.config.study import Study
 from selection_assets.assets.target_examples import build_target_examples
-from sensors.changes import compare, read_cursor, remember, run_key
+from sensors.changes import changes_since, read_cursor, remember, run_key
 from sensors.up_to_date import seen_by_ledger
 
 
@@ -43,7 +43,7 @@ def build_target_sensor(study: Study) -> dg.SensorDefinition:
         except (ValueError, OSError, LedgerBusy) as error:
             return dg.SkipReason(f"study {study.name}: {error}")
         # A target is one file or package; another name means another configuration, hence new.
-        wanted = compare(seen, now).to_read
+        wanted = changes_since(seen, now).to_read
         return dg.SensorResult(
             run_requests=[dg.RunRequest(run_key=run_key(name, now[name], seen)) for name in wanted],
             skip_reason=None if wanted else f"unchanged: {', '.join(now)}",

@@ -52,7 +52,7 @@ def general_sample(base: TinyBase, pool: Iterable[tuple[str, Rows]]) -> GeneralS
         sources.add(source)
         if source in base.exclude_sources:
             continue
-        for row_id, text, words in zip(rows.row_id, rows.text, rows.n_tokens, strict=True):
+        for row_id, text, words in zip(rows.row_id, rows.text, rows.n_words, strict=True):
             candidates.setdefault(str(row_id), (source, text, int(words)))
     unknown = sorted(set(base.exclude_sources) - sources)
     if unknown:

@@ -42,7 +42,7 @@ class Tuning(Strict):
     seed: int = Field(default=0, ge=0)
 
 
-class Embedder(Strict):
+class EmbedderSpec(Strict):
     """What turns rows into vectors; named, because pool embeddings are shared by name."""
 
     name: Name

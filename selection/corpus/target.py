@@ -9,7 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from selection.basics.draws import keyed_uniform
-from selection.basics.text import count_tokens, row_id
+from selection.basics.text import count_words, row_id
 from selection.config.targets import DocstringTarget, FileTarget
 from selection.corpus.docstrings import read_docstrings
 from selection.corpus.readers import read_path
@@ -27,7 +27,7 @@ TARGET_SCHEMA = pa.schema(
         pa.field("label", pa.string()),
         pa.field("prompt", pa.string()),
         pa.field("response", pa.string()),
-        pa.field("n_tokens", pa.int64(), nullable=False),
+        pa.field("n_words", pa.int64(), nullable=False),
     ]
 )
 
@@ -133,7 +133,7 @@ def _table(chosen: dict[str, dict[str, Record]]) -> pa.Table:
             "label": record.label,
             "prompt": record.prompt,
             "response": record.response,
-            "n_tokens": count_tokens(record.text),
+            "n_words": count_words(record.text),
         }
         for split in sorted(chosen)
         for key, record in chosen[split].items()

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from selection.config.embedders import Embedder as EmbedderSpec
-from selection.config.embedders import MiniLM
+from selection.config.embedders import EmbedderSpec, MiniLM
 from selection.embedding.embedder import DESCRIPTION_FILE
 from selection.embedding.flops import encoder_flops
 
@@ -34,7 +33,7 @@ def minilm_folder() -> Path:
     return Path(spec.origin).parent / "model"
 
 
-def build_embedder(
+def write_embedder(
     spec: EmbedderSpec, folder: Path, *, resolve: Callable[[str], Path], device: str = "cpu"
 ) -> float:
     """Write the model and its description into `folder`.
@@ -73,7 +72,7 @@ def build_embedder(
 
 
 def distillation_flops(spec: EmbedderSpec) -> float:
-    """FLOPs that `build_embedder` will spend: 0 for a model that is only fetched.
+    """FLOPs that `write_embedder` will spend: 0 for a model that is only fetched.
 
     A distillation is one forward of the teacher for each of the vocabulary's tokens, over three
     tokens: start, itself, end.

@@ -189,7 +189,7 @@ def _min_cosine(embedder: Embedder, texts: list[str], vectors: np.ndarray) -> fl
 
 
 def load_embedder(folder: Path, *, device: str = "cpu", precision: Wanted = "auto") -> Embedder:
-    """Load what `build.build_embedder` wrote.
+    """Load what `build.write_embedder` wrote.
 
     Parameters
     ----------

@@ -24,7 +24,7 @@ class LengthOptions(BaseModel):
 
 
 class LengthMethod(MethodDefaults):
-    """A row's score is its token count."""
+    """A row's score is its number of words."""
 
     name: str = "length"
     needs_embeddings: bool = False
@@ -36,9 +36,9 @@ class LengthMethod(MethodDefaults):
         return Fitted()
 
     def score(self, fitted: Fitted, inputs: ScoreInputs) -> Scores:
-        """Give the token counts: score of shape (1, n)."""
+        """Give the numbers of words: score of shape (1, n)."""
         read_options(LengthOptions, inputs.options)
-        return Scores(np.asarray(inputs.rows.n_tokens, dtype=np.float64)[None, :])
+        return Scores(np.asarray(inputs.rows.n_words, dtype=np.float64)[None, :])
 
     def cost(self, inputs: CostInputs) -> Cost:
         """No floating-point work."""

@@ -20,7 +20,7 @@ ARITHMETIC = "arithmetic"
 
 
 @dataclass(frozen=True)
-class Work:
+class WorkPart:
     """One kind of work in a step.
 
     Attributes
@@ -57,7 +57,7 @@ class Workload:
 
 def study_steps(
     study: Study, load: Workload, arms: Sequence[ArmPlan], parts: Mapping[str, Mapping[str, float]]
-) -> dict[Step, list[Work]]:
+) -> dict[Step, list[WorkPart]]:
     """Give the work of every costly step that is the study's own.
 
     "reading" is that of one source's rows or vectors, each file checked against its manifest: a
@@ -70,8 +70,8 @@ def study_steps(
     """
     seeds, full = study.seeds, study.full_data_seeds
     tuning = {seed: load.fine_tuning[seed] for seed in {*seeds, *full}}
-    zero_shot = [Work("evaluation", load.evaluation)]
-    steps: dict[Step, list[Work]] = {
+    zero_shot = [WorkPart("evaluation", load.evaluation)]
+    steps: dict[Step, list[WorkPart]] = {
         ("reference_report", "zero_shot", None): zero_shot,
         ("reference_report", "fine_tuning_only", None): _trained(tuning, seeds, 0.0, load),
         ("reference_report", "full_data", None): _trained(tuning, full, load.warm_up, load),
@@ -83,16 +83,16 @@ def study_steps(
             continue
         if named.fit_asset is not None:
             steps[named.fit_asset, None, None] = [
-                Work(fit_rate(named), parts[name]["fit"]),
-                Work("reading", 0.0, 2 * sources),
-                Work("picture", 0.0),
+                WorkPart(fit_kind(named), parts[name]["fit"]),
+                WorkPart("reading", 0.0, 2 * sources),
+                WorkPart("picture", 0.0),
             ]
         for source, n_rows in load.rows.items():
             share = parts[name]["score"] * n_rows / rows
             work = [
-                Work(score_rate(named), share),
-                Work("reading", 0.0, 2),
-                Work("picture", 0.0),
+                WorkPart(score_kind(named), share),
+                WorkPart("reading", 0.0, 2),
+                WorkPart("picture", 0.0),
             ]
             steps[named.scores_asset, source, None] = work
     for arm in arms:
@@ -102,19 +102,19 @@ def study_steps(
         steps["finetuned_checkpoint", *key] = training
         steps["eval_report", *key] = [
             evaluation,
-            Work("distances", 0.0),
-            Work("reading", 0.0, sources),
-            Work("picture", 0.0, 2),
+            WorkPart("distances", 0.0),
+            WorkPart("reading", 0.0, sources),
+            WorkPart("picture", 0.0, 2),
         ]
     return steps
 
 
-def fit_rate(named: NamedMethod) -> str:
+def fit_kind(named: NamedMethod) -> str:
     """Name of the rate at which a method's fit computes."""
     return f"fit_{named.name}" if named.method.name == "ot" else ARITHMETIC
 
 
-def score_rate(named: NamedMethod) -> str:
+def score_kind(named: NamedMethod) -> str:
     """Name of the rate at which a method scores.
 
     Those that compare a row with the target search for its neighbours there, and have their own;
@@ -126,7 +126,7 @@ def score_rate(named: NamedMethod) -> str:
     return f"score_{named.name}" if compares else ARITHMETIC
 
 
-def amount(work: Sequence[Work], rates: Mapping[str, Rate] | None) -> Amount:
+def amount(work: Sequence[WorkPart], rates: Mapping[str, Rate] | None) -> Amount:
     """Sum up a step; without rates its seconds stay 0."""
     flops = sum(part.flops for part in work)
     if rates is None:
@@ -141,11 +141,11 @@ def _trained(
     load: Workload,
     *,
     each: bool = True,
-) -> list[Work]:
+) -> list[WorkPart]:
     """Train and evaluate a model a seed; `warm_up` is of each seed, or of all together."""
     n = len(seeds)
     return [
-        Work("training", warm_up * (n if each else 1), n),
-        Work("fine_tuning", sum(tuning[seed] for seed in seeds), n),
-        Work("evaluation", load.evaluation * n, n),
+        WorkPart("training", warm_up * (n if each else 1), n),
+        WorkPart("fine_tuning", sum(tuning[seed] for seed in seeds), n),
+        WorkPart("evaluation", load.evaluation * n, n),
     ]

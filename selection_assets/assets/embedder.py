@@ -8,12 +8,10 @@ import dagster as dg
 from resources.device import Device
 from resources.project import resolve
 from resources.store.artifacts import Artifact
-from selection.config.embedders import Embedder
+from selection.config.embedders import EmbedderSpec
 from selection.config.study import Study
-from selection.embedding.build import build_embedder as build
-from selection.embedding.build import distillation_flops
-from selection.embedding.embedder import Embedder as LoadedEmbedder
-from selection.embedding.embedder import load_embedder, token_lengths
+from selection.embedding.build import distillation_flops, write_embedder
+from selection.embedding.embedder import Embedder, load_embedder, token_lengths
 from selection.embedding.tuning import tune_embedder, tuning_flops
 from selection_assets.shared.local_models import local_model_version
 from selection_assets.stage.draft import Draft, emptied
@@ -23,7 +21,7 @@ from selection_assets.stage.keys import embedder_key
 from selection_assets.stage.stage import Stage, stage
 
 
-def build_embedder(pool: str, spec: Embedder, users: Sequence[Study]) -> Stage:
+def build_embedder(pool: str, spec: EmbedderSpec, users: Sequence[Study]) -> Stage:
     """Build the asset for one embedder of a pool, and for the studies that use it.
 
     One that is tuned reads the target of its only user.
@@ -36,7 +34,7 @@ def build_embedder(pool: str, spec: Embedder, users: Sequence[Study]) -> Stage:
             return Expected(distillation_flops(spec))
         # Only a model that is there can say what reading the texts takes.
         untuned = emptied(work / "untuned")
-        flops = build(spec, untuned, resolve=resolve)
+        flops = write_embedder(spec, untuned, resolve=resolve)
         model = load_embedder(untuned, precision="float32")
         lengths = token_lengths(model, _tuning_texts(target_examples))
         return Expected(flops + tuning_flops(model, lengths, tuning))
@@ -60,7 +58,7 @@ def build_embedder(pool: str, spec: Embedder, users: Sequence[Study]) -> Stage:
     ) -> Draft:
         """Fetch, distil or tune the model; the folder's hash is its fingerprint."""
         folder = emptied(work / "embedder")
-        flops = build(spec, folder, resolve=resolve, device=device.name)
+        flops = write_embedder(spec, folder, resolve=resolve, device=device.name)
         files, facts = {}, {}
         if tuning is not None and target_examples is not None:
             untuned, folder = folder, emptied(work / "tuned")
@@ -83,14 +81,14 @@ def build_embedder(pool: str, spec: Embedder, users: Sequence[Study]) -> Stage:
     return embedder
 
 
-def load_on(device: Device, embedder: Artifact) -> LoadedEmbedder:
+def load_on(device: Device, embedder: Artifact) -> Embedder:
     """Load a pool's embedder to run on a device, in the precision that it prefers."""
     return load_embedder(
         embedder.path("embedder"), device=device.name, precision=device.embedding_precision
     )
 
 
-def tuning_flops_of(embedder: Artifact, spec: Embedder) -> float:
+def tuning_flops_of(embedder: Artifact, spec: EmbedderSpec) -> float:
     """FLOPs that went into tuning an embedder on its study's target; 0 for one that is not."""
     return 0.0 if spec.tuning is None else float(embedder.json("tuning.json")["flops"])
 

@@ -99,6 +99,6 @@ def steering_rows(target_examples: Artifact, target_embeddings: Artifact | None)
     return Rows(
         table["row_id"].to_numpy(),
         table["text"].to_pylist(),
-        table["n_tokens"].to_numpy(),
+        table["n_words"].to_numpy(),
         target_embeddings.array("vectors.npy")[chosen] if target_embeddings else None,
     )

@@ -3,9 +3,9 @@
 import dagster as dg
 
 from resources.store.artifacts import Artifact
-from selection.arms.target_stats import count_words, describe_target
+from selection.arms.target_stats import describe_target, word_counts
 from selection.config.study import Study
-from selection.reports.plots.target import source_distances, spectrum, token_lengths
+from selection.reports.plots.target import length_histogram, source_distance_bars, spectrum
 from selection_assets.assets.target_embeddings import steering_rows
 from selection_assets.shared.pool_rows import iterate_sources
 from selection_assets.stage.draft import Draft
@@ -41,17 +41,17 @@ def build_target_stats(study: Study) -> Stage:
         stats = describe_target(
             target.embeddings,
             target.text,
-            target.n_tokens,
+            target.n_words,
             sources={s: a.array("vectors.npy") for s, a in corpus_embeddings.items()},
-            pool_vocabulary=count_words(
+            pool_vocabulary=word_counts(
                 text for _, rows in iterate_sources(raw_corpus) for text in rows.text
             ),
             seed=0,
         )
         pictures = {
-            "token_lengths.png": token_lengths(target.n_tokens),
+            "row_lengths.png": length_histogram(target.n_words),
             "spectrum.png": spectrum(stats.eigenvalues, stats.effective_rank),
-            "source_distances.png": source_distances(stats.distances),
+            "source_distances.png": source_distance_bars(stats.distances),
         }
         return Draft(
             files={"stats.json": stats.to_dict(), **pictures},

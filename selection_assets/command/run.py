@@ -35,7 +35,7 @@ def run_study(name: str) -> None:
 
     click.echo(f"device: {Device().describe()}")
     with dg.DagsterInstance.get() as instance:
-        clear_dead_runs(instance, ledger.budget)
+        clear_dead_runs(instance, ledger.spending)
         try:
             done = refresh(study, build_definitions(), ledger, instance)
         except StoppedByCap as stop:
@@ -56,7 +56,7 @@ def plan_study(name: str, *, quietly: bool) -> Study:
     if not quietly:
         click.echo(f"device: {Device().describe()}")
     with dg.DagsterInstance.get() as instance:
-        clear_dead_runs(instance, ledger.budget)
+        clear_dead_runs(instance, ledger.spending)
         refresh(study, build_definitions(), ledger, instance, up_to=PLAN)
     return study
 

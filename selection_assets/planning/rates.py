@@ -18,7 +18,7 @@ from selection.planning.evaluation import probe_evaluation
 from selection.planning.measuring import Probed, probe_seconds
 from selection.planning.picture import probe_picture
 from selection.planning.rates import Rate
-from selection.planning.steps import ARITHMETIC, fit_rate, score_rate
+from selection.planning.steps import ARITHMETIC, fit_kind, score_kind
 from selection.planning.training import probe_fine_tuning, probe_training, write_untrained
 from selection.planning.transport import (
     probe_arithmetic,
@@ -98,10 +98,10 @@ class RateProbe:
         }
         for named in study.named_methods.values():
             key = sizes | {"options": named.options.model_dump(mode="json")}
-            probes = {score_rate(named): partial(probe_scoring, named, device=device, **sizes)}
+            probes = {score_kind(named): partial(probe_scoring, named, device=device, **sizes)}
             if isinstance(named.options, OtOptions):
                 solve = partial(probe_solve, named.options, device=device, **sizes)
-                probes[fit_rate(named)] = solve
+                probes[fit_kind(named)] = solve
             for kind in probes.keys() - rates.keys():
                 rates[kind] = self._rate(kind, key, probes[kind])
         return rates

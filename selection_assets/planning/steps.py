@@ -14,7 +14,7 @@ from selection.planning.arms import PoolSize, epoch_flops, plan_arms, selection_
 from selection.planning.rates import Rate
 from selection.planning.steps import Step, Workload, amount, study_steps
 from selection.planning.within_cap import Bill, WithinCap, fit_cap
-from selection.planning.workload import evaluation_flops, fine_tuning_flops
+from selection.planning.workload import fine_tuning_flops, planned_evaluation_flops
 from selection_assets.planning.inputs import PlanInputs
 from selection_assets.stage.keys import arm_key
 
@@ -135,7 +135,7 @@ def workload(known: PlanInputs) -> Workload:
     """Count the FLOPs of the parts that the study's steps are made of."""
     study, shape, tokenizer = known.study, known.shape, known.tokenizer
     examples, accountant = known.examples, study.accountant
-    evaluation = evaluation_flops(
+    evaluation = planned_evaluation_flops(
         tokenizer, examples["test"], known.labels, shape, accountant, n_models=1
     )
     harness = study.evaluation.harness

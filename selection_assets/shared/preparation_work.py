@@ -122,6 +122,6 @@ def _some(rows: Rows, places: np.ndarray) -> Rows:
     return Rows(
         rows.row_id[places],
         [rows.text[i] for i in places.tolist()],
-        rows.n_tokens[places],
+        rows.n_words[places],
         source=rows.source,
     )

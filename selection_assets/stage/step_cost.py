@@ -55,7 +55,7 @@ def reserve(
         When a cap does not admit it, saying what is left, what is needed and how to go on; and
         when no plan foresees the step.
     """
-    budget = context.resources.workspace.ledger.budget
+    spending = context.resources.workspace.ledger.spending
     expected = _expected(stage, given, identity)
     who = spender(
         stage.campaign,
@@ -67,13 +67,13 @@ def reserve(
     )
     planned = (expected.flops, expected.seconds)
     try:
-        spend = budget.reserve(who, expected.upper, planned=planned)
+        spend = spending.reserve(who, expected.upper, planned=planned)
     except (OverCap, CapConflict) as error:
         raise refused(str(error)) from error
     crash_point("after_reserve")
     what = f"{identity.asset} [{identity.partition}]"
     return Reservation(
-        budget,
+        spending,
         spend,
         expected.upper,
         planned=planned,
@@ -104,14 +104,14 @@ def stopped_at(reservation: Reservation, context: dg.AssetExecutionContext) -> N
     begun = reservation.begun
     device = context.resources.device.name
     cost = Cost(begun.flops, "metered", device, begun.seconds, begun.seconds)
-    context.resources.workspace.ledger.budget.settle(reservation.spend, cost)
+    context.resources.workspace.ledger.spending.settle(reservation.spend, cost)
 
 
 def _expected(stage: "Stage", given: Mapping[str, Any], identity: Identity) -> Expected:
     if stage.expects is not None:
         return call(stage.expects, given)
-    budget = given["workspace"].ledger.budget
-    found = budget.forecast(identity.asset, identity.partition)
+    spending = given["workspace"].ledger.spending
+    found = spending.forecast(identity.asset, identity.partition)
     if found is None:
         study = identity.asset.partition("/")[0]
         raise dg.Failure(

@@ -42,7 +42,7 @@ def share_in_domain(pool: Rows, score: np.ndarray, in_domain: set[str]) -> float
     chosen = choose_rows(
         row_id=pool.row_id,
         score=score,
-        n_tokens=pool.n_tokens,
+        n_tokens=pool.n_words,
         token_budget=PICKS,
         embeddings=pool.embeddings,
         near_duplicate_cosine=None,

@@ -238,7 +238,7 @@ def test_a_training_killed_between_its_seeds_ends_in_the_same_checkpoint(copied)
 
     # Without this the dead run would hold the gpu pool, and the next step wait for it for ever.
     with copied.instance() as instance:
-        dead, lost = clear_dead_runs(instance, copied.ledger.budget)
+        dead, lost = clear_dead_runs(instance, copied.ledger.spending)
     assert len(dead) == lost == 1
     result = materialize(copied, [asset], arm, **{FORCE_TAG: "yes"})
     assert result.success

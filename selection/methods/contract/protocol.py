@@ -33,7 +33,8 @@ class Rows:
     row_id : np.ndarray of shape (n,), str
         Hash of the normalised text.
     text : sequence of str, length n
-    n_tokens : np.ndarray of shape (n,), int64
+    n_words : np.ndarray of shape (n,), int64
+        Words and punctuation marks, by no tokenizer.
     embeddings : np.ndarray of shape (n, d) or None
         Any float dtype; None when the method does not need them.
     source : str
@@ -44,7 +45,7 @@ class Rows:
 
     row_id: np.ndarray
     text: Sequence[str]
-    n_tokens: np.ndarray
+    n_words: np.ndarray
     embeddings: np.ndarray | None = None
     source: str = ""
     features: Any = None
@@ -54,7 +55,7 @@ class Rows:
         return Rows(
             self.row_id[some],
             self.text[some],
-            self.n_tokens[some],
+            self.n_words[some],
             None if self.embeddings is None else self.embeddings[some],
             self.source,
             None if self.features is None else self.features[some],

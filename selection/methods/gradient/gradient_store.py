@@ -16,7 +16,7 @@ from selection.methods.contract.selector import selector_of, selector_size
 from selection.methods.gradient.flops import projected_gradient_flops
 from selection.methods.gradient.lora import Adapted
 from selection.methods.gradient.options import GradientOptions
-from selection.methods.gradient.projected import block_rows, projected_gradients
+from selection.methods.gradient.projected import projected_gradients, rows_at_once
 from selection.methods.gradient.selector_warm_up import WARM_UP, adapted_selector
 from selection.methods.gradient.tokens import token_rows
 from selection.models.base import load_tokenizer
@@ -142,7 +142,7 @@ def _prepare(
         lengths = np.array([len(row.ids) for row in rows], dtype=np.int64)
         return _flops_of(selector.shape, selector.accountant, options, lengths)
 
-    blocks = compute_in_blocks(inputs, compute, flops, block_rows=block_rows(adapted.size))
+    blocks = compute_in_blocks(inputs, compute, flops, block_rows=rows_at_once(adapted.size))
     gradients = blocks.arrays["gradients"]
     return Prepared(
         {"gradients.npy": gradients},

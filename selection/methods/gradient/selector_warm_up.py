@@ -16,7 +16,7 @@ from selection.methods.gradient.flops import gradient_flops
 from selection.methods.gradient.lora import Adapted, adapt
 from selection.methods.gradient.options import GradientOptions
 from selection.methods.gradient.tokens import token_rows
-from selection.methods.gradient.warm_up import Schedule, plan, warm_up
+from selection.methods.gradient.warm_up import Schedule, plan_schedule, warm_up_adapters
 from selection.models.base import load_tokenizer
 from selection.models.examples import Example, plain_examples
 
@@ -47,7 +47,7 @@ class SelectorWarmUp(NotBySource):
         schedule = _plan(len(rows), options)
         widths = schedule.widths(np.array([len(row.ids) for row in rows]), longest)
         step_flops = [_step_flops(selector.shape, selector.accountant, options, w) for w in widths]
-        warmed = warm_up(
+        warmed = warm_up_adapters(
             adapted,
             rows,
             schedule,
@@ -114,7 +114,7 @@ def _sample(inputs: PrepareInputs, options: GradientOptions) -> list[Example]:
 
 
 def _plan(n_rows: int, options: GradientOptions) -> Schedule:
-    return plan(
+    return plan_schedule(
         n_rows,
         epochs=options.checkpoints,
         batch_size=options.batch_size,

@@ -25,7 +25,12 @@ from selection.methods.contract.protocol import (
     ScoreInputs,
     Scores,
 )
-from selection.methods.ot.contrast import CONTRAST, CONTRAST_ROWS, contrast_rows, contrast_side
+from selection.methods.ot.contrast import (
+    CONTRAST,
+    CONTRAST_ROWS,
+    contrast_embeddings,
+    contrast_side,
+)
 from selection.methods.ot.density import density_flops, weighing
 from selection.methods.ot.options import OtOptions
 from selection.methods.ot.sources import nearest_sources, source_receipts
@@ -72,7 +77,7 @@ class OtMethod(MethodDefaults):
             weight without a contrast.
         """
         options = read_options(OtOptions, inputs.options)
-        contrast = contrast_rows(inputs, options)
+        contrast = contrast_embeddings(inputs, options)
         target = embeddings_of(inputs.target, self.name)
         near = nearest_sources(inputs, target, options, inputs.report or (lambda line: None))
         solved = _solve(inputs, target, options, near.kept)

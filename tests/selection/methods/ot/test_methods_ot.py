@@ -50,7 +50,7 @@ class Planted:
             yield Rows(
                 self.pool.row_id[some],
                 self.pool.text[some],
-                self.pool.n_tokens[some],
+                self.pool.n_words[some],
                 embeddings[some],
             )
 
@@ -85,7 +85,7 @@ class Planted:
         subset = choose_rows(
             row_id=self.pool.row_id,
             score=score,
-            n_tokens=self.pool.n_tokens,
+            n_tokens=self.pool.n_words,
             token_budget=2000,
             embeddings=self.pool.embeddings,
             near_duplicate_cosine=near_duplicate_cosine,

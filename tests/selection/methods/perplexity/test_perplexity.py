@@ -195,7 +195,7 @@ def test_scores_are_the_same_to_the_bit_whatever_the_blocks_and_batches(
     rows = with_losses({"perplexities": again})
     order = np.random.default_rng(0).permutation(len(TEXTS))
     shuffled = Rows(
-        rows.row_id[order], [TEXTS[i] for i in order], rows.n_tokens, features=rows.features[order]
+        rows.row_id[order], [TEXTS[i] for i in order], rows.n_words, features=rows.features[order]
     )
     np.testing.assert_array_equal(score(shuffled).score[0], whole.score[0, order])
 
