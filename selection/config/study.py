@@ -12,8 +12,8 @@ from selection.config.decoders import Decoder, Training
 from selection.config.embedders import EmbedderSpec
 from selection.config.names import Name, Revision, Strict
 from selection.config.targets import Target
-from selection.methods.contract.common import wants_contrast
 from selection.methods.contract.named import NamedMethod
+from selection.methods.contract.options import wants_contrast
 
 
 class Budget(Strict):

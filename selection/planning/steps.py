@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from selection.budget.amounts import Amount
 from selection.config.study import Study
 from selection.methods.contract.named import NamedMethod
 from selection.planning.arms import ArmPlan
-from selection.planning.rates import Rate
+from selection.planning.rates import ARITHMETIC, Rate, known_kind
 
 Step = tuple[str, str | None, str | None]
 """Asset, and what tells its partitions apart: (method, budget), (line, None) or (source, None)."""
-
-
-ARITHMETIC = "arithmetic"
-"""Kind of plain products of arrays."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +24,20 @@ class WorkPart:
     kind : names its rate, such as "training".
     flops : in all.
     times : how often it is begun.
+
+    Raises
+    ------
+    ValueError
+        For a kind that nobody measures.
     """
 
     kind: str
     flops: float
     times: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse a kind that has no rate."""
+        known_kind(self.kind)
 
 
 @dataclass(frozen=True)
@@ -109,6 +114,14 @@ def study_steps(
     return steps
 
 
+def own_steps(named: NamedMethod, sources: Iterable[str]) -> list[Step]:
+    """A method's costly steps: its fit where that is stored, and its scores of each source."""
+    if not named.needs_device:
+        return []
+    fit: list[Step] = [] if named.fit_asset is None else [(named.fit_asset, None, None)]
+    return fit + [(named.scores_asset, source, None) for source in sources]
+
+
 def fit_kind(named: NamedMethod) -> str:
     """Name of the rate at which a method's fit computes."""
     return f"fit_{named.name}" if named.method.name == "ot" else ARITHMETIC
@@ -127,10 +140,20 @@ def score_kind(named: NamedMethod) -> str:
 
 
 def amount(work: Sequence[WorkPart], rates: Mapping[str, Rate] | None) -> Amount:
-    """Sum up a step; without rates its seconds stay 0."""
+    """Sum up a step; without rates its seconds stay 0.
+
+    Raises
+    ------
+    ValueError
+        Where there are rates, but none of a kind of this work.
+    """
     flops = sum(part.flops for part in work)
     if rates is None:
         return Amount(flops)
+    unmeasured = sorted({part.kind for part in work} - rates.keys())
+    if unmeasured:
+        measured = ", ".join(sorted(rates)) or "none"
+        raise ValueError(f"no rate of {', '.join(unmeasured)} was measured; measured: {measured}")
     return Amount(flops, sum(rates[w.kind].seconds(w.flops, times=w.times) for w in work))
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, assert_never
 
 import dagster as dg
 import pyarrow as pa
@@ -14,7 +14,7 @@ from resources.workspace import Workspace
 from selection.arms.base import GeneralSample, general_sample, pretrained_source, tiny_model
 from selection.arms.train import warm_up
 from selection.budget.meter import Meter
-from selection.config.decoders import Decoder, TinyBase
+from selection.config.decoders import Decoder, PretrainedBase, TinyBase
 from selection.config.study import Study
 from selection.costs import ModelShape
 from selection.models.base import load_model, load_tokenizer, save_checkpoint
@@ -110,8 +110,10 @@ def build_checkpoint(pool: str, decoder: Decoder, users: Sequence[Study], *, rol
                 "tokens": phase.result.tokens,
                 "final_loss": phase.result.final_loss,
             }
-        else:
+        elif isinstance(decoder, PretrainedBase):
             model = load_model(pretrained_source(decoder, resolve), revision=decoder.revision)
+        else:
+            assert_never(decoder)
         folder = emptied(work / "checkpoint")
         save_checkpoint(model, found.tokenizer, folder)
         loads = weights_digest(load_model(folder)) == weights_digest(model)

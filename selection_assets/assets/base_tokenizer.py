@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, assert_never, get_args
 
 import dagster as dg
 
 from resources.project import resolve
 from resources.store.artifacts import Artifact
 from selection.arms.base import base_shape, general_sample, pretrained_source
-from selection.config.decoders import Decoder, TinyBase
+from selection.config.decoders import Decoder, PretrainedBase, TinyBase
 from selection.config.study import Study
 from selection.costs import ModelShape
 from selection.models.base import load_tokenizer
@@ -44,8 +44,10 @@ def build_tokenizer(pool: str, decoder: Decoder, users: Sequence[Study], *, role
         if isinstance(decoder, TinyBase):
             sample = general_sample(decoder, iterate_sources(loaded["raw_corpus"]))
             made = train_tokenizer(sample.texts, vocab_size=decoder.vocabulary)
-        else:
+        elif isinstance(decoder, PretrainedBase):
             made = load_tokenizer(pretrained_source(decoder, resolve), revision=decoder.revision)
+        else:
+            assert_never(decoder)
         folder = emptied(work / "tokenizer")
         made.save_pretrained(folder)
         return Draft(

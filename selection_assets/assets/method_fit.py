@@ -9,8 +9,9 @@ from resources.device import Device
 from resources.store.artifacts import Artifact
 from resources.workspace import Workspace
 from selection.config.study import Study
+from selection.methods.contract.cost import ACCOUNTANT
 from selection.methods.contract.named import NamedMethod
-from selection.methods.contract.protocol import ACCOUNTANT, FitInputs, Fitted
+from selection.methods.contract.protocol import FitInputs, Fitted
 from selection.reports.plots.convergence import residual_history
 from selection_assets.assets.method_preparation import features_of, preparation_inputs
 from selection_assets.assets.target_embeddings import steering_rows

@@ -11,8 +11,9 @@ from resources.device import Device
 from resources.store.artifacts import Artifact
 from selection.budget.meter import Meter
 from selection.config.study import Study
+from selection.methods.contract.cost import ACCOUNTANT
 from selection.methods.contract.named import NamedMethod
-from selection.methods.contract.protocol import ACCOUNTANT, FitInputs, ScoreInputs, Scores
+from selection.methods.contract.protocol import FitInputs, ScoreInputs, Scores
 from selection.methods.contract.score_blocks import score_in_blocks
 from selection.reports.plots.scores import score_distributions
 from selection_assets.assets.method_fit import read_fitted

@@ -10,7 +10,7 @@ from resources.store.artifacts import Artifact
 from resources.workspace import Workspace
 from selection.config.study import Study
 from selection.embedding.embedder import Embedder, encode
-from selection.methods.contract.protocol import Rows
+from selection.methods.contract.values import Rows
 from selection_assets.assets.embedder import load_on
 from selection_assets.planning.known_rates import expected_embedding
 from selection_assets.shared.embedding_facts import embedding_facts

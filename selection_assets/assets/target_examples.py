@@ -1,13 +1,16 @@
 """target_examples: the target's rows in their train, dev and test splits."""
 
+from typing import assert_never
+
 from resources.project import resolve
 from selection.config.study import Study
-from selection.config.targets import FileTarget, Target
+from selection.config.targets import DocstringTarget, FileTarget, Target
 from selection.corpus.sources import package_fingerprint, path_fingerprint
 from selection.corpus.target import SPLITS, read_target
 from selection_assets.stage.draft import Check, Draft
 from selection_assets.stage.keys import study_key
 from selection_assets.stage.stage import Stage, stage
+from selection_assets.studies import see_that_data_are_there
 
 
 def build_target_examples(study: Study) -> Stage:
@@ -20,9 +23,15 @@ def build_examples(study: Study, name: str, target: Target) -> Stage:
     path = resolve(target.path) if isinstance(target, FileTarget) else None
 
     def outside(_: str) -> dict[str, str]:
-        if path is None:
-            return {target.package: package_fingerprint(target.package)}
-        return {target.path: path_fingerprint(path)}
+        match target:
+            case DocstringTarget():
+                return {target.package: package_fingerprint(target.package)}
+            case FileTarget():
+                file = resolve(target.path)
+                see_that_data_are_there(study, file)
+                return {target.path: path_fingerprint(file)}
+            case _:
+                assert_never(target)
 
     @stage(
         key=study_key(study, name),

@@ -4,21 +4,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, assert_never
 
 from resources.project import resolve
 from resources.throughput import Throughput
 from selection.arms.base import pretrained_source
 from selection.budget.meter import Meter
-from selection.config.decoders import TinyBase
+from selection.config.decoders import PretrainedBase, TinyBase
 from selection.methods.ot.method import OtOptions
 from selection.models.base import load_model, save_checkpoint
 from selection.planning.embedding import probe_embedding
 from selection.planning.evaluation import probe_evaluation
 from selection.planning.measuring import Probed, probe_seconds
 from selection.planning.picture import probe_picture
-from selection.planning.rates import Rate
-from selection.planning.steps import ARITHMETIC, fit_kind, score_kind
+from selection.planning.rates import ARITHMETIC, Rate
+from selection.planning.steps import fit_kind, score_kind
 from selection.planning.training import probe_fine_tuning, probe_training, write_untrained
 from selection.planning.transport import (
     probe_arithmetic,
@@ -118,9 +118,12 @@ class RateProbe:
         if not folder.is_dir():
             base = self.known.study.base_model
             emptied(folder)
-            if isinstance(base, TinyBase):
-                write_untrained(base, self.known.tokenizer, folder)
-            else:
-                model = load_model(pretrained_source(base, resolve), revision=base.revision)
-                save_checkpoint(model, self.known.tokenizer, folder)
+            match base:
+                case TinyBase():
+                    write_untrained(base, self.known.tokenizer, folder)
+                case PretrainedBase():
+                    model = load_model(pretrained_source(base, resolve), revision=base.revision)
+                    save_checkpoint(model, self.known.tokenizer, folder)
+                case _:
+                    assert_never(base)
         return folder

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from resources.store.artifacts import Artifact
-from selection.methods.contract.protocol import Rows
+from selection.methods.contract.values import Rows
 
 
 def read_rows(corpus: Artifact, embeddings: Artifact | None = None, features: Any = None) -> Rows:

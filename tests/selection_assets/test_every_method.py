@@ -16,7 +16,8 @@ from conftest import SELECTOR, Project, enter
 from resources.store.artifacts import Artifact
 from selection.config.study import Study
 from selection.methods import REGISTRY
-from selection.methods.contract.protocol import FitInputs, Fitted, Rows, ScoreInputs
+from selection.methods.contract.protocol import FitInputs, Fitted, ScoreInputs
+from selection.methods.contract.values import Rows
 from selection_assets.assets.method_fit import read_fitted
 from selection_assets.assets.method_preparation import features_of, preparation_key
 from selection_assets.assets.target_embeddings import steering_rows

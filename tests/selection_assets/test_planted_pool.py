@@ -8,7 +8,8 @@ from selection.basics.text import row_id
 from selection.corpus.docstrings import read_docstrings
 from selection.embedding.embedder import encode, load_embedder
 from selection.methods import REGISTRY
-from selection.methods.contract.protocol import FitInputs, Rows, ScoreInputs
+from selection.methods.contract.protocol import FitInputs, ScoreInputs
+from selection.methods.contract.values import Rows
 from selection.subset.choose import choose_rows
 
 DOMAIN, NOISE, EACH = "logging", "tkinter", 120

@@ -11,7 +11,7 @@ import numpy as np
 
 from selection.basics.whole_files import write_bytes_whole
 from selection.methods.contract.preparation import PrepareInputs
-from selection.methods.contract.protocol import Rows
+from selection.methods.contract.values import Rows
 
 
 @dataclass(frozen=True)

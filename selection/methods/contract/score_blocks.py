@@ -12,7 +12,7 @@ import numpy as np
 
 from selection.basics.whole_files import write_whole
 from selection.budget.meter import UNMETERED, Meter
-from selection.methods.contract.protocol import Fitted, Method, ScoreInputs, Scores
+from selection.methods.contract.protocol import Fitted, Method, ScoreInputs, Scores, score_rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -29,9 +29,9 @@ class BlockScores(Scores):
 
 
 def score_in_blocks(
-    method: Method,
+    method: Method[Any],
     fitted: Fitted,
-    inputs: ScoreInputs,
+    inputs: ScoreInputs[Any],
     *,
     finished: Path,
     block_rows: int = BLOCK_ROWS,
@@ -73,7 +73,7 @@ def score_in_blocks(
         file = finished / f"rows_{start:012d}.parquet"
         if not file.is_file():
             block = rows.take(slice(start, start + block_rows))
-            scores = method.score(fitted, replace(inputs, rows=block))
+            scores = score_rows(method, fitted, replace(inputs, rows=block))
             # A block is small, and its FLOPs are known when it is done.
             meter.charge(scores.flops)
             write_whole(file, partial(pq.write_table, _to_table(scores)))

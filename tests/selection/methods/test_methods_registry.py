@@ -9,15 +9,10 @@ from pydantic import ValidationError
 
 from selection.basics.draws import keyed_uniform
 from selection.methods import REGISTRY
-from selection.methods.contract.preparation import Prepared, SelectorSize
-from selection.methods.contract.protocol import (
-    CostInputs,
-    FitInputs,
-    Fitted,
-    Rows,
-    ScoreInputs,
-    Scores,
-)
+from selection.methods.contract.cost import CostInputs, SelectorSize
+from selection.methods.contract.preparation import Prepared
+from selection.methods.contract.protocol import FitInputs, Fitted, ScoreInputs, Scores
+from selection.methods.contract.values import Rows
 
 RNG = np.random.default_rng(4)
 D = 16

@@ -9,7 +9,9 @@ import pytest
 from sklearn.metrics.pairwise import cosine_similarity
 
 from selection.methods import REGISTRY
-from selection.methods.contract.protocol import CostInputs, FitInputs, Fitted, Rows, ScoreInputs
+from selection.methods.contract.cost import CostInputs
+from selection.methods.contract.protocol import FitInputs, Fitted, ScoreInputs
+from selection.methods.contract.values import Rows
 from selection.subset.choose import choose_rows
 from selection.transport import score_rows, solve_potentials
 from selection.transport.potentials import NotConverged
