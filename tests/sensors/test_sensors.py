@@ -11,6 +11,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+import yaml
 from conftest import Project, enter
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,6 +27,7 @@ LIBRARY = "watch_library_sources"
 RAW_CORPUS = dg.AssetKey(["library", "raw_corpus"])
 EMBEDDER = dg.AssetKey(["library", "static", "embedder"])
 TARGET = dg.AssetKey(["small", "target_examples"])
+CONTRAST = dg.AssetKey(["small", "contrast_examples"])
 
 fingerprints = st.dictionaries(st.sampled_from("abcde"), st.sampled_from("12345"))
 
@@ -294,6 +296,44 @@ def test_a_target_that_is_a_package_is_watched_too(project, instance):
 def test_a_study_whose_target_is_absent_is_skipped_with_the_path(project, instance):
     path = watch_a_file(project)
     answer = tick("watch_small_target", instance)
+    assert not answer.run_requests
+    assert f"study small: {path} is not there" in answer.skip_message
+
+
+def add_a_contrast(project: Project) -> Path:
+    """Give the small study a contrast in a file, and a method that weighs it."""
+    path = project.root / "studies/small.yaml"
+    study = yaml.safe_load(path.read_text())
+    study["contrast"] = {
+        "kind": "files",
+        "path": "contrast.jsonl",
+        "columns": {"label": None, "split": "split"},
+        "splits": {"train": 1, "dev": 1, "test": 2},
+    }
+    study["methods"] = {"random": None, "ot": {"contrast_weight": 1.0}}
+    path.write_text(yaml.safe_dump(study))
+    return project.root / "contrast.jsonl"
+
+
+def test_a_changed_contrast_is_read_once(project, instance):
+    path = add_a_contrast(project)
+    write_target(path, "text to be unlike")
+    first = tick("watch_small_contrast", instance)
+    launch(first, CONTRAST, instance)
+    before = project.ledger.current("small/contrast_examples", "all").version
+    assert tick("watch_small_contrast", instance).skip_message == "unchanged: contrast.jsonl"
+
+    write_target(path, "other text to be unlike")
+    second = tick("watch_small_contrast", instance, first.cursor)
+    assert len(second.run_requests) == 1
+    launch(second, CONTRAST, instance)
+    assert project.ledger.current("small/contrast_examples", "all").version != before
+    assert not tick("watch_small_contrast", instance, second.cursor).run_requests
+
+
+def test_a_study_whose_contrast_is_absent_is_skipped_with_the_path(project, instance):
+    path = add_a_contrast(project)
+    answer = tick("watch_small_contrast", instance)
     assert not answer.run_requests
     assert f"study small: {path} is not there" in answer.skip_message
 

@@ -13,8 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 
+from selection.config.pool import ColumnNames
 from selection.corpus.readers import read_path
-from selection.corpus.records import BadRecord, Columns, Record
+from selection.corpus.records import BadRecord, Record
 from selection.corpus.streams import open_regular, read_blocks
 
 
@@ -381,7 +382,7 @@ def test_a_file_that_shrinks_while_it_is_read_is_noticed(tmp_path: Path) -> None
 def test_a_misspelt_column_of_a_table_is_not_taken_for_empty(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_text("text,label\nhello,\nworld,spam\n")
-    good, bad = split(read_path(path, columns=Columns(label="label")))
+    good, bad = split(read_path(path, columns=ColumnNames(label="label")))
     assert ([record.label for record in good], bad) == ([None, "spam"], [])
-    good, bad = split(read_path(path, columns=Columns(label="lable")))
+    good, bad = split(read_path(path, columns=ColumnNames(label="lable")))
     assert (good, [record.kind for record in bad]) == ([], ["missing column"] * 2)
