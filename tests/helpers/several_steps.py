@@ -7,9 +7,10 @@ import dagster as dg
 from resources.store.artifacts import Artifact
 from selection.budget.meter import Meter
 from selection_assets.definitions import project_resources
+from selection_assets.stage.decorator import stage
 from selection_assets.stage.draft import Draft
 from selection_assets.stage.expected import Expected
-from selection_assets.stage.stage import Stage, stage
+from selection_assets.stage.stage import Stage
 
 PARTS = 5
 AT_ONCE = 3

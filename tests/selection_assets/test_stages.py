@@ -14,10 +14,11 @@ from resources.ledger.ledger import Ledger, open_ledger
 from resources.project import ROOT_VARIABLE
 from resources.store.artifacts import Artifact, CorruptArtifact
 from selection_assets.definitions import project_resources
+from selection_assets.stage.decorator import stage
 from selection_assets.stage.draft import Check, Draft
 from selection_assets.stage.expected import Expected
-from selection_assets.stage.stage import Stage, stage
-from selection_assets.stage.step import FORCE_TAG
+from selection_assets.stage.run_step import FORCE_TAG
+from selection_assets.stage.stage import Stage
 
 MATERIALIZE = """
 import sys
