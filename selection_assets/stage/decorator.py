@@ -78,9 +78,8 @@ def stage(
     def decorate(function: Callable[[Step], Draft]) -> Stage:
         version = code_version([function, *also_code], parameters or {})
 
-        def compute(
-            context: dg.AssetExecutionContext, **loaded: dict[str, Artifact]
-        ) -> dg.MaterializeResult:
+        # Without a return annotation, which Dagster would take for one of a result without a value.
+        def compute(context: dg.AssetExecutionContext, **loaded: dict[str, Artifact]):
             return run_step(made, context, loaded)
 
         asset = dg.asset(
