@@ -11,7 +11,7 @@ from resources.store.artifacts import Artifact
 from selection.basics.draws import keyed_uniform
 from selection.costs import ModelShape
 from selection.embedding.embedder import Embedder, token_lengths
-from selection.methods.contract.preparation import SelectorSize
+from selection.methods.contract.protocol import SelectorSize
 from selection.models.examples import plain_lengths, rendered_lengths
 from selection.models.tokenizer import count_tokens
 from selection.planning.arms import PoolSize

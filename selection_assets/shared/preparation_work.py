@@ -11,8 +11,7 @@ from selection.arms.target import to_examples
 from selection.config.study import Study
 from selection.costs import ModelShape
 from selection.methods.contract.named import NamedMethod
-from selection.methods.contract.preparation import SelectorSize
-from selection.methods.contract.protocol import CostInputs, Rows
+from selection.methods.contract.protocol import CostInputs, Rows, SelectorSize
 from selection.models.base import load_tokenizer
 from selection.models.examples import Example, plain_lengths, rendered_lengths
 from selection_assets.assets.base_tokenizer import read_shape

@@ -12,7 +12,8 @@ import numpy as np
 
 from selection.basics.whole_files import write_whole
 from selection.budget.meter import UNMETERED, Meter
-from selection.methods.contract.protocol import Fitted, Method, ScoreInputs, Scores
+from selection.methods.contract.method import Method
+from selection.methods.contract.protocol import Fitted, ScoreInputs, Scores
 
 if TYPE_CHECKING:
     import pyarrow as pa

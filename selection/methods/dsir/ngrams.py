@@ -19,8 +19,8 @@ from scipy.sparse import csr_array
 from selection.basics.text import normalise
 from selection.methods.contract.blocks import compute_in_blocks
 from selection.methods.contract.common import read_options
-from selection.methods.contract.preparation import Files, Prepared, PrepareInputs
-from selection.methods.contract.protocol import CostInputs, Rows
+from selection.methods.contract.preparation import Prepared, PrepareInputs
+from selection.methods.contract.protocol import CostInputs, Files, Rows
 
 _WORDS = re.compile(r"\w+|[^\w\s]+")
 _BLOCK_ROWS = 8192

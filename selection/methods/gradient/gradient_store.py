@@ -10,8 +10,8 @@ import numpy as np
 
 from selection.methods.contract.blocks import compute_in_blocks
 from selection.methods.contract.common import read_options
-from selection.methods.contract.preparation import Files, NotBySource, Prepared, PrepareInputs
-from selection.methods.contract.protocol import CostInputs, Rows
+from selection.methods.contract.preparation import NotBySource, Prepared, PrepareInputs
+from selection.methods.contract.protocol import CostInputs, Files, Rows
 from selection.methods.contract.selector import selector_of, selector_size
 from selection.methods.gradient.flops import projected_gradient_flops
 from selection.methods.gradient.lora import Adapted

@@ -12,8 +12,8 @@ import numpy as np
 from selection.costs.rows import rows_forward_flops, rows_training_flops
 from selection.methods.contract.blocks import compute_in_blocks
 from selection.methods.contract.common import read_options
-from selection.methods.contract.preparation import Files, NotBySource, Prepared, PrepareInputs
-from selection.methods.contract.protocol import CostInputs, Rows
+from selection.methods.contract.preparation import NotBySource, Prepared, PrepareInputs
+from selection.methods.contract.protocol import CostInputs, Files, Rows
 from selection.methods.contract.selector import selector_of, selector_size
 from selection.methods.perplexity.nll import text_nll
 from selection.methods.perplexity.options import PerplexityOptions

@@ -21,8 +21,15 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from selection.budget.meter import BudgetExhausted
 from selection.costs import ModelShape
-from selection.methods.contract.preparation import Prepared, PrepareInputs, Selector, SelectorSize
-from selection.methods.contract.protocol import CostInputs, FitInputs, Rows, ScoreInputs, Scores
+from selection.methods.contract.preparation import Prepared, PrepareInputs, Selector
+from selection.methods.contract.protocol import (
+    CostInputs,
+    FitInputs,
+    Rows,
+    ScoreInputs,
+    Scores,
+    SelectorSize,
+)
 from selection.methods.perplexity import perplexities
 from selection.methods.perplexity.method import METHOD
 from selection.models import base
