@@ -18,8 +18,8 @@ from gpu_sections.correctness import residual_in_float64
 from gpu_sections.large_problem import TOL, Way, solve
 from gpu_sections.pool import Problem, make_problem
 from gpu_sections.sizes import Sizes
-from selection.transport.potentials import Potentials
 from selection.transport.precision import Precision, products_in
+from selection.transport.solution import Potentials
 
 # Entries of a block of the plain solver.
 _BLOCK_ENTRIES = 2**27

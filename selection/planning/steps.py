@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from selection.budget.amounts import Amount
+from selection.budget.arm_plan import ArmPlan
 from selection.config.study import Study
 from selection.methods.contract.named import NamedMethod
-from selection.planning.arms import ArmPlan
 from selection.planning.rates import Rate
 
 Step = tuple[str, str | None, str | None]

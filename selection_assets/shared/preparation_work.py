@@ -10,8 +10,7 @@ from resources.store.artifacts import Artifact
 from selection.config.study import Study
 from selection.costs import ModelShape
 from selection.methods.contract.named import NamedMethod
-from selection.methods.contract.preparation import SelectorSize
-from selection.methods.contract.protocol import CostInputs, Rows
+from selection.methods.contract.protocol import CostInputs, Rows, SelectorSize
 from selection.models.base import load_tokenizer
 from selection.models.examples import Example, plain_lengths, rendered_lengths
 from selection_assets.shared.decoders import read_shape

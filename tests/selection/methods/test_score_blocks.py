@@ -82,6 +82,7 @@ class Dying:
 
     def __init__(self, name: str, dies_at: int) -> None:
         self.method, self.dies_at, self.blocks = REGISTRY[name], dies_at, 0
+        self.name = name
 
     def score(self, *arguments):
         self.blocks += 1
