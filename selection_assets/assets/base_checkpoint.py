@@ -21,8 +21,8 @@ from selection.models.base import load_model, load_tokenizer, save_checkpoint
 from selection.models.checkpoints import weights_digest
 from selection.models.tokenizer import count_tokens
 from selection.planning.workload import pretraining_flops
-from selection_assets.assets.base_tokenizer import Role, read_shape
 from selection_assets.planning.known_rates import expected_pretraining
+from selection_assets.shared.decoders import Role, read_shape
 from selection_assets.shared.local_models import local_model_version
 from selection_assets.shared.pool_rows import iterate_sources
 from selection_assets.stage.draft import Check, Draft, emptied

@@ -3,28 +3,23 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import dagster as dg
 
 from resources.project import resolve
-from resources.store.artifacts import Artifact
 from selection.arms.base import base_shape, general_sample, pretrained_source
 from selection.config.decoders import Decoder, TinyBase
 from selection.config.study import Study
-from selection.costs import ModelShape
 from selection.models.base import load_tokenizer
 from selection.models.tokenizer import train_tokenizer
+from selection_assets.shared.decoders import Role
 from selection_assets.shared.local_models import local_model_version
 from selection_assets.shared.pool_rows import iterate_sources
 from selection_assets.stage.draft import Draft, emptied
 from selection_assets.stage.inputs import whole_pool
 from selection_assets.stage.keys import decoder_key
 from selection_assets.stage.stage import Stage, stage
-
-Role = Literal["base", "selector"]
-"""The model that is trained, and the one that some methods read the pool with."""
-ROLES: tuple[Role, ...] = get_args(Role)
 
 
 def build_tokenizer(pool: str, decoder: Decoder, users: Sequence[Study], *, role: Role) -> Stage:
@@ -58,8 +53,3 @@ def build_tokenizer(pool: str, decoder: Decoder, users: Sequence[Study], *, role
         )
 
     return tokenizer
-
-
-def read_shape(tokenizer: Artifact) -> ModelShape:
-    """Return the shape of the model that a tokenizer is for."""
-    return ModelShape(**tokenizer.json("shape.json"))

@@ -12,7 +12,6 @@ from selection.config.embedders import Embedder
 from selection.config.study import Study
 from selection.embedding.build import build_embedder as build
 from selection.embedding.build import distillation_flops
-from selection.embedding.embedder import Embedder as LoadedEmbedder
 from selection.embedding.embedder import load_embedder, token_lengths
 from selection.embedding.tuning import tune_embedder, tuning_flops
 from selection_assets.shared.local_models import local_model_version
@@ -81,18 +80,6 @@ def build_embedder(pool: str, spec: Embedder, users: Sequence[Study]) -> Stage:
         )
 
     return embedder
-
-
-def load_on(device: Device, embedder: Artifact) -> LoadedEmbedder:
-    """Load a pool's embedder to run on a device, in the precision that it prefers."""
-    return load_embedder(
-        embedder.path("embedder"), device=device.name, precision=device.embedding_precision
-    )
-
-
-def tuning_flops_of(embedder: Artifact, spec: Embedder) -> float:
-    """FLOPs that went into tuning an embedder on its study's target; 0 for one that is not."""
-    return 0.0 if spec.tuning is None else float(embedder.json("tuning.json")["flops"])
 
 
 def _tuning_texts(target_examples: Artifact) -> list[str]:

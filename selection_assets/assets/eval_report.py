@@ -11,10 +11,10 @@ from selection.config.study import Study
 from selection.reports.plots.evaluation import before_after
 from selection.reports.plots.evaluation import distances_to_target as draw_distances
 from selection.reports.tables import markdown_table
-from selection_assets.assets.base_tokenizer import read_shape
-from selection_assets.assets.target_embeddings import steering_rows
+from selection_assets.shared.decoders import read_shape
 from selection_assets.shared.evaluation import evaluate_folders, harness_outside, harness_table
 from selection_assets.shared.pool_rows import pool_vectors
+from selection_assets.shared.target_rows import steering_rows
 from selection_assets.stage.draft import Check, Draft
 from selection_assets.stage.inputs import base_parts, of_study, one_of, whole_pool_embeddings
 from selection_assets.stage.keys import arm_of, arm_partitions, study_key

@@ -8,7 +8,7 @@ from resources.device import Device
 from resources.store.artifacts import Artifact
 from selection.budget.meter import Meter
 from selection.config.study import Study
-from selection_assets.assets.base_tokenizer import read_shape
+from selection_assets.shared.decoders import read_shape
 from selection_assets.shared.training import train_seeds, training_parameters
 from selection_assets.stage.draft import Check, Draft
 from selection_assets.stage.inputs import base_parts, of_study

@@ -1,6 +1,6 @@
 """What a method makes before it fits: one asset for each of its preparations."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,6 @@ import pyarrow as pa
 from tqdm import tqdm
 
 from resources.device import Device
-from resources.store.artifacts import Artifact
 from resources.workspace import Workspace
 from selection.budget.meter import Meter
 from selection.config.study import Study
@@ -20,37 +19,13 @@ from selection.methods.contract.preparation import (
     Selector,
 )
 from selection_assets.shared.preparation_work import MADE_BY, PreparationWork
+from selection_assets.shared.preparations import preparation_key
 from selection_assets.stage.code_version import code_version
 from selection_assets.stage.draft import Draft
 from selection_assets.stage.expected import Expected
 from selection_assets.stage.inputs import decoder_part, of_study, source_rows, whole_pool
-from selection_assets.stage.keys import decoder_key, pool_key, source_partitions, study_key
+from selection_assets.stage.keys import source_partitions
 from selection_assets.stage.stage import Stage, stage
-
-
-def preparation_key(study: Study, named: NamedMethod, preparation: Preparation) -> dg.AssetKey:
-    """Key of a preparation's asset: the study's, the pool's, or that of a selector over the pool.
-
-    Only what is shared is the pool's; two studies that ask for the same have one asset.
-    """
-    name = named.asset_of(preparation)
-    if not preparation.shared:
-        return study_key(study, name)
-    if preparation.needs_selector:
-        assert study.selector is not None
-        return decoder_key(study.pool, study.selector, name)
-    return pool_key(study.pool, name)
-
-
-def preparation_inputs(study: Study, named: NamedMethod) -> dict[str, dg.AssetIn]:
-    """What the fit and the scores of a method read of its preparations, by the protocol's names."""
-    return {
-        p.asset: dg.AssetIn(
-            preparation_key(study, named, p),
-            partition_mapping=dg.AllPartitionMapping() if p.by_source else None,
-        )
-        for p in named.preparations
-    }
 
 
 def build_preparation(
@@ -163,14 +138,3 @@ def _served(study: Study, key: dg.AssetKey) -> frozenset[str]:
         for name, named in study.named_methods.items()
         if any(preparation_key(study, named, p) == key for p in named.preparations)
     )
-
-
-def features_of(
-    preparation: Preparation | None, artifacts: Artifact | Mapping[str, Artifact] | None
-) -> Any:
-    """What a preparation has computed of a source's rows; by source where several are given."""
-    if preparation is None or artifacts is None:
-        return None
-    if isinstance(artifacts, Artifact):
-        return preparation.features(artifacts)
-    return {source: preparation.features(artifact) for source, artifact in artifacts.items()}

@@ -11,7 +11,7 @@ from resources.store.artifacts import Artifact, Content
 from selection.basics.draws import keyed_uniform
 from selection.budget.meter import Meter
 from selection.config.study import Study
-from selection_assets.assets.base_tokenizer import read_shape
+from selection_assets.shared.decoders import read_shape
 from selection_assets.shared.evaluation import evaluate_folders, harness_outside
 from selection_assets.shared.pool_rows import iterate_sources
 from selection_assets.shared.training import train_seeds, training_parameters

@@ -10,9 +10,8 @@ from resources.store.artifacts import Artifact
 from resources.workspace import Workspace
 from selection.config.study import Study
 from selection.embedding.embedder import Embedder, encode
-from selection.methods.contract.protocol import Rows
-from selection_assets.assets.embedder import load_on
 from selection_assets.planning.known_rates import expected_embedding
+from selection_assets.shared.embedders import load_on
 from selection_assets.shared.embedding_facts import embedding_facts
 from selection_assets.stage.draft import Check, Draft
 from selection_assets.stage.expected import Expected
@@ -89,16 +88,3 @@ def build_embeddings(study: Study, name: str, examples: str) -> Stage:
         )
 
     return target_embeddings
-
-
-def steering_rows(target_examples: Artifact, target_embeddings: Artifact | None) -> Rows:
-    """Return the dev split as methods take it: the part of the target that selection may see."""
-    table = target_examples.table("rows.parquet")
-    chosen = [i for i, split in enumerate(table["split"].to_pylist()) if split == "dev"]
-    table = table.take(pa.array(chosen))
-    return Rows(
-        table["row_id"].to_numpy(),
-        table["text"].to_pylist(),
-        table["n_tokens"].to_numpy(),
-        target_embeddings.array("vectors.npy")[chosen] if target_embeddings else None,
-    )

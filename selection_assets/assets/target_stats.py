@@ -6,8 +6,8 @@ from resources.store.artifacts import Artifact
 from selection.arms.target_stats import count_words, describe_target
 from selection.config.study import Study
 from selection.reports.plots.target import source_distances, spectrum, token_lengths
-from selection_assets.assets.target_embeddings import steering_rows
 from selection_assets.shared.pool_rows import iterate_sources
+from selection_assets.shared.target_rows import steering_rows
 from selection_assets.stage.draft import Draft
 from selection_assets.stage.inputs import of_study, whole_pool, whole_pool_embeddings
 from selection_assets.stage.keys import study_key

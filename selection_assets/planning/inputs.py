@@ -18,10 +18,10 @@ from selection.models.examples import Example
 from selection.models.tokenizer import count_tokens
 from selection.planning.arms import PoolSize
 from selection.planning.workload import pretraining_flops
-from selection_assets.assets.base_tokenizer import Role, read_shape
-from selection_assets.assets.embedder import load_on, tuning_flops_of
 from selection_assets.planning.counts import PoolCounts, count_pool
 from selection_assets.shared.contrast import EXAMPLES
+from selection_assets.shared.decoders import Role, read_shape
+from selection_assets.shared.embedders import load_on, tuning_flops_of
 from selection_assets.shared.evaluation import labels_of
 from selection_assets.shared.pool_rows import iterate_sources, read_rows
 

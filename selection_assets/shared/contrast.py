@@ -9,22 +9,10 @@ from resources.store.artifacts import Artifact
 from selection.config.study import Study
 from selection.methods.contract.common import wants_contrast
 from selection.methods.contract.protocol import Rows
-from selection_assets.assets.target_embeddings import build_embeddings, steering_rows
-from selection_assets.assets.target_examples import build_examples
+from selection_assets.shared.target_rows import steering_rows
 from selection_assets.stage.inputs import of_study
-from selection_assets.stage.stage import Stage
 
 EXAMPLES, EMBEDDINGS = "contrast_examples", "contrast_embeddings"
-
-
-def contrast_stages(study: Study) -> list[Stage]:
-    """Stages of a study's contrast; none without one."""
-    if study.contrast is None:
-        return []
-    return [
-        build_examples(study, EXAMPLES, study.contrast),
-        build_embeddings(study, EMBEDDINGS, EXAMPLES),
-    ]
 
 
 def contrast_inputs(study: Study, options: Mapping[str, Any]) -> dict[str, dg.AssetIn]:

@@ -15,7 +15,7 @@ from selection.methods.contract.preparation import SelectorSize
 from selection.methods.contract.protocol import CostInputs, Rows
 from selection.models.base import load_tokenizer
 from selection.models.examples import Example, plain_lengths, rendered_lengths
-from selection_assets.assets.base_tokenizer import read_shape
+from selection_assets.shared.decoders import read_shape
 from selection_assets.shared.made_before import MadeBefore, made_before, not_made
 from selection_assets.shared.pool_rows import iterate_sources, read_rows
 
