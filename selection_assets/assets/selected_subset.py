@@ -3,9 +3,9 @@
 import dagster as dg
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from resources.store.artifacts import Artifact
+from selection.basics.tables import rows_where
 from selection.config.study import Study
 from selection.subset.choose import Subset, choose_rows
 from selection_assets.shared.pool_rows import pool_vectors
@@ -56,7 +56,7 @@ def build_selected_subset(study: Study) -> Stage:
         excluded = dict.fromkeys(without_vector, NO_VECTOR) | dict.fromkeys(held_out, TARGET_LEAK)
         verdicts, subsets = [], []
         for draw in sorted(set(candidates["draw"].to_pylist())):
-            rows = candidates.filter(pc.equal(candidates["draw"], draw))
+            rows = rows_where(candidates, "draw", draw)
             chosen = choose_rows(
                 row_id=rows["row_id"].to_numpy(),
                 score=rows["score"].to_numpy(),
@@ -130,7 +130,7 @@ def _candidates(loaded: dict[str, dict[str, Artifact]], scores: dict[str, Artifa
     parts = []
     for source in sorted(corpus):
         texts = corpus[source].table("rows.parquet", ["row_id", "source", "text"])
-        counted = tokens.filter(pc.equal(tokens["source"], source)).drop_columns(["source"])
+        counted = rows_where(tokens, "source", source).drop_columns(["source"])
         scored = _scored(scores[source])
         parts.append(scored.join(texts, "row_id", join_type="inner").join(counted, "row_id"))
     order = [("draw", "ascending"), ("source", "ascending"), ("row_id", "ascending")]
@@ -149,7 +149,7 @@ def _aligned_vectors(
     candidates: pa.Table, embeddings: dict[str, Artifact]
 ) -> tuple[np.ndarray, list[str]]:
     """Vectors of the first draw's rows, and the ids of rows that have none (zero there)."""
-    first = candidates.filter(pc.equal(candidates["draw"], 0))["row_id"].to_pylist()
+    first = rows_where(candidates, "draw", 0)["row_id"].to_pylist()
     row_id, vectors = pool_vectors(embeddings)
     place = {row: i for i, row in enumerate(row_id)}
     aligned = vectors[[place.get(row, 0) for row in first]]

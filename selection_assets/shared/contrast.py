@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
+from pydantic import BaseModel
 
 from resources.store.artifacts import Artifact
 from selection.config.study import Study
@@ -15,7 +16,7 @@ from selection_assets.stage.inputs import of_study
 EXAMPLES, EMBEDDINGS = "contrast_examples", "contrast_embeddings"
 
 
-def contrast_inputs(study: Study, options: Mapping[str, Any]) -> dict[str, dg.AssetIn]:
+def contrast_inputs(study: Study, options: BaseModel) -> dict[str, dg.AssetIn]:
     """What the fit of a method with these options reads of the contrast."""
     if not wants_contrast(options):
         return {}

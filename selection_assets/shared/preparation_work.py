@@ -121,7 +121,7 @@ def dev_examples(target_examples: Artifact) -> list[Example]:
 def _some(rows: Rows, places: np.ndarray) -> Rows:
     return Rows(
         rows.row_id[places],
-        [rows.text[i] for i in places.tolist()],
+        [rows.text[int(place)] for place in places],
         rows.n_tokens[places],
         source=rows.source,
     )

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from resources.device import Device
 from resources.store.artifacts import Artifact
 from selection.arms.target import to_examples
 from selection.arms.train import Phase, TrainedArm, train_arm
+from selection.basics.tables import rows_where
 from selection.budget.meter import Meter
 from selection.config.study import Study
 from selection.costs import ModelShape
@@ -102,7 +102,7 @@ def train_seeds(
 
 def _draw(subset: pa.Table, number: int) -> pa.Table:
     draws = sorted(set(subset["draw"].to_pylist()))
-    drawn = subset.filter(pc.equal(subset["draw"], draws[number % len(draws)]))
+    drawn = rows_where(subset, "draw", draws[number % len(draws)])
     return drawn.sort_by([("rank", "ascending")])
 
 
