@@ -17,7 +17,7 @@ from selection_assets.assets.embedder import build_embedder
 from selection_assets.assets.eval_report import build_eval_report
 from selection_assets.assets.finetuned_checkpoint import build_finetuned_checkpoint
 from selection_assets.assets.method_fit import build_method_fit
-from selection_assets.assets.method_preparation import build_preparation, preparation_key
+from selection_assets.assets.method_preparation import build_preparation
 from selection_assets.assets.method_scores import build_method_scores
 from selection_assets.assets.pareto_frontier import build_pareto_frontier
 from selection_assets.assets.pool_tokens import build_pool_tokens
@@ -29,6 +29,7 @@ from selection_assets.assets.target_examples import build_examples, build_target
 from selection_assets.assets.target_stats import build_target_stats
 from selection_assets.shared.contrast import EMBEDDINGS, EXAMPLES
 from selection_assets.shared.decoders import ROLES, Role
+from selection_assets.shared.preparations import preparation_key
 from selection_assets.stage.stage import Stage
 from selection_assets.studies import load_pools, load_studies
 

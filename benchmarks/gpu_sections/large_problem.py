@@ -27,7 +27,7 @@ _UNFUSED_BYTES = 20.0
 _GiB = 2**30
 
 Rows = torch.Tensor | np.ndarray
-Sliced = TypeVar("Sliced", torch.Tensor, np.ndarray, list[str])
+Sliced = TypeVar("Sliced", torch.Tensor, np.ndarray, Rows, list[str])
 
 
 @dataclass(frozen=True)

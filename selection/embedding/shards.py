@@ -22,7 +22,7 @@ def encode_in_shards(
     version: str,
     folder: Path,
     size: int = SHARD,
-    report: Callable[[int], None] | None = None,
+    report: Callable[[int], object] | None = None,
     meter: Meter = UNMETERED,
 ) -> Encoded:
     """Embed texts as `encode` does; a shard that `folder` already holds is read, not embedded.

@@ -3,19 +3,19 @@
 from collections.abc import Mapping
 from typing import Any
 
-from resources.store.artifacts import Artifact
 from resources.workspace import Workspace
 from selection.config.study import Study
 from selection.methods.contract.named import NamedMethod
 from selection.methods.contract.protocol import ACCOUNTANT, FitInputs, Fitted
 from selection.reports.plots.convergence import residual_history
-from selection_assets.assets.method_preparation import (
+from selection_assets.shared.contrast import contrast_inputs, contrast_rows
+from selection_assets.shared.fitted import read_fitted
+from selection_assets.shared.pool_rows import count_rows, iterate_sources
+from selection_assets.shared.preparations import (
     features_by_source,
     preparation_inputs,
     prepared_whole,
 )
-from selection_assets.shared.contrast import contrast_inputs, contrast_rows
-from selection_assets.shared.pool_rows import count_rows, iterate_sources
 from selection_assets.shared.target_rows import steering_rows
 from selection_assets.stage.decorator import stage
 from selection_assets.stage.draft import Check, Draft
@@ -84,11 +84,6 @@ def build_method_fit(study: Study, named: NamedMethod) -> Stage:
         )
 
     return method_fit
-
-
-def read_fitted(artifact: Artifact) -> Fitted:
-    """Return what a fit asset published."""
-    return Fitted(artifact.arrays("fitted.safetensors"), artifact.json("facts.json"))
 
 
 def _last_fit(workspace: Workspace, asset: str) -> Fitted | None:

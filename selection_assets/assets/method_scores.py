@@ -10,13 +10,13 @@ from selection.methods.contract.named import NamedMethod
 from selection.methods.contract.protocol import ACCOUNTANT, FitInputs, ScoreInputs, Scores
 from selection.methods.contract.score_blocks import score_in_blocks
 from selection.reports.plots.scores import score_distributions
-from selection_assets.assets.method_fit import read_fitted
-from selection_assets.assets.method_preparation import (
+from selection_assets.shared.fitted import read_fitted
+from selection_assets.shared.pool_rows import read_rows
+from selection_assets.shared.preparations import (
     preparation_inputs,
     preparation_key,
     prepared_whole,
 )
-from selection_assets.shared.pool_rows import read_rows
 from selection_assets.shared.target_rows import steering_rows
 from selection_assets.stage.decorator import stage
 from selection_assets.stage.draft import Check, Draft

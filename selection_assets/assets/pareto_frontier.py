@@ -9,6 +9,7 @@ from selection.curves import loss_point
 from selection.judging.compare import ArmResult, compare_arms
 from selection.judging.result import Arm
 from selection.judging.sharing import break_evens
+from selection.reports.closing import COLUMNS
 from selection.reports.plots.frontier import loss_frontier
 from selection.reports.tables import markdown_table
 from selection_assets.shared.study_result import study_result
@@ -18,20 +19,6 @@ from selection_assets.stage.inputs import all_of, of_study
 from selection_assets.stage.keys import REFERENCE_LINES, arm_key, study_key
 from selection_assets.stage.stage import Stage
 from selection_assets.stage.step import Step
-
-COLUMNS = {
-    "method": "method",
-    "budget": "budget",
-    "selection_flops": "selection FLOPs",
-    "training_flops": "training FLOPs",
-    "rows": "rows",
-    "loss": "target loss",
-    "loss_low": "low",
-    "loss_high": "high",
-    "verdict": "against random",
-    "corrected": "counting all arms",
-}
-"""Columns of the closing table, as `make run` prints them."""
 
 
 def build_pareto_frontier(study: Study) -> Stage:

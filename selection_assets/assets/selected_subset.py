@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import dagster as dg
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from resources.store.artifacts import Artifact
+from selection.basics.tables import rows_where
 from selection.config.study import Study
 from selection.subset.choose import Subset, choose_rows
 from selection_assets.shared.decoders import row_tokens, tokens_asset
@@ -68,7 +68,7 @@ def build_selected_subset(study: Study) -> Stage:
         excluded = dict.fromkeys(without_vector, NO_VECTOR) | dict.fromkeys(held_out, TARGET_LEAK)
         verdicts, subsets = [], []
         for draw in sorted(set(candidates["draw"].to_pylist())):
-            rows = candidates.filter(pc.equal(candidates["draw"], draw))
+            rows = rows_where(candidates, "draw", draw)
             chosen = choose_rows(
                 row_id=rows["row_id"].to_numpy(),
                 score=rows["score"].to_numpy(),
@@ -160,7 +160,7 @@ def _aligned_vectors(
     candidates: pa.Table, embeddings: Mapping[str, Artifact]
 ) -> tuple[np.ndarray, list[str]]:
     """Vectors of the first draw's rows, and the ids of rows that have none (zero there)."""
-    first = candidates.filter(pc.equal(candidates["draw"], 0))["row_id"].to_pylist()
+    first = rows_where(candidates, "draw", 0)["row_id"].to_pylist()
     row_id, vectors = pool_vectors(embeddings)
     place = {row: i for i, row in enumerate(row_id)}
     aligned = vectors[[place.get(row, 0) for row in first]]

@@ -22,9 +22,9 @@ def build_examples(study: Study, name: str, target: Target) -> Stage:
     path = resolve(target.path) if isinstance(target, FileTarget) else None
 
     def outside(_: str) -> dict[str, str]:
-        if path is None:
-            return {target.package: package_fingerprint(target.package)}
-        return {target.path: path_fingerprint(path)}
+        if isinstance(target, FileTarget):
+            return {target.path: path_fingerprint(resolve(target.path))}
+        return {target.package: package_fingerprint(target.package)}
 
     @stage(
         key=study_key(study, name),

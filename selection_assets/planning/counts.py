@@ -66,9 +66,9 @@ def count_pool(
             lengths.append(cut_lengths(counted, selector[1].sequence_length))
         embedding_flops += model.flops(token_lengths(model, of_source.text))
         draws = keyed_uniform(of_source.row_id, seed=0, purpose="probe")
-        least = np.argsort(draws, kind="stable")[:PROBE_ROWS]
-        drawn += [(float(draws[i]), of_source.text[i]) for i in least]
-        drawn = sorted(drawn)[:PROBE_ROWS]
+        least = np.argsort(draws, kind="stable")[:PROBE_ROWS].tolist()
+        probes = [(float(draws[i]), str(of_source.text[i])) for i in least]
+        drawn = sorted([*drawn, *probes])[:PROBE_ROWS]
     target_examples, contrast_examples = step.one("target_examples"), step.maybe(EXAMPLES)
     target_rows, target_flops = _steering(target_examples, model)
     contrast_rows, contrast_flops = (0, 0.0)

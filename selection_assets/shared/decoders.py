@@ -4,7 +4,6 @@ from typing import Literal, get_args
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from resources.store.artifacts import Artifact
 from selection.config.decoders import Decoder
@@ -52,10 +51,12 @@ def row_tokens(rows: pa.Table, tokens: Artifact) -> np.ndarray:
         When a row is not counted, because the rows have changed since.
     """
     counted = tokens.table("tokens.parquet")
-    place = pc.index_in(rows["row_id"], counted["row_id"].combine_chunks())
-    if place.null_count:
+    wanted, known = rows["row_id"].to_numpy(), counted["row_id"].to_numpy()  # sorted, as a source's
+    place = np.searchsorted(known, wanted)
+    there = np.isin(wanted, known)
+    if not there.all():
         raise ValueError(
-            f"{tokens.folder} lacks {place.null_count} of the rows: materialize"
+            f"{tokens.folder} lacks {int((~there).sum())} of the rows: materialize"
             f" {tokens.asset}[{tokens.partition}] again"
         )
-    return counted["n_tokens"].take(place).to_numpy()
+    return counted["n_tokens"].to_numpy()[place]

@@ -113,7 +113,7 @@ class PreparationWork:
 def _some(rows: Rows, places: np.ndarray) -> Rows:
     return Rows(
         rows.row_id[places],
-        [rows.text[i] for i in places.tolist()],
+        [rows.text[int(place)] for place in places],
         rows.n_tokens[places],
         source=rows.source,
     )

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from selection.arms.target import to_examples
 from selection.arms.train import Phase, TrainedArm, train_arm
+from selection.basics.tables import rows_where
 from selection.config.study import Study
 from selection.models.base import load_model, save_checkpoint
 from selection.models.checkpoints import weights_digest
@@ -92,7 +92,7 @@ def train_seeds(step: Step, study: Study, seeds: Sequence[int], subset: pa.Table
 
 def _draw(subset: pa.Table, number: int) -> pa.Table:
     draws = sorted(set(subset["draw"].to_pylist()))
-    drawn = subset.filter(pc.equal(subset["draw"], draws[number % len(draws)]))
+    drawn = rows_where(subset, "draw", draws[number % len(draws)])
     return drawn.sort_by([("rank", "ascending")])
 
 

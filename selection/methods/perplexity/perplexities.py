@@ -19,7 +19,8 @@ from selection.methods.perplexity.nll import text_nll
 from selection.methods.perplexity.options import PerplexityOptions
 from selection.models.batches import training_order
 from selection.models.examples import Example, Rendered, render_all, render_parts
-from selection.models.training import Recipe, train
+from selection.models.recipe import Recipe
+from selection.models.training import train
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
