@@ -25,7 +25,7 @@ from selection_assets.definitions import build_definitions
 from selection_assets.refresh.refresh import Work, refresh
 from selection_assets.studies import load_studies
 
-pytest_plugins = ["smallest_fixtures"]
+pytest_plugins = ["processors", "smallest_fixtures"]
 
 _exit_status = pytest.ExitCode.INTERNAL_ERROR
 _figures = Figures()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from attempts import Zygote
-from conftest import Project, enter
+from small_project import Project, enter
 from smallest_study import NAME, write_model, write_smallest_project
 from study_outcome import Outcome, study_outcome
 

@@ -5,8 +5,8 @@ import shutil
 import textwrap
 from pathlib import Path
 
-from conftest import Project, docstring_lines
 from places import DAGSTER_YAML
+from small_project import Project, docstring_lines
 
 NAME = "least"
 SOURCES = ("asyncio", "email")

@@ -5,8 +5,8 @@ import shutil
 from pathlib import Path
 
 import dagster as dg
-from conftest import POOL, STUDY, Project
 from places import DAGSTER_YAML
+from small_project import POOL, STUDY, Project
 
 SOURCES = ("asyncio", "email")
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}

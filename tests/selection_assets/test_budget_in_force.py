@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 import yaml
 from click.testing import CliRunner, Result
-from conftest import STUDY, Project, enter
+from small_project import STUDY, Project, enter
 
 from resources.ledger.caps import Standing
 from selection.budget.amounts import Cap

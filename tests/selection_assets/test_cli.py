@@ -12,7 +12,7 @@ from typing import Any
 import dagster as dg
 import pytest
 from click.testing import CliRunner, Result
-from conftest import SOURCES, Project, enter
+from small_project import SOURCES, Project, enter
 from spending import reserve
 
 from resources.dead_runs import clear_dead_runs

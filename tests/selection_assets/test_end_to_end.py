@@ -3,7 +3,7 @@
 import shutil
 
 import yaml
-from conftest import Project, enter
+from small_project import Project, enter
 
 from selection.models.base import load_model
 from selection.models.checkpoints import weights_digest

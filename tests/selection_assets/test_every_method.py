@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 import yaml
 from click.testing import CliRunner
-from conftest import SELECTOR, Project, enter
+from small_project import SELECTOR, Project, enter
 
 from resources.store.artifacts import Artifact
 from selection.config.study import Study

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from conftest import SELECTOR, Project, enter
+from small_project import SELECTOR, Project, enter
 
 from resources.store.artifacts import Artifact
 from selection.config.study import Study

@@ -11,9 +11,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 import yaml
-from conftest import STUDY, Project, docstring_lines, enter
 from places import DAGSTER_YAML
 from real_processes import Child, run
+from small_project import STUDY, Project, docstring_lines, enter
 
 from selection.config.files import ConfigurationError
 from selection.models.base import (

@@ -10,8 +10,8 @@ import dagster as dg
 import numpy as np
 import pytest
 import yaml
-from conftest import Project, enter
 from real_processes import Child
+from small_project import Project, enter
 
 from resources.dead_runs import clear_dead_runs
 from selection.config.study import Study

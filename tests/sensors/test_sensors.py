@@ -11,10 +11,10 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from conftest import Project, enter
 from hypothesis import given
 from hypothesis import strategies as st
 from places import REPOSITORY
+from small_project import Project, enter
 from spending import reserve
 from tiny_project import SOURCES, drop, materialize, write_tiny_project
 

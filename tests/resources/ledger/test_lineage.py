@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import SOURCES, Project, enter
 from figures import Figures
+from small_project import SOURCES, Project, enter
 
 from resources.ledger.database import Database
 from resources.ledger.lineage import (
