@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from selection.budget.arm_plan import ArmPlan
 from selection.config.study import Study
 from selection.costs import ModelShape, training_flops
+from selection.costs.arm_plan import ArmPlan
 from selection.methods.contract.protocol import Cost, CostInputs, SelectorSize
 
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from selection.budget.amounts import Amount
-from selection.budget.arm_plan import ArmPlan
 from selection.config.study import Study
+from selection.costs.arm_plan import ArmPlan
 from selection.methods.contract.named import NamedMethod
 from selection.planning.rates import Rate
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from selection.budget.arm_plan import ArmPlan
+from selection.costs.arm_plan import ArmPlan
 from selection.reports.plots.style import (
     FONT,
     GREY,

@@ -10,7 +10,7 @@ import pytest
 from matplotlib.image import imread
 from places import REPOSITORY
 
-from selection.budget.arm_plan import ArmPlan
+from selection.costs.arm_plan import ArmPlan
 from selection.curves import loss_point
 from selection.reports.plots.convergence import residual_history
 from selection.reports.plots.evaluation import before_after, distances_to_target
