@@ -26,7 +26,7 @@ import torch  # noqa: F401
 from harness import Measured, measure, parse_arguments, publish
 
 from selection.neighbours.targets import nearest_targets
-from selection.reports.plots.style import FONT, MARKERS, PALETTE, describe, new_figure, to_png
+from selection.reports.plots.style import FONT, MARKERS, PALETTE, label_axes, new_figure, to_png
 from selection.subset.choose import choose_rows
 from selection.transport.pool_pass import PoolPass
 from selection.transport.potentials import solve_potentials
@@ -177,7 +177,7 @@ def draw(sizes: tuple[int, ...], measured: dict[tuple[str, int], Measured]) -> b
         label = f"{part}, N^{slope(sizes, seconds):.2f}"
         axes.loglog(sizes, seconds, color=colour, marker=marker, markersize=5, label=label)
     axes.legend(fontsize=FONT, frameon=False)
-    describe(axes, title="Time against the size of the pool", x="rows N", y="seconds")
+    label_axes(axes, title="Time against the size of the pool", x="rows N", y="seconds")
     return to_png(figure)
 
 

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from tabulate import tabulate
 
 from selection.methods import REGISTRY
-from selection.methods.contract.method import Method
+from selection.methods.contract.protocol import Method
 
 ROOT = Path(__file__).resolve().parents[1]
 LIBRARY = ROOT / "selection"

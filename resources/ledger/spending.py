@@ -34,7 +34,7 @@ class OverCap(RuntimeError):
     """A step was not allowed to start: its share of a cap is not to be had."""
 
 
-class Budget:
+class Spending:
     """Who has set aside how much, and what came of it.
 
     Settled and reserved together never exceed a cap: each call is one transaction of a database

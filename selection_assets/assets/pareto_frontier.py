@@ -45,7 +45,7 @@ def build_pareto_frontier(study: Study) -> Stage:
         keys = [arm_key(arm["method"], arm["budget"]) for arm in plan if arm["feasible"]]
         # An arm that the cap has kept from running is left out, and named; a report of an earlier
         # version of it may still be there.
-        refusals = step.workspace.ledger.budget.refusals(study.name)
+        refusals = step.workspace.ledger.spending.refusals(study.name)
         stopped = {partition for _, partition in refusals}
         lacking = [key for key in keys if key not in eval_report or key in stopped]
         refused = _refused(study, plan, lacking, refusals)

@@ -4,20 +4,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, assert_never
 
 from resources.project import resolve
 from resources.throughput import Throughput
 from selection.arms.base import pretrained_source
-from selection.config.decoders import TinyBase
-from selection.methods.ot.method import OtOptions
+from selection.config.decoders import PretrainedBase, TinyBase
+from selection.methods.ot.options import OtOptions
 from selection.models.base import load_model, save_checkpoint
 from selection.planning.embedding import probe_embedding
 from selection.planning.evaluation import probe_evaluation
 from selection.planning.measuring import Probed, probe_seconds
 from selection.planning.picture import probe_picture
-from selection.planning.rates import Rate
-from selection.planning.steps import ARITHMETIC, fit_rate, score_rate
+from selection.planning.rates import ARITHMETIC, Rate
+from selection.planning.steps import fit_kind, score_kind
 from selection.planning.training import probe_fine_tuning, probe_training, write_untrained
 from selection.planning.transport import (
     probe_arithmetic,
@@ -95,10 +95,10 @@ class RateProbe:
         }
         for named in study.named_methods.values():
             key = sizes | {"options": named.options.model_dump(mode="json")}
-            probes = {score_rate(named): partial(probe_scoring, named, device=device, **sizes)}
+            probes = {score_kind(named): partial(probe_scoring, named, device=device, **sizes)}
             if isinstance(named.options, OtOptions):
                 solve = partial(probe_solve, named.options, device=device, **sizes)
-                probes[fit_rate(named)] = solve
+                probes[fit_kind(named)] = solve
             for kind in probes.keys() - rates.keys():
                 rates[kind] = self._rate(kind, key, probes[kind])
         return rates
@@ -115,9 +115,12 @@ class RateProbe:
         if not folder.is_dir():
             base = self.known.study.base_model
             emptied(folder)
-            if isinstance(base, TinyBase):
-                write_untrained(base, self.known.tokenizer, folder)
-            else:
-                model = load_model(pretrained_source(base, resolve), revision=base.revision)
-                save_checkpoint(model, self.known.tokenizer, folder)
+            match base:
+                case TinyBase():
+                    write_untrained(base, self.known.tokenizer, folder)
+                case PretrainedBase():
+                    model = load_model(pretrained_source(base, resolve), revision=base.revision)
+                    save_checkpoint(model, self.known.tokenizer, folder)
+                case _:
+                    assert_never(base)
         return folder

@@ -13,8 +13,7 @@ from pydantic_core import to_json
 
 from selection.basics.blocks import FLOPS, Block, BlockStore, compute_in_blocks, stretches
 from selection.budget.meter import UNMETERED, Meter
-from selection.methods.contract.method import Method
-from selection.methods.contract.protocol import Fitted, ScoreInputs, Scores
+from selection.methods.contract.protocol import Fitted, Method, ScoreInputs, Scores, checked_scores
 
 BLOCK_ROWS = 65_536
 
@@ -27,9 +26,9 @@ class BlockScores(Scores):
 
 
 def score_in_blocks(
-    method: Method,
+    method: Method[Any],
     fitted: Fitted,
-    inputs: ScoreInputs,
+    inputs: ScoreInputs[Any],
     *,
     finished: Path,
     block_rows: int = BLOCK_ROWS,
@@ -68,7 +67,7 @@ def score_in_blocks(
         BlockStore(finished, _made_by(method, fitted, inputs)),
         (rows.take(some) for some in stretches(len(rows.row_id), block_rows)),
         lambda block: block.row_id.tolist(),
-        lambda block: _to_block(method.score(fitted, replace(inputs, rows=block))),
+        lambda block: _to_block(checked_scores(method, fitted, replace(inputs, rows=block))),
         charge=meter.charge,
         done=lambda block, resumed: report(len(block.row_id)),
     )

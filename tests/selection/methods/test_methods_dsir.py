@@ -20,7 +20,8 @@ from scipy.sparse import csr_array
 
 from selection.methods import REGISTRY
 from selection.methods.contract.preparation import PrepareInputs
-from selection.methods.contract.protocol import FitInputs, Fitted, Rows, ScoreInputs, Scores
+from selection.methods.contract.protocol import FitInputs, Fitted, ScoreInputs, Scores
+from selection.methods.contract.values import Rows
 from selection.methods.dsir.ngrams import NgramCounts, count_ngrams, ngrams
 
 METHOD = REGISTRY["dsir"]

@@ -14,8 +14,9 @@ from preparing import prepare_by_default, values_of
 
 from selection.methods import REGISTRY
 from selection.methods.contract.preparation import Prepared
-from selection.methods.contract.protocol import FitInputs, Rows, ScoreInputs
+from selection.methods.contract.protocol import FitInputs, ScoreInputs
 from selection.methods.contract.score_blocks import score_in_blocks
+from selection.methods.contract.values import Rows
 
 RNG = np.random.default_rng(2)
 

@@ -12,14 +12,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from selection.methods import REGISTRY
-from selection.methods.contract.protocol import (
-    CostInputs,
-    FitInputs,
-    Fitted,
-    Rows,
-    ScoreInputs,
-    Scores,
-)
+from selection.methods.contract.cost import CostInputs
+from selection.methods.contract.protocol import FitInputs, Fitted, ScoreInputs, Scores
+from selection.methods.contract.values import Rows
 from selection.transport import score_rows, solve_potentials
 
 OT = REGISTRY["ot"]
