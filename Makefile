@@ -22,6 +22,7 @@ test-all: $(VENV)/installed-for-tests lint ## The same with the slow tests, and 
 lint: $(VENV)/installed-for-tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/pyright
 
 ui: $(VENV)/installed ## Open Dagster on http://127.0.0.1:3000

@@ -6,7 +6,7 @@
 from importlib import import_module
 from pkgutil import iter_modules
 
-from selection.methods.contract.protocol import Method
+from selection.methods.contract.method import Method
 
 _CONTRACT = "contract"
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from selection.budget.amounts import Amount
 from selection.config.study import Study
+from selection.costs.arm_plan import ArmPlan
 from selection.methods.contract.named import NamedMethod
-from selection.planning.arms import ArmPlan
 from selection.planning.rates import Rate
 
 Step = tuple[str, str | None, str | None]

@@ -5,9 +5,11 @@ from selection.config.study import Study
 from selection.config.targets import FileTarget, Target
 from selection.corpus.sources import package_fingerprint, path_fingerprint
 from selection.corpus.target import SPLITS, read_target
+from selection_assets.stage.decorator import stage
 from selection_assets.stage.draft import Check, Draft
 from selection_assets.stage.keys import study_key
-from selection_assets.stage.stage import Stage, stage
+from selection_assets.stage.stage import Stage
+from selection_assets.stage.step import Step
 
 
 def build_target_examples(study: Study) -> Stage:
@@ -20,9 +22,9 @@ def build_examples(study: Study, name: str, target: Target) -> Stage:
     path = resolve(target.path) if isinstance(target, FileTarget) else None
 
     def outside(_: str) -> dict[str, str]:
-        if path is None:
-            return {target.package: package_fingerprint(target.package)}
-        return {target.path: path_fingerprint(path)}
+        if isinstance(target, FileTarget):
+            return {target.path: path_fingerprint(resolve(target.path))}
+        return {target.package: package_fingerprint(target.package)}
 
     @stage(
         key=study_key(study, name),
@@ -32,7 +34,7 @@ def build_examples(study: Study, name: str, target: Target) -> Stage:
         checks={"labels_seen_in_training": "Every label of the test split is in the train split."},
         kinds={"python", "parquet"},
     )
-    def target_examples() -> Draft:
+    def target_examples(step: Step) -> Draft:
         """`rows.parquet`: train fine-tunes, dev steers the selection, test only evaluates."""
         examples = read_target(target, path)
         splits = examples.rows["split"].to_pylist()

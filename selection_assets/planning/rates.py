@@ -9,7 +9,6 @@ from typing import Any
 from resources.project import resolve
 from resources.throughput import Throughput
 from selection.arms.base import pretrained_source
-from selection.budget.meter import Meter
 from selection.config.decoders import TinyBase
 from selection.methods.ot.method import OtOptions
 from selection.models.base import load_model, save_checkpoint
@@ -37,24 +36,22 @@ class RateProbe:
 
     Attributes
     ----------
-    known : what is measured on.
-    work : folder for what is written on the way.
+    known : what is measured on, with the step whose meter is charged.
     """
 
     throughput: Throughput
-    meter: Meter
     known: PlanInputs
-    work: Path
 
     def all(self) -> dict[str, Rate]:
         """Every rate that the study's steps name, by kind."""
         known, study = self.known, self.known.study
-        device, precision = known.device.name, known.device.dtype
+        step = known.step
+        device, precision = step.device.name, step.device.dtype
         examples, texts = known.examples, known.pool.some_texts
         embedding = embedding_key(known.model, known.embedder.version)
         sizes = {"width": known.model.width, "n_target": len(examples["dev"])}
         common = {"shape": known.shape, "accountant": study.accountant, "device": device}
-        model = model_key(study, known.device)
+        model = model_key(study, step.device)
         warm_up = study.warm_up.recipe(seed=study.seeds[0], precision=precision)
         tuning = study.fine_tuning.recipe(seed=study.seeds[0], precision=precision)
         rates = {
@@ -73,14 +70,14 @@ class RateProbe:
             ),
             "training": self._rate(
                 "training",
-                training_key(study, known.device),
-                lambda: probe_training(self._base(), texts, warm_up, work=self.work, **common),
+                training_key(study, step.device),
+                lambda: probe_training(self._base(), texts, warm_up, work=step.work, **common),
             ),
             "fine_tuning": self._rate(
                 "fine_tuning",
                 model | {"recipe": study.fine_tuning.model_dump(mode="json")},
                 lambda: probe_fine_tuning(
-                    self._base(), examples["train"], tuning, work=self.work, **common
+                    self._base(), examples["train"], tuning, work=step.work, **common
                 ),
             ),
             "evaluation": self._rate(
@@ -109,12 +106,12 @@ class RateProbe:
     def _rate(self, kind: str, key: Mapping[str, Any], measure: Callable[[], Probed]) -> Rate:
         before = self.throughput.flops_spent
         rate = self.throughput.rate(kind, key, measure)
-        self.meter.charge(self.throughput.flops_spent - before)
+        self.known.step.meter.charge(self.throughput.flops_spent - before)
         return rate
 
     def _base(self) -> Path:
         """A folder with a model of the base's shape, written when the first probe needs it."""
-        folder = self.work / "base"
+        folder = self.known.step.work / "base"
         if not folder.is_dir():
             base = self.known.study.base_model
             emptied(folder)

@@ -17,12 +17,12 @@ from resources.store.artifacts import Artifact
 from selection.config.study import Study
 from selection.methods import REGISTRY
 from selection.methods.contract.protocol import FitInputs, Fitted, Rows, ScoreInputs
-from selection_assets.assets.method_fit import read_fitted
-from selection_assets.assets.method_preparation import features_of, preparation_key
-from selection_assets.assets.target_embeddings import steering_rows
 from selection_assets.command.cli import main
 from selection_assets.refresh.refresh import Work, refresh
+from selection_assets.shared.fitted import read_fitted
 from selection_assets.shared.pool_rows import read_rows
+from selection_assets.shared.preparations import features_of, preparation_key
+from selection_assets.shared.target_rows import steering_rows
 from selection_assets.studies import load_studies
 
 METHODS: dict[str, dict[str, Any]] = {

@@ -18,7 +18,7 @@ from selection.config.study import Study
 from selection_assets.graph import pool_stages, study_stages
 from selection_assets.refresh.refresh import Work
 from selection_assets.stage.keys import arm_key
-from selection_assets.stage.step import FORCE_TAG
+from selection_assets.stage.run_step import FORCE_TAG
 from selection_assets.studies import load_pools
 
 BASE = {"library/tiny/base_tokenizer", "library/tiny/base_checkpoint"}

@@ -18,11 +18,12 @@ from scipy.sparse import csr_array
 from selection.methods.bm25.index import Bm25Index, Bm25Options, tokens_of
 from selection.methods.bm25.top_parts import top_parts
 from selection.methods.contract.common import MethodDefaults, read_options
-from selection.methods.contract.preparation import Files, Preparation
+from selection.methods.contract.preparation import Preparation
 from selection.methods.contract.protocol import (
     ACCOUNTANT,
     Cost,
     CostInputs,
+    Files,
     FitInputs,
     Fitted,
     ScoreInputs,

@@ -11,8 +11,8 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from selection.methods import REGISTRY
+from selection.methods.contract.method import Method
 from selection.methods.contract.preparation import Preparation
-from selection.methods.contract.protocol import Method
 
 
 @dataclass(frozen=True)

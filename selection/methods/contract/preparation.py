@@ -15,31 +15,11 @@ import numpy as np
 from pydantic import BaseModel
 
 from selection.budget.meter import UNMETERED, Meter
-from selection.methods.contract.protocol import CostInputs, Fact, Rows
+from selection.methods.contract.protocol import CostInputs, Fact, Files, Rows
 
 if TYPE_CHECKING:
     from selection.costs import ModelShape
     from selection.models.examples import Example
-
-
-class Files(Protocol):
-    """What a preparation has made, file by file."""
-
-    def array(self, name: str) -> np.ndarray:
-        """Read a `.npy` file."""
-        ...
-
-    def arrays(self, name: str) -> dict[str, np.ndarray]:
-        """Read a `.safetensors` file."""
-        ...
-
-    def json(self, name: str) -> Any:
-        """Read a `.json` file."""
-        ...
-
-    def path(self, name: str) -> Path:
-        """Give the place of a file or folder."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -55,23 +35,6 @@ class Selector:
     folder: Path
     shape: ModelShape
     accountant: str
-
-
-@dataclass(frozen=True)
-class SelectorSize:
-    """What the selector would read.
-
-    Attributes
-    ----------
-    pool_lengths, target_lengths : int64 of shape (n_pool,) and (n_target,)
-        Tokens of each row as `selection.models.examples.render` gives them to the selector, cut at
-        its longest sequence; the target's are those of the split that steers the selection.
-    """
-
-    shape: ModelShape
-    accountant: str
-    pool_lengths: np.ndarray
-    target_lengths: np.ndarray
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,14 @@
-"""What a selection method is: three questions (fit, score, cost) and the values they exchange.
+"""What methods are given and what they answer: rows, fits, scores and costs.
 
-A method is one module of this package that defines ``METHOD``. It never reads a file: rows arrive
-as arrays, and what it learns goes back as arrays and plain facts that any store can keep.
+A method never reads a file: rows arrive as arrays, and what it learns goes back as arrays and plain
+facts that any store can keep.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -16,7 +17,7 @@ from pydantic import BaseModel
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from selection.methods.contract.preparation import Files, Preparation, SelectorSize
+    from selection.costs import ModelShape
 
 ACCOUNTANT = "operation_count"
 """Who counts the FLOPs of a method's own arithmetic: its formulas, with the sizes it met."""
@@ -59,6 +60,26 @@ class Rows:
             self.source,
             None if self.features is None else self.features[some],
         )
+
+
+class Files(Protocol):
+    """What a preparation has made, file by file."""
+
+    def array(self, name: str) -> np.ndarray:
+        """Read a `.npy` file."""
+        ...
+
+    def arrays(self, name: str) -> dict[str, np.ndarray]:
+        """Read a `.safetensors` file."""
+        ...
+
+    def json(self, name: str) -> Any:
+        """Read a `.json` file."""
+        ...
+
+    def path(self, name: str) -> Path:
+        """Give the place of a file or folder."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -153,6 +174,23 @@ class Scores:
     flops: float = 0.0
 
 
+@dataclass(frozen=True)
+class SelectorSize:
+    """What the selector would read.
+
+    Attributes
+    ----------
+    pool_lengths, target_lengths : int64 of shape (n_pool,) and (n_target,)
+        Tokens of each row as `selection.models.examples.render` gives them to the selector, cut at
+        its longest sequence; the target's are those of the split that steers the selection.
+    """
+
+    shape: ModelShape
+    accountant: str
+    pool_lengths: np.ndarray
+    target_lengths: np.ndarray
+
+
 EMBEDDING_PARTS = frozenset({"pool_embedding", "target_embedding", "contrast_embedding"})
 FIT_PARTS = frozenset({"sources", "density", "solve", "certify", "fit"})
 
@@ -217,44 +255,3 @@ class Cost:
     def shared_flops(self) -> float:
         """FLOPs that all targets of the pool have in common."""
         return sum(flops for part, flops in self.parts.items() if part in self.shared)
-
-
-class Method(Protocol):
-    """A way of ranking the rows of a pool for a target.
-
-    Attributes
-    ----------
-    name : str
-        Key in the registry.
-    needs_embeddings : bool
-        Whether rows must carry embeddings.
-    options : type of pydantic.BaseModel
-    """
-
-    name: str
-    needs_embeddings: bool
-    options: type[BaseModel]
-
-    def fit_asset(self, options: Mapping[str, Any] | BaseModel) -> str | None:
-        """Ending of the name of the asset that stores the fit; None: too cheap to store."""
-        ...
-
-    def draws_per_seed(self, options: Mapping[str, Any] | BaseModel) -> bool:
-        """Whether each seed gives its own ranking."""
-        ...
-
-    def preparations(self, options: Mapping[str, Any] | BaseModel) -> tuple[Preparation, ...]:
-        """What is to be made before the fit, each after those that it reads."""
-        ...
-
-    def fit(self, inputs: FitInputs) -> Fitted:
-        """Learn the method's global state, once per study."""
-        ...
-
-    def score(self, fitted: Fitted, inputs: ScoreInputs) -> Scores:
-        """Score a batch of rows; a row's score does not depend on the rest of its batch."""
-        ...
-
-    def cost(self, inputs: CostInputs) -> Cost:
-        """FLOPs of preparing, fitting and scoring the whole pool, before any of it has run."""
-        ...

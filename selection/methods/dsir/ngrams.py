@@ -17,10 +17,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from scipy.sparse import csr_array
 
 from selection.basics.text import normalise
-from selection.methods.contract.blocks import compute_in_blocks
+from selection.methods.contract.blocks import prepare_in_blocks
 from selection.methods.contract.common import read_options
-from selection.methods.contract.preparation import Files, Prepared, PrepareInputs
-from selection.methods.contract.protocol import CostInputs, Rows
+from selection.methods.contract.preparation import Prepared, PrepareInputs
+from selection.methods.contract.protocol import CostInputs, Files, Rows
 
 _WORDS = re.compile(r"\w+|[^\w\s]+")
 _BLOCK_ROWS = 8192
@@ -93,7 +93,8 @@ class NgramCounts:
             its number of filled buckets (row_lengths, int32); buckets (int64 of shape (1,)).
         """
         buckets = read_options(NgramOptions, inputs.options).buckets
-        done = compute_in_blocks(
+        done = prepare_in_blocks(
+            self,
             inputs,
             lambda rows: _arrays_of(rows, buckets),
             lambda rows: 0.0,

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from selection.methods.contract.blocks import compute_in_blocks
+from selection.methods.contract.blocks import prepare_in_blocks
 from selection.methods.contract.common import read_options
-from selection.methods.contract.preparation import Files, NotBySource, Prepared, PrepareInputs
-from selection.methods.contract.protocol import CostInputs, Rows
+from selection.methods.contract.preparation import NotBySource, Preparation, Prepared, PrepareInputs
+from selection.methods.contract.protocol import CostInputs, Files, Rows
 from selection.methods.contract.selector import selector_of, selector_size
 from selection.methods.gradient.flops import projected_gradient_flops
 from selection.methods.gradient.lora import Adapted
@@ -45,7 +45,11 @@ class GradientStore:
     def prepare(self, inputs: PrepareInputs) -> Prepared:
         """Compute them block by block, or go on where the last attempt stopped."""
         return _prepare(
-            inputs, lambda rows: plain_examples(rows.row_id, rows.text), adam=True, dtype=np.float16
+            self,
+            inputs,
+            lambda rows: plain_examples(rows.row_id, rows.text),
+            adam=True,
+            dtype=np.float16,
         )
 
     def flops(self, inputs: CostInputs) -> float:
@@ -79,6 +83,7 @@ class TargetGradients(NotBySource):
             features=np.arange(len(examples)),
         )
         prepared = _prepare(
+            self,
             replace(inputs, pool=lambda: iter([places])),
             lambda block: [examples[place] for place in block.features],
             adam=False,
@@ -111,6 +116,7 @@ def _flops_of(
 
 
 def _prepare(
+    preparation: Preparation,
     inputs: PrepareInputs,
     examples_of: Callable[[Rows], Sequence[Example]],
     *,
@@ -142,7 +148,9 @@ def _prepare(
         lengths = np.array([len(row.ids) for row in rows], dtype=np.int64)
         return _flops_of(selector.shape, selector.accountant, options, lengths)
 
-    blocks = compute_in_blocks(inputs, compute, flops, block_rows=block_rows(adapted.size))
+    blocks = prepare_in_blocks(
+        preparation, inputs, compute, flops, block_rows=block_rows(adapted.size)
+    )
     gradients = blocks.arrays["gradients"]
     return Prepared(
         {"gradients.npy": gradients},

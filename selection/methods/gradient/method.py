@@ -14,10 +14,11 @@ import numpy as np
 from pydantic import BaseModel
 
 from selection.methods.contract.common import MethodDefaults, read_options, settled
-from selection.methods.contract.preparation import Files, Preparation
+from selection.methods.contract.preparation import Preparation
 from selection.methods.contract.protocol import (
     Cost,
     CostInputs,
+    Files,
     FitInputs,
     Fitted,
     ScoreInputs,

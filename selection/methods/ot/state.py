@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from selection.methods.contract.protocol import Fact, Fitted
-from selection.transport.potentials import Potentials
 from selection.transport.sampled import SampledSolve
+from selection.transport.solution import Potentials
 
 _ARRAYS = ("g", "b", "mass")
 

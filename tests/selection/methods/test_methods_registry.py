@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from selection.basics.draws import keyed_uniform
 from selection.methods import REGISTRY
-from selection.methods.contract.preparation import Prepared, SelectorSize
+from selection.methods.contract.preparation import Prepared
 from selection.methods.contract.protocol import (
     CostInputs,
     FitInputs,
@@ -17,6 +17,7 @@ from selection.methods.contract.protocol import (
     Rows,
     ScoreInputs,
     Scores,
+    SelectorSize,
 )
 
 RNG = np.random.default_rng(4)

@@ -14,8 +14,8 @@ from selection.methods.contract.named import NamedMethod
 from selection.methods.ot.method import OtOptions
 from selection.models.base import load_model
 from selection.models.examples import Example
+from selection.models.recipe import Recipe
 from selection.models.tokenizer import train_tokenizer
-from selection.models.training import Recipe
 from selection.planning import measuring
 from selection.planning.embedding import probe_embedding
 from selection.planning.evaluation import probe_evaluation

@@ -13,13 +13,20 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from selection.budget.meter import BudgetExhausted
 from selection.costs import ModelShape
-from selection.methods.contract.preparation import Prepared, PrepareInputs, Selector, SelectorSize
-from selection.methods.contract.protocol import CostInputs, FitInputs, Rows, ScoreInputs
+from selection.methods.contract.preparation import Prepared, PrepareInputs, Selector
+from selection.methods.contract.protocol import (
+    CostInputs,
+    FitInputs,
+    Rows,
+    ScoreInputs,
+    SelectorSize,
+)
 from selection.methods.gradient.method import METHOD
 from selection.models.base import load_tokenizer, new_model, save_checkpoint, tiny_config
 from selection.models.examples import Example, render
+from selection.models.recipe import Recipe
 from selection.models.tokenizer import train_tokenizer
-from selection.models.training import Recipe, train
+from selection.models.training import train
 
 LONGEST = 48
 OPTIONS = {
