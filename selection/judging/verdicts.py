@@ -78,9 +78,7 @@ def compare(
         As in `score_interval`, and if an arm has fewer than two seeds.
     """
     arms = {"arm_SE": arm_SE, "random_SE": random_SE}
-    found = estimate(
-        arms, (1.0, -1.0), weights_E, level=level, n_resamples=n_resamples, seed=seed
-    )
+    found = estimate(arms, (1.0, -1.0), weights_E, level=level, n_resamples=n_resamples, seed=seed)
     for name, values_SE in arms.items():
         n_seeds = len(np.asarray(values_SE))
         if n_seeds < 2:

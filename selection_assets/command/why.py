@@ -14,6 +14,7 @@ from resources.ledger.lineage import (
     find_scores,
 )
 from resources.store.artifacts import UNPARTITIONED, Artifact
+from selection.reports.escaping import one_line
 from selection.reports.tables import text_table
 from selection_assets.shared.evidence import evidence_lines, target_rows_named
 
@@ -51,13 +52,13 @@ def find_why(ledger: Ledger, prefix: str, study: str | None) -> dict[str, Any]:
     fates = [_fate(ledger, by_id[fate["subset"]], fate, row["row_id"]) for fate in told]
     return {
         "row_id": row["row_id"],
-        "text": plain(row["text"])[:SHOWN],
+        "text": one_line(row["text"])[:SHOWN],
         "licence": row["licence"],
         "found_in": [
             {
                 "pool": copy["asset"].split("/")[0],
                 "source": copy["source"],
-                "origins": [plain(origin) for origin in copy["origins"]],
+                "origins": [one_line(origin) for origin in copy["origins"]],
             }
             for copy in copies
         ],
@@ -69,7 +70,7 @@ def find_why(ledger: Ledger, prefix: str, study: str | None) -> dict[str, Any]:
 def why_text(found: dict[str, Any]) -> str:
     """Lay out what `find_why` found."""
     about = [["row", found["row_id"]], ["text", found["text"]]]
-    about.append(["licence", plain(found["licence"] or "not known")])
+    about.append(["licence", one_line(found["licence"] or "not known")])
     for place in found["found_in"]:
         origins = ", ".join(place["origins"][:5])
         about.append(["found in", f"{place['pool']}[{place['source']}]: {origins}"])
@@ -80,12 +81,6 @@ def why_text(found: dict[str, Any]) -> str:
     columns = ["study", *FATE_COLUMNS, "checkpoint"]
     parts.append(text_table(columns, [[fate[c] for c in columns] for fate in fates]))
     return "\n\n".join([*parts, *_evidence(fates, found["target_examples"])])
-
-
-def plain(text: str) -> str:
-    """One line without control characters: a row's text must not drive the reader's terminal."""
-    printable = "".join(c if c.isprintable() else " " for c in text)
-    return " ".join(printable.split())
 
 
 def _copies(ledger: Ledger, prefix: str) -> list[Record]:
@@ -104,8 +99,8 @@ def _copies(ledger: Ledger, prefix: str) -> list[Record]:
     if aside:
         first = aside[0]
         raise NoSuchRow(
-            f"{wanted} is in quarantine, not in the pool: {plain(first['origin'])} of source"
-            f" {first['source']}: {plain(first['reason'])}"
+            f"{wanted} is in quarantine, not in the pool: {one_line(first['origin'])} of source"
+            f" {first['source']}: {one_line(first['reason'])}"
         )
     raise NoSuchRow(f"no row of any pool has the id {wanted}")
 
@@ -125,7 +120,7 @@ def _evidence(fates: list[Record], texts: dict[str, str]) -> Iterator[str]:
     seen = set()
     for fate in fates:
         arm = (fate["study"], fate["method"], fate["draw"])
-        lines = [plain_line(line) for line in evidence_lines(fate["receipts"], texts)]
+        lines = [_one_line(line) for line in evidence_lines(fate["receipts"], texts)]
         if arm in seen or not lines:
             continue
         seen.add(arm)
@@ -144,10 +139,12 @@ def _target_texts(ledger: Ledger, fates: list[Record]) -> dict[str, str]:
         target = ledger.current(f"{study}/target_examples", UNPARTITIONED)
         if named and target is not None:
             rows = target.table("rows.parquet", ["row_id", "text"]).to_pylist()
-            texts |= {r["row_id"]: plain(r["text"])[:SHOWN] for r in rows if r["row_id"] in named}
+            texts |= {
+                r["row_id"]: one_line(r["text"])[:SHOWN] for r in rows if r["row_id"] in named
+            }
     return texts
 
 
-def plain_line(line: str) -> str:
-    """A line without control characters, its indentation kept."""
-    return line[: len(line) - len(line.lstrip())] + plain(line)
+def _one_line(line: str) -> str:
+    """A line of evidence, its indentation kept: it may quote a row's text."""
+    return line[: len(line) - len(line.lstrip(" "))] + one_line(line)

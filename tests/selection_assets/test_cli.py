@@ -17,11 +17,11 @@ from spending import reserve
 
 from resources.dead_runs import clear_dead_runs
 from resources.store.artifacts import Artifact
-from selection.reports.tables import number
+from selection.reports.escaping import one_line
+from selection.reports.numbers import number
 from selection_assets.command.cli import main
 from selection_assets.command.closing import closing_text
 from selection_assets.command.run import recomputed
-from selection_assets.command.why import plain
 
 ARM = "30pct|ot"
 CHECKPOINT = "small/finetuned_checkpoint[ot x 30pct]"
@@ -179,7 +179,7 @@ def test_why_agrees_with_the_subset_for_every_selected_row_asked_about(finished:
         assert (fate["study"], fate["method"], fate["budget"]) == ("small", "ot", "30pct")
         nearest = {"nearest_target", "nearest_cosine", "nearest_targets"}
         assert set(fate["receipts"]) == {"potential", *nearest}
-        assert found["text"] == plain(row["text"])[:200]
+        assert found["text"] == one_line(row["text"])[:200]
 
 
 def test_why_gives_one_fate_for_each_arm_and_draw(finished: Project) -> None:

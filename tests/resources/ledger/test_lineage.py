@@ -13,10 +13,10 @@ from resources.ledger.lineage import (
     ancestors,
     count_training_rows,
     current_artifacts,
+    find_fates,
     find_materialization,
     find_rows,
     find_scores,
-    find_fates,
     spending,
     totals,
 )
