@@ -8,7 +8,7 @@ the least-squares line between logarithms.
 
 Memory is the peak of the process above what it held when the call began. Scoring and search read
 the file block by block and hand their results on, so nothing in it need grow. A selection holds
-its result (rank, verdict, margin and twin of every row) and the order of the ids, which do grow;
+its result (rank, fate, margin and twin of every row) and the order of the ids, which do grow;
 they are counted, and the vectors, which it is given, are not.
 
 With --json, a picture of the measurements is written beside the file.

@@ -4,7 +4,8 @@ import json
 import sys
 from pathlib import Path
 
-from selection.reports.tables import markdown_table, number
+from selection.reports.numbers import number
+from selection.reports.tables import markdown_table
 
 DOCS = Path(__file__).parent
 TESTS = DOCS.parent / "tests"

@@ -18,7 +18,9 @@ from selection.judging.judged import JudgedStudy, judge
 from selection.judging.paying import Paying, paying
 from selection.judging.result import RANDOM, StudyResult, budgets_of
 from selection.judging.sharing import break_even_table, sharing_picture
-from selection.reports.tables import escape, markdown_table, number
+from selection.reports.escaping import escape
+from selection.reports.numbers import number
+from selection.reports.tables import markdown_table
 
 
 @dataclass(frozen=True)

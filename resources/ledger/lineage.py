@@ -19,23 +19,23 @@ CURRENT = """
     SELECT m.* FROM current_version c JOIN materialization m ON m.id = c.materialization
 """
 
-VERDICTS = f"""
+FATES = f"""
 WITH current AS ({CURRENT}),
 read AS (
     SELECT c.id, c.asset, c.partition, c.data_version, i.upstream
     FROM current c JOIN input i ON i.materialization = c.id
 )
-SELECT subset.asset, subset.partition, subset.id AS subset, v.source, v.draw, v.verdict, v.score,
-    v.rank, v.margin, v.duplicate_of, v.n_tokens,
+SELECT subset.asset, subset.partition, subset.id AS subset, f.source, f.draw, f.fate, f.score,
+    f.rank, f.margin, f.duplicate_of, f.n_tokens,
     checkpoint.data_version AS checkpoint, report.data_version AS report
-FROM read_parquet(?, filename = true) v
-JOIN current subset ON v.filename = ? || '/' || subset.path || '/verdicts.parquet'
-LEFT JOIN read checkpoint ON checkpoint.upstream = subset.id AND v.verdict = 'selected'
+FROM read_parquet(?, filename = true) f
+JOIN current subset ON f.filename = ? || '/' || subset.path || '/fates.parquet'
+LEFT JOIN read checkpoint ON checkpoint.upstream = subset.id AND f.fate = 'selected'
     AND ends_with(checkpoint.asset, '/finetuned_checkpoint')
 LEFT JOIN read report ON report.upstream = checkpoint.id
     AND ends_with(report.asset, '/eval_report')
-WHERE v.row_id = ?
-ORDER BY subset.asset, subset.partition, v.draw, v.source
+WHERE f.row_id = ?
+ORDER BY subset.asset, subset.partition, f.draw, f.source
 """
 
 ANCESTORS = f"""
@@ -151,19 +151,19 @@ def find_quarantined(ledger: Ledger, prefix: str) -> list[Record]:
     return _search(ledger, "raw_corpus", "quarantine.parquet", "raw_sha256", prefix)
 
 
-def find_verdicts(ledger: Ledger, row_id: str) -> list[Record]:
+def find_fates(ledger: Ledger, row_id: str) -> list[Record]:
     """Follow a row to what became of it: row, subset, checkpoint, report.
 
     Returns
     -------
     list of dict
-        One for each current arm and draw that judged the row: the subset's asset and partition,
-        the verdict, and the versions of the checkpoint that trained on it and of its report.
+        One for each current arm and draw that decided on the row: the subset's asset and partition,
+        the row's fate, and the versions of the checkpoint that trained on it and of its report.
     """
-    files = _files(current_artifacts(ledger, "selected_subset"), "verdicts.parquet")
+    files = _files(current_artifacts(ledger, "selected_subset"), "fates.parquet")
     if not files:
         return []
-    return ledger.query(VERDICTS, [files, str(ledger.artifacts), row_id])
+    return ledger.query(FATES, [files, str(ledger.artifacts), row_id])
 
 
 def find_scores(ledger: Ledger, subset: str, method: str, row_id: str) -> list[Record]:

@@ -6,7 +6,8 @@ from typing import Any
 from resources.ledger.ledger import Ledger
 from resources.ledger.lineage import plan_errors
 from selection.config.study import Study
-from selection.reports.tables import number, text_table
+from selection.reports.numbers import number
+from selection.reports.tables import text_table
 from selection_assets.command.closing import cap_line, plan_errors_line
 from selection_assets.planning.current import current_plan
 from selection_assets.planning.expected_loss import Quality, fit_quality
