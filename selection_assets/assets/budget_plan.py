@@ -94,7 +94,7 @@ def build_budget_plan(study: Study) -> Stage:
         plan = StudyPlan(study, shape, size, workload(known))
         cap = cap_in_force(study, workspace.ledger)
         spending = workspace.ledger.spending
-        sunk = spending.sunk(study.name)
+        sunk = spending.sunk(study.name, asset=step.identity.asset)
         _check_something_fits(study, plan.within(cap, None, sunk), cap)
         throughput = workspace.throughput(step.device.model_name)
         rates = RateProbe(throughput, known).all()

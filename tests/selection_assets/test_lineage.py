@@ -13,14 +13,12 @@ from resources.ledger.lineage import (
     ancestors,
     count_training_rows,
     current_artifacts,
-    find_fates,
     find_materialization,
-    find_rows,
-    find_scores,
     spending,
     totals,
 )
 from resources.store.artifacts import CorruptArtifact
+from selection_assets.shared.row_lineage import find_fates, find_rows, find_scores
 
 ARM = "30pct|ot"
 
