@@ -4,6 +4,7 @@ from dataclasses import asdict
 
 import dagster as dg
 
+from resources.ledger.history import rates_seen
 from resources.workspace import Workspace
 from selection.budget.amounts import Amount, Cap
 from selection.config.study import Study
@@ -91,7 +92,8 @@ def build_budget_plan(study: Study) -> Stage:
         """
         known, workspace = PlanInputs.read(step, study), step.workspace
         size, shape = known.size, known.shape
-        plan = StudyPlan(study, shape, size, workload(known))
+        seen = rates_seen(workspace.ledger, step.device.name)
+        plan = StudyPlan(study, shape, size, workload(known), seen)
         cap = cap_in_force(study, workspace.ledger)
         spending = workspace.ledger.spending
         sunk = spending.sunk(study.name, asset=step.identity.asset)

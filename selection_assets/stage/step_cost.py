@@ -4,6 +4,7 @@ import dagster as dg
 
 from resources.crash import crash_point
 from resources.ledger.caps import CapConflict
+from resources.ledger.history import rates_seen
 from resources.ledger.reservation import Reservation
 from resources.ledger.spending import OverCap
 from resources.ledger.spends import Cost
@@ -26,8 +27,11 @@ def reserve(stage: Stage, step: Step) -> Reservation:
         when no plan foresees the step.
     """
     spending = step.workspace.ledger.spending
-    expected = _expected(stage, step)
     identity = step.identity
+    expected = _expected(stage, step)
+    seen = rates_seen(step.workspace.ledger, step.device.name).get(identity.asset)
+    if seen is not None:  # its own record says more of its seconds than any probe
+        expected = Expected(expected.flops, seen.seconds(expected.flops))
     who = spender(
         stage.campaign,
         stage.payers,
