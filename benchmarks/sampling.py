@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 from harness import parse_arguments, publish
 
 from selection.basics.draws import keyed_uniform
-from selection.config.embedders import Embedder
-from selection.embedding.build import build_embedder
+from selection.config.embedders import EmbedderSpec
+from selection.embedding.build import write_embedder
 from selection.embedding.embedder import encode, load_embedder
 from selection.transport.potentials import solve_potentials
 from selection.transport.sampled import TOP_SHARES, Certificate, SampledSolve, solve_on_sample
@@ -87,7 +87,7 @@ def vectors(n_pool: int | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     target = pq.read_table(TARGET, columns=["text"])["text"].to_pylist()[:TARGET_ROWS]
     spec = {"name": "static", "model": {"kind": "static_minilm"}}
     with tempfile.TemporaryDirectory() as folder:
-        build_embedder(Embedder.model_validate(spec), Path(folder), resolve=Path)
+        write_embedder(EmbedderSpec.model_validate(spec), Path(folder), resolve=Path)
         model = load_embedder(Path(folder))
         encoded = encode(model, pool["text"].take(kept).to_pylist())
         return encoded.vectors, keys[kept][encoded.kept], encode(model, target).vectors

@@ -26,10 +26,11 @@ import torch  # noqa: F401
 from harness import Measured, measure, parse_arguments, publish
 
 from selection.neighbours.targets import nearest_targets
-from selection.reports.plots.style import FONT, MARKERS, PALETTE, describe, new_figure, to_png
+from selection.reports.plots.style import FONT, MARKERS, PALETTE, label_axes, new_figure, to_png
 from selection.subset.choose import choose_rows
+from selection.transport.pool_pass import PoolPass
 from selection.transport.potentials import solve_potentials
-from selection.transport.scores import score_stream
+from selection.transport.solution import Side
 
 SIZES = (10_000, 31_623, 100_000, 316_228, 1_000_000)
 QUICK_SIZES = SIZES[:3]
@@ -125,7 +126,8 @@ def scoring(folder: Path, n: int) -> Callable[[], int]:
     target_MD = np.load(folder / TARGET_FILE)
     potentials = solve_potentials(next(blocks(folder, n))[:FEW], target_MD, tol=1e-2)
     return lambda: sum(
-        len(scores) for scores in score_stream(blocks(folder, n), target_MD, potentials)
+        potential_SB.shape[1]
+        for potential_SB in PoolPass([Side(target_MD, potentials)]).over(blocks(folder, n))
     )
 
 
@@ -175,7 +177,7 @@ def draw(sizes: tuple[int, ...], measured: dict[tuple[str, int], Measured]) -> b
         label = f"{part}, N^{slope(sizes, seconds):.2f}"
         axes.loglog(sizes, seconds, color=colour, marker=marker, markersize=5, label=label)
     axes.legend(fontsize=FONT, frameon=False)
-    describe(axes, title="Time against the size of the pool", x="rows N", y="seconds")
+    label_axes(axes, title="Time against the size of the pool", x="rows N", y="seconds")
     return to_png(figure)
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from selection.config.study import Study
 from selection.costs import ModelShape, training_flops
-from selection.methods.contract.preparation import SelectorSize
-from selection.methods.contract.protocol import Cost, CostInputs
+from selection.costs.arm_plan import ArmPlan
+from selection.methods.contract.cost import CostInputs, MethodCost, SelectorSize
 
 
 @dataclass(frozen=True)
@@ -46,33 +46,6 @@ class PoolSize:
         if self.selector is not None:
             sums["selector_tokens"] = int(self.selector.pool_lengths.sum())
         return sums
-
-
-@dataclass(frozen=True)
-class ArmPlan:
-    """One arm: a method under a budget.
-
-    Attributes
-    ----------
-    total_flops : the cap on selection plus training.
-    selection_flops : of preparing, fitting and scoring the whole pool, by `accountant`; of what the
-        pool's studies share, the study's part.
-    training_flops : of one warm-up on `token_budget` tokens; what selection leaves.
-    token_budget : tokens that may be trained on, a whole number of blocks.
-    rows : about how many rows of mean length that is.
-    feasible, reason : whether anything is left to train with, and why not.
-    """
-
-    method: str
-    budget: str
-    total_flops: float
-    selection_flops: float
-    training_flops: float
-    token_budget: int
-    rows: int
-    feasible: bool
-    reason: str
-    accountant: str
 
 
 def block_flops(study: Study, shape: ModelShape) -> float:
@@ -125,7 +98,7 @@ def plan_arms(study: Study, shape: ModelShape, size: PoolSize) -> list[ArmPlan]:
     return arms
 
 
-def selection_costs(study: Study, size: PoolSize) -> dict[str, Cost]:
+def selection_costs(study: Study, size: PoolSize) -> dict[str, MethodCost]:
     """What each method will spend on the whole pool.
 
     Tuning the embedder is part of embedding the target; then the pool's embeddings serve no other.
@@ -153,12 +126,12 @@ def selection_costs(study: Study, size: PoolSize) -> dict[str, Cost]:
     return {name: replace(cost, shared=cost.shared - own) for name, cost in costs.items()}
 
 
-def charged(cost: Cost, shared_by: int) -> float:
+def charged(cost: MethodCost, shared_by: int) -> float:
     """FLOPs that one of so many targets bears of a selection: its own, and its part of the rest."""
     return cost.flops - cost.shared_flops * (1.0 - 1.0 / shared_by)
 
 
-def cost_parts(cost: Cost) -> Mapping[str, Any]:
+def cost_parts(cost: MethodCost) -> Mapping[str, Any]:
     """A method's cost as JSON values: each part's FLOPs, and which parts all targets share."""
     return {
         "parts": cost.parts,

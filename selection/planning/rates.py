@@ -6,6 +6,37 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
+ARITHMETIC = "arithmetic"
+"""Kind of plain products of arrays."""
+
+KINDS = frozenset(
+    {
+        *("embedding", "loading", "reading", "training", "fine_tuning", "evaluation"),
+        *("distances", "picture", ARITHMETIC),
+    }
+)
+"""Kinds of work that every study has; a method may have rates of its own beside them."""
+
+OWN_KINDS = ("fit_", "score_")
+"""How the kinds of a method's own rates begin; its name follows."""
+
+
+def known_kind(kind: str) -> str:
+    """Give a kind of work back.
+
+    Raises
+    ------
+    ValueError
+        For one that nobody measures, and whose forecast would never be found.
+    """
+    if kind not in KINDS and not any(kind.startswith(own) and kind != own for own in OWN_KINDS):
+        known = ", ".join(sorted(KINDS))
+        raise ValueError(
+            f"no kind of work {kind!r}; known: {known}, and {' or '.join(OWN_KINDS)} with a"
+            " method's name"
+        )
+    return kind
+
 
 @dataclass(frozen=True)
 class Rate:

@@ -11,9 +11,10 @@ from dataclasses import replace
 import numpy as np
 
 from selection.arms.distances import distances_to_target
-from selection.methods.contract.common import wants_contrast
 from selection.methods.contract.named import NamedMethod
-from selection.methods.contract.protocol import FitInputs, Rows, ScoreInputs
+from selection.methods.contract.options import wants_contrast
+from selection.methods.contract.protocol import FitInputs, ScoreInputs
+from selection.methods.contract.values import Rows
 from selection.methods.ot.options import OtOptions
 from selection.planning.measuring import Probed, probe_seconds, probe_sizes
 from selection.transport.potentials import solve_potentials

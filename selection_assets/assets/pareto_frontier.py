@@ -3,34 +3,22 @@
 import dagster as dg
 
 from resources.store.artifacts import Artifact
-from resources.workspace import Workspace
 from selection.arms.evaluate import loss_matrix
 from selection.config.study import Study
 from selection.curves import loss_point
 from selection.judging.judged import frontier_rows, judge_arms
 from selection.judging.result import Arm, arm_figures
 from selection.judging.sharing import break_evens
+from selection.reports.closing import COLUMNS
 from selection.reports.plots.frontier import loss_frontier
 from selection.reports.tables import markdown_table
 from selection_assets.shared.study_result import study_result
+from selection_assets.stage.decorator import stage
 from selection_assets.stage.draft import Check, Draft
 from selection_assets.stage.inputs import all_of, of_study
 from selection_assets.stage.keys import REFERENCE_LINES, arm_key, study_key
-from selection_assets.stage.stage import Stage, stage
-
-COLUMNS = {
-    "method": "method",
-    "budget": "budget",
-    "selection_flops": "selection FLOPs",
-    "training_flops": "training FLOPs",
-    "rows": "rows",
-    "loss": "target loss",
-    "loss_low": "low",
-    "loss_high": "high",
-    "verdict": "against random",
-    "corrected": "counting all arms",
-}
-"""Columns of the closing table, as `make run` prints them."""
+from selection_assets.stage.stage import Stage
+from selection_assets.stage.step import Step
 
 
 def build_pareto_frontier(study: Study) -> Stage:
@@ -48,20 +36,16 @@ def build_pareto_frontier(study: Study) -> Stage:
         some_inputs_may_lack=True,
         checks={"every_feasible_arm_reported": "No arm that can be afforded is left out."},
     )
-    def pareto_frontier(
-        context: dg.AssetExecutionContext,
-        budget_plan: Artifact,
-        eval_report: dict[str, Artifact],
-        reference_report: dict[str, Artifact],
-        workspace: Workspace,
-    ) -> Draft:
+    def pareto_frontier(step: Step) -> Draft:
         """`frontier.json`, `frontier.md`, `frontier.png`, and from how many targets each pays."""
-        planned = budget_plan.json("plan.json")
+        planned = step.one("budget_plan").json("plan.json")
+        eval_report = step.by_partition("eval_report")
+        reference_report = step.by_partition("reference_report")
         plan, full_data = planned["arms"], planned["full_data"]
         keys = [arm_key(arm["method"], arm["budget"]) for arm in plan if arm["feasible"]]
         # An arm that the cap has kept from running is left out, and named; a report of an earlier
         # version of it may still be there.
-        refusals = workspace.ledger.budget.refusals(study.name)
+        refusals = step.workspace.ledger.spending.refusals(study.name)
         stopped = {partition for _, partition in refusals}
         lacking = [key for key in keys if key not in eval_report or key in stopped]
         refused = _refused(study, plan, lacking, refusals)

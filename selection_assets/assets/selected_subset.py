@@ -1,18 +1,29 @@
 """selected_subset[method x budget]: the rows an arm trains on, and the fate of every row."""
 
+from collections.abc import Mapping
+
 import dagster as dg
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from resources.store.artifacts import Artifact
+from selection.basics.tables import rows_where
 from selection.config.study import Study
 from selection.subset.choose import Subset, choose_rows
+from selection_assets.shared.decoders import row_tokens, tokens_asset
 from selection_assets.shared.pool_rows import pool_vectors
+from selection_assets.stage.decorator import stage
 from selection_assets.stage.draft import Check, Draft
-from selection_assets.stage.inputs import all_of, of_study, whole_pool, whole_pool_embeddings
+from selection_assets.stage.inputs import (
+    all_of,
+    of_study,
+    whole_pool,
+    whole_pool_embeddings,
+    whole_pool_tokens,
+)
 from selection_assets.stage.keys import arm_of, arm_partitions, study_key
-from selection_assets.stage.stage import Stage, stage
+from selection_assets.stage.stage import Stage
+from selection_assets.stage.step import Step
 
 TARGET_LEAK = "target_leak"
 NO_VECTOR = "no_vector"
@@ -24,6 +35,7 @@ def build_selected_subset(study: Study) -> Stage:
     shared = {
         "budget_plan": of_study(study, "budget_plan"),
         "raw_corpus": whole_pool(study),
+        "pool_tokens": whole_pool_tokens(study, study.base_model, tokens_asset("base")),
         "corpus_embeddings": whole_pool_embeddings(study),
         "target_examples": of_study(study, "target_examples"),
     }
@@ -44,19 +56,19 @@ def build_selected_subset(study: Study) -> Stage:
         },
         kinds={"python", "parquet"},
     )
-    def selected_subset(
-        context: dg.AssetExecutionContext, loaded: dict[str, dict[str, Artifact]]
-    ) -> Draft:
+    def selected_subset(step: Step) -> Draft:
         """`subset.parquet` by draw and rank; `fates.parquet` for every candidate."""
-        method, budget = arm_of(context.partition_key)
-        plan = planned_arm(loaded["budget_plan"], method, budget)
-        candidates = _candidates(loaded, loaded[named[method].scores_asset])
-        vectors, without_vector = _aligned_vectors(candidates, loaded["corpus_embeddings"])
-        held_out = _held_out(loaded["target_examples"])
+        method, budget = arm_of(step.partition)
+        plan = planned_arm(step.one("budget_plan"), method, budget)
+        candidates = _candidates(step, named[method].scores_asset)
+        vectors, without_vector = _aligned_vectors(
+            candidates, step.by_partition("corpus_embeddings")
+        )
+        held_out = _held_out(step.one("target_examples"))
         excluded = dict.fromkeys(without_vector, NO_VECTOR) | dict.fromkeys(held_out, TARGET_LEAK)
         fates, subsets = [], []
         for draw in sorted(set(candidates["draw"].to_pylist())):
-            rows = candidates.filter(pc.equal(candidates["draw"], draw))
+            rows = rows_where(candidates, "draw", draw)
             chosen = choose_rows(
                 row_id=rows["row_id"].to_numpy(),
                 score=rows["score"].to_numpy(),
@@ -118,21 +130,20 @@ def planned_arm(budget_plan: Artifact, method: str, budget: str) -> dict:
     return arm
 
 
-def _candidates(loaded: dict[str, dict[str, Artifact]], scores: dict[str, Artifact]) -> pa.Table:
+def _candidates(step: Step, scores_asset: str) -> pa.Table:
     """Every scored row with its text and tokens; the same order of rows in every draw."""
-    corpus = loaded["raw_corpus"]
+    corpus, scores = step.by_partition("raw_corpus"), step.by_partition(scores_asset)
     missing = sorted(set(corpus) - set(scores))
     if missing:
         raise dg.Failure(
             f"no scores for {', '.join(missing)}; materialize them first", allow_retries=False
         )
-    tokens = loaded["budget_plan"].table("tokens.parquet")
-    parts = []
+    tokens, parts = step.by_partition("pool_tokens"), []
     for source in sorted(corpus):
         texts = corpus[source].table("rows.parquet", ["row_id", "source", "text"])
-        counted = tokens.filter(pc.equal(tokens["source"], source)).drop_columns(["source"])
-        scored = _scored(scores[source])
-        parts.append(scored.join(texts, "row_id", join_type="inner").join(counted, "row_id"))
+        of_source = _scored(scores[source]).join(texts, "row_id", join_type="inner")
+        counted = row_tokens(of_source, tokens[source])
+        parts.append(of_source.append_column("n_tokens", pa.array(counted)))
     order = [("draw", "ascending"), ("source", "ascending"), ("row_id", "ascending")]
     return pa.concat_tables(parts).sort_by(order)
 
@@ -146,10 +157,10 @@ def _scored(scores: Artifact) -> pa.Table:
 
 
 def _aligned_vectors(
-    candidates: pa.Table, embeddings: dict[str, Artifact]
+    candidates: pa.Table, embeddings: Mapping[str, Artifact]
 ) -> tuple[np.ndarray, list[str]]:
     """Vectors of the first draw's rows, and the ids of rows that have none (zero there)."""
-    first = candidates.filter(pc.equal(candidates["draw"], 0))["row_id"].to_pylist()
+    first = rows_where(candidates, "draw", 0)["row_id"].to_pylist()
     row_id, vectors = pool_vectors(embeddings)
     place = {row: i for i, row in enumerate(row_id)}
     aligned = vectors[[place.get(row, 0) for row in first]]

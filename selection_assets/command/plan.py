@@ -21,7 +21,7 @@ def find_plan(study: Study, ledger: Ledger) -> list[dict[str, Any]]:
     return view_arms(
         study,
         plan["arms"],
-        ledger.budget.forecasts(study.name),
+        ledger.spending.forecasts(study.name),
         fit_quality(study, ledger, parameters),
         parameters,
     )
@@ -42,7 +42,7 @@ def plan_text(study: Study, ledger: Ledger, arms: list[dict[str, Any]]) -> str:
 
 
 def _totals(study: Study, ledger: Ledger) -> Iterator[str]:
-    plan, expected = current_plan(study, ledger), ledger.budget.forecasts(study.name)
+    plan, expected = current_plan(study, ledger), ledger.spending.forecasts(study.name)
     flops = sum(flops for flops, _ in expected.values())
     seconds = sum(seconds or 0.0 for _, seconds in expected.values())
     money = usd(study, seconds)

@@ -5,18 +5,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from resources.ledger.ledger import Ledger
-from resources.ledger.lineage import (
-    Record,
-    current_artifacts,
-    find_fates,
-    find_quarantined,
-    find_rows,
-    find_scores,
-)
+from resources.ledger.lineage import Record, current_artifacts
 from resources.store.artifacts import UNPARTITIONED, Artifact
 from selection.reports.escaping import one_line
 from selection.reports.tables import text_table
 from selection_assets.shared.evidence import evidence_lines, target_rows_named
+from selection_assets.shared.row_lineage import find_fates, find_quarantined, find_rows, find_scores
 
 SHOWN = 200
 """Characters of a row's text."""

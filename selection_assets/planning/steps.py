@@ -10,18 +10,16 @@ from selection.budget.amounts import Amount, Cap
 from selection.config.study import Study
 from selection.costs import ModelShape
 from selection.embedding.build import distillation_flops
+from selection.methods.contract.cost import MethodCost
 from selection.planning.arms import PoolSize, epoch_flops, plan_arms, selection_costs
 from selection.planning.rates import Rate
-from selection.planning.steps import Step, Workload, amount, study_steps
+from selection.planning.steps import Step, Workload, amount, own_steps, study_steps
 from selection.planning.within_cap import Bill, WithinCap, fit_cap
-from selection.planning.workload import evaluation_flops, fine_tuning_flops
+from selection.planning.workload import fine_tuning_flops, planned_evaluation_flops
 from selection_assets.planning.inputs import PlanInputs
 from selection_assets.stage.keys import arm_key
 
 Rates = Mapping[str, Rate] | None
-
-_STEPS = frozenset({"embedding", "fit", "score"})
-"""Phases of a method's cost that are no preparation of its own."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +45,8 @@ class StudyPlan:
         """
         study = self.study
         arms = plan_arms(study, self.shape, self.size)
-        parts = self._parts()
-        steps = study_steps(study, self.load, arms, parts)
+        costs = selection_costs(study, self.size)
+        steps = study_steps(study, self.load, arms, _phases(costs))
         cost = {step: amount(work, rates) for step, work in steps.items()}
         # Counted as if no other study shared the pool, and nothing of it were made yet.
         always = sunk + self._embedding(rates)
@@ -61,12 +59,9 @@ class StudyPlan:
             always += cost[step]
         selection = {}
         for name, named in study.named_methods.items():
-            own: list[Step] = [(str(named.fit_asset), None, None)]
-            own += [(named.scores_asset, source, None) for source in self.load.rows]
-            spent = [cost[step] for step in own if step in cost]
+            spent = [cost[step] for step in own_steps(named, self.load.rows)]
             # How fast a selector reads is not known before it has read something.
-            prepared = sum(flops for phase, flops in parts[name].items() if phase not in _STEPS)
-            selection[name] = sum(spent, Amount(prepared))
+            selection[name] = sum(spent, Amount(costs[name].preparation_flops))
         return fit_cap(
             study,
             arms,
@@ -87,7 +82,8 @@ class StudyPlan:
     ) -> dict[tuple[str, str], tuple[float, float | None]]:
         """(asset, partition) of each costly step that is to run: its FLOPs and seconds."""
         arms = [arm for arm in within.arms if arm.feasible]
-        steps = study_steps(self.study, self.load, arms, self._parts())
+        costs = selection_costs(self.study, self.size)
+        steps = study_steps(self.study, self.load, arms, _phases(costs))
         if not within.full_data:
             del steps["reference_report", "full_data", None]
         found = {}
@@ -95,8 +91,8 @@ class StudyPlan:
             expected = amount(work, rates)
             asset = f"{self.study.name}/{step[0]}"
             found[asset, _partition(step)] = (expected.flops, expected.seconds if rates else None)
-        for name, parts in self._parts().items():
-            prepared = sum(flops for phase, flops in parts.items() if phase not in _STEPS)
+        for name, cost in costs.items():
+            prepared = cost.preparation_flops
             if prepared and any(arm.method == name for arm in arms):
                 found[preparation_step(self.study, name)] = (prepared, None)
         for step, made in (
@@ -126,16 +122,16 @@ class StudyPlan:
         loads = rates["loading"].seconds(0.0, times=len(self.load.rows) + targets)
         return Amount(flops, loads + rates["embedding"].seconds(flops))
 
-    def _parts(self) -> dict[str, dict[str, float]]:
-        costs = selection_costs(self.study, self.size)
-        return {name: cost.phases for name, cost in costs.items()}
+
+def _phases(costs: Mapping[str, MethodCost]) -> dict[str, dict[str, float]]:
+    return {name: cost.phases for name, cost in costs.items()}
 
 
 def workload(known: PlanInputs) -> Workload:
     """Count the FLOPs of the parts that the study's steps are made of."""
     study, shape, tokenizer = known.study, known.shape, known.tokenizer
     examples, accountant = known.examples, study.accountant
-    evaluation = evaluation_flops(
+    evaluation = planned_evaluation_flops(
         tokenizer, examples["test"], known.labels, shape, accountant, n_models=1
     )
     harness = study.evaluation.harness

@@ -1,40 +1,26 @@
 """contrast_examples and contrast_embeddings: a second target, which rows are to be unlike."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import dagster as dg
+from pydantic import BaseModel
 
-from resources.store.artifacts import Artifact
 from selection.config.study import Study
-from selection.methods.contract.common import wants_contrast
-from selection.methods.contract.protocol import Rows
-from selection_assets.assets.target_embeddings import build_embeddings, steering_rows
-from selection_assets.assets.target_examples import build_examples
+from selection.methods.contract.options import wants_contrast
+from selection.methods.contract.values import Rows
+from selection_assets.shared.target_rows import steering_rows
 from selection_assets.stage.inputs import of_study
-from selection_assets.stage.stage import Stage
+from selection_assets.stage.step import Step
 
 EXAMPLES, EMBEDDINGS = "contrast_examples", "contrast_embeddings"
 
 
-def contrast_stages(study: Study) -> list[Stage]:
-    """Stages of a study's contrast; none without one."""
-    if study.contrast is None:
-        return []
-    return [
-        build_examples(study, EXAMPLES, study.contrast),
-        build_embeddings(study, EMBEDDINGS, EXAMPLES),
-    ]
-
-
-def contrast_inputs(study: Study, options: Mapping[str, Any]) -> dict[str, dg.AssetIn]:
+def contrast_inputs(study: Study, options: BaseModel) -> dict[str, dg.AssetIn]:
     """What the fit of a method with these options reads of the contrast."""
     if not wants_contrast(options):
         return {}
     return {name: of_study(study, name) for name in (EXAMPLES, EMBEDDINGS)}
 
 
-def contrast_rows(loaded: Mapping[str, Any]) -> Rows | None:
-    """The contrast's dev split, where `contrast_inputs` are among what is loaded."""
-    examples: Artifact | None = loaded.get(EXAMPLES)
-    return None if examples is None else steering_rows(examples, loaded[EMBEDDINGS])
+def contrast_rows(step: Step) -> Rows | None:
+    """The contrast's dev split, where `contrast_inputs` are among the step's inputs."""
+    examples = step.maybe(EXAMPLES)
+    return None if examples is None else steering_rows(examples, step.one(EMBEDDINGS))

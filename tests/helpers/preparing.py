@@ -14,7 +14,8 @@ from pydantic import BaseModel
 
 from selection.costs import ModelShape
 from selection.methods.contract.preparation import Preparation, Prepared, PrepareInputs, Selector
-from selection.methods.contract.protocol import Method, Rows
+from selection.methods.contract.protocol import Method
+from selection.methods.contract.values import Rows
 from selection.models.base import new_model, tiny_config
 from selection.models.examples import Example
 from selection.models.tokenizer import train_tokenizer

@@ -8,9 +8,9 @@ from pathlib import Path
 import everything
 import pytest
 from attempts import Zygote
-from conftest import Project, enter
 from everything import publish_everything
 from real_processes import Child, die, run
+from small_project import Project, enter
 from smallest_study import NAME, change_everything
 from study_outcome import Outcome, check_same, clear_away, study_outcome
 

@@ -12,7 +12,7 @@ from typing import Any
 import dagster as dg
 import pytest
 from click.testing import CliRunner, Result
-from conftest import SOURCES, Project, enter
+from small_project import SOURCES, Project, enter
 from spending import reserve
 
 from resources.dead_runs import clear_dead_runs
@@ -146,7 +146,7 @@ def test_an_entry_left_open_by_a_failed_run_is_settled_as_lost(project: Project)
         run = failing.execute_in_process(instance=instance, raise_on_error=False)
         reserve(project.ledger, "small/x", run_id=run.run_id)
         reserve(project.ledger, "small/y", run_id="run-of-another-machine")
-        clear_dead_runs(instance, project.ledger.budget)
+        clear_dead_runs(instance, project.ledger.spending)
     states = {row["asset"]: row["state"] for row in printed_json("ledger")}
     assert states == {"small/x": "lost", "small/y": "running"}
 

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from conftest import SELECTOR, Project, enter
+from small_project import SELECTOR, Project, enter
 
 from resources.store.artifacts import Artifact
 from selection.config.study import Study
-from selection_assets.assets.method_preparation import preparation_key
 from selection_assets.refresh.refresh import refresh
+from selection_assets.shared.preparations import preparation_key
 from selection_assets.studies import load_studies
 
 SOURCE, OTHER = "asyncio", "email"

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from conftest import Project, docstring_lines, enter
+from small_project import Project, docstring_lines, enter
 from smallest_study import SPLITS, write_model, write_smallest_project
 
 from selection.config.files import ConfigurationError

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 from click.testing import CliRunner, Result
-from conftest import STUDY, Project, enter
+from small_project import STUDY, Project, enter
 
 from resources.store.artifacts import UNPARTITIONED
 from selection.curves import fit_curves

@@ -8,7 +8,8 @@ from selection.basics.text import row_id
 from selection.corpus.docstrings import read_docstrings
 from selection.embedding.embedder import encode, load_embedder
 from selection.methods import REGISTRY
-from selection.methods.contract.protocol import FitInputs, Rows, ScoreInputs
+from selection.methods.contract.protocol import FitInputs, ScoreInputs
+from selection.methods.contract.values import Rows
 from selection.subset.choose import choose_rows
 
 DOMAIN, NOISE, EACH = "logging", "tkinter", 120
@@ -42,7 +43,7 @@ def share_in_domain(pool: Rows, score: np.ndarray, in_domain: set[str]) -> float
     chosen = choose_rows(
         row_id=pool.row_id,
         score=score,
-        n_tokens=pool.n_tokens,
+        n_tokens=pool.n_words,
         token_budget=PICKS,
         embeddings=pool.embeddings,
         near_duplicate_cosine=None,

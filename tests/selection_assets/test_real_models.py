@@ -11,9 +11,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 import yaml
-from conftest import STUDY, Project, docstring_lines, enter
-from places import DAGSTER_YAML
+from dagster_homes import write_dagster_home
 from real_processes import Child, run
+from small_project import STUDY, Project, docstring_lines, enter
 
 from selection.config.files import ConfigurationError
 from selection.models.base import (
@@ -140,7 +140,7 @@ def ran(files, tmp_path_factory) -> SimpleNamespace:
     root = tmp_path_factory.mktemp("real") / "project"
     for name in ("studies/pools", "drop", "dagster_home"):
         (root / name).mkdir(parents=True)
-    shutil.copy(DAGSTER_YAML, root / "dagster_home")
+    write_dagster_home(root)
     pool = "name: library\nsources: [{kind: drop_folder, path: drop}]\n"
     (root / "studies/pools/library.yaml").write_text(textwrap.dedent(pool))
     for source in SOURCES:

@@ -8,16 +8,17 @@ import dagster as dg
 import pytest
 from real_processes import die
 
-from resources.device import Device
 from resources.ledger.database import Database
 from resources.ledger.ledger import Ledger, open_ledger
 from resources.project import ROOT_VARIABLE
-from resources.store.artifacts import Artifact, CorruptArtifact
+from resources.store.artifacts import CorruptArtifact
 from selection_assets.definitions import project_resources
+from selection_assets.stage.decorator import stage
 from selection_assets.stage.draft import Check, Draft
 from selection_assets.stage.expected import Expected
-from selection_assets.stage.stage import Stage, stage
-from selection_assets.stage.step import FORCE_TAG
+from selection_assets.stage.run_step import FORCE_TAG
+from selection_assets.stage.stage import Stage
+from selection_assets.stage.step import Step
 
 MATERIALIZE = """
 import sys
@@ -54,7 +55,7 @@ class Toy:
             outside=lambda _: {"numbers": self.file.read_text()},
             checks={"not_negative": "No number is negative."},
         )
-        def numbers() -> Draft:
+        def numbers(step: Step) -> Draft:
             values = json.loads(self.file.read_text())
             return Draft(
                 {"numbers.json": values},
@@ -72,10 +73,10 @@ class Toy:
             ins={"numbers": dg.AssetIn(dg.AssetKey(["toy", "numbers"]))},
             parameters=parameters,
             costly=True,
-            expects=lambda: Expected(5.0),
+            expects=lambda _: Expected(5.0),
         )
-        def total(context: dg.AssetExecutionContext, numbers: Artifact, device: Device) -> Draft:
-            value = sum(numbers.json("numbers.json"))
+        def total(step: Step) -> Draft:
+            value = sum(step.one("numbers").json("numbers.json"))
             if value == 13:
                 raise ArithmeticError("thirteen")
             return Draft(
@@ -250,7 +251,7 @@ def test_a_step_that_fails_publishes_nothing_and_its_spend_becomes_a_loss(toy, n
     result = toy.run()
     assert message in failure(result)
     assert toy.current("total") == [3]
-    assert toy.ledger.budget.lose(run_id=result.run_id) == 0  # nothing is left to the sensor
+    assert toy.ledger.spending.lose(run_id=result.run_id) == 0  # nothing is left to the sensor
     assert [entry for entry in toy.spend() if entry[0] == "toy/total"] == [
         ("toy/total", "settled", 5.0),
         ("toy/total", "lost", 5.25),

@@ -12,7 +12,7 @@ from selection.methods.contract.common import embeddings_of
 from selection.methods.contract.protocol import FitInputs, Fitted
 from selection.methods.ot.options import OtOptions
 from selection.methods.ot.state import potentials_from
-from selection.transport.pool_pass import Side
+from selection.transport.solution import Side
 
 CONTRAST = "contrast_"
 """How the names of its arrays, facts and receipts begin."""
@@ -21,7 +21,7 @@ CONTRAST_ROWS = f"{CONTRAST}embeddings"
 """Its rows, which scoring needs as it needs the target's: (m, D), in the dtype given."""
 
 
-def contrast_rows(inputs: FitInputs, options: OtOptions) -> np.ndarray | None:
+def contrast_embeddings(inputs: FitInputs[OtOptions], options: OtOptions) -> np.ndarray | None:
     """Give the embeddings of the contrast's rows; None where the options ask for none.
 
     Raises

@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from selection.costs.rows import rows_forward_flops, rows_training_flops
-from selection.methods.contract.blocks import compute_in_blocks
-from selection.methods.contract.common import read_options
+from selection.methods.contract.blocks import prepare_in_blocks
+from selection.methods.contract.cost import CostInputs
 from selection.methods.contract.preparation import Files, NotBySource, Prepared, PrepareInputs
-from selection.methods.contract.protocol import CostInputs, Rows
 from selection.methods.contract.selector import selector_of, selector_size
+from selection.methods.contract.values import Rows
 from selection.methods.perplexity.nll import text_nll
 from selection.methods.perplexity.options import PerplexityOptions
 from selection.models.batches import training_order
 from selection.models.examples import Example, Rendered, render_all, render_parts
-from selection.models.training import Recipe, train
+from selection.models.recipe import Recipe
+from selection.models.training import train
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -40,10 +41,11 @@ class TunedSelector(NotBySource):
     asset: str = TUNED_SELECTOR
     shared: bool = False
     needs_selector: bool = True
+    needs_device: bool = True
     needs: tuple[str, ...] = ()
     reads: tuple[str, ...] = ("epochs", "learning_rate", "batch_size", "seed")
 
-    def prepare(self, inputs: PrepareInputs) -> Prepared:
+    def prepare(self, inputs: PrepareInputs[PerplexityOptions]) -> Prepared:
         """Tune it; what is trained on of an example is as in the study's own fine-tuning.
 
         Raises
@@ -55,7 +57,7 @@ class TunedSelector(NotBySource):
         """
         from selection.models.base import load_model, load_tokenizer, save_checkpoint
 
-        recipe = read_options(PerplexityOptions, inputs.options).recipe
+        recipe = inputs.options.recipe
         selector = selector_of(inputs)
         if not inputs.target:
             raise ValueError(
@@ -97,10 +99,10 @@ class TunedSelector(NotBySource):
             },
         )
 
-    def flops(self, inputs: CostInputs) -> float:
+    def flops(self, inputs: CostInputs[PerplexityOptions]) -> float:
         """Of the forward and backward passes over the target's examples, padding included."""
         size = selector_size(inputs)
-        recipe = read_options(PerplexityOptions, inputs.options).recipe
+        recipe = inputs.options.recipe
         return _tuning(size.target_lengths, recipe, size.shape, size.accountant)[1]
 
 
@@ -114,9 +116,10 @@ class Perplexities:
     by_source: bool = True
     row_by_row: bool = True
     needs_selector: bool = True
+    needs_device: bool = True
     reads: tuple[str, ...] = ("epochs",)
 
-    def prepare(self, inputs: PrepareInputs) -> Prepared:
+    def prepare(self, inputs: PrepareInputs[PerplexityOptions]) -> Prepared:
         """Run the tuned selector, or where it is not tuned the selector itself, over all rows.
 
         Raises
@@ -131,7 +134,8 @@ class Perplexities:
         if TUNED_SELECTOR in self.needs:
             folder = inputs.prepared[TUNED_SELECTOR].path("checkpoint")
         reader = _Reader(folder, selector.shape.sequence_length, inputs.device)
-        blocks = compute_in_blocks(
+        blocks = prepare_in_blocks(
+            self,
             inputs,
             reader.losses,
             lambda rows: rows_forward_flops(
@@ -147,7 +151,7 @@ class Perplexities:
             resumed_flops=blocks.resumed_flops,
         )
 
-    def flops(self, inputs: CostInputs) -> float:
+    def flops(self, inputs: CostInputs[PerplexityOptions]) -> float:
         """Of one forward over the rows."""
         size = selector_size(inputs)
         return rows_forward_flops(size.shape, size.pool_lengths, accountant=size.accountant)

@@ -23,7 +23,7 @@ from selection.embedding.shards import encode_in_shards
 folder = Path(sys.argv[1])
 
 def kill_in_the_third_shard(done):
-    if len(list(folder.glob("*.npz"))) == 2:
+    if len(list(folder.glob("*.safetensors"))) == 2:
         os.kill(os.getpid(), signal.SIGKILL)
 
 encode_in_shards(
@@ -62,8 +62,8 @@ def model():
 
 def test_a_killed_run_is_resumed_at_its_shard(model, tmp_path):
     texts = read_texts()
-    die(RUN, tmp_path, PYTHONPATH="tests")
-    assert len(list(tmp_path.glob("*.npz"))) == 2
+    die(RUN, tmp_path)
+    assert len(list(tmp_path.glob("*.safetensors"))) == 2
     resumed = Counting(model)
     done = []
     encoded = encode_in_shards(
@@ -107,7 +107,7 @@ def test_a_shard_of_another_model_or_of_other_texts_is_not_used(model, tmp_path)
 def test_a_shard_that_is_no_shard_is_an_error_with_the_remedy(model, tmp_path):
     texts = read_texts()[:5]
     encode_in_shards(model, texts, version="1", folder=tmp_path)
-    (file,) = tmp_path.glob("*.npz")
+    (file,) = tmp_path.glob("*.safetensors")
     file.write_bytes(file.read_bytes()[:100])
     with pytest.raises(ValueError, match=r"delete it"):
         encode_in_shards(model, texts, version="1", folder=tmp_path)

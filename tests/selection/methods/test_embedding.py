@@ -12,15 +12,10 @@ from pydantic import ValidationError
 from safetensors.numpy import load, save
 from sklearn.metrics.pairwise import cosine_similarity
 
-from selection.methods.contract.protocol import (
-    CostInputs,
-    FitInputs,
-    Fitted,
-    Rows,
-    ScoreInputs,
-    Scores,
-)
+from selection.methods.contract.cost import CostInputs
+from selection.methods.contract.protocol import FitInputs, Fitted, ScoreInputs, Scores
 from selection.methods.contract.score_blocks import score_in_blocks
+from selection.methods.contract.values import Rows
 from selection.methods.embedding.method import METHOD
 
 RNG = np.random.default_rng(5)

@@ -19,15 +19,10 @@ from real_texts import generated_texts, real_texts, rows_of
 
 from selection.methods import REGISTRY
 from selection.methods.bm25.index import Bm25Index, Bm25Options, _words_of
+from selection.methods.contract.cost import CostInputs
 from selection.methods.contract.preparation import PrepareInputs
-from selection.methods.contract.protocol import (
-    CostInputs,
-    FitInputs,
-    Fitted,
-    Rows,
-    ScoreInputs,
-    Scores,
-)
+from selection.methods.contract.protocol import FitInputs, Fitted, ScoreInputs, Scores
+from selection.methods.contract.values import Rows
 
 METHOD = REGISTRY["bm25"]
 

@@ -20,7 +20,8 @@ from scipy.sparse import csr_array
 
 from selection.methods import REGISTRY
 from selection.methods.contract.preparation import PrepareInputs
-from selection.methods.contract.protocol import FitInputs, Fitted, Rows, ScoreInputs, Scores
+from selection.methods.contract.protocol import FitInputs, Fitted, ScoreInputs, Scores
+from selection.methods.contract.values import Rows
 from selection.methods.dsir.ngrams import NgramCounts, count_ngrams, ngrams
 
 METHOD = REGISTRY["dsir"]
@@ -224,6 +225,16 @@ def test_counting_goes_on_after_a_kill_where_it_stopped(tmp_path, monkeypatch):
     assert counted == [10, 10, 10, 5]
     direct = count_ngrams(rows.text, 10_000)
     np.testing.assert_array_equal(features.toarray(), direct.toarray())
+
+
+def test_counts_of_other_buckets_are_not_taken_for_these(tmp_path):
+    rows = rows_of(generated_texts(20)["law"])
+    for buckets in (64, 90, 64):
+        inputs = PrepareInputs({"buckets": buckets}, lambda: iter([rows]), 20, tmp_path)
+        features = NgramCounts().features(NgramCounts().prepare(inputs))
+        np.testing.assert_array_equal(
+            features.toarray(), count_ngrams(rows.text, buckets).toarray()
+        )
 
 
 def test_an_empty_source_has_counts_and_scores(tmp_path):

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from selection.methods import REGISTRY
-from selection.methods.contract.protocol import FitInputs, Fitted, Rows, ScoreInputs
+from selection.methods.contract.protocol import FitInputs, Fitted, ScoreInputs
+from selection.methods.contract.values import Rows
 from selection.methods.dsir.gumbel import keyed_gumbel
 
 METHOD = REGISTRY["random_balanced"]

@@ -9,15 +9,10 @@ from pydantic import ValidationError
 
 from selection.basics.draws import keyed_uniform
 from selection.methods import REGISTRY
-from selection.methods.contract.preparation import Prepared, SelectorSize
-from selection.methods.contract.protocol import (
-    CostInputs,
-    FitInputs,
-    Fitted,
-    Rows,
-    ScoreInputs,
-    Scores,
-)
+from selection.methods.contract.cost import CostInputs, SelectorSize
+from selection.methods.contract.preparation import Prepared
+from selection.methods.contract.protocol import FitInputs, Fitted, ScoreInputs, Scores
+from selection.methods.contract.values import Rows
 
 RNG = np.random.default_rng(4)
 D = 16
@@ -28,7 +23,7 @@ def make_rows(n: int, prefix: str) -> Rows:
     return Rows(
         row_id=np.array([f"{prefix}{i:04d}" for i in range(n)]),
         text=[f"{' '.join(RNG.choice(WORDS, size=RNG.integers(3, 12)))} {i}" for i in range(n)],
-        n_tokens=RNG.integers(1, 100, size=n),
+        n_words=RNG.integers(1, 100, size=n),
         embeddings=RNG.normal(size=(n, D)).astype(np.float16),
     )
 
@@ -38,7 +33,7 @@ def part(rows: Rows, index: np.ndarray) -> Rows:
     return Rows(
         rows.row_id[index],
         [rows.text[int(i)] for i in index],
-        rows.n_tokens[index],
+        rows.n_words[index],
         rows.embeddings[index],
         rows.source,
         None if rows.features is None else rows.features[index],
@@ -138,7 +133,7 @@ def test_cost_is_the_sum_of_its_parts_and_embeddings_are_charged_where_needed(na
 
 @pytest.mark.parametrize("name", ["embedding", "ot"])
 def test_rows_without_embeddings_are_refused_where_they_are_needed(name):
-    bare = Rows(POOL.row_id, POOL.text, POOL.n_tokens)
+    bare = Rows(POOL.row_id, POOL.text, POOL.n_words)
     with pytest.raises(ValueError, match="carry none"):
         score(name, fit(name), bare)
 
@@ -168,5 +163,5 @@ def test_random_without_a_seed_is_refused():
         REGISTRY["random"].score(Fitted(), ScoreInputs(POOL, target=TARGET, options={}, seeds=()))
 
 
-def test_length_is_the_token_count():
-    np.testing.assert_array_equal(score("length", Fitted(), POOL).score[0], POOL.n_tokens)
+def test_length_is_the_number_of_words():
+    np.testing.assert_array_equal(score("length", Fitted(), POOL).score[0], POOL.n_words)

@@ -8,14 +8,14 @@ import pytest
 
 from selection.config.decoders import TinyBase
 from selection.costs import ModelShape, training_flops
-from selection.embedding.build import build_embedder
+from selection.embedding.build import write_embedder
 from selection.embedding.embedder import load_embedder, token_lengths
 from selection.methods.contract.named import NamedMethod
-from selection.methods.ot.method import OtOptions
+from selection.methods.ot.options import OtOptions
 from selection.models.base import load_model
 from selection.models.examples import Example
+from selection.models.recipe import Recipe
 from selection.models.tokenizer import train_tokenizer
-from selection.models.training import Recipe
 from selection.planning import measuring
 from selection.planning.embedding import probe_embedding
 from selection.planning.evaluation import probe_evaluation
@@ -88,10 +88,10 @@ def test_evaluation_is_measured_with_and_without_labels(labels, base, options):
 
 
 def test_embedding_is_charged_by_the_embedder(tmp_path):
-    from selection.config.embedders import Embedder
+    from selection.config.embedders import EmbedderSpec
 
-    spec = Embedder.model_validate({"name": "minilm", "model": {"kind": "minilm"}})
-    build_embedder(spec, tmp_path, resolve=lambda _: tmp_path)
+    spec = EmbedderSpec.model_validate({"name": "minilm", "model": {"kind": "minilm"}})
+    write_embedder(spec, tmp_path, resolve=lambda _: tmp_path)
     embedder = load_embedder(tmp_path, precision="float32")
     probed = probe_embedding(embedder, TEXTS[:4])
     check(probed)

@@ -13,13 +13,16 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from selection.budget.meter import BudgetExhausted
 from selection.costs import ModelShape
-from selection.methods.contract.preparation import Prepared, PrepareInputs, Selector, SelectorSize
-from selection.methods.contract.protocol import CostInputs, FitInputs, Rows, ScoreInputs
+from selection.methods.contract.cost import CostInputs, SelectorSize
+from selection.methods.contract.preparation import Prepared, PrepareInputs, Selector
+from selection.methods.contract.protocol import FitInputs, ScoreInputs
+from selection.methods.contract.values import Rows
 from selection.methods.gradient.method import METHOD
 from selection.models.base import load_tokenizer, new_model, save_checkpoint, tiny_config
 from selection.models.examples import Example, render
+from selection.models.recipe import Recipe
 from selection.models.tokenizer import train_tokenizer
-from selection.models.training import Recipe, train
+from selection.models.training import train
 
 LONGEST = 48
 OPTIONS = {
@@ -219,9 +222,9 @@ def test_the_store_is_unit_float16_and_the_same_in_any_blocks_and_order(
     stored = STORE.features(chain.store)
     assert (stored.shape, stored.dtype) == ((120, 2, 1024), np.float16)
     np.testing.assert_allclose(np.linalg.norm(stored.astype(float), axis=2), 1.0, atol=1e-3)
-    monkeypatch.setattr("selection.methods.gradient.gradient_store.block_rows", lambda size: 17)
+    monkeypatch.setattr("selection.methods.gradient.gradient_store.rows_at_once", lambda size: 17)
     order = RNG.permutation(120)
-    shuffled = Rows(POOL.row_id[order], [TEXTS[i] for i in order], POOL.n_tokens[order])
+    shuffled = Rows(POOL.row_id[order], [TEXTS[i] for i in order], POOL.n_words[order])
     given = inputs(
         selector,
         tmp_path,
@@ -236,7 +239,7 @@ def test_the_store_is_unit_float16_and_the_same_in_any_blocks_and_order(
 
 
 def test_a_killed_preparation_goes_on_to_the_same_files(chain, selector, tmp_path, monkeypatch):
-    monkeypatch.setattr("selection.methods.gradient.gradient_store.block_rows", lambda size: 17)
+    monkeypatch.setattr("selection.methods.gradient.gradient_store.rows_at_once", lambda size: 17)
     needs = {"prepared": {WARM_UP.asset: chain.warm_up}}
     whole = {WARM_UP: chain.warm_up, STORE: chain.store, TARGET: chain.target}
     for preparation, room in ((WARM_UP, 0.7), (WARM_UP, 0.3), (STORE, 0.5)):
@@ -355,6 +358,6 @@ def test_the_warm_up_lowers_the_loss_and_draws_the_same_rows_in_any_order(
     assert losses[-1] < losses[0]
     assert chain.warm_up.rows == 36
     order = RNG.permutation(120)
-    shuffled = Rows(POOL.row_id[order], [TEXTS[i] for i in order], POOL.n_tokens[order])
+    shuffled = Rows(POOL.row_id[order], [TEXTS[i] for i in order], POOL.n_words[order])
     again = WARM_UP.prepare(inputs(selector, tmp_path, pool=lambda: iter([shuffled])))
     assert again.json("warm_up.json") == chain.warm_up.json("warm_up.json")

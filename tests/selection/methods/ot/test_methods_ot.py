@@ -9,7 +9,9 @@ import pytest
 from sklearn.metrics.pairwise import cosine_similarity
 
 from selection.methods import REGISTRY
-from selection.methods.contract.protocol import CostInputs, FitInputs, Fitted, Rows, ScoreInputs
+from selection.methods.contract.cost import CostInputs
+from selection.methods.contract.protocol import FitInputs, Fitted, ScoreInputs
+from selection.methods.contract.values import Rows
 from selection.subset.choose import choose_rows
 from selection.transport import score_rows, solve_potentials
 from selection.transport.potentials import NotConverged
@@ -50,7 +52,7 @@ class Planted:
             yield Rows(
                 self.pool.row_id[some],
                 self.pool.text[some],
-                self.pool.n_tokens[some],
+                self.pool.n_words[some],
                 embeddings[some],
             )
 
@@ -85,7 +87,7 @@ class Planted:
         subset = choose_rows(
             row_id=self.pool.row_id,
             score=score,
-            n_tokens=self.pool.n_tokens,
+            n_tokens=self.pool.n_words,
             token_budget=2000,
             embeddings=self.pool.embeddings,
             near_duplicate_cosine=near_duplicate_cosine,

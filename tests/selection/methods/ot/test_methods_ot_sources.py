@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from selection.methods import REGISTRY
-from selection.methods.contract.protocol import CostInputs, FitInputs, Fitted, Rows, ScoreInputs
+from selection.methods.contract.cost import CostInputs
+from selection.methods.contract.protocol import FitInputs, Fitted, ScoreInputs
+from selection.methods.contract.values import Rows
 
 OT = REGISTRY["ot"]
 RNG = np.random.default_rng(11)

@@ -21,8 +21,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from selection.budget.meter import BudgetExhausted
 from selection.costs import ModelShape
-from selection.methods.contract.preparation import Prepared, PrepareInputs, Selector, SelectorSize
-from selection.methods.contract.protocol import CostInputs, FitInputs, Rows, ScoreInputs, Scores
+from selection.methods.contract.cost import CostInputs, SelectorSize
+from selection.methods.contract.preparation import Prepared, PrepareInputs, Selector
+from selection.methods.contract.protocol import FitInputs, ScoreInputs, Scores
+from selection.methods.contract.values import Rows
 from selection.methods.perplexity import perplexities
 from selection.methods.perplexity.method import METHOD
 from selection.models import base
@@ -189,13 +191,13 @@ def test_scores_are_the_same_to_the_bit_whatever_the_blocks_and_batches(
     batches = [ROWS.take(slice(0, 11)), ROWS.take(slice(11, None))]
     given = inputs(selector, tmp_path, pool=lambda: iter(batches), prepared=made)
     again = one.prepare(given)
-    assert len(list(tmp_path.glob("block_*"))) > len(TEXTS) // 7
+    assert len(list(tmp_path.glob("*.safetensors"))) > len(TEXTS) // 7
     for name in ("nll.npy", "tokens.npy"):
         np.testing.assert_array_equal(again.array(name), made["perplexities"].array(name))
     rows = with_losses({"perplexities": again})
     order = np.random.default_rng(0).permutation(len(TEXTS))
     shuffled = Rows(
-        rows.row_id[order], [TEXTS[i] for i in order], rows.n_tokens, features=rows.features[order]
+        rows.row_id[order], [TEXTS[i] for i in order], rows.n_words, features=rows.features[order]
     )
     np.testing.assert_array_equal(score(shuffled).score[0], whole.score[0, order])
 

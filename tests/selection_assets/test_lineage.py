@@ -5,22 +5,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import SOURCES, Project, enter
 from figures import Figures
+from small_project import SOURCES, Project, enter
 
 from resources.ledger.database import Database
 from resources.ledger.lineage import (
     ancestors,
     count_training_rows,
     current_artifacts,
-    find_fates,
     find_materialization,
-    find_rows,
-    find_scores,
     spending,
     totals,
 )
 from resources.store.artifacts import CorruptArtifact
+from selection_assets.shared.row_lineage import find_fates, find_rows, find_scores
 
 ARM = "30pct|ot"
 
