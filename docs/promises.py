@@ -47,7 +47,7 @@ PROMISES = {
     ),
     "P8": (
         "Complete lineage: every checkpoint leads to every row that trained it.",
-        "resources/ledger/test_lineage.py",
+        "selection_assets/test_lineage.py",
     ),
     "P9": (
         "Unknown commit: when the answer to a write is lost, it is looked up before it is tried "
