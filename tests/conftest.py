@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from figures import Figures
 
-pytest_plugins = ["kinds", "processors", "small_fixtures", "smallest_fixtures"]
+pytest_plugins = ["hub_model", "kinds", "processors", "small_fixtures", "smallest_fixtures"]
 
 WORKER = "PYTEST_XDIST_WORKER" in os.environ
 if WORKER:

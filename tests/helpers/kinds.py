@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-NEEDS_A_STUDY = {"finished_root", "fresh", "zygote"}
+NEEDS_A_STUDY = {"finished_root", "fresh", "hub_studies", "zygote"}
 """Fixtures that run a whole study, or the process that runs are forked from."""
 
 LONGEST_FIRST = (
