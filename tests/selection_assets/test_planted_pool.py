@@ -56,8 +56,10 @@ def share_in_domain(pool: Rows, score: np.ndarray, in_domain: set[str]) -> float
 def test_ot_picks_the_target_s_domain_and_random_about_half_of_it(planted):
     pool, target, in_domain = planted
     ot = REGISTRY["ot"]
-    inputs = FitInputs(target, lambda: iter([pool]), len(pool.row_id), {}, seed=0)
-    scores = ot.score(ot.fit(inputs), ScoreInputs(pool, target=target, options={}, seeds=[0]))
+    inputs = FitInputs(target, lambda: iter([pool]), len(pool.row_id), ot.options(), seed=0)
+    scores = ot.score(
+        ot.fit(inputs), ScoreInputs(pool, target=target, options=ot.options(), seeds=[0])
+    )
     assert share_in_domain(pool, scores.score[0], in_domain) >= 0.9
 
     draws = [keyed_uniform(pool.row_id, seed=seed, purpose="random") for seed in range(20)]

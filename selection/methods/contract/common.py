@@ -52,7 +52,8 @@ class MethodDefaults(Generic[OptionsT]):
             accountant,
             parts,
             {**self.cost_parts, **{one.asset: one.asset for one in prepared}},
-            frozenset({"pool_embedding", *(one.asset for one in prepared if one.shared)}),
+            frozenset(one.asset for one in prepared if one.shared)
+            | ({"pool_embedding"} & self.cost_parts.keys()),
         )
 
 

@@ -13,11 +13,12 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from selection.budget.meter import BudgetExhausted
 from selection.costs import ModelShape
-from selection.methods.contract.cost import CostInputs, SelectorSize
+from selection.methods.contract.cost import PHASES, CostInputs, SelectorSize
 from selection.methods.contract.preparation import Prepared, PrepareInputs, Selector
 from selection.methods.contract.protocol import FitInputs, ScoreInputs
 from selection.methods.contract.values import Rows
 from selection.methods.gradient.method import METHOD
+from selection.methods.gradient.options import GradientOptions
 from selection.models.base import load_tokenizer, new_model, save_checkpoint, tiny_config
 from selection.models.examples import Example, render
 from selection.models.recipe import Recipe
@@ -25,14 +26,14 @@ from selection.models.tokenizer import train_tokenizer
 from selection.models.training import train
 
 LONGEST = 48
-OPTIONS = {
-    "dimensions": 1024,
-    "checkpoints": 2,
-    "warm_up_share": 0.3,
-    "lora_rank": 4,
-    "learning_rate": 2e-3,
-    "batch_size": 8,
-}
+OPTIONS = GradientOptions(
+    dimensions=1024,
+    checkpoints=2,
+    warm_up_share=0.3,
+    lora_rank=4,
+    learning_rate=2e-3,
+    batch_size=8,
+)
 WARM_UP, STORE, TARGET = METHOD.preparations(OPTIONS)
 RNG = np.random.default_rng(5)
 PHRASES = {
@@ -303,17 +304,22 @@ def test_what_is_charged_is_what_torch_counts_and_what_was_forecast(
 
 def test_cost_names_a_part_for_each_preparation_and_leaves_embeddings_out(cost_inputs):
     cost = METHOD.cost(cost_inputs)
-    assert cost.preparations == {"selector_warm_up", "gradient_store", "target_gradients"}
+    made = {"selector_warm_up", "gradient_store", "target_gradients"}
+    assert cost.phases.keys() - set(PHASES) == made
     assert cost.shared == {"selector_warm_up", "gradient_store"}
     assert cost.flops == sum(cost.parts.values()) == sum(cost.phases.values()) < 1e30
     assert cost.shared_flops == cost.parts["selector_warm_up"] + cost.parts["gradient_store"]
     assert cost.accountant == "measured"
-    double = replace(cost_inputs, options={**OPTIONS, "checkpoints": 4})
+    double = replace(cost_inputs, options=OPTIONS.model_copy(update={"checkpoints": 4}))
     assert METHOD.cost(double).parts["gradient_store"] == 2 * cost.parts["gradient_store"]
 
 
 def test_preparations_say_what_they_read(chain):
-    assert [p.asset for p in METHOD.preparations({})] == [WARM_UP.asset, STORE.asset, TARGET.asset]
+    assert [p.asset for p in METHOD.preparations(GradientOptions())] == [
+        WARM_UP.asset,
+        STORE.asset,
+        TARGET.asset,
+    ]
     assert [p.needs for p in (WARM_UP, STORE, TARGET)] == [(), (WARM_UP.asset,), (WARM_UP.asset,)]
     options = set(METHOD.options.model_fields)
     assert [set(p.reads) for p in (WARM_UP, STORE)] == [options - {"dimensions"}, options]
@@ -336,7 +342,7 @@ def test_missing_preparations_and_features_are_refused(chain, selector, tmp_path
         METHOD.fit(bare)
     with pytest.raises(ValueError, match="carry none"):
         chain.score(POOL)
-    other = {**OPTIONS, "lora_rank": 2}
+    other = OPTIONS.model_copy(update={"lora_rank": 2})
     needs = {WARM_UP.asset: chain.warm_up}
     with pytest.raises(ValueError, match="make selector_warm_up again"):
         STORE.prepare(inputs(selector, tmp_path, options=other, prepared=needs))
