@@ -4,19 +4,25 @@ VENV := .venv
 BIN := $(VENV)/bin
 FAISS ?= cpu
 export DAGSTER_HOME := $(CURDIR)/dagster_home
+WORKERS ?= 2
+# Each worker takes a file at a time, and those that take longest first.
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 export HF_HUB_DISABLE_TELEMETRY := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: run test test-all ui lint docs screenshots study results bench clean
+.PHONY: run check test test-all ui lint docs screenshots study results bench clean
 
 run: $(VENV)/installed ## Run the quickstart study end to end and print what it found
 	$(BIN)/selection run quickstart
 
-test: $(VENV)/installed-for-tests lint ## Lint, type-check and run the tests
-	$(BIN)/python -m pytest -m "not slow"
+check: $(VENV)/installed-for-tests lint ## Lint, type-check and run the fast tests: for every edit
+	$(PYTEST) -m "not study and not slow"
+
+test: $(VENV)/installed-for-tests lint ## The same with the tests that need a study; what CI runs
+	$(PYTEST) -m "not slow"
 
 test-all: $(VENV)/installed-for-tests lint ## The same with the slow tests, and docs/promises.md
-	$(BIN)/python -m pytest --figures docs/promises.json
+	$(PYTEST) --figures docs/promises.json
 	$(BIN)/python docs/promises.py docs/promises.json
 
 lint: $(VENV)/installed-for-tests ## Style, imports and types

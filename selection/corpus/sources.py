@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import assert_never
 
 from selection.config.names import PARTITION_PATTERN
 from selection.config.pool import (
@@ -18,6 +19,7 @@ from selection.config.pool import (
     FileSources,
     HubSource,
     Pool,
+    SourceSpec,
 )
 from selection.corpus.docstrings import package_files, read_docstrings
 from selection.corpus.hub import read_hub
@@ -70,29 +72,30 @@ def list_sources(pool: Pool, resolve: Resolve) -> dict[str, Source]:
     return found
 
 
-def _expand(
-    spec: DocstringSources | FileSources | DropFolder | HubSource, resolve: Resolve
-) -> Iterator[Source]:
-    if isinstance(spec, DocstringSources):
-        for package in spec.packages:
+def _expand(spec: SourceSpec, resolve: Resolve) -> Iterator[Source]:
+    match spec:
+        case DocstringSources():
+            for package in spec.packages:
+                read = partial(
+                    read_docstrings, package, min_words=spec.min_words, max_words=spec.max_words
+                )
+                yield Source(package, read, partial(package_fingerprint, package))
+        case HubSource():
             read = partial(
-                read_docstrings, package, min_words=spec.min_words, max_words=spec.max_words
+                read_hub,
+                spec.dataset,
+                revision=spec.revision,
+                split=spec.split,
+                config=spec.config,
+                columns=to_columns(spec.columns),
             )
-            yield Source(package, read, partial(package_fingerprint, package))
-    elif isinstance(spec, HubSource):
-        read = partial(
-            read_hub,
-            spec.dataset,
-            revision=spec.revision,
-            split=spec.split,
-            config=spec.config,
-            columns=to_columns(spec.columns),
-        )
-        yield Source(spec.name, read, partial(str, spec.revision))
-    elif isinstance(spec, DropFolder):
-        yield from _dropped(resolve(spec.path), spec.columns)
-    else:
-        yield from _files(spec, resolve(spec.path))
+            yield Source(spec.name, read, partial(str, spec.revision))
+        case DropFolder():
+            yield from _dropped(resolve(spec.path), spec.columns)
+        case FileSources():
+            yield from _files(spec, resolve(spec.path))
+        case _:
+            assert_never(spec)
 
 
 def _dropped(folder: Path, columns: ColumnNames) -> Iterator[Source]:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from selection.budget.amounts import Amount, Cap
-from selection.budget.arm_plan import ArmPlan
 from selection.config.study import Study
+from selection.costs.arm_plan import ArmPlan
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,11 @@
 """contrast_examples and contrast_embeddings: a second target, which rows are to be unlike."""
 
-
 import dagster as dg
 from pydantic import BaseModel
 
 from selection.config.study import Study
-from selection.methods.contract.common import wants_contrast
-from selection.methods.contract.protocol import Rows
+from selection.methods.contract.options import wants_contrast
+from selection.methods.contract.values import Rows
 from selection_assets.shared.target_rows import steering_rows
 from selection_assets.stage.inputs import of_study
 from selection_assets.stage.step import Step

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 import dagster as dg
-from places import DAGSTER_YAML
+from dagster_homes import write_dagster_home
 
 from resources.ledger.ledger import Ledger
 from resources.project import ROOT_VARIABLE
@@ -18,7 +17,8 @@ from resources.workspace import Workspace
 from selection.config.study import Study
 from selection.corpus.docstrings import read_docstrings
 from selection_assets.definitions import build_definitions
-from selection_assets.refresh.refresh import Work, refresh
+from selection_assets.refresh.refresh import refresh
+from selection_assets.refresh.staleness import Work
 from selection_assets.studies import load_studies
 
 # Standard library packages: the same real English wherever the tests run.
@@ -108,7 +108,7 @@ def write_project(root: Path) -> Project:
         (root / folder).mkdir(parents=True)
     (root / "studies/pools/library.yaml").write_text(textwrap.dedent(POOL))
     (root / "studies/small.yaml").write_text(textwrap.dedent(STUDY))
-    shutil.copy(DAGSTER_YAML, root / "dagster_home")
+    write_dagster_home(root)
     for source in SOURCES:
         (root / f"drop/{source}.jsonl").write_text(docstring_lines(source))
     return Project(root)

@@ -17,11 +17,11 @@ from spending import reserve
 
 from resources.dead_runs import clear_dead_runs
 from resources.store.artifacts import Artifact
-from selection.reports.tables import number
+from selection.reports.escaping import one_line
+from selection.reports.numbers import number
 from selection_assets.command.cli import main
 from selection_assets.command.closing import closing_text
 from selection_assets.command.run import recomputed
-from selection_assets.command.why import plain
 
 ARM = "30pct|ot"
 CHECKPOINT = "small/finetuned_checkpoint[ot x 30pct]"
@@ -146,7 +146,7 @@ def test_an_entry_left_open_by_a_failed_run_is_settled_as_lost(project: Project)
         run = failing.execute_in_process(instance=instance, raise_on_error=False)
         reserve(project.ledger, "small/x", run_id=run.run_id)
         reserve(project.ledger, "small/y", run_id="run-of-another-machine")
-        clear_dead_runs(instance, project.ledger.budget)
+        clear_dead_runs(instance, project.ledger.spending)
     states = {row["asset"]: row["state"] for row in printed_json("ledger")}
     assert states == {"small/x": "lost", "small/y": "running"}
 
@@ -173,23 +173,23 @@ def test_why_agrees_with_the_subset_for_every_selected_row_asked_about(finished:
     subset = current(finished, "small/selected_subset", ARM).table("subset.parquet").to_pylist()
     for row in (subset[0], subset[-1]):
         found = printed_json("why", row["row_id"])
-        [verdict] = [v for v in found["verdicts"] if v["partition"] == ARM]
-        for column in ("verdict", "score", "rank", "margin", "duplicate_of"):
-            assert verdict[column] == row[column], column
-        assert (verdict["study"], verdict["method"], verdict["budget"]) == ("small", "ot", "30pct")
+        [fate] = [f for f in found["fates"] if f["partition"] == ARM]
+        for column in ("fate", "score", "rank", "margin", "duplicate_of"):
+            assert fate[column] == row[column], column
+        assert (fate["study"], fate["method"], fate["budget"]) == ("small", "ot", "30pct")
         nearest = {"nearest_target", "nearest_cosine", "nearest_targets"}
-        assert set(verdict["receipts"]) == {"potential", *nearest}
-        assert found["text"] == plain(row["text"])[:200]
+        assert set(fate["receipts"]) == {"potential", *nearest}
+        assert found["text"] == one_line(row["text"])[:200]
 
 
-def test_why_gives_one_verdict_for_each_arm_and_draw(finished: Project) -> None:
+def test_why_gives_one_fate_for_each_arm_and_draw(finished: Project) -> None:
     row = current(finished, "small/selected_subset", ARM).table("subset.parquet").to_pylist()[0]
-    found = printed_json("why", row["row_id"], "--study", "small")["verdicts"]
-    judged = [(v["method"], v["budget"], v["draw"], v["source"]) for v in found]
-    assert len(judged) == len(set(judged))
+    found = printed_json("why", row["row_id"], "--study", "small")["fates"]
+    told = [(f["method"], f["budget"], f["draw"], f["source"]) for f in found]
+    assert len(told) == len(set(told))
     arms = {artifact for artifact in finished.ledger.current_versions("small/selected_subset")}
-    assert {f"{v['budget']}|{v['method']}" for v in found} == arms
-    assert {v["draw"] for v in found if v["method"] == "random"} == {0, 1}
+    assert {f"{f['budget']}|{f['method']}" for f in found} == arms
+    assert {f["draw"] for f in found if f["method"] == "random"} == {0, 1}
     text = selection("why", row["row_id"]).stdout
     assert "not distinguishable" not in text and "selected" in text
 

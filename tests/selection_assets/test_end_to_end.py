@@ -74,6 +74,7 @@ def test_a_local_model_folder_is_a_base_and_lora_warms_it_up(finished_root, tmp_
         assert {a for a in made if a.startswith("library/")} == {
             "library/pretrained/base_tokenizer",
             "library/pretrained/base_checkpoint",
+            "library/pretrained/pool_tokens",
         }
         frontier = project.ledger.current("local/pareto_frontier", "all").json("frontier.json")
         assert len(frontier["arms"]) == 2

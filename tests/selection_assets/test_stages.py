@@ -251,7 +251,7 @@ def test_a_step_that_fails_publishes_nothing_and_its_spend_becomes_a_loss(toy, n
     result = toy.run()
     assert message in failure(result)
     assert toy.current("total") == [3]
-    assert toy.ledger.budget.lose(run_id=result.run_id) == 0  # nothing is left to the sensor
+    assert toy.ledger.spending.lose(run_id=result.run_id) == 0  # nothing is left to the sensor
     assert [entry for entry in toy.spend() if entry[0] == "toy/total"] == [
         ("toy/total", "settled", 5.0),
         ("toy/total", "lost", 5.25),

@@ -19,8 +19,8 @@ from spending import reserve
 from tiny_project import SOURCES, drop, materialize, write_tiny_project
 
 from resources.dead_runs import fail_dead_runs
-from sensors.changes import Seen, compare, read_cursor, remember, run_key
-from sensors.definitions import build_definitions
+from sensors.changes import Seen, changes_since, read_cursor, remember, run_key
+from sensors.definitions import build_code_location
 
 LIBRARY = "watch_library_sources"
 RAW_CORPUS = dg.AssetKey(["library", "raw_corpus"])
@@ -35,7 +35,7 @@ fingerprints = st.dictionaries(st.sampled_from("abcde"), st.sampled_from("12345"
 
 @given(before=fingerprints, now=fingerprints)
 def test_every_name_is_new_or_changed_or_gone_or_left_alone(before, now):
-    changes = compare(Seen(before), now)
+    changes = changes_since(Seen(before), now)
     assert set(changes.new) == set(now) - set(before)
     assert set(changes.gone) == set(before) - set(now)
     assert all(before[name] != now[name] for name in changes.changed)
@@ -46,7 +46,7 @@ def test_every_name_is_new_or_changed_or_gone_or_left_alone(before, now):
 @given(before=fingerprints, now=fingerprints)
 def test_what_was_asked_for_is_not_asked_for_again(before, now):
     seen = remember(Seen(before), now, asked=True)
-    assert compare(seen, now).to_read == []
+    assert changes_since(seen, now).to_read == []
     assert read_cursor(seen.to_cursor()) == seen
 
 
@@ -79,7 +79,7 @@ def instance(project: Project) -> Iterator[dg.DagsterInstance]:
 
 def tick(name: str, instance: dg.DagsterInstance, cursor: str | None = None):
     """Evaluate a sensor of the code location as its server does."""
-    repository = build_definitions().get_repository_def()
+    repository = build_code_location().get_repository_def()
     with dg.build_sensor_context(
         instance=instance,
         cursor=cursor,
@@ -96,7 +96,7 @@ def launch(answer, key: dg.AssetKey, instance: dg.DagsterInstance) -> None:
         instance.add_dynamic_partitions(request.partitions_def_name, request.partition_keys)
     for request in answer.run_requests:
         assert list(request.asset_selection or [key]) == [key]
-        assert materialize(build_definitions(), instance, key, request.partition_key).success
+        assert materialize(build_code_location(), instance, key, request.partition_key).success
 
 
 def partitions(answer) -> list[str]:
@@ -359,7 +359,7 @@ def test_a_run_of_the_command_line_that_fails_is_a_loss_in_the_ledger(project, i
 
 def test_a_cancelled_run_is_settled_too(project, instance):
     run = instance.create_run_for_job(
-        build_definitions().resolve_implicit_global_asset_job_def(),
+        build_code_location().resolve_implicit_global_asset_job_def(),
         asset_selection=frozenset({EMBEDDER}),
     )
     reserve(project.ledger, "library/static/embedder", run_id=run.run_id)
@@ -371,7 +371,7 @@ def test_a_cancelled_run_is_settled_too(project, instance):
 
 
 def test_sensors_that_lead_to_spending_are_stopped_until_somebody_starts_them(project):
-    sensors = build_definitions().get_repository_def().sensor_defs
+    sensors = build_code_location().get_repository_def().sensor_defs
     running = {s.name for s in sensors if s.default_status == dg.DefaultSensorStatus.RUNNING}
     assert {s.name for s in sensors} - running == {
         "watch_library_sources",
