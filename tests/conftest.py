@@ -1,6 +1,7 @@
 """What pytest is told of this suite: its fixtures, its figures, and how it ends."""
 
 import atexit
+import json
 import os
 import sys
 from pathlib import Path
@@ -32,7 +33,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     global _exit_status
     _exit_status = exitstatus
     if WORKER:
-        session.config.workeroutput["figures"] = _figures.found  # pyright: ignore
+        session.config.workeroutput["figures"] = json.dumps(_figures.found)  # pyright: ignore
         return
     wanted = session.config.getoption("figures")
     if wanted is not None and exitstatus == pytest.ExitCode.OK:
@@ -42,7 +43,8 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
     """Add what a worker has counted."""
-    for promise, found in getattr(node, "workeroutput", {}).get("figures", {}).items():
+    found_there = json.loads(getattr(node, "workeroutput", {}).get("figures", "{}"))
+    for promise, found in found_there.items():
         _figures.record(promise, **found)
 
 
