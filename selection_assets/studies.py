@@ -12,9 +12,9 @@ from selection.config.embedders import (
     StaticMiniLM,
 )
 from selection.config.files import ConfigurationError, load_yaml
-from selection.config.pool import Pool
+from selection.config.pool import DocstringSources, Pool
 from selection.config.study import Study
-from selection.config.targets import DocstringTarget
+from selection.config.targets import DocstringTarget, FileTarget
 
 
 def load_pools() -> dict[str, Pool]:
@@ -83,15 +83,18 @@ def see_that_data_are_there(study: Study, path: Path) -> None:
 
 
 def _check_target(path: Path, study: Study, pool: Pool) -> None:
-    target = study.target
-    if not isinstance(target, DocstringTarget):
-        return
-    for source in pool.sources:
-        if source.kind == "docstrings" and target.package in source.packages:
-            raise ConfigurationError(
-                f"{path}: field target.package has value {target.package!r}, which is also a source"
-                f" of pool {pool.name!r}; hold the target out of the pool"
-            )
+    match study.target:
+        case DocstringTarget(package=package):
+            packages = [s.packages for s in pool.sources if isinstance(s, DocstringSources)]
+            if any(package in of_source for of_source in packages):
+                raise ConfigurationError(
+                    f"{path}: field target.package has value {package!r}, which is also a source"
+                    f" of pool {pool.name!r}; hold the target out of the pool"
+                )
+        case FileTarget():
+            pass
+        case target:
+            assert_never(target)
 
 
 def _check_shared_models(path: Path, study: Study, seen: dict[tuple[str, str, str], Study]) -> None:

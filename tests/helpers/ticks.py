@@ -16,6 +16,7 @@ EMBEDDER = dg.AssetKey(["library", "static", "embedder"])
 
 
 TARGET = dg.AssetKey(["small", "target_examples"])
+CONTRAST = dg.AssetKey(["small", "contrast_examples"])
 
 
 def tick(name: str, instance: dg.DagsterInstance, cursor: str | None = None):

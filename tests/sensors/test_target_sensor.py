@@ -3,8 +3,9 @@
 import json
 from pathlib import Path
 
+import yaml
 from small_project import Project
-from ticks import TARGET, launch, tick
+from ticks import CONTRAST, TARGET, launch, tick
 
 
 def watch_a_file(project: Project) -> Path:
@@ -51,5 +52,43 @@ def test_a_target_that_is_a_package_is_watched_too(project, instance):
 def test_a_study_whose_target_is_absent_is_skipped_with_the_path(project, instance):
     path = watch_a_file(project)
     answer = tick("watch_small_target", instance)
+    assert not answer.run_requests
+    assert f"study small: {path} is not there" in answer.skip_message
+
+
+def add_a_contrast(project: Project) -> Path:
+    """Give the small study a contrast in a file, and a method that weighs it."""
+    path = project.root / "studies/small.yaml"
+    study = yaml.safe_load(path.read_text())
+    study["contrast"] = {
+        "kind": "files",
+        "path": "contrast.jsonl",
+        "columns": {"label": None, "split": "split"},
+        "splits": {"train": 1, "dev": 1, "test": 2},
+    }
+    study["methods"] = {"random": None, "ot": {"contrast_weight": 1.0}}
+    path.write_text(yaml.safe_dump(study))
+    return project.root / "contrast.jsonl"
+
+
+def test_a_changed_contrast_is_read_once(project, instance):
+    path = add_a_contrast(project)
+    write_target(path, "text to be unlike")
+    first = tick("watch_small_contrast", instance)
+    launch(first, CONTRAST, instance)
+    before = project.ledger.current("small/contrast_examples", "all").version
+    assert tick("watch_small_contrast", instance).skip_message == "unchanged: contrast.jsonl"
+
+    write_target(path, "other text to be unlike")
+    second = tick("watch_small_contrast", instance, first.cursor)
+    assert len(second.run_requests) == 1
+    launch(second, CONTRAST, instance)
+    assert project.ledger.current("small/contrast_examples", "all").version != before
+    assert not tick("watch_small_contrast", instance, second.cursor).run_requests
+
+
+def test_a_study_whose_contrast_is_absent_is_skipped_with_the_path(project, instance):
+    path = add_a_contrast(project)
+    answer = tick("watch_small_contrast", instance)
     assert not answer.run_requests
     assert f"study small: {path} is not there" in answer.skip_message
