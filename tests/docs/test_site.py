@@ -54,7 +54,7 @@ def test_the_public_names_are_in_the_reference(site):
 
 def test_no_code_and_no_figures_are_published(site):
     published = {p.suffix for p in site.rglob("*") if p.is_file() and "assets" not in p.parts}
-    assert published <= {".html", ".png", ".svg", ".json", ".xml", ".gz", ".inv", ".js"}
+    assert published <= {".html", ".png", ".svg", ".json", ".xml", ".gz", ".inv", ".js", ".css"}
     assert not list(site.rglob("promises.json"))
 
 
