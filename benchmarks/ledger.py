@@ -137,7 +137,7 @@ class Process:
 
 def write(orders: Connection, root: Path, name: str) -> None:
     """Make as many entries as ordered, and say how long each took."""
-    budget = open_ledger(root).budget
+    budget = open_ledger(root).spending
     spender = Spender("study", "study/thing", name, name, "cpu", caps={"study": CAP})
     orders.send("ready")
     while (entries := orders.recv()) is not None:

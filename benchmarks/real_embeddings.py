@@ -21,10 +21,10 @@ import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from selection.basics.whole_files import write_whole
-from selection.config.embedders import Embedder
+from selection.config.embedders import EmbedderSpec
 from selection.corpus.docstrings import read_docstrings
 from selection.corpus.records import Record
-from selection.embedding.build import build_embedder, minilm_folder
+from selection.embedding.build import minilm_folder, write_embedder
 from selection.embedding.embedder import encode, load_embedder
 
 CACHE = Path(__file__).resolve().parent / ".cache"
@@ -121,7 +121,7 @@ def embed(texts: Sequence[str]) -> np.ndarray:
         "model": str(minilm_folder()),
         "max_tokens": MAX_TOKENS,
     }
-    spec = Embedder.model_validate({"name": "minilm", "model": model})
+    spec = EmbedderSpec.model_validate({"name": "minilm", "model": model})
     with tempfile.TemporaryDirectory() as folder, tqdm(total=len(texts), unit="text") as bar:
-        build_embedder(spec, Path(folder), resolve=Path)
+        write_embedder(spec, Path(folder), resolve=Path)
         return encode(load_embedder(Path(folder)), texts, report=bar.update).vectors

@@ -8,7 +8,7 @@ the least-squares line between logarithms.
 
 Memory is the peak of the process above what it held when the call began. Scoring and search read
 the file block by block and hand their results on, so nothing in it need grow. A selection holds
-its result (rank, verdict, margin and twin of every row) and the order of the ids, which do grow;
+its result (rank, fate, margin and twin of every row) and the order of the ids, which do grow;
 they are counted, and the vectors, which it is given, are not.
 
 With --json, a picture of the measurements is written beside the file.
@@ -26,7 +26,7 @@ import torch  # noqa: F401
 from harness import Measured, measure, parse_arguments, publish
 
 from selection.neighbours.targets import nearest_targets
-from selection.reports.plots.style import FONT, MARKERS, PALETTE, describe, new_figure, to_png
+from selection.reports.plots.style import FONT, MARKERS, PALETTE, label_axes, new_figure, to_png
 from selection.subset.choose import choose_rows
 from selection.transport.pool_pass import PoolPass
 from selection.transport.potentials import solve_potentials
@@ -177,7 +177,7 @@ def draw(sizes: tuple[int, ...], measured: dict[tuple[str, int], Measured]) -> b
         label = f"{part}, N^{slope(sizes, seconds):.2f}"
         axes.loglog(sizes, seconds, color=colour, marker=marker, markersize=5, label=label)
     axes.legend(fontsize=FONT, frameon=False)
-    describe(axes, title="Time against the size of the pool", x="rows N", y="seconds")
+    label_axes(axes, title="Time against the size of the pool", x="rows N", y="seconds")
     return to_png(figure)
 
 

@@ -24,6 +24,8 @@ from transport_growth import growth, scoring
 from transport_lane import POOL_FILE, TARGET_FILE, in_a_process_of_its_own
 from transport_passes import measure_limit, warm_refresh, write_pool
 
+from selection.reports.tables import text_table
+
 LIBRARIES = ("numpy", "torch", "POT", "geomloss", "pykeops", "ott-jax", "jax")
 FULL = Sizes(20_000, 2000, (10_000, 50_000, 200_000, 1_000_000), 1_000_000, 12.0, 4.0)
 QUICK = Sizes(3000, 500, (10_000, 30_000), 100_000, 3.0, 0.5)
@@ -86,22 +88,23 @@ def write_grown(folder: Path, grown: Path, sizes: Sizes) -> None:
 def limit(folder: Path, sizes: Sizes, table: Table, figures: dict[str, Any]) -> None:
     """Compare our solves with the work that no solver can avoid, timed bare."""
     bound = in_a_process_of_its_own(measure_limit, folder, sizes.rows)
-    print(
-        "\nLimit of a solve: one matrix product and one exponential of every entry, and one read\n"
-        "of the kernel in each pass, timed bare\n"
-        f"{'':<36}{'limit s':>9}{'ours s':>9}{'of the limit':>14}"
-    )
+    rows = []
     for precision, evaluate in (("float32", bound.float32), ("bfloat16", bound.bfloat16)):
         line = table[f"ours, {precision}"]
         if not line.counts:
-            print(f"{'ours, ' + precision:<36}{line.why_not}")
+            rows.append([f"ours, {precision}", None, None, line.why_not])
             continue
         seconds = evaluate + line.iterations * bound.read
         share = seconds / line.seconds
-        print(f"{'ours, ' + precision:<36}{seconds:>9.3f}{line.seconds:>9.3f}{share:>13.0%}")
+        rows.append([f"ours, {precision}", seconds, line.seconds, f"{share:.0%}"])
         figures[f"solve_share_of_limit_{precision}"] = share
         figures[f"evaluation_limit_seconds_{precision}"] = evaluate
     figures["read_limit_seconds"] = bound.read
+    print(
+        "\nLimit of a solve: one matrix product and one exponential of every entry, and one read\n"
+        "of the kernel in each pass, timed bare\n"
+        + text_table(["", "limit, seconds", "ours, seconds", "of the limit"], rows)
+    )
 
 
 def refresh(folder: Path, sizes: Sizes, figures: dict[str, Any]) -> None:

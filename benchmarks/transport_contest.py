@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from transport_lane import Lane, load_problem
 from transport_problem import OWN_RULE
 from transport_solvers import HEADLINE, SOLVERS, YARDSTICK, Solver
 
+from selection.reports.tables import text_table
 from selection.transport.stability import top_overlap
 
 EPS_REL = 0.05
@@ -167,22 +169,26 @@ class Contest:
 
 
 def _print_table(table: Table, tol: float) -> None:
-    ours = table[HEADLINE]
-    print(f"\nResidual {tol:g}")
-    print(
-        f"{'':<36}{'iterations':>11}{'seconds':>9}{'x ours':>8}{'peak MiB':>10}{'x ours':>8}"
-        f"{'residual':>11}{'top 1 %':>9}"
-    )
-    for label, line in table.items():
-        if line.seconds != line.seconds:
-            print(f"{label:<36}{line.why_not}")
-            continue
-        print(
-            f"{label:<36}{line.iterations:>11}{line.seconds:>9.3f}"
-            f"{line.seconds / ours.seconds:>8.1f}{line.peak_bytes / MiB:>10.0f}"
-            f"{line.peak_bytes / ours.peak_bytes:>8.1f}{line.residual:>11.1e}{line.overlap:>9.3f}"
-            f"  {line.precision}  {line.why_not}".rstrip()
-        )
+    columns = ["", "iterations", "seconds", "x ours", "peak MiB", "x ours", "residual", "top 1 %"]
+    rows = [[label, *_measured(line, table[HEADLINE])] for label, line in table.items()]
+    print(f"\nResidual {tol:g}\n{text_table([*columns, 'precision', 'remark'], rows)}")
+
+
+def _measured(line: Line, ours: Line) -> list[Any]:
+    """Cells of a line; gaps where nothing was measured."""
+    if math.isnan(line.seconds):
+        return [None] * 7 + ["", line.why_not]
+    return [
+        line.iterations,
+        line.seconds,
+        line.seconds / ours.seconds,
+        round(line.peak_bytes / MiB),
+        line.peak_bytes / ours.peak_bytes,
+        line.residual,
+        line.overlap,
+        line.precision,
+        line.why_not,
+    ]
 
 
 def headline(coarse: Table, fine: Table) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import numpy as np
 from harness import measure, peak_of_process
 from transport_lane import POOL_FILE, TARGET_FILE
 
-from selection.methods.ot.method import OtOptions
+from selection.methods.ot.options import OtOptions
 from selection.transport.kernel import block_rows
 from selection.transport.pool_pass import PoolPass
 from selection.transport.potentials import solve_potentials

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from tabulate import tabulate
 
 from selection.methods import REGISTRY
-from selection.methods.contract.method import Method
+from selection.methods.contract.protocol import Method
 
 ROOT = Path(__file__).resolve().parents[1]
 LIBRARY = ROOT / "selection"
@@ -67,8 +67,10 @@ def _method(method: Method) -> str:
     module = inspect.getmodule(type(method))
     parts = [f"## {method.name}", _linked(inspect.getdoc(module) or "")]
     parts.append(f"*{inspect.getdoc(type(method))}*")
-    options = _options(method.options)
-    parts.append(options or "No options.")
+    parts.append(_options(method.options) or "No options.")
+    if method.receipts:
+        columns = ", ".join(f"`{name}`" for name in sorted(method.receipts))
+        parts.append(f"Evidence of each row, as far as the options give it: {columns}.")
     parts.append(f"Code: [`{type(method).__module__}`][{type(method).__module__}].")
     return "\n\n".join(parts) + "\n"
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import dagster as dg
 from dagster import DagsterEventType, DagsterInstance
 
-from resources.ledger.spending import Budget
+from resources.ledger.spending import Spending
 from resources.processes import is_alive
 
 PROCESS_TAG = "selection/process"
@@ -19,7 +19,7 @@ UNFINISHED = [
 ]
 
 
-def clear_dead_runs(instance: DagsterInstance, budget: Budget) -> tuple[list[str], int]:
+def clear_dead_runs(instance: DagsterInstance, spending: Spending) -> tuple[list[str], int]:
     """Fail dead runs, free the pool slots of finished ones and close their reservations as lost.
 
     A killed process says nothing: its run stays `STARTED`, and as long as it seems to hold the
@@ -34,7 +34,7 @@ def clear_dead_runs(instance: DagsterInstance, budget: Budget) -> tuple[list[str
     """
     dead = fail_dead_runs(instance)
     free_slots_of_finished_runs(instance)
-    return dead, settle_finished_runs(instance, budget)
+    return dead, settle_finished_runs(instance, spending)
 
 
 def free_slots_of_finished_runs(instance: DagsterInstance) -> None:
@@ -70,20 +70,20 @@ def fail_dead_runs(instance: DagsterInstance) -> list[str]:
     return dead
 
 
-def settle_finished_runs(instance: DagsterInstance, budget: Budget) -> int:
+def settle_finished_runs(instance: DagsterInstance, spending: Spending) -> int:
     """Close what finished runs have left reserved, and what nobody holds any more, as losses.
 
     Returns how many reservations that were. A run that this instance does not know, such as one of
     another Dagster home, is over when its lease is.
     """
     lost = 0
-    for run_id in budget.open_runs():
+    for run_id in spending.open_runs():
         run = instance.get_run_by_id(run_id)
         if run is not None and run.is_finished:
             ended = instance.get_run_stats(run.run_id).end_time
             ended_at = datetime.fromtimestamp(ended, UTC) if ended else None
-            lost += budget.lose(run_id=run.run_id, ended_at=ended_at)
-    return lost + budget.lose_expired()
+            lost += spending.lose(run_id=run.run_id, ended_at=ended_at)
+    return lost + spending.lose_expired()
 
 
 def _processes(instance: DagsterInstance, run: dg.DagsterRun) -> set[int]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from selection.basics.whole_files import write_whole
 from selection.planning.measuring import Probed
-from selection.planning.rates import Rate
+from selection.planning.rates import Rate, known_kind
 
 
 class Throughput:
@@ -42,7 +42,7 @@ class Throughput:
         Raises
         ------
         ValueError
-            When a file found is damaged.
+            For a kind that nobody knows, and when a file found is damaged.
         """
         known = self.known(kind, key)
         if known is not None:
@@ -68,14 +68,14 @@ class Throughput:
         Raises
         ------
         ValueError
-            When the file found is damaged.
+            As `rate`.
         """
         file, about = self._place(kind, key)
         return _read(file, about) if file.is_file() else None
 
     def _place(self, kind: str, key: Mapping[str, Any]) -> tuple[Path, dict[str, Any]]:
         """File of a rate, and what it is the rate of."""
-        about = {"device": self._device_name, "kind": kind, "key": dict(key)}
+        about = {"device": self._device_name, "kind": known_kind(kind), "key": dict(key)}
         text = json.dumps(about, sort_keys=True, allow_nan=False)
         digest = hashlib.sha256(text.encode()).hexdigest()[:32]
         # As it will be read again: tuples become lists.

@@ -25,7 +25,7 @@ from selection_assets.assets.raw_corpus import build_raw_corpus
 from selection_assets.assets.reference_report import build_reference_report
 from selection_assets.assets.selected_subset import build_selected_subset
 from selection_assets.assets.target_embeddings import build_embeddings, build_target_embeddings
-from selection_assets.assets.target_examples import build_examples, build_target_examples
+from selection_assets.assets.target_examples import build_contrast_examples, build_target_examples
 from selection_assets.assets.target_stats import build_target_stats
 from selection_assets.shared.contrast import EMBEDDINGS, EXAMPLES
 from selection_assets.shared.decoders import ROLES, Role
@@ -78,10 +78,7 @@ def _contrast_stages(study: Study) -> list[Stage]:
     """Stages of a study's contrast; none without one."""
     if study.contrast is None:
         return []
-    return [
-        build_examples(study, EXAMPLES, study.contrast),
-        build_embeddings(study, EMBEDDINGS, EXAMPLES),
-    ]
+    return [build_contrast_examples(study), build_embeddings(study, EMBEDDINGS, EXAMPLES)]
 
 
 def _decoders(studies: Sequence[Study], role: Role) -> dict[str, tuple[Decoder, list[Study]]]:

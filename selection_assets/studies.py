@@ -1,14 +1,20 @@
 """Every study and pool of the project, read and held against each other."""
 
 from pathlib import Path
+from typing import assert_never
 
 from resources.project import project_root, resolve
-from selection.config.decoders import PretrainedBase
-from selection.config.embedders import SentenceTransformerModel
+from selection.config.decoders import Decoder, PretrainedBase, TinyBase
+from selection.config.embedders import (
+    EmbedderModel,
+    MiniLM,
+    SentenceTransformerModel,
+    StaticMiniLM,
+)
 from selection.config.files import ConfigurationError, load_yaml
-from selection.config.pool import Pool
+from selection.config.pool import DocstringSources, Pool
 from selection.config.study import Study
-from selection.config.targets import DocstringTarget
+from selection.config.targets import DocstringTarget, FileTarget
 
 
 def load_pools() -> dict[str, Pool]:
@@ -61,16 +67,34 @@ def load_study(name: str) -> Study:
     return studies[name]
 
 
+def see_that_data_are_there(study: Study, path: Path) -> None:
+    """See that a file or folder that a study reads is there.
+
+    Raises
+    ------
+    ConfigurationError
+        Naming study, path and remedy.
+    """
+    if not path.exists():
+        raise ConfigurationError(
+            f"study {study.name}: {path} is not there; bring the data to that path, or change it in"
+            f" {project_root() / 'studies'}"
+        )
+
+
 def _check_target(path: Path, study: Study, pool: Pool) -> None:
-    target = study.target
-    if not isinstance(target, DocstringTarget):
-        return
-    for source in pool.sources:
-        if source.kind == "docstrings" and target.package in source.packages:
-            raise ConfigurationError(
-                f"{path}: field target.package has value {target.package!r}, which is also a source"
-                f" of pool {pool.name!r}; hold the target out of the pool"
-            )
+    match study.target:
+        case DocstringTarget(package=package):
+            packages = [s.packages for s in pool.sources if isinstance(s, DocstringSources)]
+            if any(package in of_source for of_source in packages):
+                raise ConfigurationError(
+                    f"{path}: field target.package has value {package!r}, which is also a source"
+                    f" of pool {pool.name!r}; hold the target out of the pool"
+                )
+        case FileTarget():
+            pass
+        case target:
+            assert_never(target)
 
 
 def _check_shared_models(path: Path, study: Study, seen: dict[tuple[str, str, str], Study]) -> None:
@@ -110,19 +134,24 @@ def _check_price(path: Path, study: Study, prices: dict[str, Study]) -> None:
 
 
 def _check_models(path: Path, study: Study) -> None:
-    models = {
+    models: dict[str, Decoder | EmbedderModel | None] = {
         "base_model": study.base_model,
         "selector": study.selector,
         "embedder.model": study.embedder.model,
     }
     for field, model in models.items():
-        if not isinstance(model, PretrainedBase | SentenceTransformerModel):
-            continue
-        if model.revision is None and not resolve(model.model).is_dir():
-            raise ConfigurationError(
-                f"{path}: field {field}.model has value {model.model!r}, which is no folder here; a"
-                f" model of a hub needs {field}.revision: the commit, 40 hexadecimal digits"
-            )
+        match model:
+            case PretrainedBase() | SentenceTransformerModel():
+                if model.revision is None and not resolve(model.model).is_dir():
+                    raise ConfigurationError(
+                        f"{path}: field {field}.model has value {model.model!r}, which is no folder"
+                        f" here; a model of a hub needs {field}.revision: the commit, 40"
+                        " hexadecimal digits"
+                    )
+            case TinyBase() | MiniLM() | StaticMiniLM() | None:
+                pass
+            case _:
+                assert_never(model)
 
 
 def _by_name(loaded: list) -> dict:

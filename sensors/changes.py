@@ -59,7 +59,7 @@ def read_cursor(cursor: str | None) -> Seen | None:
         return None
 
 
-def compare(seen: Seen, now: Mapping[str, str]) -> Changes:
+def changes_since(seen: Seen, now: Mapping[str, str]) -> Changes:
     """Say what is new, what has changed and what is gone.
 
     Parameters

@@ -7,14 +7,14 @@ from selection_assets.studies import load_pools, load_studies
 from sensors.automation import build_automation_sensor
 from sensors.drop_folder import build_source_sensor
 from sensors.run_failure import record_failed_runs, settle_dead_runs
-from sensors.target import build_target_sensor
+from sensors.target import build_target_sensors
 
 
-def build_definitions() -> dg.Definitions:
+def build_code_location() -> dg.Definitions:
     """Read the project's studies; return their assets with the sensors that watch over them."""
     sensors = [
         *(build_source_sensor(pool) for pool in load_pools().values()),
-        *(build_target_sensor(study) for study in load_studies().values()),
+        *(sensor for study in load_studies().values() for sensor in build_target_sensors(study)),
         record_failed_runs,
         settle_dead_runs,
         build_automation_sensor(),
@@ -22,4 +22,4 @@ def build_definitions() -> dg.Definitions:
     return dg.Definitions.merge(assets.build_definitions(), dg.Definitions(sensors=sensors))
 
 
-defs = build_definitions()
+defs = build_code_location()

@@ -9,7 +9,7 @@ from selection.config.pool import Pool
 from selection.corpus.sources import list_sources
 from selection_assets.assets.raw_corpus import build_raw_corpus
 from selection_assets.stage.keys import source_partitions
-from sensors.changes import compare, read_cursor, remember, report_gone, run_key
+from sensors.changes import changes_since, read_cursor, remember, report_gone, run_key
 from sensors.up_to_date import seen_by_ledger
 
 
@@ -47,7 +47,7 @@ def build_source_sensor(pool: Pool) -> dg.SensorDefinition:
             # A missing folder, two files of one name, a file that vanished meanwhile: said here
             # until somebody puts it right, and the cursor stays.
             return dg.SkipReason(f"pool {pool.name}: {error}")
-        changes = compare(seen, now)
+        changes = changes_since(seen, now)
         gone = report_gone(changes.gone)
         if gone:
             context.log.warning(gone)

@@ -20,7 +20,7 @@ from resources.workspace import Workspace
 )
 def record_failed_runs(context: dg.RunFailureSensorContext, workspace: Workspace) -> None:
     """Close what a failed run left open, at once."""
-    lost = workspace.ledger.budget.lose(run_id=context.dagster_run.run_id)
+    lost = workspace.ledger.spending.lose(run_id=context.dagster_run.run_id)
     if lost:
         context.log.warning(
             "%d reservations of run %s settled as lost", lost, context.dagster_run.run_id
@@ -43,7 +43,7 @@ def settle_dead_runs(context: dg.SensorEvaluationContext, workspace: Workspace) 
     its retry succeeded. It looks at the state of things and not at events, so nothing is missed.
     """
     try:
-        failed, lost = clear_dead_runs(context.instance, workspace.ledger.budget)
+        failed, lost = clear_dead_runs(context.instance, workspace.ledger.spending)
     except LedgerBusy as error:
         return dg.SkipReason(str(error))
     if failed or lost:

@@ -13,12 +13,11 @@ from gpu_sections.ceilings import TERA
 from gpu_sections.clock import Machine
 from gpu_sections.pool import Problem, make_problem
 from gpu_sections.sizes import Sizes
-from selection.transport.options import Path
 from selection.transport.pool_pass import PoolPass
 from selection.transport.potentials import solve_potentials
 from selection.transport.precision import Precision
 from selection.transport.scores import calibrated_scores
-from selection.transport.solution import Potentials, Side
+from selection.transport.solution import Path, Potentials, Side
 
 TOL = 1e-3
 # A pass that fuses nothing writes a float32 product, reads and writes it for the exponential, and

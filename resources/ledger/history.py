@@ -20,7 +20,8 @@ def rates_seen(ledger: Ledger, device: str) -> dict[str, Rate]:
     found = ledger.query(
         "SELECT asset, flops, device_seconds FROM spend WHERE state = 'settled'"
         " AND materialization IS NOT NULL AND resumed_flops = 0 AND device_seconds > 0"
-        " AND device = ? QUALIFY row_number() OVER (PARTITION BY asset ORDER BY ended_at DESC) <= ?",
+        " AND device = ? QUALIFY row_number() OVER (PARTITION BY asset ORDER BY ended_at DESC)"
+        " <= ?",
         [device, NEWEST],
     )
     steps: dict[str, list[tuple[float, float]]] = {}

@@ -13,7 +13,7 @@ import duckdb
 from resources.crash import crash_point
 from resources.ledger.audit import audit, head, holds, materialization_id
 from resources.ledger.database import Database
-from resources.ledger.spending import Budget
+from resources.ledger.spending import Spending
 from resources.ledger.spends import Cost, Spender, insert_spend, settle_in
 from resources.store.artifacts import Artifact, ArtifactStore, Staged
 
@@ -43,9 +43,9 @@ class Ledger:
         self._store = store
 
     @property
-    def budget(self) -> Budget:
+    def spending(self) -> Spending:
         """Reservations, spending and caps."""
-        return Budget(self._database)
+        return Spending(self._database)
 
     def verify(self, noted: str | None = None) -> list[str]:
         """What is wrong with the entries, and with what they say; nothing when all is well.

@@ -9,7 +9,7 @@ from types import TracebackType
 import duckdb
 
 from resources.ledger.database import LedgerBusy
-from resources.ledger.spending import BEAT_SECONDS, LEASE, Budget
+from resources.ledger.spending import BEAT_SECONDS, LEASE, Spending
 from selection.budget.amounts import Amount
 from selection.budget.meter import BudgetExhausted
 
@@ -27,7 +27,7 @@ class Reservation:
 
     Parameters
     ----------
-    spend : id that `Budget.reserve` gave.
+    spend : id that `Spending.reserve` gave.
     reserved : what it set aside.
     what : the step, for messages.
     metered : whether the step charges its FLOPs part by part.
@@ -38,7 +38,7 @@ class Reservation:
 
     def __init__(
         self,
-        budget: Budget,
+        spending: Spending,
         spend: str,
         reserved: Amount,
         *,
@@ -51,7 +51,7 @@ class Reservation:
         self.spend = spend
         self.planned = planned
         self._metered = metered
-        self._budget = budget
+        self._spending = spending
         self._reserved = reserved
         self._what = what
         self._beat_seconds = beat_seconds
@@ -122,7 +122,7 @@ class Reservation:
             max(short.seconds, GROWTH * self._reserved.seconds) if short.seconds else 0.0,
         )
         for more in (good, short):
-            if self._budget.extend(self.spend, more):
+            if self._spending.extend(self.spend, more):
                 self._reserved += more
                 return True
         return False
@@ -130,7 +130,7 @@ class Reservation:
     def _keep_alive(self) -> None:
         while not self._over.wait(self._beat_seconds):
             try:
-                self._budget.beat(self.spend, self.begun, lease=self._lease)
+                self._spending.beat(self.spend, self.begun, lease=self._lease)
             except (LedgerBusy, duckdb.Error) as error:
                 # The lease outlives a few missed beats; losing it only costs a late settlement.
                 LOGGER.warning("%s: %s", self._what, error)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from selection.basics.draws import keyed_uniform
 from selection.config.decoders import Decoder, PretrainedBase, TinyBase
 from selection.costs import ModelShape
-from selection.methods.contract.protocol import Rows
+from selection.methods.contract.values import Rows
 from selection.models.base import new_model, tiny_config
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def general_sample(base: TinyBase, pool: Iterable[tuple[str, Rows]]) -> GeneralS
         sources.add(source)
         if source in base.exclude_sources:
             continue
-        for row_id, text, words in zip(rows.row_id, rows.text, rows.n_tokens, strict=True):
+        for row_id, text, words in zip(rows.row_id, rows.text, rows.n_words, strict=True):
             candidates.setdefault(str(row_id), (source, text, int(words)))
     unknown = sorted(set(base.exclude_sources) - sources)
     if unknown:
@@ -87,14 +87,17 @@ def tiny_model(base: TinyBase, vocabulary: int) -> PreTrainedModel:
 
 def base_shape(base: Decoder, vocabulary: int, resolve: Resolve) -> ModelShape:
     """Return what the accountants need to know of the base model, without its weights."""
-    if isinstance(base, TinyBase):
-        config = _tiny_config(base, vocabulary)
-    else:
-        from transformers import AutoConfig
+    match base:
+        case TinyBase():
+            config = _tiny_config(base, vocabulary)
+        case PretrainedBase():
+            from transformers import AutoConfig
 
-        config = AutoConfig.from_pretrained(
-            pretrained_source(base, resolve), revision=base.revision, trust_remote_code=False
-        )
+            config = AutoConfig.from_pretrained(
+                pretrained_source(base, resolve), revision=base.revision, trust_remote_code=False
+            )
+        case _:
+            assert_never(base)
     return ModelShape.from_config(config, sequence_length=base.sequence_length)
 
 

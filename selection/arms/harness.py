@@ -12,7 +12,7 @@ from selection.budget.meter import UNMETERED, Meter
 from selection.config.study import Harness
 from selection.costs import ModelShape, forward_flops
 from selection.models.base import load_model, load_tokenizer
-from selection.models.harness import HarnessResult, count_tokens, run_harness
+from selection.models.harness import HarnessResult, count_harness_tokens, run_harness
 from selection.models.harness_tasks import HarnessTasks
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def harness_flops(
     Exact for tasks that compare likelihoods, the most it can be for generated text.
     """
     tasks = harness_tasks(harness, resolve)
-    tokens = count_tokens(tokenizer, tasks, max_length=shape.sequence_length)
+    tokens = count_harness_tokens(tokenizer, tasks, max_length=shape.sequence_length)
     return forward_flops(shape, tokens, accountant=accountant)
 
 

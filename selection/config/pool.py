@@ -10,7 +10,11 @@ from selection.config.names import Name, PartitionName, Revision, Strict
 
 
 class ColumnNames(Strict):
-    """Which columns of a file hold what."""
+    r"""Which columns of a file hold what; None where it has no such column.
+
+    A row without ``text`` but with ``prompt`` and ``response`` gets
+    ``prompt + "\n\n" + response`` as its text.
+    """
 
     text: str = "text"
     prompt: str | None = None
@@ -18,6 +22,14 @@ class ColumnNames(Strict):
     licence: str | None = None
     label: str | None = None
     split: str | None = None
+
+    def optional(self) -> dict[str, str]:
+        """Return field of a record -> column, for the named columns other than the text."""
+        named = {field: column for field, column in self if field != "text"}
+        return {field: column for field, column in named.items() if column is not None}
+
+
+DEFAULT_COLUMNS = ColumnNames()
 
 
 class DocstringSources(Strict):
@@ -36,7 +48,7 @@ class FileSources(Strict):
     path: str = Field(description="Relative paths start at the project's folder.")
     name: PartitionName | None = Field(default=None, description="The one source's name.")
     split_by: str | None = Field(default=None, description="Column whose values name the sources.")
-    columns: ColumnNames = ColumnNames()
+    columns: ColumnNames = DEFAULT_COLUMNS
 
     @model_validator(mode="after")
     def _one_naming(self) -> FileSources:
@@ -50,7 +62,7 @@ class DropFolder(Strict):
 
     kind: Literal["drop_folder"]
     path: str = Field(description="Relative paths start at the project's folder.")
-    columns: ColumnNames = ColumnNames()
+    columns: ColumnNames = DEFAULT_COLUMNS
 
 
 class HubSource(Strict):
@@ -62,7 +74,7 @@ class HubSource(Strict):
     revision: Revision
     config: str | None = None
     split: str = "train"
-    columns: ColumnNames = ColumnNames()
+    columns: ColumnNames = DEFAULT_COLUMNS
 
 
 SourceSpec = Annotated[

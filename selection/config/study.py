@@ -9,11 +9,11 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from selection.budget.amounts import Unit
 from selection.config.decoders import Decoder, Training
-from selection.config.embedders import Embedder
+from selection.config.embedders import EmbedderSpec
 from selection.config.names import Name, Revision, Strict
 from selection.config.targets import Target
-from selection.methods.contract.common import wants_contrast
 from selection.methods.contract.named import NamedMethod
+from selection.methods.contract.options import wants_contrast
 
 
 class Budget(Strict):
@@ -123,7 +123,7 @@ class Study(Strict):
     name: Name
     pool: Name
     target: Target
-    embedder: Embedder
+    embedder: EmbedderSpec
     base_model: Decoder
     methods: dict[Name, dict[str, Any]] = Field(min_length=1)
     selector: Decoder | None = Field(

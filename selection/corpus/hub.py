@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from selection.corpus.records import DEFAULT_COLUMNS, BadRecord, Columns, Record
+from selection.config.pool import DEFAULT_COLUMNS, ColumnNames
+from selection.corpus.records import BadRecord, Record
 from selection.corpus.rows import RowFault, RowRules, row_digest, to_record
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -18,7 +19,7 @@ def read_hub(
     revision: str,
     split: str = "train",
     config: str | None = None,
-    columns: Columns = DEFAULT_COLUMNS,
+    columns: ColumnNames = DEFAULT_COLUMNS,
     max_bytes_per_row: int = 16 * 2**20,
 ) -> Iterator[Record | BadRecord]:
     """Stream the rows of a data set; no script of the data set is ever run.
@@ -32,7 +33,7 @@ def read_hub(
         folder has no revisions: the value is recorded by the caller and not looked at here.
     split, config : str
         Which part; the default configuration when None.
-    columns : Columns
+    columns : ColumnNames
         The data set's column names; class labels come as their names.
     max_bytes_per_row : int
         Rows with a longer text go to quarantine.

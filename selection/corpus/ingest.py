@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from selection.basics.text import count_tokens, row_id
+from selection.basics.text import count_words, row_id
 from selection.corpus.records import BadRecord, Record
 
 ROW_SCHEMA = pa.schema(
@@ -22,7 +22,7 @@ ROW_SCHEMA = pa.schema(
         pa.field("response", pa.string()),
         pa.field("licence", pa.string()),
         pa.field("label", pa.string()),
-        pa.field("n_tokens", pa.int32(), nullable=False),
+        pa.field("n_words", pa.int32(), nullable=False),
         pa.field("origins", pa.list_(pa.string()), nullable=False),
     ]
 )
@@ -102,7 +102,7 @@ class Corpus:
 
 class _Kept(NamedTuple):
     record: Record
-    n_tokens: int
+    n_words: int
     origins: list[str]
 
 
@@ -149,7 +149,7 @@ def ingest(
         if key in kept:
             kept[key].origins.append(record.origin)
         else:
-            kept[key] = _Kept(record, count_tokens(record.text), [record.origin])
+            kept[key] = _Kept(record, count_words(record.text), [record.origin])
     quarantine = _table(QUARANTINE_SCHEMA, _quarantine_rows(bad, source))
     n_read = len(bad) + n_good
     share = len(bad) / n_read if n_read else 0.0
@@ -167,7 +167,7 @@ def ingest(
 
 def _rows(kept: dict[str, _Kept], source: str) -> Iterator[dict[str, object]]:
     for key in sorted(kept):
-        record, n_tokens, origins = kept[key]
+        record, n_words, origins = kept[key]
         yield {
             "row_id": key,
             "source": source,
@@ -176,7 +176,7 @@ def _rows(kept: dict[str, _Kept], source: str) -> Iterator[dict[str, object]]:
             "response": record.response,
             "licence": record.licence,
             "label": record.label,
-            "n_tokens": n_tokens,
+            "n_words": n_words,
             "origins": origins,
         }
 

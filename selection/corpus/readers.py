@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+from selection.config.pool import DEFAULT_COLUMNS, ColumnNames
 from selection.corpus.csv_rows import read_csv
 from selection.corpus.json_lines import read_json_lines
 from selection.corpus.paragraphs import read_paragraphs
 from selection.corpus.parquet_rows import read_parquet
-from selection.corpus.records import DEFAULT_COLUMNS, BadRecord, Columns, Record
+from selection.corpus.records import BadRecord, Record
 from selection.corpus.rows import RowRules
 from selection.corpus.streams import (
     FileRefused,
@@ -40,7 +41,7 @@ FORMATS = (*_LINE_FORMATS, ".parquet")
 def read_path(
     path: Path,
     *,
-    columns: Columns = DEFAULT_COLUMNS,
+    columns: ColumnNames = DEFAULT_COLUMNS,
     where: Mapping[str, str] | None = None,
     max_bytes_per_row: int = 16 * 2**20,
     root: Path | None = None,
@@ -55,7 +56,7 @@ def read_path(
     ----------
     path : Path
         A file, or a folder that is read recursively.
-    columns : Columns
+    columns : ColumnNames
         The source's column names; a ``.txt`` file has none, its paragraphs are the rows.
     where : Mapping of str to str, optional
         Keep only the rows whose column, as text, equals the value.

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from selection.basics.text import text_fault
-from selection.corpus.records import Columns, Record
+from selection.config.pool import ColumnNames
+from selection.corpus.records import Record
 
 
 class RowFault(ValueError):
@@ -19,7 +20,7 @@ class RowFault(ValueError):
 class RowRules:
     """What a reader was asked for: its columns, its filter and the largest row it accepts."""
 
-    columns: Columns
+    columns: ColumnNames
     where: Mapping[str, str]
     max_bytes_per_row: int
 
@@ -86,7 +87,7 @@ def row_digest(row: Mapping[str, object]) -> str:
     return hashlib.sha256(line.encode("utf-8")).hexdigest()
 
 
-def _text(row: Mapping[str, object], columns: Columns, values: Mapping[str, str | None]) -> str:
+def _text(row: Mapping[str, object], columns: ColumnNames, values: Mapping[str, str | None]) -> str:
     given = row.get(columns.text)
     if given is not None:
         text = _string(given, columns.text)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import assert_never
 
 from selection.config.names import PARTITION_PATTERN
 from selection.config.pool import (
@@ -18,11 +19,12 @@ from selection.config.pool import (
     FileSources,
     HubSource,
     Pool,
+    SourceSpec,
 )
 from selection.corpus.docstrings import package_files, read_docstrings
 from selection.corpus.hub import read_hub
 from selection.corpus.readers import FORMATS, read_path
-from selection.corpus.records import BadRecord, Columns, Record
+from selection.corpus.records import BadRecord, Record
 
 Resolve = Callable[[str], Path]
 
@@ -70,29 +72,30 @@ def list_sources(pool: Pool, resolve: Resolve) -> dict[str, Source]:
     return found
 
 
-def _expand(
-    spec: DocstringSources | FileSources | DropFolder | HubSource, resolve: Resolve
-) -> Iterator[Source]:
-    if isinstance(spec, DocstringSources):
-        for package in spec.packages:
+def _expand(spec: SourceSpec, resolve: Resolve) -> Iterator[Source]:
+    match spec:
+        case DocstringSources():
+            for package in spec.packages:
+                read = partial(
+                    read_docstrings, package, min_words=spec.min_words, max_words=spec.max_words
+                )
+                yield Source(package, read, partial(package_fingerprint, package))
+        case HubSource():
             read = partial(
-                read_docstrings, package, min_words=spec.min_words, max_words=spec.max_words
+                read_hub,
+                spec.dataset,
+                revision=spec.revision,
+                split=spec.split,
+                config=spec.config,
+                columns=spec.columns,
             )
-            yield Source(package, read, partial(package_fingerprint, package))
-    elif isinstance(spec, HubSource):
-        read = partial(
-            read_hub,
-            spec.dataset,
-            revision=spec.revision,
-            split=spec.split,
-            config=spec.config,
-            columns=to_columns(spec.columns),
-        )
-        yield Source(spec.name, read, partial(str, spec.revision))
-    elif isinstance(spec, DropFolder):
-        yield from _dropped(resolve(spec.path), spec.columns)
-    else:
-        yield from _files(spec, resolve(spec.path))
+            yield Source(spec.name, read, partial(str, spec.revision))
+        case DropFolder():
+            yield from _dropped(resolve(spec.path), spec.columns)
+        case FileSources():
+            yield from _files(spec, resolve(spec.path))
+        case _:
+            assert_never(spec)
 
 
 def _dropped(folder: Path, columns: ColumnNames) -> Iterator[Source]:
@@ -103,7 +106,7 @@ def _dropped(folder: Path, columns: ColumnNames) -> Iterator[Source]:
         known = path.is_dir() or path.name.endswith(FORMATS)
         if known and not path.name.startswith("."):
             name = path.name if path.is_dir() else path.name.split(".")[0]
-            read = partial(read_path, path, columns=to_columns(columns), root=folder)
+            read = partial(read_path, path, columns=columns, root=folder)
             # A link to a folder elsewhere is refused when read; it may lead to a whole disk.
             elsewhere = path.is_dir() and not path.resolve().is_relative_to(folder.resolve())
             of_link = partial(_fingerprint, [path], folder)
@@ -114,7 +117,7 @@ def _dropped(folder: Path, columns: ColumnNames) -> Iterator[Source]:
 def _files(spec: FileSources, path: Path) -> Iterator[Source]:
     if not path.exists():
         raise ValueError(f"{path}: no such file or folder; correct `path` or bring the data")
-    columns = to_columns(spec.columns)
+    columns = spec.columns
     fingerprint = partial(path_fingerprint, path)
     if spec.name is not None:
         yield Source(spec.name, partial(read_path, path, columns=columns), fingerprint)
@@ -134,11 +137,6 @@ def _values(path: Path, column: str) -> list[str]:
         raise ValueError(f"{path}: no column {column!r}; it has {', '.join(data.schema.names)}")
     values = data.to_table(columns=[column])[column].unique()
     return sorted(str(value) for value in values.to_pylist() if value is not None)
-
-
-def to_columns(names: ColumnNames) -> Columns:
-    """Column names of a configuration as the readers take them."""
-    return Columns(**names.model_dump())
 
 
 def path_fingerprint(path: Path) -> str:

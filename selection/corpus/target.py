@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import assert_never
 
 import pyarrow as pa
 
 from selection.basics.draws import keyed_uniform
-from selection.basics.text import count_tokens, row_id
-from selection.config.targets import DocstringTarget, FileTarget
+from selection.basics.text import count_words, row_id
+from selection.config.targets import DocstringTarget, FileTarget, Target
 from selection.corpus.docstrings import read_docstrings
 from selection.corpus.readers import read_path
 from selection.corpus.records import BadRecord, Record
-from selection.corpus.sources import to_columns
 
 SPLITS = ("test", "dev", "train")
 """In the order of precedence: a text that stands in two splits stays in the first of these."""
@@ -27,7 +27,7 @@ TARGET_SCHEMA = pa.schema(
         pa.field("label", pa.string()),
         pa.field("prompt", pa.string()),
         pa.field("response", pa.string()),
-        pa.field("n_tokens", pa.int64(), nullable=False),
+        pa.field("n_words", pa.int64(), nullable=False),
     ]
 )
 
@@ -50,7 +50,7 @@ class TargetExamples:
     unseen_labels: tuple[str, ...]
 
 
-def read_target(spec: DocstringTarget | FileTarget, path: Path | None) -> TargetExamples:
+def read_target(spec: Target, path: Path | None) -> TargetExamples:
     """Read the target and draw its splits, by a hash of each row and so always the same.
 
     Parameters
@@ -88,11 +88,15 @@ def read_target(spec: DocstringTarget | FileTarget, path: Path | None) -> Target
     return TargetExamples(_table(chosen), n_bad, n_repeated, tuple(unseen))
 
 
-def _records(spec: DocstringTarget | FileTarget, path: Path | None) -> Iterator[Record | BadRecord]:
-    if isinstance(spec, DocstringTarget):
-        return read_docstrings(spec.package, min_words=spec.min_words, max_words=spec.max_words)
-    assert path is not None
-    return read_path(path, columns=to_columns(spec.columns))
+def _records(spec: Target, path: Path | None) -> Iterator[Record | BadRecord]:
+    match spec:
+        case DocstringTarget():
+            return read_docstrings(spec.package, min_words=spec.min_words, max_words=spec.max_words)
+        case FileTarget():
+            assert path is not None
+            return read_path(path, columns=spec.columns)
+        case _:
+            assert_never(spec)
 
 
 def _precedence(record: Record | BadRecord) -> int:
@@ -133,7 +137,7 @@ def _table(chosen: dict[str, dict[str, Record]]) -> pa.Table:
             "label": record.label,
             "prompt": record.prompt,
             "response": record.response,
-            "n_tokens": count_tokens(record.text),
+            "n_words": count_words(record.text),
         }
         for split in sorted(chosen)
         for key, record in chosen[split].items()

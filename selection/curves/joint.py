@@ -17,7 +17,7 @@ from selection.curves.offset_form import Data, parameter_count
 from selection.curves.single import (
     CurveFit,
     check_count,
-    check_options,
+    check_curve_options,
     checked_cost_full,
     checked_points,
     method_fit,
@@ -122,7 +122,7 @@ def fit_curves(
     """
     if not points_by_method:
         raise ValueError("points_by_method is empty: there is no method to fit.")
-    check_options(p0, p_max, level)
+    check_curve_options(p0, p_max, level)
     costs, scores, runs = [], [], []
     for method, rows in points_by_method.items():
         pairs = [(row[0], row[1]) for row in rows]

@@ -160,7 +160,7 @@ def fit_curve(
     "Compute-Constrained Data Selection", arXiv 2410.16208: its parametric curve.
     """
     cost_N, score_N = checked_points(cost, score, "the method")
-    check_options(p0, p_max, level)
+    check_curve_options(p0, p_max, level)
     needed = parameter_count(1, free_p0=False, free_p_max=int(p_max is None))
     check_count(len(cost_N), needed)
     full = checked_cost_full(cost_full, cost_N)
@@ -250,7 +250,7 @@ def checked_cost_full(cost_full: float | None, cost_N: np.ndarray) -> float:
     return full
 
 
-def check_options(p0: float | None, p_max: float | None, level: float) -> None:
+def check_curve_options(p0: float | None, p_max: float | None, level: float) -> None:
     """Refuse impossible ends and levels."""
     for name, value in (("p0", p0), ("p_max", p_max)):
         if value is not None and not math.isfinite(value):

@@ -7,11 +7,16 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import assert_never
 
 import numpy as np
 
-from selection.config.embedders import Embedder as EmbedderSpec
-from selection.config.embedders import MiniLM
+from selection.config.embedders import (
+    EmbedderSpec,
+    MiniLM,
+    SentenceTransformerModel,
+    StaticMiniLM,
+)
 from selection.embedding.embedder import DESCRIPTION_FILE
 from selection.embedding.flops import encoder_flops
 
@@ -34,7 +39,7 @@ def minilm_folder() -> Path:
     return Path(spec.origin).parent / "model"
 
 
-def build_embedder(
+def write_embedder(
     spec: EmbedderSpec, folder: Path, *, resolve: Callable[[str], Path], device: str = "cpu"
 ) -> float:
     """Write the model and its description into `folder`.
@@ -54,32 +59,44 @@ def build_embedder(
         For a hub model without a pinned revision, or when a distillation kept another number of
         tokens than it is charged for.
     """
-    model = spec.model
-    if isinstance(model, MiniLM) and model.kind == "static_minilm":
-        _distil(folder / "model", width=model.width, device=device)
-        facts = {"family": "static"}
-    elif isinstance(model, MiniLM):
-        _save_transformer(str(minilm_folder()), None, folder / "model")
-        facts = {"family": "transformer", "max_tokens": MINILM_MAX_TOKENS}
-    else:
-        local = resolve(model.model)
-        if not local.is_dir() and model.revision is None:
-            raise ValueError(f"embedder model {model.model}: pin `revision` to a commit (40 hex)")
-        source = str(local) if local.is_dir() else model.model
-        _save_transformer(source, model.revision, folder / "model")
-        facts = {"family": "transformer", "max_tokens": model.max_tokens}
+    match spec.model:
+        case StaticMiniLM() as model:
+            _distil(folder / "model", width=model.width, device=device)
+            facts = {"family": "static"}
+        case MiniLM():
+            _save_transformer(str(minilm_folder()), None, folder / "model")
+            facts = {"family": "transformer", "max_tokens": MINILM_MAX_TOKENS}
+        case SentenceTransformerModel() as model:
+            local = resolve(model.model)
+            if not local.is_dir() and model.revision is None:
+                raise ValueError(
+                    f"embedder model {model.model}: pin `revision` to a commit (40 hex)"
+                )
+            source = str(local) if local.is_dir() else model.model
+            _save_transformer(source, model.revision, folder / "model")
+            facts = {"family": "transformer", "max_tokens": model.max_tokens}
+        case model:
+            assert_never(model)
     (folder / DESCRIPTION_FILE).write_text(json.dumps(facts, sort_keys=True), encoding="utf-8")
     return distillation_flops(spec)
 
 
 def distillation_flops(spec: EmbedderSpec) -> float:
-    """FLOPs that `build_embedder` will spend: 0 for a model that is only fetched.
+    """FLOPs that `write_embedder` will spend: 0 for a model that is only fetched.
 
     A distillation is one forward of the teacher for each of the vocabulary's tokens, over three
     tokens: start, itself, end.
     """
-    if not (isinstance(spec.model, MiniLM) and spec.model.kind == "static_minilm"):
-        return 0.0
+    match spec.model:
+        case MiniLM() | SentenceTransformerModel():
+            return 0.0
+        case StaticMiniLM():
+            return _teacher_flops()
+        case model:
+            assert_never(model)
+
+
+def _teacher_flops() -> float:
     teacher = json.loads((minilm_folder() / "config.json").read_text(encoding="utf-8"))
     return encoder_flops(
         layers=teacher["num_hidden_layers"],

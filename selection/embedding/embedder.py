@@ -189,7 +189,7 @@ def _min_cosine(embedder: Embedder, texts: list[str], vectors: np.ndarray) -> fl
 
 
 def load_embedder(folder: Path, *, device: str = "cpu", precision: Wanted = "auto") -> Embedder:
-    """Load what `build.build_embedder` wrote.
+    """Load what `build.write_embedder` wrote.
 
     Parameters
     ----------
@@ -204,12 +204,18 @@ def load_embedder(folder: Path, *, device: str = "cpu", precision: Wanted = "aut
     if not description.is_file():
         raise ValueError(f"{folder}: no {DESCRIPTION_FILE}; not an embedder of this pipeline")
     facts = json.loads(description.read_text(encoding="utf-8"))
-    if facts["family"] == "static":
-        from selection.embedding.static import StaticEmbedder
+    match facts["family"]:
+        case "static":
+            from selection.embedding.static import StaticEmbedder
 
-        return StaticEmbedder.load(folder / "model", precision)
-    from selection.embedding.transformer import load_transformer
+            return StaticEmbedder.load(folder / "model", precision)
+        case "transformer":
+            from selection.embedding.transformer import load_transformer
 
-    return load_transformer(
-        folder / "model", facts["max_tokens"], device=device, precision=precision
-    )
+            return load_transformer(
+                folder / "model", facts["max_tokens"], device=device, precision=precision
+            )
+        case family:
+            raise ValueError(
+                f"{description}: no family of embedders {family!r}; known: static, transformer"
+            )

@@ -56,7 +56,7 @@ def tune_embedder(folder: Path, tuned: Path, texts: Sequence[str], tuning: Tunin
     Parameters
     ----------
     folder : Path
-        As `build.build_embedder` wrote it; it is left as it is.
+        As `build.write_embedder` wrote it; it is left as it is.
     tuned : Path
         An empty or missing folder; `load_embedder` loads it.
     texts : sequence of str

@@ -31,11 +31,11 @@ def break_evens(result: StudyResult) -> Sharing:
     for budget in result.budgets:
         own = [each for each in found if each.budget == budget]
         if own:
-            pictures[f"break_even_{budget}.png"] = picture(result, own)
+            pictures[f"break_even_{budget}.png"] = sharing_picture(result, own)
     return Sharing(markdown_table(*break_even_table(found)), pictures)
 
 
-def picture(result: StudyResult, own: list[Paying]) -> bytes:
+def sharing_picture(result: StudyResult, own: list[Paying]) -> bytes:
     """Draw one budget of one target."""
     lines = [SharedCost(e.method, e.pool, e.target, e.result.targets) for e in own]
     title = f"{result.name} at {own[0].budget}: selection cost when T targets share it"

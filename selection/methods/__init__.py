@@ -5,19 +5,20 @@
 
 from importlib import import_module
 from pkgutil import iter_modules
+from typing import Any
 
-from selection.methods.contract.method import Method
+from selection.methods.contract.protocol import Method
 
 _CONTRACT = "contract"
 
 
-def _discover() -> dict[str, Method]:
-    registry: dict[str, Method] = {}
+def _discover() -> dict[str, Method[Any]]:
+    registry: dict[str, Method[Any]] = {}
     for module in iter_modules(__path__):
         if module.name == _CONTRACT:
             continue
         path = f"{__name__}.{module.name}" + (".method" if module.ispkg else "")
-        method: Method | None = getattr(import_module(path), "METHOD", None)
+        method: Method[Any] | None = getattr(import_module(path), "METHOD", None)
         if method is None:
             raise ImportError(
                 f"{path} defines no METHOD; define one, or move what several methods share to"
@@ -29,4 +30,4 @@ def _discover() -> dict[str, Method]:
     return registry
 
 
-REGISTRY: dict[str, Method] = _discover()
+REGISTRY: dict[str, Method[Any]] = _discover()

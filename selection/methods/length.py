@@ -5,16 +5,9 @@ from __future__ import annotations
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from selection.methods.contract.common import MethodDefaults, read_options
-from selection.methods.contract.protocol import (
-    ACCOUNTANT,
-    Cost,
-    CostInputs,
-    FitInputs,
-    Fitted,
-    ScoreInputs,
-    Scores,
-)
+from selection.methods.contract.common import MethodDefaults
+from selection.methods.contract.cost import CostInputs, MethodCost
+from selection.methods.contract.protocol import FitInputs, Fitted, ScoreInputs, Scores
 
 
 class LengthOptions(BaseModel):
@@ -23,26 +16,25 @@ class LengthOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class LengthMethod(MethodDefaults):
-    """A row's score is its token count."""
+class LengthMethod(MethodDefaults[LengthOptions]):
+    """A row's score is its number of words."""
 
     name: str = "length"
     needs_embeddings: bool = False
-    options: type[BaseModel] = LengthOptions
+    needs_device: bool = False
+    options: type[LengthOptions] = LengthOptions
 
-    def fit(self, inputs: FitInputs) -> Fitted:
+    def fit(self, inputs: FitInputs[LengthOptions]) -> Fitted:
         """Nothing to learn."""
-        read_options(LengthOptions, inputs.options)
         return Fitted()
 
-    def score(self, fitted: Fitted, inputs: ScoreInputs) -> Scores:
-        """Give the token counts: score of shape (1, n)."""
-        read_options(LengthOptions, inputs.options)
-        return Scores(np.asarray(inputs.rows.n_tokens, dtype=np.float64)[None, :])
+    def score(self, fitted: Fitted, inputs: ScoreInputs[LengthOptions]) -> Scores:
+        """Give the numbers of words: score of shape (1, n)."""
+        return Scores(np.asarray(inputs.rows.n_words, dtype=np.float64)[None, :])
 
-    def cost(self, inputs: CostInputs) -> Cost:
+    def cost(self, inputs: CostInputs[LengthOptions]) -> MethodCost:
         """No floating-point work."""
-        return Cost(0.0, ACCOUNTANT, {})
+        return self.charges(inputs.options, {})
 
 
 METHOD = LengthMethod()

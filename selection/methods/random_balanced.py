@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from selection.basics.draws import keyed_uniform
-from selection.methods.contract.common import MethodDefaults, draw_per_seed, read_options
-from selection.methods.contract.protocol import (
-    ACCOUNTANT,
-    Cost,
-    CostInputs,
-    FitInputs,
-    Fitted,
-    ScoreInputs,
-    Scores,
-)
+from selection.methods.contract.common import MethodDefaults, draw_per_seed
+from selection.methods.contract.cost import CostInputs, MethodCost
+from selection.methods.contract.protocol import FitInputs, Fitted, ScoreInputs, Scores
 
 
 class RandomBalancedOptions(BaseModel):
@@ -28,7 +20,7 @@ class RandomBalancedOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class RandomBalancedMethod(MethodDefaults):
+class RandomBalancedMethod(MethodDefaults[RandomBalancedOptions]):
     """One ranking per seed that takes equally many rows of each source, as long as it has some.
 
     A row's draw is uniform up to the number of rows of its source, so that the rows below any bound
@@ -37,21 +29,22 @@ class RandomBalancedMethod(MethodDefaults):
 
     name: str = "random_balanced"
     needs_embeddings: bool = False
-    options: type[BaseModel] = RandomBalancedOptions
+    needs_device: bool = False
+    receipts: frozenset[str] = frozenset({"source_rows"})
+    options: type[RandomBalancedOptions] = RandomBalancedOptions
 
-    def draws_per_seed(self, options: Mapping[str, Any] | BaseModel) -> bool:
+    def draws_per_seed(self, options: RandomBalancedOptions) -> bool:
         """Each seed draws anew."""
         return True
 
-    def fit(self, inputs: FitInputs) -> Fitted:
+    def fit(self, inputs: FitInputs[RandomBalancedOptions]) -> Fitted:
         """Count the rows of each source that the pool yields, be it all of them or one."""
-        read_options(RandomBalancedOptions, inputs.options)
         counts: Counter[str] = Counter()
         for rows in inputs.pool():
             counts[rows.source] += len(rows.row_id)
         return Fitted(facts={"sources": [[source, counts[source]] for source in sorted(counts)]})
 
-    def score(self, fitted: Fitted, inputs: ScoreInputs) -> Scores:
+    def score(self, fitted: Fitted, inputs: ScoreInputs[RandomBalancedOptions]) -> Scores:
         """Draw up to minus the source's rows: score (len(seeds), n), receipt source_rows.
 
         Raises
@@ -60,7 +53,6 @@ class RandomBalancedMethod(MethodDefaults):
             Without a seed, or for rows of a source that the fit has not counted.
         """
         rows = inputs.rows
-        read_options(RandomBalancedOptions, inputs.options)
         draws = draw_per_seed(keyed_uniform, rows, inputs.seeds, self.name)
         n_rows = len(rows.row_id)
         counted = _rows_of(fitted, rows.source)
@@ -72,9 +64,9 @@ class RandomBalancedMethod(MethodDefaults):
         receipt = np.full(n_rows, counted, dtype=np.int64)
         return Scores(-counted * draws, {"source_rows": receipt})
 
-    def cost(self, inputs: CostInputs) -> Cost:
+    def cost(self, inputs: CostInputs[RandomBalancedOptions]) -> MethodCost:
         """No floating-point work."""
-        return Cost(0.0, ACCOUNTANT, {})
+        return self.charges(inputs.options, {})
 
 
 METHOD = RandomBalancedMethod()

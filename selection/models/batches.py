@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from selection.models.packing import IGNORED_LABEL, Blocks
+from selection.models.packing import IGNORED_LABEL, PackedBlocks
 
 if TYPE_CHECKING:
     import torch
@@ -65,7 +65,7 @@ def tokens_by_step(widths: Sequence[int] | np.ndarray, recipe: Recipe) -> np.nda
 
 
 def training_rows(
-    dataset: Blocks | Sequence[tuple[Sequence[int], Sequence[int]]],
+    dataset: PackedBlocks | Sequence[tuple[Sequence[int], Sequence[int]]],
 ) -> tuple[list[tuple[np.ndarray, np.ndarray]], np.ndarray]:
     """Bring packed blocks or (ids, loss_mask) pairs into one form.
 
@@ -81,7 +81,7 @@ def training_rows(
     ValueError
         Without rows, or naming a row with nothing to train on.
     """
-    if isinstance(dataset, Blocks):
+    if isinstance(dataset, PackedBlocks):
         rows = list(zip(dataset.ids, dataset.labels.copy(), strict=True))
         lengths = (dataset.labels != IGNORED_LABEL).sum(axis=1)
     else:
@@ -97,7 +97,7 @@ def training_rows(
         raise ValueError("there is nothing to train on: the dataset is empty")
     for number, (_, labels) in enumerate(rows):
         labels[0] = IGNORED_LABEL
-        if not isinstance(dataset, Blocks) and (labels == IGNORED_LABEL).all():
+        if not isinstance(dataset, PackedBlocks) and (labels == IGNORED_LABEL).all():
             raise ValueError(f"row {number} of the dataset has no token to train on")
     return rows, lengths
 

@@ -2,8 +2,8 @@
 
 What it costs is the tokens that go through the model, padding included, times a forward pass by the
 study's accountant, like every other figure here. A hook on the model counts them and asks the meter
-before each pass. `count_tokens` finds the same number beforehand: which tokens go through a model
-in which batches depends on the tokenizer and on no weight, except for how soon a text that is
+before each pass. `count_harness_tokens` finds the same number beforehand: which tokens go through a
+model in which batches depends on the tokenizer and on no weight, except for how soon a text that is
 generated ends.
 """
 
@@ -137,7 +137,7 @@ def run_harness(
     return HarnessResult(tuple(_scores(found)), installed, passed.tokens, lm.n_truncated)
 
 
-def count_tokens(
+def count_harness_tokens(
     tokenizer: PreTrainedTokenizerBase, tasks: HarnessTasks, *, max_length: int
 ) -> int:
     """Tokens that `run_harness` will put through a model with this tokenizer.

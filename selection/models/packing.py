@@ -11,7 +11,7 @@ IGNORED_LABEL = -100  # what torch's cross-entropy leaves out
 
 
 @dataclass(frozen=True)
-class Blocks:
+class PackedBlocks:
     """Packed rows.
 
     Attributes
@@ -32,7 +32,7 @@ class Blocks:
 
 def pack(
     token_lists: Iterable[Sequence[int]], *, block_size: int, eos_id: int, pad_id: int
-) -> Blocks:
+) -> PackedBlocks:
     """Join the rows in order, each closed by `eos_id`, and cut into blocks.
 
     No token is dropped: a row may run over into the next block, the last block is padded.
@@ -51,4 +51,4 @@ def pack(
     n_padding = -len(stream) % block_size
     ids = np.pad(stream, (0, n_padding), constant_values=pad_id).reshape(-1, block_size)
     labels = np.pad(stream, (0, n_padding), constant_values=IGNORED_LABEL).reshape(-1, block_size)
-    return Blocks(ids=ids, labels=labels, n_tokens=len(stream), n_padding=n_padding)
+    return PackedBlocks(ids=ids, labels=labels, n_tokens=len(stream), n_padding=n_padding)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from selection.budget.meter import UNMETERED, Meter
 from selection.models.batches import tokens_by_step, training_order, training_rows
 from selection.models.checkpoints import last_complete, rows_digest, weights_digest
-from selection.models.packing import Blocks
+from selection.models.packing import PackedBlocks
 from selection.models.quiet import quiet_transformers
 from selection.models.recipe import Recipe
 
@@ -57,7 +57,7 @@ class TrainingResult:
 
 def train(
     model: PreTrainedModel,
-    dataset: Blocks | Sequence[tuple[Sequence[int], Sequence[int]]],
+    dataset: PackedBlocks | Sequence[tuple[Sequence[int], Sequence[int]]],
     recipe: Recipe,
     *,
     work_dir: Path,
@@ -75,7 +75,7 @@ def train(
     model : PreTrainedModel
         Float32 weights, as `load_model` and `new_model` give them; left in evaluation mode on
         `device`, LoRA merged.
-    dataset : Blocks or sequence of (ids, loss_mask)
+    dataset : PackedBlocks or sequence of (ids, loss_mask)
         From `pack` or `render_all`.
     recipe : Recipe
         How to train.

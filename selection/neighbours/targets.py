@@ -72,6 +72,10 @@ def nearest_targets(
     return indices_NK, cosines_NK
 
 
+NEAREST_RECEIPTS = frozenset({"nearest_target", "nearest_cosine", "nearest_targets"})
+"""Names of the columns that `nearest_receipts` gives."""
+
+
 def nearest_receipts(
     rows: ArrayLike | torch.Tensor, target: ArrayLike | torch.Tensor, target_row_id: np.ndarray
 ) -> dict[str, np.ndarray | pa.Array]:

@@ -9,7 +9,7 @@ from typing import Any
 from selection.config.study import Study
 from selection.costs import ModelShape, training_flops
 from selection.costs.arm_plan import ArmPlan
-from selection.methods.contract.protocol import Cost, CostInputs, SelectorSize
+from selection.methods.contract.cost import CostInputs, MethodCost, SelectorSize
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def plan_arms(study: Study, shape: ModelShape, size: PoolSize) -> list[ArmPlan]:
     return arms
 
 
-def selection_costs(study: Study, size: PoolSize) -> dict[str, Cost]:
+def selection_costs(study: Study, size: PoolSize) -> dict[str, MethodCost]:
     """What each method will spend on the whole pool.
 
     Tuning the embedder is part of embedding the target; then the pool's embeddings serve no other.
@@ -126,12 +126,12 @@ def selection_costs(study: Study, size: PoolSize) -> dict[str, Cost]:
     return {name: replace(cost, shared=cost.shared - own) for name, cost in costs.items()}
 
 
-def charged(cost: Cost, shared_by: int) -> float:
+def charged(cost: MethodCost, shared_by: int) -> float:
     """FLOPs that one of so many targets bears of a selection: its own, and its part of the rest."""
     return cost.flops - cost.shared_flops * (1.0 - 1.0 / shared_by)
 
 
-def cost_parts(cost: Cost) -> Mapping[str, Any]:
+def cost_parts(cost: MethodCost) -> Mapping[str, Any]:
     """A method's cost as JSON values: each part's FLOPs, and which parts all targets share."""
     return {
         "parts": cost.parts,

@@ -6,6 +6,30 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
+ARITHMETIC = "arithmetic"
+"""Kind of plain products of arrays: what methods fit and score with, until they have been seen."""
+
+KINDS = frozenset(
+    {
+        *("embedding", "loading", "reading", "training", "fine_tuning", "evaluation"),
+        *("distances", ARITHMETIC),
+    }
+)
+"""Kinds of work that are measured."""
+
+
+def known_kind(kind: str) -> str:
+    """Give a kind of work back.
+
+    Raises
+    ------
+    ValueError
+        For one that nobody measures, and whose forecast would never be found.
+    """
+    if kind not in KINDS:
+        raise ValueError(f"no kind of work {kind!r}; known: {', '.join(sorted(KINDS))}")
+    return kind
+
 
 @dataclass(frozen=True)
 class Rate:

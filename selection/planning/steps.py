@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from selection.budget.amounts import Amount
 from selection.config.study import Study
 from selection.costs.arm_plan import ArmPlan
 from selection.methods.contract.named import NamedMethod
-from selection.planning.rates import Rate
+from selection.planning.rates import ARITHMETIC, Rate, known_kind
 
 Step = tuple[str, str | None, str | None]
 """Asset, and what tells its partitions apart: (method, budget), (line, None) or (source, None)."""
 
 
-ARITHMETIC = "arithmetic"
-"""Kind of plain products of arrays."""
-
-
 @dataclass(frozen=True)
-class Work:
+class WorkPart:
     """One kind of work in a step.
 
     Attributes
@@ -28,11 +24,20 @@ class Work:
     kind : names its rate, such as "training".
     flops : in all.
     times : how often it is begun.
+
+    Raises
+    ------
+    ValueError
+        For a kind that nobody measures.
     """
 
     kind: str
     flops: float
     times: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse a kind that has no rate."""
+        known_kind(self.kind)
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,7 @@ class Workload:
 
 def study_steps(
     study: Study, load: Workload, arms: Sequence[ArmPlan], parts: Mapping[str, Mapping[str, float]]
-) -> dict[Step, list[Work]]:
+) -> dict[Step, list[WorkPart]]:
     """Give the work of every costly step that is the study's own.
 
     "reading" is that of one source's rows or vectors, each file checked against its manifest: a
@@ -70,8 +75,8 @@ def study_steps(
     """
     seeds, full = study.seeds, study.full_data_seeds
     tuning = {seed: load.fine_tuning[seed] for seed in {*seeds, *full}}
-    zero_shot = [Work("evaluation", load.evaluation)]
-    steps: dict[Step, list[Work]] = {
+    zero_shot = [WorkPart("evaluation", load.evaluation)]
+    steps: dict[Step, list[WorkPart]] = {
         ("reference_report", "zero_shot", None): zero_shot,
         ("reference_report", "fine_tuning_only", None): _trained(tuning, seeds, 0.0, load),
         ("reference_report", "full_data", None): _trained(tuning, full, load.warm_up, load),
@@ -83,16 +88,14 @@ def study_steps(
             continue
         if named.fit_asset is not None:
             steps[named.fit_asset, None, None] = [
-                Work(fit_rate(named), parts[name]["fit"]),
-                Work("reading", 0.0, 2 * sources),
-                Work("picture", 0.0),
+                WorkPart(ARITHMETIC, parts[name]["fit"]),
+                WorkPart("reading", 0.0, 2 * sources),
             ]
         for source, n_rows in load.rows.items():
             share = parts[name]["score"] * n_rows / rows
             work = [
-                Work(score_rate(named), share),
-                Work("reading", 0.0, 2),
-                Work("picture", 0.0),
+                WorkPart(ARITHMETIC, share),
+                WorkPart("reading", 0.0, 2),
             ]
             steps[named.scores_asset, source, None] = work
     for arm in arms:
@@ -102,35 +105,35 @@ def study_steps(
         steps["finetuned_checkpoint", *key] = training
         steps["eval_report", *key] = [
             evaluation,
-            Work("distances", 0.0),
-            Work("reading", 0.0, sources),
-            Work("picture", 0.0, 2),
+            WorkPart("distances", 0.0),
+            WorkPart("reading", 0.0, sources),
         ]
     return steps
 
 
-def fit_rate(named: NamedMethod) -> str:
-    """Name of the rate at which a method's fit computes."""
-    return f"fit_{named.name}" if named.method.name == "ot" else ARITHMETIC
+def own_steps(named: NamedMethod, sources: Iterable[str]) -> list[Step]:
+    """A method's costly steps: its fit where that is stored, and its scores of each source."""
+    if not named.needs_device:
+        return []
+    fit: list[Step] = [] if named.fit_asset is None else [(named.fit_asset, None, None)]
+    return fit + [(named.scores_asset, source, None) for source in sources]
 
 
-def score_rate(named: NamedMethod) -> str:
-    """Name of the rate at which a method scores.
+def amount(work: Sequence[WorkPart], rates: Mapping[str, Rate] | None) -> Amount:
+    """Sum up a step; without rates its seconds stay 0.
 
-    Those that compare a row with the target search for its neighbours there, and have their own;
-    the others look up, and multiply, what was prepared.
+    Raises
+    ------
+    ValueError
+        Where there are rates, but none of a kind of this work.
     """
-    compares = named.method.needs_embeddings and (
-        named.fit_asset is None or named.method.name == "ot"
-    )
-    return f"score_{named.name}" if compares else ARITHMETIC
-
-
-def amount(work: Sequence[Work], rates: Mapping[str, Rate] | None) -> Amount:
-    """Sum up a step; without rates its seconds stay 0."""
     flops = sum(part.flops for part in work)
     if rates is None:
         return Amount(flops)
+    unmeasured = sorted({part.kind for part in work} - rates.keys())
+    if unmeasured:
+        measured = ", ".join(sorted(rates)) or "none"
+        raise ValueError(f"no rate of {', '.join(unmeasured)} was measured; measured: {measured}")
     return Amount(flops, sum(rates[w.kind].seconds(w.flops, times=w.times) for w in work))
 
 
@@ -141,11 +144,11 @@ def _trained(
     load: Workload,
     *,
     each: bool = True,
-) -> list[Work]:
+) -> list[WorkPart]:
     """Train and evaluate a model a seed; `warm_up` is of each seed, or of all together."""
     n = len(seeds)
     return [
-        Work("training", warm_up * (n if each else 1), n),
-        Work("fine_tuning", sum(tuning[seed] for seed in seeds), n),
-        Work("evaluation", load.evaluation * n, n),
+        WorkPart("training", warm_up * (n if each else 1), n),
+        WorkPart("fine_tuning", sum(tuning[seed] for seed in seeds), n),
+        WorkPart("evaluation", load.evaluation * n, n),
     ]

@@ -57,7 +57,7 @@ def pretraining_flops(base: TinyBase, n_tokens: int, shape: ModelShape, accounta
     return _packed_flops(n_tokens, base.training, shape, accountant)
 
 
-def evaluation_flops(
+def planned_evaluation_flops(
     tokenizer: PreTrainedTokenizerBase,
     examples: Sequence[Example],
     labels: Sequence[str],

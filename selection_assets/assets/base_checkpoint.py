@@ -10,7 +10,7 @@ import pyarrow as pa
 from resources.project import resolve
 from selection.arms.base import GeneralSample, general_sample, pretrained_source, tiny_model
 from selection.arms.train import warm_up
-from selection.config.decoders import Decoder, TinyBase
+from selection.config.decoders import Decoder, PretrainedBase, TinyBase
 from selection.config.study import Study
 from selection.costs import ModelShape
 from selection.models.base import load_model, load_tokenizer, save_checkpoint
@@ -104,7 +104,7 @@ def build_checkpoint(pool: str, decoder: Decoder, users: Sequence[Study], *, rol
                 "tokens": phase.result.tokens,
                 "final_loss": phase.result.final_loss,
             }
-        else:
+        elif isinstance(decoder, PretrainedBase):
             model = load_model(pretrained_source(decoder, resolve), revision=decoder.revision)
         folder = emptied(step.work / "checkpoint")
         save_checkpoint(model, found.tokenizer, folder)

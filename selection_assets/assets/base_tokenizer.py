@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 from resources.project import resolve
 from selection.arms.base import base_shape, general_sample, pretrained_source
-from selection.config.decoders import Decoder, TinyBase
+from selection.config.decoders import Decoder, PretrainedBase, TinyBase
 from selection.config.study import Study
 from selection.models.base import load_tokenizer
 from selection.models.tokenizer import train_tokenizer
@@ -37,7 +37,7 @@ def build_tokenizer(pool: str, decoder: Decoder, users: Sequence[Study], *, role
         if isinstance(decoder, TinyBase):
             sample = general_sample(decoder, iterate_sources(step.by_partition("raw_corpus")))
             made = train_tokenizer(sample.texts, vocab_size=decoder.vocabulary)
-        else:
+        elif isinstance(decoder, PretrainedBase):
             made = load_tokenizer(pretrained_source(decoder, resolve), revision=decoder.revision)
         folder = emptied(step.work / "tokenizer")
         made.save_pretrained(folder)

@@ -4,6 +4,7 @@ from dataclasses import asdict
 
 import dagster as dg
 
+from resources.ledger.history import rates_seen
 from resources.workspace import Workspace
 from selection.budget.amounts import Amount, Cap
 from selection.config.study import Study
@@ -91,17 +92,18 @@ def build_budget_plan(study: Study) -> Stage:
         """
         known, workspace = PlanInputs.read(step, study), step.workspace
         size, shape = known.size, known.shape
-        plan = StudyPlan(study, shape, size, workload(known))
+        seen = rates_seen(workspace.ledger, step.device.name)
+        plan = StudyPlan(study, shape, size, workload(known), seen)
         cap = cap_in_force(study, workspace.ledger)
-        budget = workspace.ledger.budget
-        sunk = budget.sunk(study.name)
+        spending = workspace.ledger.spending
+        sunk = spending.sunk(study.name, asset=step.identity.asset)
         _check_something_fits(study, plan.within(cap, None, sunk), cap)
         throughput = workspace.throughput(step.device.model_name)
         rates = RateProbe(throughput, known).all()
         within = plan.within(cap, rates, sunk + Amount(throughput.flops_spent))
         _check_something_fits(study, within, cap)
         forecast = plan.forecast(within, rates)
-        budget.foresee(study.name, forecast)
+        spending.foresee(study.name, forecast)
         arms = [asdict(arm) for arm in within.arms]
         table = markdown_table(COLUMNS, [[arm[name] for name in COLUMNS] for arm in arms])
         quality = fit_quality(study, workspace.ledger, shape.parameters)

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 
 from resources.project import resolve
 from resources.store.artifacts import Artifact
-from selection.config.embedders import Embedder
+from selection.config.embedders import EmbedderSpec
 from selection.config.study import Study
-from selection.embedding.build import build_embedder as build
-from selection.embedding.build import distillation_flops
+from selection.embedding.build import distillation_flops, write_embedder
 from selection.embedding.embedder import load_embedder, token_lengths
 from selection.embedding.tuning import tune_embedder, tuning_flops
 from selection_assets.shared.local_models import local_model_version
@@ -20,7 +19,7 @@ from selection_assets.stage.stage import Stage
 from selection_assets.stage.step import Step
 
 
-def build_embedder(pool: str, spec: Embedder, users: Sequence[Study]) -> Stage:
+def build_embedder(pool: str, spec: EmbedderSpec, users: Sequence[Study]) -> Stage:
     """Build the asset for one embedder of a pool, and for the studies that use it.
 
     One that is tuned reads the target of its only user.
@@ -34,7 +33,7 @@ def build_embedder(pool: str, spec: Embedder, users: Sequence[Study]) -> Stage:
             return Expected(distillation_flops(spec))
         # Only a model that is there can say what reading the texts takes.
         untuned = emptied(step.work / "untuned")
-        flops = build(spec, untuned, resolve=resolve)
+        flops = write_embedder(spec, untuned, resolve=resolve)
         model = load_embedder(untuned, precision="float32")
         lengths = token_lengths(model, _tuning_texts(target_examples))
         return Expected(flops + tuning_flops(model, lengths, tuning))
@@ -53,7 +52,7 @@ def build_embedder(pool: str, spec: Embedder, users: Sequence[Study]) -> Stage:
     def embedder(step: Step) -> Draft:
         """Fetch, distil or tune the model; the folder's hash is its fingerprint."""
         folder = emptied(step.work / "embedder")
-        flops = build(spec, folder, resolve=resolve, device=step.device.name)
+        flops = write_embedder(spec, folder, resolve=resolve, device=step.device.name)
         target_examples = step.maybe("target_examples")
         files, facts = {}, {}
         if tuning is not None and target_examples is not None:

@@ -5,8 +5,7 @@ import numpy as np
 
 from selection.arms.distances import distances_to_target
 from selection.config.study import Study
-from selection.reports.plots.evaluation import before_after
-from selection.reports.plots.evaluation import distances_to_target as draw_distances
+from selection.reports.plots.evaluation import before_after, distance_bars
 from selection.reports.tables import markdown_table
 from selection_assets.shared.decoders import read_shape
 from selection_assets.shared.evaluation import evaluate_folders, harness_outside, harness_table
@@ -70,7 +69,7 @@ def build_eval_report(study: Study) -> Stage:
         }
         pictures = {
             "before_after.png": before_after(before["loss"], after["loss_by_seed"], study.seeds),
-            "distances.png": draw_distances(distances, highlight="subset"),
+            "distances.png": distance_bars(distances, highlight="subset"),
         }
         text = _markdown(report)
         return Draft(

@@ -5,8 +5,9 @@ from typing import Any
 
 from resources.workspace import Workspace
 from selection.config.study import Study
+from selection.methods.contract.cost import ACCOUNTANT
 from selection.methods.contract.named import NamedMethod
-from selection.methods.contract.protocol import ACCOUNTANT, FitInputs, Fitted
+from selection.methods.contract.protocol import FitInputs, Fitted
 from selection.reports.plots.convergence import residual_history
 from selection_assets.shared.contrast import contrast_inputs, contrast_rows
 from selection_assets.shared.fitted import read_fitted

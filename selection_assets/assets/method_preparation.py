@@ -45,7 +45,7 @@ def build_preparation(
         ins["target_examples"] = of_study(study, "target_examples")
     else:
         ins["raw_corpus"] = source_rows(study) if by_source else whole_pool(study)
-    costly = preparation.needs_selector
+    costly = preparation.needs_device
     key = preparation_key(study, named, preparation)
 
     parameters: dict[str, object] = {

@@ -54,7 +54,7 @@ def build_raw_corpus(pool: Pool) -> Stage:
             rows=n_rows,
             facts={
                 "source": source,
-                "words": sum(corpus.rows["n_tokens"].to_pylist()),
+                "words": sum(corpus.rows["n_words"].to_pylist()),
                 "duplicates_collapsed": corpus.n_duplicates,
                 "quarantined": n_bad,
                 "quarantine_reasons": dict(reasons.most_common()),

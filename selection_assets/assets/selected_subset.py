@@ -1,4 +1,4 @@
-"""selected_subset[method x budget]: the rows an arm trains on, and a verdict for every row."""
+"""selected_subset[method x budget]: the rows an arm trains on, and the fate of every row."""
 
 from collections.abc import Mapping
 
@@ -27,7 +27,7 @@ from selection_assets.stage.step import Step
 
 TARGET_LEAK = "target_leak"
 NO_VECTOR = "no_vector"
-"""Verdicts on rows that no method may select."""
+"""Fates of rows that no method may select."""
 
 
 def build_selected_subset(study: Study) -> Stage:
@@ -57,7 +57,7 @@ def build_selected_subset(study: Study) -> Stage:
         kinds={"python", "parquet"},
     )
     def selected_subset(step: Step) -> Draft:
-        """`subset.parquet` by draw and rank; `verdicts.parquet` for every candidate."""
+        """`subset.parquet` by draw and rank; `fates.parquet` for every candidate."""
         method, budget = arm_of(step.partition)
         plan = planned_arm(step.one("budget_plan"), method, budget)
         candidates = _candidates(step, named[method].scores_asset)
@@ -66,7 +66,7 @@ def build_selected_subset(study: Study) -> Stage:
         )
         held_out = _held_out(step.one("target_examples"))
         excluded = dict.fromkeys(without_vector, NO_VECTOR) | dict.fromkeys(held_out, TARGET_LEAK)
-        verdicts, subsets = [], []
+        fates, subsets = [], []
         for draw in sorted(set(candidates["draw"].to_pylist())):
             rows = rows_where(candidates, "draw", draw)
             chosen = choose_rows(
@@ -79,16 +79,16 @@ def build_selected_subset(study: Study) -> Stage:
                 excluded=excluded,
                 reason=rows["excluded"].to_numpy(),
             )
-            judged = _judged(rows.drop_columns(["excluded"]), chosen)
-            verdicts.append(judged.drop_columns(["text"]))
-            subsets.append(judged.take(pa.array(chosen.selected)))
-        subset, every_verdict = pa.concat_tables(subsets), pa.concat_tables(verdicts)
+            told = _told(rows.drop_columns(["excluded"]), chosen)
+            fates.append(told.drop_columns(["text"]))
+            subsets.append(told.take(pa.array(chosen.selected)))
+        subset, every_fate = pa.concat_tables(subsets), pa.concat_tables(fates)
         used = [s["n_tokens"].to_numpy().sum() for s in subsets]
         leaked = set(subset["row_id"].to_pylist()) & held_out
         return Draft(
             files={
                 "subset.parquet": subset,
-                "verdicts.parquet": every_verdict,
+                "fates.parquet": every_fate,
                 "arm.json": plan,
             },
             rows=subsets[0].num_rows,
@@ -99,7 +99,7 @@ def build_selected_subset(study: Study) -> Stage:
                 "cutoff_score": subsets[0]["score"].to_pylist()[-1]
                 if subsets[0].num_rows
                 else None,
-                "verdicts": _counts(every_verdict["verdict"]),
+                "fates": _counts(every_fate["fate"]),
                 "sources": _counts(subsets[0]["source"]),
             },
             checks=[
@@ -174,10 +174,10 @@ def _held_out(target_examples: Artifact) -> set[str]:
     return {row["row_id"] for row in rows if row["split"] != "train"}
 
 
-def _judged(rows: pa.Table, chosen: Subset) -> pa.Table:
+def _told(rows: pa.Table, chosen: Subset) -> pa.Table:
     return (
         rows.append_column("rank", pa.array(chosen.rank))
-        .append_column("verdict", pa.array(chosen.verdict))
+        .append_column("fate", pa.array(chosen.fate))
         .append_column("margin", pa.array(chosen.margin))
         .append_column("duplicate_of", pa.array(chosen.duplicate_of))
     )

@@ -1,15 +1,19 @@
 """target_examples: the target's rows in their train, dev and test splits."""
 
+from typing import assert_never
+
 from resources.project import resolve
 from selection.config.study import Study
-from selection.config.targets import FileTarget, Target
+from selection.config.targets import DocstringTarget, FileTarget, Target
 from selection.corpus.sources import package_fingerprint, path_fingerprint
 from selection.corpus.target import SPLITS, read_target
+from selection_assets.shared.contrast import EXAMPLES
 from selection_assets.stage.decorator import stage
 from selection_assets.stage.draft import Check, Draft
 from selection_assets.stage.keys import study_key
 from selection_assets.stage.stage import Stage
 from selection_assets.stage.step import Step
+from selection_assets.studies import see_that_data_are_there
 
 
 def build_target_examples(study: Study) -> Stage:
@@ -17,14 +21,26 @@ def build_target_examples(study: Study) -> Stage:
     return build_examples(study, "target_examples", study.target)
 
 
+def build_contrast_examples(study: Study) -> Stage:
+    """Build the asset of the examples of a study's contrast."""
+    assert study.contrast is not None, f"study {study.name} has no contrast"
+    return build_examples(study, EXAMPLES, study.contrast)
+
+
 def build_examples(study: Study, name: str, target: Target) -> Stage:
     """Build the asset that holds the examples of the study's target, or of its contrast."""
     path = resolve(target.path) if isinstance(target, FileTarget) else None
 
     def outside(_: str) -> dict[str, str]:
-        if isinstance(target, FileTarget):
-            return {target.path: path_fingerprint(resolve(target.path))}
-        return {target.package: package_fingerprint(target.package)}
+        match target:
+            case DocstringTarget():
+                return {target.package: package_fingerprint(target.package)}
+            case FileTarget():
+                file = resolve(target.path)
+                see_that_data_are_there(study, file)
+                return {target.path: path_fingerprint(file)}
+            case _:
+                assert_never(target)
 
     @stage(
         key=study_key(study, name),

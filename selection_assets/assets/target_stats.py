@@ -1,8 +1,8 @@
 """target_stats: how large, how varied and how far from each source the target is."""
 
-from selection.arms.target_stats import count_words, describe_target
+from selection.arms.target_stats import describe_target, word_counts
 from selection.config.study import Study
-from selection.reports.plots.target import source_distances, spectrum, token_lengths
+from selection.reports.plots.target import length_histogram, source_distance_bars, spectrum
 from selection_assets.shared.pool_rows import iterate_sources
 from selection_assets.shared.target_rows import steering_rows
 from selection_assets.stage.decorator import stage
@@ -35,17 +35,17 @@ def build_target_stats(study: Study) -> Stage:
         stats = describe_target(
             target.embeddings,
             target.text,
-            target.n_tokens,
+            target.n_words,
             sources={source: a.array("vectors.npy") for source, a in embeddings.items()},
-            pool_vocabulary=count_words(
+            pool_vocabulary=word_counts(
                 text for _, rows in iterate_sources(corpus) for text in rows.text
             ),
             seed=0,
         )
         pictures = {
-            "token_lengths.png": token_lengths(target.n_tokens),
+            "row_lengths.png": length_histogram(target.n_words),
             "spectrum.png": spectrum(stats.eigenvalues, stats.effective_rank),
-            "source_distances.png": source_distances(stats.distances),
+            "source_distances.png": source_distance_bars(stats.distances),
         }
         return Draft(
             files={"stats.json": stats.to_dict(), **pictures},

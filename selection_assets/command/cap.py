@@ -9,7 +9,8 @@ from resources.ledger.lineage import cap_history
 from selection.budget.amounts import Amount, Cap
 from selection.config.files import ConfigurationError
 from selection.config.study import Study
-from selection.reports.tables import number, text_table
+from selection.reports.numbers import number
+from selection.reports.tables import text_table
 from selection_assets.stage.payers import cap_in_force
 
 
@@ -27,7 +28,7 @@ def find_cap(study: Study, ledger: Ledger) -> dict[str, Any]:
             f"study {study.name} has no cap; give it one in its file, such as"
             " `cap: {flops: 2e15}`, `{device_hours: 1}` or `{usd: 20}`"
         )
-    stands = ledger.budget.standing(study.name) or _untouched(cap)
+    stands = ledger.spending.standing(study.name) or _untouched(cap)
     return {
         "study": study.name,
         "unit": cap.unit,
@@ -36,7 +37,7 @@ def find_cap(study: Study, ledger: Ledger) -> dict[str, Any]:
         "reserved": cap.charge(stands.reserved),
         "left": stands.left,
         "history": cap_history(ledger, study.name),
-        "refused": list(ledger.budget.refusals(study.name).values()),
+        "refused": list(ledger.spending.refusals(study.name).values()),
     }
 
 
@@ -62,7 +63,7 @@ def change_cap(study: Study, ledger: Ledger, cap: Cap, *, reason: str, actor: st
         Without a reason, or for the cap that is in force already.
     """
     try:
-        ledger.budget.raise_cap(study.name, cap, actor=actor or getpass.getuser(), reason=reason)
+        ledger.spending.raise_cap(study.name, cap, actor=actor or getpass.getuser(), reason=reason)
     except ValueError as error:
         raise ConfigurationError(str(error)) from error
 

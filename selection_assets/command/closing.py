@@ -100,7 +100,7 @@ def cap_line(study: Study, ledger: Ledger) -> str:
     cap = cap_in_force(study, ledger)
     if cap is None:
         return ""
-    standing = ledger.budget.standing(study.name)
+    standing = ledger.spending.standing(study.name)
     spent = 0.0 if standing is None else cap.charge(standing.settled)
     left = cap.limit if standing is None else standing.left
     return f"cap: {cap.show(cap.limit)}; spent {cap.show(spent)}, left {cap.show(left)}"

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import assert_never
 
 import click
 import dagster as dg
@@ -11,18 +12,19 @@ from resources.device import Device
 from resources.project import project_root, resolve
 from resources.store.artifacts import UNPARTITIONED
 from resources.workspace import Workspace
-from selection.config.files import ConfigurationError
-from selection.config.study import Study
-from selection_assets.command.closing import closing_text
-from selection_assets.refresh.refresh import (
-    PLAN,
-    StoppedByCap,
-    Work,
-    describe,
-    plan_refresh,
-    refresh,
+from selection.config.pool import (
+    DocstringSources,
+    DropFolder,
+    FileSources,
+    HubSource,
+    SourceSpec,
 )
-from selection_assets.studies import load_pools, load_study
+from selection.config.study import Study
+from selection.config.targets import DocstringTarget, FileTarget, Target
+from selection_assets.command.closing import closing_text
+from selection_assets.refresh.refresh import PLAN, StoppedByCap, describe, plan_refresh, refresh
+from selection_assets.refresh.staleness import Work
+from selection_assets.studies import load_pools, load_study, see_that_data_are_there
 
 
 def run_study(name: str) -> None:
@@ -35,7 +37,7 @@ def run_study(name: str) -> None:
 
     click.echo(f"device: {Device().describe()}")
     with dg.DagsterInstance.get() as instance:
-        clear_dead_runs(instance, ledger.budget)
+        clear_dead_runs(instance, ledger.spending)
         try:
             done = refresh(study, build_definitions(), ledger, instance)
         except StoppedByCap as stop:
@@ -56,7 +58,7 @@ def plan_study(name: str, *, quietly: bool) -> Study:
     if not quietly:
         click.echo(f"device: {Device().describe()}")
     with dg.DagsterInstance.get() as instance:
-        clear_dead_runs(instance, ledger.budget)
+        clear_dead_runs(instance, ledger.spending)
         refresh(study, build_definitions(), ledger, instance, up_to=PLAN)
     return study
 
@@ -85,18 +87,26 @@ def find_study(name: str) -> Study:
     """
     study = load_study(name)
     for path in data_paths(study):
-        if not path.exists():
-            raise ConfigurationError(
-                f"study {name} reads {path}, which is not there; bring the data to that path, or"
-                f" change it in {project_root() / 'studies'}"
-            )
+        see_that_data_are_there(study, path)
     return study
 
 
 def data_paths(study: Study) -> list[Path]:
-    """Files and folders that a study and its pool read."""
+    """Files and folders that a study, its contrast and its pool read."""
     parts = [*load_pools()[study.pool].sources, study.target]
-    return [resolve(part.path) for part in parts if part.kind in {"files", "drop_folder"}]
+    if study.contrast is not None:
+        parts.append(study.contrast)
+    return [path for part in parts for path in _paths_of(part)]
+
+
+def _paths_of(part: SourceSpec | Target) -> list[Path]:
+    match part:
+        case FileSources() | DropFolder() | FileTarget():
+            return [resolve(part.path)]
+        case DocstringSources() | HubSource() | DocstringTarget():
+            return []
+        case _:
+            assert_never(part)
 
 
 def use_dagster_home() -> None:

@@ -10,7 +10,8 @@ from resources.store.artifacts import Artifact
 from selection.basics.draws import keyed_uniform
 from selection.costs import ModelShape
 from selection.embedding.embedder import Embedder, token_lengths
-from selection.methods.contract.protocol import Rows, SelectorSize
+from selection.methods.contract.cost import SelectorSize
+from selection.methods.contract.values import Rows
 from selection.models.examples import cut_lengths, rendered_lengths
 from selection.planning.arms import PoolSize
 from selection_assets.shared.contrast import EXAMPLES

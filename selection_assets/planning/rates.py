@@ -2,29 +2,20 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, assert_never
 
 from resources.project import resolve
 from resources.throughput import Throughput
 from selection.arms.base import pretrained_source
-from selection.config.decoders import TinyBase
-from selection.methods.ot.method import OtOptions
+from selection.config.decoders import PretrainedBase, TinyBase
 from selection.models.base import load_model, save_checkpoint
+from selection.planning.arithmetic import probe_arithmetic, probe_distances
 from selection.planning.embedding import probe_embedding
 from selection.planning.evaluation import probe_evaluation
 from selection.planning.measuring import Probed, probe_seconds
-from selection.planning.picture import probe_picture
-from selection.planning.rates import Rate
-from selection.planning.steps import ARITHMETIC, fit_rate, score_rate
+from selection.planning.rates import ARITHMETIC, Rate
 from selection.planning.training import probe_fine_tuning, probe_training, write_untrained
-from selection.planning.transport import (
-    probe_arithmetic,
-    probe_distances,
-    probe_scoring,
-    probe_solve,
-)
 from selection_assets.planning.inputs import PlanInputs
 from selection_assets.planning.known_rates import embedding_key, model_key, training_key
 from selection_assets.stage.draft import emptied
@@ -54,7 +45,7 @@ class RateProbe:
         model = model_key(study, step.device)
         warm_up = study.warm_up.recipe(seed=study.seeds[0], precision=precision)
         tuning = study.fine_tuning.recipe(seed=study.seeds[0], precision=precision)
-        rates = {
+        return {
             "embedding": self._rate(
                 "embedding",
                 embedding,
@@ -90,18 +81,8 @@ class RateProbe:
                 sizes | {"n_rows": study.evaluation.distance_rows},
                 lambda: probe_distances(n_rows=study.evaluation.distance_rows, **sizes),
             ),
-            "picture": self._rate("picture", {}, probe_picture),
             ARITHMETIC: self._rate(ARITHMETIC, {}, probe_arithmetic),
         }
-        for named in study.named_methods.values():
-            key = sizes | {"options": named.options.model_dump(mode="json")}
-            probes = {score_rate(named): partial(probe_scoring, named, device=device, **sizes)}
-            if isinstance(named.options, OtOptions):
-                solve = partial(probe_solve, named.options, device=device, **sizes)
-                probes[fit_rate(named)] = solve
-            for kind in probes.keys() - rates.keys():
-                rates[kind] = self._rate(kind, key, probes[kind])
-        return rates
 
     def _rate(self, kind: str, key: Mapping[str, Any], measure: Callable[[], Probed]) -> Rate:
         before = self.throughput.flops_spent
@@ -115,9 +96,12 @@ class RateProbe:
         if not folder.is_dir():
             base = self.known.study.base_model
             emptied(folder)
-            if isinstance(base, TinyBase):
-                write_untrained(base, self.known.tokenizer, folder)
-            else:
-                model = load_model(pretrained_source(base, resolve), revision=base.revision)
-                save_checkpoint(model, self.known.tokenizer, folder)
+            match base:
+                case TinyBase():
+                    write_untrained(base, self.known.tokenizer, folder)
+                case PretrainedBase():
+                    model = load_model(pretrained_source(base, resolve), revision=base.revision)
+                    save_checkpoint(model, self.known.tokenizer, folder)
+                case _:
+                    assert_never(base)
         return folder

@@ -1,13 +1,11 @@
 """contrast_examples and contrast_embeddings: a second target, which rows are to be unlike."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import dagster as dg
+from pydantic import BaseModel
 
 from selection.config.study import Study
-from selection.methods.contract.common import wants_contrast
-from selection.methods.contract.protocol import Rows
+from selection.methods.contract.options import wants_contrast
+from selection.methods.contract.values import Rows
 from selection_assets.shared.target_rows import steering_rows
 from selection_assets.stage.inputs import of_study
 from selection_assets.stage.step import Step
@@ -15,7 +13,7 @@ from selection_assets.stage.step import Step
 EXAMPLES, EMBEDDINGS = "contrast_examples", "contrast_embeddings"
 
 
-def contrast_inputs(study: Study, options: Mapping[str, Any]) -> dict[str, dg.AssetIn]:
+def contrast_inputs(study: Study, options: BaseModel) -> dict[str, dg.AssetIn]:
     """What the fit of a method with these options reads of the contrast."""
     if not wants_contrast(options):
         return {}

@@ -1,18 +1,29 @@
 """Versions of model folders that a study names."""
 
-from pydantic import BaseModel
+from typing import assert_never
 
 from resources.project import resolve
+from selection.config.decoders import Decoder, PretrainedBase, TinyBase
+from selection.config.embedders import (
+    EmbedderModel,
+    MiniLM,
+    SentenceTransformerModel,
+    StaticMiniLM,
+)
 from selection.corpus.sources import path_fingerprint
 
 
-def local_model_version(spec: BaseModel) -> dict[str, str]:
+def local_model_version(spec: Decoder | EmbedderModel) -> dict[str, str]:
     """Fingerprint of the local folder that a specification names as its model, if it is one.
 
     A hub's model is pinned by its revision and a built-in one by its package, so that their
     specifications say it all.
     """
-    model = getattr(spec, "model", None)
-    if model is None or not resolve(model).is_dir():
-        return {}
-    return {model: path_fingerprint(resolve(model))}
+    match spec:
+        case PretrainedBase() | SentenceTransformerModel():
+            folder = resolve(spec.model)
+            return {spec.model: path_fingerprint(folder)} if folder.is_dir() else {}
+        case TinyBase() | MiniLM() | StaticMiniLM():
+            return {}
+        case _:
+            assert_never(spec)

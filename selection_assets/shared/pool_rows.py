@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from resources.store.artifacts import Artifact
-from selection.methods.contract.protocol import Rows
+from selection.methods.contract.values import Rows
 
 
 def read_rows(corpus: Artifact, embeddings: Artifact | None = None, features: Any = None) -> Rows:
@@ -16,7 +16,7 @@ def read_rows(corpus: Artifact, embeddings: Artifact | None = None, features: An
     ----------
     features : what a method's preparation has computed of each row.
     """
-    table = corpus.table("rows.parquet", ["row_id", "text", "n_tokens"])
+    table = corpus.table("rows.parquet", ["row_id", "text", "n_words"])
     row_id = table["row_id"].to_numpy()
     vectors = None
     if embeddings is not None:
@@ -30,13 +30,13 @@ def read_rows(corpus: Artifact, embeddings: Artifact | None = None, features: An
                 f"{embeddings.folder} does not belong to {corpus.folder}: materialize"
                 f" {embeddings.asset}[{embeddings.partition}] again"
             )
-    texts, n_tokens = table["text"].to_pylist(), table["n_tokens"].to_numpy()
+    texts, n_words = table["text"].to_pylist(), table["n_words"].to_numpy()
     if features is not None and features.shape[0] != len(row_id):
         raise ValueError(
             f"there are features of {features.shape[0]} rows of {corpus.folder}, which has"
             f" {len(row_id)}: materialize them again"
         )
-    return Rows(row_id, texts, n_tokens, vectors, corpus.partition, features)
+    return Rows(row_id, texts, n_words, vectors, corpus.partition, features)
 
 
 def iterate_sources(

@@ -9,8 +9,9 @@ import numpy as np
 from resources.store.artifacts import Artifact
 from selection.config.study import Study
 from selection.costs import ModelShape
+from selection.methods.contract.cost import CostInputs, SelectorSize
 from selection.methods.contract.named import NamedMethod
-from selection.methods.contract.protocol import CostInputs, Rows, SelectorSize
+from selection.methods.contract.values import Rows
 from selection.models.base import load_tokenizer
 from selection.models.examples import Example, plain_lengths, rendered_lengths
 from selection_assets.shared.decoders import read_shape
@@ -114,6 +115,6 @@ def _some(rows: Rows, places: np.ndarray) -> Rows:
     return Rows(
         rows.row_id[places],
         [rows.text[int(place)] for place in places],
-        rows.n_tokens[places],
+        rows.n_words[places],
         source=rows.source,
     )

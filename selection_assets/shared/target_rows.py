@@ -4,7 +4,7 @@ import pyarrow as pa
 
 from resources.store.artifacts import Artifact
 from selection.arms.target import to_examples
-from selection.methods.contract.protocol import Rows
+from selection.methods.contract.values import Rows
 from selection.models.examples import Example
 
 
@@ -16,7 +16,7 @@ def steering_rows(target_examples: Artifact, target_embeddings: Artifact | None)
     return Rows(
         table["row_id"].to_numpy(),
         table["text"].to_pylist(),
-        table["n_tokens"].to_numpy(),
+        table["n_words"].to_numpy(),
         target_embeddings.array("vectors.npy")[chosen] if target_embeddings else None,
     )
 

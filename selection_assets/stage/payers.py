@@ -46,5 +46,5 @@ def cap_of(study: Study) -> Cap | None:
 
 def cap_in_force(study: Study, ledger: Ledger) -> Cap | None:
     """The cap that the ledger enforces, or will when the study first spends something."""
-    standing = ledger.budget.standing(study.name)
+    standing = ledger.spending.standing(study.name)
     return standing.cap if standing is not None else cap_of(study)

@@ -59,7 +59,7 @@ def run_step(
         stopped_at(reservation, step)
         raise refused(str(error)) from error
     except BaseException:
-        ledger.budget.lose(spend=reservation.spend, begun=reservation.spent_at_most)
+        ledger.spending.lose(spend=reservation.spend, begun=reservation.spent_at_most)
         raise
 
 

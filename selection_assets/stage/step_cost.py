@@ -4,6 +4,7 @@ import dagster as dg
 
 from resources.crash import crash_point
 from resources.ledger.caps import CapConflict
+from resources.ledger.history import rates_seen
 from resources.ledger.reservation import Reservation
 from resources.ledger.spending import OverCap
 from resources.ledger.spends import Cost
@@ -25,9 +26,12 @@ def reserve(stage: Stage, step: Step) -> Reservation:
         When a cap does not admit it, saying what is left, what is needed and how to go on; and
         when no plan foresees the step.
     """
-    budget = step.workspace.ledger.budget
-    expected = _expected(stage, step)
+    spending = step.workspace.ledger.spending
     identity = step.identity
+    expected = _expected(stage, step)
+    seen = rates_seen(step.workspace.ledger, step.device.name).get(identity.asset)
+    if seen is not None:  # its own record says more of its seconds than any probe
+        expected = Expected(expected.flops, seen.seconds(expected.flops))
     who = spender(
         stage.campaign,
         stage.payers,
@@ -38,12 +42,12 @@ def reserve(stage: Stage, step: Step) -> Reservation:
     )
     planned = (expected.flops, expected.seconds)
     try:
-        spend = budget.reserve(who, expected.upper, planned=planned)
+        spend = spending.reserve(who, expected.upper, planned=planned)
     except (OverCap, CapConflict) as error:
         raise refused(str(error)) from error
     crash_point("after_reserve")
     return Reservation(
-        budget,
+        spending,
         spend,
         expected.upper,
         planned=planned,
@@ -73,14 +77,14 @@ def stopped_at(reservation: Reservation, step: Step) -> None:
     """Settle the reservation of a step that stopped at it: what it has spent is known."""
     begun = reservation.begun
     cost = Cost(begun.flops, "metered", step.device.name, begun.seconds, begun.seconds)
-    step.workspace.ledger.budget.settle(reservation.spend, cost)
+    step.workspace.ledger.spending.settle(reservation.spend, cost)
 
 
 def _expected(stage: Stage, step: Step) -> Expected:
     if stage.expects is not None:
         return stage.expects(step)
     identity = step.identity
-    found = step.workspace.ledger.budget.forecast(identity.asset, identity.partition)
+    found = step.workspace.ledger.spending.forecast(identity.asset, identity.partition)
     if found is None:
         study = identity.asset.partition("/")[0]
         raise dg.Failure(

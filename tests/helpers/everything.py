@@ -20,7 +20,7 @@ def publish_everything(root: Path, tag: str) -> str:
     checkpoint.mkdir(exist_ok=True)
     (checkpoint / "config.json").write_text(tag)
     spender = Spender("small", "study/thing", "all", f"run-{tag}", "cpu")
-    spend = ledger.budget.reserve(spender, Amount(10.0, 10.0))
+    spend = ledger.spending.reserve(spender, Amount(10.0, 10.0))
     staged = store.stage(
         {
             "tag.md": tag,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
@@ -13,9 +13,9 @@ import pyarrow as pa
 from pydantic import BaseModel
 
 from selection.costs import ModelShape
-from selection.methods.contract.method import Method
 from selection.methods.contract.preparation import Preparation, Prepared, PrepareInputs, Selector
-from selection.methods.contract.protocol import Rows
+from selection.methods.contract.protocol import Method
+from selection.methods.contract.values import Rows
 from selection.models.base import new_model, tiny_config
 from selection.models.examples import Example
 from selection.models.tokenizer import train_tokenizer
@@ -35,10 +35,10 @@ _SCRATCH = TemporaryDirectory()
 
 
 def prepare(
-    method: Method,
+    method: Method[Any],
     pool_by_source: Sequence[Rows],
     target: Sequence[Example],
-    options: Mapping[str, Any] | BaseModel,
+    options: BaseModel,
     work: Path,
     selector: Selector | None = None,
 ) -> tuple[list[Rows], dict[str, Prepared]]:
@@ -52,7 +52,6 @@ def prepare(
     pool_by_source : one `Rows` for each source, in the pool's order
     work : an existing folder; kept, so that a second call resumes what the first had begun
     """
-    options = method.options.model_validate(options)
     prepared: dict[str, Prepared] = {}
     features: list[Any] = [rows.features for rows in pool_by_source]
     by_source: set[str] = set()
@@ -86,14 +85,14 @@ def prepare(
 
 
 def prepare_by_default(
-    method: Method, pool: Rows, target: Rows
+    method: Method[Any], pool: Rows, target: Rows
 ) -> tuple[Rows, dict[str, Prepared]]:
     """As `prepare`, of one source and with default options and, where needed, a tiny selector."""
     work = Path(mkdtemp(dir=_SCRATCH.name))
-    wanted = any(one.needs_selector for one in method.preparations({}))
+    wanted = any(one.needs_selector for one in method.preparations(method.options()))
     selector = tiny_selector(work / "selector", pool.text) if wanted else None
     examples = [Example(i, text) for i, text in zip(target.row_id, target.text, strict=True)]
-    (rows,), prepared = prepare(method, [pool], examples, {}, work, selector)
+    (rows,), prepared = prepare(method, [pool], examples, method.options(), work, selector)
     return rows, prepared
 
 

@@ -10,7 +10,7 @@ import pytest
 from places import SHARED
 
 from selection.basics.text import row_id
-from selection.methods.contract.protocol import Rows
+from selection.methods.contract.values import Rows
 
 _DATA = SHARED / "data"
 _TOPICS = {

@@ -14,8 +14,8 @@ def begin(ledger: Ledger, amount: Amount, cap: Cap | None = None, **options: Any
     """Reserve for a step of the campaign `small`."""
     caps = {} if cap is None else {"small": cap}
     step = Spender("small", "small/x", "all", "run", "cpu", caps=caps, usd_per_device_hour=2.0)
-    spend = ledger.budget.reserve(step, amount)
-    return Reservation(ledger.budget, spend, amount, what="small/x [all]", **options)
+    spend = ledger.spending.reserve(step, amount)
+    return Reservation(ledger.spending, spend, amount, what="small/x [all]", **options)
 
 
 def row(ledger: Ledger, spend: str) -> dict:

@@ -14,4 +14,4 @@ def reserve(
 ) -> str:
     """Set something aside for a step of the campaign `small`; returns the reservation."""
     spender = Spender("small", asset, partition, run_id, "cpu")
-    return ledger.budget.reserve(spender, Amount(flops, 10.0))
+    return ledger.spending.reserve(spender, Amount(flops, 10.0))

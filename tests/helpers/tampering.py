@@ -47,7 +47,7 @@ def publish(ledger: Ledger, spend: str | None, text: str) -> None:
 
 
 def reserve(ledger: Ledger, flops: float = 6.0) -> str:
-    return ledger.budget.reserve(STEP, Amount(flops, 5.0), planned=(flops, 4.0))
+    return ledger.spending.reserve(STEP, Amount(flops, 5.0), planned=(flops, 4.0))
 
 
 def write_every_entry(root: Path) -> Path:
@@ -56,13 +56,13 @@ def write_every_entry(root: Path) -> Path:
     publish(ledger, reserve(ledger), "one")
     publish(ledger, None, "two")
     stopped = reserve(ledger)
-    assert ledger.budget.extend(stopped, Amount(1.0, 1.0))
-    ledger.budget.settle(stopped, COST)
-    ledger.budget.lose(spend=reserve(ledger))
+    assert ledger.spending.extend(stopped, Amount(1.0, 1.0))
+    ledger.spending.settle(stopped, COST)
+    ledger.spending.lose(spend=reserve(ledger))
     with pytest.raises(OverCap):
         reserve(ledger, 1000.0)
-    ledger.budget.settle(reserve(ledger), Cost(500.0, "detailed", "cpu", 1.0, 1.0))
-    ledger.budget.raise_cap("small", Cap("flops", 900.0), actor="me", reason="worth it")
+    ledger.spending.settle(reserve(ledger), Cost(500.0, "detailed", "cpu", 1.0, 1.0))
+    ledger.spending.raise_cap("small", Cap("flops", 900.0), actor="me", reason="worth it")
     reserve(ledger)
     assert {entry[2] for entry in entries(root)} == {
         *("cap", "reserve", "extend", "settle", "lose", "overrun", "refuse"),

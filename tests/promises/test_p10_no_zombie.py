@@ -13,7 +13,7 @@ from small_project import Project, enter
 from smallest_study import NAME
 
 from resources.dead_runs import fail_dead_runs
-from sensors.definitions import build_definitions
+from sensors.definitions import build_code_location
 
 DIE_BEFORE = """
 import os, sys
@@ -54,7 +54,7 @@ def statuses(instance: dg.DagsterInstance) -> set[str]:
 
 def tick(instance: dg.DagsterInstance) -> None:
     """Evaluate the sensor as its daemon does every minute."""
-    repository = build_definitions().get_repository_def()
+    repository = build_code_location().get_repository_def()
     with dg.build_sensor_context(
         instance=instance,
         repository_def=repository,
@@ -126,7 +126,7 @@ def test_a_dead_process_whose_parent_has_not_asked_is_no_life(project):
     """A worker that was killed under a server keeps its number until the server asks."""
     child = Child("input()")
     with project.instance() as instance:
-        job = build_definitions().resolve_implicit_global_asset_job_def()
+        job = build_code_location().resolve_implicit_global_asset_job_def()
         run = instance.create_run_for_job(job, tags={"selection/process": str(child.pid)})
         assert fail_dead_runs(instance) == []
         child.kill()

@@ -42,7 +42,7 @@ for line in sys.stdin:
     study = line.strip()
     step = Spender(study, study + "/x", "all", sys.argv[2], "cpu", caps={study: Cap("flops", 1.0)})
     try:
-        ledger.budget.reserve(step, Amount(flops=1.0))
+        ledger.spending.reserve(step, Amount(flops=1.0))
         print("won", flush=True)
     except OverCap:
         print("lost", flush=True)
@@ -75,7 +75,7 @@ class Clients(RuleBasedStateMachine):
 
     @property
     def budget(self):
-        return self.ledger.budget
+        return self.ledger.spending
 
     @initialize(units=st.tuples(*[st.sampled_from(UNITS)] * 2), limit=st.floats(1, 100, width=32))
     def declare(self, units, limit):
@@ -229,7 +229,7 @@ def test_of_two_processes_that_race_for_the_last_unit_exactly_one_wins(tmp_path,
 
 
 def test_a_study_pays_its_share_of_what_the_pool_s_studies_use_together(tmp_path):
-    budget = open_ledger(tmp_path).budget
+    budget = open_ledger(tmp_path).spending
     caps = {study: Cap("flops", 10.0) for study in STUDIES}
     step = Spender(
         "pool",
@@ -253,18 +253,18 @@ def test_a_study_pays_its_share_of_what_the_pool_s_studies_use_together(tmp_path
 def test_a_refused_step_says_what_is_left_what_it_needs_and_how_to_go_on(tmp_path):
     ledger = open_ledger(tmp_path)
     step = Spender("small", "small/x", "all", "run", "cpu", caps={"small": Cap("flops", 1e12)})
-    ledger.budget.settle(
-        ledger.budget.reserve(step, Amount(flops=6e11)), Cost(6e11, "detailed", "cpu", 1, 1)
+    ledger.spending.settle(
+        ledger.spending.reserve(step, Amount(flops=6e11)), Cost(6e11, "detailed", "cpu", 1, 1)
     )
     with pytest.raises(OverCap) as caught:
-        ledger.budget.reserve(step, Amount(flops=5e11))
+        ledger.spending.reserve(step, Amount(flops=5e11))
     assert str(caught.value) == (
         "small/x [all] was not started: it may cost small 5e+11 FLOPs, and 4e+11 FLOPs are left of"
         " its cap of 1e+12 FLOPs (6e+11 FLOPs spent, 0 FLOPs reserved). To go on, raise the cap"
         ' with `selection cap small --flops 1.101e+12 --reason "..."`'
     )
-    assert ledger.budget.refusals("small") == {("small/x", "all"): str(caught.value)}
+    assert ledger.spending.refusals("small") == {("small/x", "all"): str(caught.value)}
     raised = Cap("flops", 1.101e12)
-    ledger.budget.raise_cap("small", raised, actor="me", reason="worth it")
-    ledger.budget.reserve(step, Amount(flops=5e11))
-    assert ledger.budget.refusals("small") == {}
+    ledger.spending.raise_cap("small", raised, actor="me", reason="worth it")
+    ledger.spending.reserve(step, Amount(flops=5e11))
+    assert ledger.spending.refusals("small") == {}

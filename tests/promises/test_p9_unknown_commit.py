@@ -62,10 +62,10 @@ def test_every_kind_of_write_happens_once_when_its_answers_are_lost(
     ledger, database, times, figures
 ):
     database.lost_answers = times
-    spend = ledger.budget.reserve(STEP, Amount(5.0, 1.0))
+    spend = ledger.spending.reserve(STEP, Amount(5.0, 1.0))
     assert database.lost_answers == 0 or database.commits_first
     database.lost_answers = times
-    assert ledger.budget.extend(spend, Amount(flops=1.0))
+    assert ledger.spending.extend(spend, Amount(flops=1.0))
     database.lost_answers = times
     staged = ArtifactStore(ledger.artifacts).stage({"report.md": "content"})
     ledger.publish(
@@ -80,15 +80,15 @@ def test_every_kind_of_write_happens_once_when_its_answers_are_lost(
         spend=spend,
     )
     database.lost_answers = times
-    stopped = ledger.budget.reserve(STEP, Amount(1.0, 1.0))
-    ledger.budget.settle(stopped, Cost(0.5, "detailed", "cpu", 1.0, 1.0))
+    stopped = ledger.spending.reserve(STEP, Amount(1.0, 1.0))
+    ledger.spending.settle(stopped, Cost(0.5, "detailed", "cpu", 1.0, 1.0))
     database.lost_answers = 0
 
     kinds = rows(ledger, "SELECT kind, count(*) FROM entry GROUP BY kind ORDER BY kind")
     assert kinds == [("cap", 1), ("extend", 1), ("reserve", 2), ("settle", 2)]
     assert rows(ledger, "SELECT count(*) FROM materialization") == [(1,)]
     assert rows(ledger, "SELECT sum(reserved_flops) FROM spend") == [(7.0,)]
-    assert ledger.budget.standing("small").settled.flops == 4.5
+    assert ledger.spending.standing("small").settled.flops == 4.5
     assert ledger.verify() == []
     figures.record("P9", answers_lost=4 * times)
 
@@ -96,14 +96,14 @@ def test_every_kind_of_write_happens_once_when_its_answers_are_lost(
 def test_a_refusal_is_recorded_once_when_its_answer_is_lost(ledger, database):
     database.lost_answers = 1
     with pytest.raises(OverCap):
-        ledger.budget.reserve(STEP, Amount(flops=11.0))
-    assert ledger.budget.refusals("small").keys() == {("small/x", "all")}
+        ledger.spending.reserve(STEP, Amount(flops=11.0))
+    assert ledger.spending.refusals("small").keys() == {("small/x", "all")}
 
 
 def test_a_store_that_never_answers_is_an_error_in_the_end(ledger, database):
     database.commits_first = False
     database.lost_answers = ATTEMPTS
     with pytest.raises(duckdb.IOException, match="the disk was full"):
-        ledger.budget.reserve(STEP, Amount(flops=5.0))
+        ledger.spending.reserve(STEP, Amount(flops=5.0))
     assert rows(ledger, "SELECT count(*) FROM spend") == [(0,)]
     assert ledger.verify() == []

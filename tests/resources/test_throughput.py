@@ -89,3 +89,11 @@ def test_a_damaged_file_is_an_error_that_names_it_and_the_remedy(damage, tmp_pat
     file.write_text(damage)
     with pytest.raises(ValueError, match=rf"{file.name}.*delete it to measure again"):
         throughput.rate("training", KEY, Measured())
+
+
+def test_a_kind_of_work_that_nobody_knows_is_neither_measured_nor_looked_for(tmp_path):
+    throughput = Throughput(tmp_path, "CPU, 2 threads")
+    with pytest.raises(ValueError, match="no kind of work 'trianing'"):
+        throughput.rate("trianing", KEY, Measured())
+    with pytest.raises(ValueError, match="no kind of work 'trianing'"):
+        throughput.known("trianing", KEY)

@@ -44,7 +44,7 @@ def run(project: Project, name: str, **options: bool) -> None:
 
 
 def standing(project: Project, name: str) -> Standing:
-    stands = project.ledger.budget.standing(name)
+    stands = project.ledger.spending.standing(name)
     assert stands is not None
     return stands
 
@@ -87,7 +87,7 @@ def test_arms_that_fit_under_the_cap_run_and_the_others_say_why_not(copied):
     methods = {"random": {}, "length": {}}
     write_study(copied, "tight", methods=methods)
     run(copied, "tight", up_to="budget_plan")
-    expected = copied.ledger.budget.forecasts("tight")
+    expected = copied.ledger.spending.forecasts("tight")
     # What `selection plan` says it will take without the dearer budget and the full-data line.
     wanted = sum(
         flops
@@ -97,7 +97,7 @@ def test_arms_that_fit_under_the_cap_run_and_the_others_say_why_not(copied):
     distilled = copied.ledger.query(
         "SELECT flops FROM spend WHERE asset = 'library/static/embedder'"
     )[0]["flops"]
-    planned = copied.ledger.budget.sunk("tight").flops
+    planned = copied.ledger.spending.sunk("tight", asset="tight/budget_plan").flops
     cap = 1.06 * (wanted + planned) + distilled
     write_study(copied, "tight", methods=methods, cap={"flops": cap})
 
@@ -129,7 +129,7 @@ def test_arms_that_fit_under_the_cap_run_and_the_others_say_why_not(copied):
 
 
 def test_a_file_cannot_raise_a_cap_by_itself(copied):
-    copied.ledger.budget.raise_cap("small", Cap("flops", 1e6), actor="me", reason="a test")
+    copied.ledger.spending.raise_cap("small", Cap("flops", 1e6), actor="me", reason="a test")
     write_study(copied, "small", cap={"flops": 1e15})
     result = train_again(copied)
     [failure] = result.get_step_failure_events()
@@ -139,7 +139,7 @@ def test_a_file_cannot_raise_a_cap_by_itself(copied):
 
 
 def test_a_step_that_no_plan_foresees_does_not_start(copied):
-    copied.ledger.budget.foresee("small", {})
+    copied.ledger.spending.foresee("small", {})
     result = train_again(copied)
     [failure] = result.get_step_failure_events()
     said = failure.step_failure_data.user_failure_data.description
@@ -149,7 +149,7 @@ def test_a_step_that_no_plan_foresees_does_not_start(copied):
 
 def test_training_stops_at_its_reservation_and_goes_on_from_there_when_the_cap_is_raised(copied):
     """The plan foresaw a third of the work, and the cap leaves no more than that."""
-    budget = copied.ledger.budget
+    budget = copied.ledger.spending
     uninterrupted = copied.ledger.current(CHECKPOINT, ARM)
     [first] = entries(copied, CHECKPOINT, ARM)
     foreseen = first["flops"] / 3
@@ -194,7 +194,7 @@ def test_what_the_cap_refuses_in_spite_of_the_plan_leaves_the_rest_to_run(copied
     )[0]["flops"]
     [arm] = entries(copied, CHECKPOINT, ARM)
     room = spent + 8 * arm["flops"]  # the full-data line takes as much as three arms
-    copied.ledger.budget.raise_cap("small", Cap("flops", room), actor="me", reason="for the test")
+    copied.ledger.spending.raise_cap("small", Cap("flops", room), actor="me", reason="for the test")
     with pytest.raises(StoppedByCap, match=r"was not started: it may cost small") as caught:
         run(copied, "small")
     assert isinstance(caught.value, RefreshFailed)

@@ -3,12 +3,18 @@
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import yaml
 
+from resources.store.artifacts import UNPARTITIONED
 from selection.config.files import ConfigurationError
+from selection.config.names import Strict
+from selection_assets.assets.target_examples import build_examples
+from selection_assets.command.run import data_paths, find_study
+from selection_assets.graph import study_stages
+from selection_assets.shared.local_models import local_model_version
 from selection_assets.studies import load_studies
 
 HUB_MODEL = {"kind": "pretrained", "model": "HuggingFaceTB/SmolLM2-135M", "revision": "main"}
@@ -221,3 +227,49 @@ def test_studies_that_share_a_model_have_it_counted_by_one_accountant(project):
 def test_a_bare_method_and_a_bare_share_are_understood(project):
     assert project.study.methods["random"] == {}
     assert [budget.key for budget in project.study.budgets] == ["10pct", "30pct"]
+
+
+FILE = {
+    "kind": "files",
+    "path": "absent.jsonl",
+    "columns": {"label": None, "split": "split"},
+    "splits": {"train": 1, "dev": 1, "test": 2},
+}
+IN_A_FILE = {
+    "target": setting(target=FILE),
+    "contrast": setting(contrast=FILE, methods={"random": {}, "ot": {"contrast_weight": 1.0}}),
+}
+
+
+@pytest.mark.parametrize("part", IN_A_FILE)
+def test_absent_data_are_told_with_study_path_and_remedy_before_anything_runs(project, part):
+    path = project.root / "studies/small.yaml"
+    content = yaml.safe_load(path.read_text())
+    IN_A_FILE[part](content)
+    path.write_text(yaml.safe_dump(content))
+    expected = f"study small: {project.root / 'absent.jsonl'} is not there; bring the data"
+    with pytest.raises(ConfigurationError, match=re.escape(expected)):
+        find_study("small")
+    # From the UI or a sensor, where no command has looked first.
+    [stage] = [s for s in study_stages(project.study) if s.asset.key.path[-1] == f"{part}_examples"]
+    with pytest.raises(ConfigurationError, match=re.escape(expected)):
+        stage.outside(UNPARTITIONED)
+
+
+class Archive(Strict):
+    """A kind that somebody has added to the configuration, and nowhere else."""
+
+    kind: Literal["archive"] = "archive"
+    path: str = "rows.tar"
+    model: str = "model.tar"
+    revision: str | None = None
+
+
+def test_data_and_models_of_a_kind_that_nobody_knows_are_refused_by_their_kind(project):
+    study = project.study.model_copy(update={"contrast": Archive()})
+    with pytest.raises(AssertionError, match=r"Archive\(kind='archive', path='rows.tar'"):
+        data_paths(study)
+    with pytest.raises(AssertionError, match=r"Archive\(kind='archive'"):
+        build_examples(study, "contrast_examples", study.contrast).outside(UNPARTITIONED)
+    with pytest.raises(AssertionError, match=r"Archive\(kind='archive'"):
+        local_model_version(Archive())

@@ -8,7 +8,8 @@ from selection.basics.text import row_id
 from selection.corpus.docstrings import read_docstrings
 from selection.embedding.embedder import encode, load_embedder
 from selection.methods import REGISTRY
-from selection.methods.contract.protocol import FitInputs, Rows, ScoreInputs
+from selection.methods.contract.protocol import FitInputs, ScoreInputs
+from selection.methods.contract.values import Rows
 from selection.subset.choose import choose_rows
 
 DOMAIN, NOISE, EACH = "logging", "tkinter", 120
@@ -42,7 +43,7 @@ def share_in_domain(pool: Rows, score: np.ndarray, in_domain: set[str]) -> float
     chosen = choose_rows(
         row_id=pool.row_id,
         score=score,
-        n_tokens=pool.n_tokens,
+        n_tokens=pool.n_words,
         token_budget=PICKS,
         embeddings=pool.embeddings,
         near_duplicate_cosine=None,
@@ -55,8 +56,10 @@ def share_in_domain(pool: Rows, score: np.ndarray, in_domain: set[str]) -> float
 def test_ot_picks_the_target_s_domain_and_random_about_half_of_it(planted):
     pool, target, in_domain = planted
     ot = REGISTRY["ot"]
-    inputs = FitInputs(target, lambda: iter([pool]), len(pool.row_id), {}, seed=0)
-    scores = ot.score(ot.fit(inputs), ScoreInputs(pool, target=target, options={}, seeds=[0]))
+    inputs = FitInputs(target, lambda: iter([pool]), len(pool.row_id), ot.options(), seed=0)
+    scores = ot.score(
+        ot.fit(inputs), ScoreInputs(pool, target=target, options=ot.options(), seeds=[0])
+    )
     assert share_in_domain(pool, scores.score[0], in_domain) >= 0.9
 
     draws = [keyed_uniform(pool.row_id, seed=seed, purpose="random") for seed in range(20)]

@@ -16,7 +16,7 @@ from small_project import Project, enter
 from resources.dead_runs import clear_dead_runs
 from selection.config.study import Study
 from selection_assets.graph import pool_stages, study_stages
-from selection_assets.refresh.refresh import Work
+from selection_assets.refresh.staleness import Work
 from selection_assets.stage.keys import arm_key
 from selection_assets.stage.run_step import FORCE_TAG
 from selection_assets.studies import load_pools
@@ -238,7 +238,7 @@ def test_a_training_killed_between_its_seeds_ends_in_the_same_checkpoint(copied)
 
     # Without this the dead run would hold the gpu pool, and the next step wait for it for ever.
     with copied.instance() as instance:
-        dead, lost = clear_dead_runs(instance, copied.ledger.budget)
+        dead, lost = clear_dead_runs(instance, copied.ledger.spending)
     assert len(dead) == lost == 1
     result = materialize(copied, [asset], arm, **{FORCE_TAG: "yes"})
     assert result.success

@@ -11,7 +11,7 @@ from small_project import Project, enter
 from tiny_project import SOURCES, drop, materialize, write_tiny_project
 
 from sensors.automation import build_automation_sensor
-from sensors.definitions import build_definitions
+from sensors.definitions import build_code_location
 
 RAW_CORPUS = dg.AssetKey(["library", "raw_corpus"])
 TARGET = dg.AssetKey(["small", "target_examples"])
@@ -26,7 +26,7 @@ class Automation:
 
     project: Project
     instance: dg.DagsterInstance
-    definitions: dg.Definitions = field(default_factory=build_definitions)
+    definitions: dg.Definitions = field(default_factory=build_code_location)
     cursor: object = None
 
     def tick(self) -> set[tuple[str, str | None]]:
@@ -128,7 +128,7 @@ def test_the_one_automation_sensor_is_named_covers_every_asset_and_is_stopped():
     sensor = build_automation_sensor()
     assert sensor.name == "refresh_derived_assets"
     assert sensor.default_status == dg.DefaultSensorStatus.STOPPED
-    repository = build_definitions().get_repository_def()
+    repository = build_code_location().get_repository_def()
     assert sensor.asset_selection is not None
     assert sensor.asset_selection.resolve(repository.asset_graph) == set(
         repository.asset_graph.get_all_asset_keys()

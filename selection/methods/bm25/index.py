@@ -11,9 +11,9 @@ from scipy.sparse import csc_array
 
 from selection.basics.text import normalise
 from selection.methods.contract.blocks import prepare_in_blocks
-from selection.methods.contract.common import read_options
+from selection.methods.contract.cost import CostInputs
 from selection.methods.contract.preparation import NotBySource, Prepared, PrepareInputs
-from selection.methods.contract.protocol import CostInputs, Rows
+from selection.methods.contract.values import Rows
 
 _BLOCK_ROWS = 8192
 _WORD_END = "\n"  # which no word contains
@@ -53,10 +53,11 @@ class Bm25Index(NotBySource):
     asset: str = "bm25_index"
     shared: bool = True
     needs_selector: bool = False
+    needs_device: bool = False
     needs: tuple[str, ...] = ()
     reads: tuple[str, ...] = ("k1", "b", "stopwords")
 
-    def prepare(self, inputs: PrepareInputs) -> Prepared:
+    def prepare(self, inputs: PrepareInputs[Bm25Options]) -> Prepared:
         """Index the whole pool; the blocks of texts that a killed run had read are not read again.
 
         Returns
@@ -70,7 +71,7 @@ class Bm25Index(NotBySource):
         ValueError
             When the pool has no rows.
         """
-        options = read_options(Bm25Options, inputs.options)
+        options = inputs.options
         pool_row_id = [rows.row_id for rows in inputs.pool()]
         if not any(map(len, pool_row_id)):
             raise ValueError("the pool has no rows and BM25 needs documents; read a source first")
@@ -95,7 +96,7 @@ class Bm25Index(NotBySource):
             facts={"documents": len(row_id), "terms": len(terms), "entries": len(weights["data"])},
         )
 
-    def flops(self, inputs: CostInputs) -> float:
+    def flops(self, inputs: CostInputs[Bm25Options]) -> float:
         """Counting words is no model's work."""
         return 0.0
 

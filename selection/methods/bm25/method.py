@@ -9,26 +9,17 @@ often a row of the target uses each word.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from pydantic import BaseModel
 from scipy.sparse import csr_array
 
 from selection.methods.bm25.index import Bm25Index, Bm25Options, tokens_of
 from selection.methods.bm25.top_parts import top_parts
-from selection.methods.contract.common import MethodDefaults, read_options
-from selection.methods.contract.preparation import Preparation
-from selection.methods.contract.protocol import (
-    ACCOUNTANT,
-    Cost,
-    CostInputs,
-    Files,
-    FitInputs,
-    Fitted,
-    ScoreInputs,
-    Scores,
-)
+from selection.methods.contract.common import MethodDefaults
+from selection.methods.contract.cost import CostInputs, MethodCost
+from selection.methods.contract.preparation import Files, Preparation
+from selection.methods.contract.protocol import FitInputs, Fitted, ScoreInputs, Scores
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -37,18 +28,20 @@ INDEX = Bm25Index()
 _TOP_TERMS = 5
 
 
-class Bm25Method(MethodDefaults):
+class Bm25Method(MethodDefaults[Bm25Options]):
     """Mean BM25 over the target, with the words that made it as receipt."""
 
     name: str = "bm25"
     needs_embeddings: bool = False
-    options: type[BaseModel] = Bm25Options
+    needs_device: bool = False
+    receipts: frozenset[str] = frozenset({"top_terms"})
+    options: type[Bm25Options] = Bm25Options
 
-    def preparations(self, options: Mapping[str, Any] | BaseModel) -> tuple[Preparation, ...]:
+    def preparations(self, options: Bm25Options) -> tuple[Preparation, ...]:
         """The index of the whole pool, which every target of it shares."""
         return (INDEX,)
 
-    def fit(self, inputs: FitInputs) -> Fitted:
+    def fit(self, inputs: FitInputs[Bm25Options]) -> Fitted:
         """Average the target's word counts over its rows.
 
         Returns
@@ -63,7 +56,7 @@ class Bm25Method(MethodDefaults):
         ValueError
             When the target has no rows.
         """
-        options = read_options(Bm25Options, inputs.options)
+        options = inputs.options
         n_target = len(inputs.target.text)
         if n_target == 0:
             raise ValueError("the target has no rows and BM25 needs queries; give it at least 1")
@@ -80,7 +73,7 @@ class Bm25Method(MethodDefaults):
             },
         )
 
-    def score(self, fitted: Fitted, inputs: ScoreInputs) -> Scores:
+    def score(self, fitted: Fitted, inputs: ScoreInputs[Bm25Options]) -> Scores:
         """Score of shape (1, n); receipt top_terms, the words that gave the largest parts of it.
 
         Raises
@@ -88,7 +81,6 @@ class Bm25Method(MethodDefaults):
         ValueError
             When a row is not in the index.
         """
-        read_options(Bm25Options, inputs.options)
         files = _index(inputs.prepared)
         parts = _weights(files, inputs.rows.row_id)
         parts.data = parts.data * fitted.arrays["query_weight"][parts.indices]
@@ -97,15 +89,9 @@ class Bm25Method(MethodDefaults):
         score = parts.sum(axis=1)
         return Scores(score[None, :], {"top_terms": _top_terms(parts, files)})
 
-    def cost(self, inputs: CostInputs) -> Cost:
+    def cost(self, inputs: CostInputs[Bm25Options]) -> MethodCost:
         """No FLOPs of a model: CCDS (arXiv 2410.16208) counts lexical selection as free."""
-        return Cost(
-            0.0,
-            ACCOUNTANT,
-            {INDEX.asset: INDEX.flops(inputs)},
-            preparations=frozenset({INDEX.asset}),
-            shared=frozenset({"pool_embedding", INDEX.asset}),
-        )
+        return self.charges(inputs.options, {INDEX.asset: INDEX.flops(inputs)})
 
 
 METHOD = Bm25Method()

@@ -10,7 +10,7 @@ from pydantic_core import to_jsonable_python
 
 from selection.basics.blocks import Block, BlockStore, Finished, compute_in_blocks, stretches
 from selection.methods.contract.preparation import Preparation, PrepareInputs
-from selection.methods.contract.protocol import Rows
+from selection.methods.contract.values import Rows
 
 
 def prepare_in_blocks(

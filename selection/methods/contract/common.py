@@ -1,41 +1,60 @@
-"""What several methods share: plain answers, validated options, batch-independent scores."""
+"""What several methods share: plain answers, seeded draws, batch-independent scores."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from types import MappingProxyType
+from typing import Generic
 
 import numpy as np
-from pydantic import BaseModel
 
+from selection.methods.contract.cost import ACCOUNTANT, MethodCost, Phase
+from selection.methods.contract.options import OptionsT
 from selection.methods.contract.preparation import Preparation
-from selection.methods.contract.protocol import Rows
+from selection.methods.contract.values import Rows
 
 # Coarse enough to hide rounding, finer than any embedding or solve is accurate.
 SCORE_DECIMALS = 7
 
-OptionsT = TypeVar("OptionsT", bound=BaseModel)
 
-
-class MethodDefaults:
+class MethodDefaults(Generic[OptionsT]):
     """The answers of a method that prepares nothing, fits for nothing, and ranks once."""
 
-    def fit_asset(self, options: Mapping[str, Any] | BaseModel) -> str | None:
+    name: str
+    cost_parts: Mapping[str, Phase] = MappingProxyType({})
+    receipts: frozenset[str] = frozenset()
+
+    def fit_asset(self, options: OptionsT) -> str | None:
         """Its fit is too cheap to store."""
         return None
 
-    def draws_per_seed(self, options: Mapping[str, Any] | BaseModel) -> bool:
+    def draws_per_seed(self, options: OptionsT) -> bool:
         """All seeds have one ranking."""
         return False
 
-    def preparations(self, options: Mapping[str, Any] | BaseModel) -> tuple[Preparation, ...]:
+    def preparations(self, options: OptionsT) -> tuple[Preparation, ...]:
         """Nothing comes before the fit."""
         return ()
 
+    def charges(
+        self, options: OptionsT, parts: Mapping[str, float], accountant: str = ACCOUNTANT
+    ) -> MethodCost:
+        """Charge these FLOPs by part, each done by the step that the method declares for it.
 
-def read_options(kind: type[OptionsT], options: Mapping[str, Any] | BaseModel) -> OptionsT:
-    """Validate options given as a mapping, or as an already validated model."""
-    return kind.model_validate(dict(options) if isinstance(options, Mapping) else options)
+        Raises
+        ------
+        ValueError
+            For a part that is neither in `cost_parts` nor one of its preparations.
+        """
+        prepared = self.preparations(options)
+        return MethodCost(
+            self.name,
+            accountant,
+            parts,
+            {**self.cost_parts, **{one.asset: one.asset for one in prepared}},
+            frozenset(one.asset for one in prepared if one.shared)
+            | ({"pool_embedding"} & self.cost_parts.keys()),
+        )
 
 
 def draw_per_seed(
@@ -82,9 +101,3 @@ def embeddings_of(rows: Rows, method: str) -> np.ndarray:
             "pass Rows with embeddings"
         )
     return rows.embeddings
-
-
-def wants_contrast(options: Mapping[str, Any] | BaseModel) -> bool:
-    """Whether a method with these options steers away from the study's `contrast`."""
-    given = options if isinstance(options, Mapping) else options.model_dump()
-    return given.get("contrast_weight") is not None

@@ -11,8 +11,8 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from selection.methods import REGISTRY
-from selection.methods.contract.method import Method
 from selection.methods.contract.preparation import Preparation
+from selection.methods.contract.protocol import Method
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class NamedMethod:
     """
 
     name: str
-    method: Method
+    method: Method[Any]
     options: BaseModel
 
     @classmethod
@@ -88,7 +88,7 @@ class NamedMethod:
     @property
     def needs_device(self) -> bool:
         """Whether its fit and its scores compute enough to be budgeted and to wait for a GPU."""
-        return self.method.needs_embeddings or self.needs_selector
+        return self.method.needs_device
 
     def asset_of(self, preparation: Preparation) -> str:
         """Name of a preparation's asset.

@@ -9,17 +9,38 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Generic, Protocol
 
 import numpy as np
-from pydantic import BaseModel
 
 from selection.budget.meter import UNMETERED, Meter
-from selection.methods.contract.protocol import CostInputs, Fact, Files, Rows
+from selection.methods.contract.cost import CostInputs
+from selection.methods.contract.options import OptionsT_co
+from selection.methods.contract.values import Fact, Rows
 
 if TYPE_CHECKING:
     from selection.costs import ModelShape
     from selection.models.examples import Example
+
+
+class Files(Protocol):
+    """What a preparation has made, file by file."""
+
+    def array(self, name: str) -> np.ndarray:
+        """Read a `.npy` file."""
+        ...
+
+    def arrays(self, name: str) -> dict[str, np.ndarray]:
+        """Read a `.safetensors` file."""
+        ...
+
+    def json(self, name: str) -> Any:
+        """Read a `.json` file."""
+        ...
+
+    def path(self, name: str) -> Path:
+        """Give the place of a file or folder."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -38,12 +59,12 @@ class Selector:
 
 
 @dataclass(frozen=True)
-class PrepareInputs:
+class PrepareInputs(Generic[OptionsT_co]):
     """What a preparation may look at.
 
     Attributes
     ----------
-    options : of the method, validated by it.
+    options : of the method, as it has validated them.
     pool : returns a fresh iterator over the whole pool, source by source, for one that is not by
         source; over rows of the source at hand for one that is: all of them, or where it goes row
         by row those that are new.
@@ -57,7 +78,7 @@ class PrepareInputs:
     advance : receives the number of rows of each part that is done.
     """
 
-    options: Mapping[str, Any] | BaseModel
+    options: OptionsT_co
     pool: Callable[[], Iterator[Rows]]
     n_pool: int
     work: Path
@@ -138,6 +159,8 @@ class Preparation(Protocol):
         Whether its files are `.npy` arrays with an entry for each row of its source, which depends
         on no other row: then only new rows of a changed source are gone through.
     needs_selector : bool
+    needs_device : bool
+        Whether it computes enough to be budgeted and to wait for a GPU.
     needs : tuple of str
         Assets of the method's earlier preparations that it reads, none of them by source.
     reads : tuple of str
@@ -149,10 +172,11 @@ class Preparation(Protocol):
     by_source: bool
     row_by_row: bool
     needs_selector: bool
+    needs_device: bool
     needs: tuple[str, ...]
     reads: tuple[str, ...]
 
-    def prepare(self, inputs: PrepareInputs) -> Prepared:
+    def prepare(self, inputs: PrepareInputs[Any]) -> Prepared:
         """Make it.
 
         Raises
@@ -162,7 +186,7 @@ class Preparation(Protocol):
         """
         ...
 
-    def flops(self, inputs: CostInputs) -> float:
+    def flops(self, inputs: CostInputs[Any]) -> float:
         """What it will cost; of one by source for the rows of that source in `inputs`."""
         ...
 

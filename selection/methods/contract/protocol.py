@@ -1,89 +1,28 @@
-"""What methods are given and what they answer: rows, fits, scores and costs.
+"""What a selection method is: three questions (fit, score, cost) and the values they exchange.
 
-A method never reads a file: rows arrive as arrays, and what it learns goes back as arrays and plain
-facts that any store can keep.
+A method is one module of this package that defines ``METHOD``. It never reads a file: rows arrive
+as arrays, and what it learns goes back as arrays and plain facts that any store can keep.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Generic, Protocol
 
 import numpy as np
-from pydantic import BaseModel
+
+from selection.methods.contract.cost import CostInputs, MethodCost, Phase
+from selection.methods.contract.options import OptionsT, OptionsT_co
+from selection.methods.contract.preparation import Files, Preparation
+from selection.methods.contract.values import Fact, Rows
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from selection.costs import ModelShape
-
-ACCOUNTANT = "operation_count"
-"""Who counts the FLOPs of a method's own arithmetic: its formulas, with the sizes it met."""
-
-Fact = float | int | str | bool | list
-
 
 @dataclass(frozen=True)
-class Rows:
-    """A batch of rows of the pool or of the target.
-
-    Attributes
-    ----------
-    row_id : np.ndarray of shape (n,), str
-        Hash of the normalised text.
-    text : sequence of str, length n
-    n_tokens : np.ndarray of shape (n,), int64
-    embeddings : np.ndarray of shape (n, d) or None
-        Any float dtype; None when the method does not need them.
-    source : str
-        The source of the pool that all of them are of; "" for the target's.
-    features : array or sparse matrix with n rows, or None
-        What the method's preparation by source has computed of each row.
-    """
-
-    row_id: np.ndarray
-    text: Sequence[str]
-    n_tokens: np.ndarray
-    embeddings: np.ndarray | None = None
-    source: str = ""
-    features: Any = None
-
-    def take(self, some: slice) -> Rows:
-        """Give some of the rows, without copying."""
-        return Rows(
-            self.row_id[some],
-            self.text[some],
-            self.n_tokens[some],
-            None if self.embeddings is None else self.embeddings[some],
-            self.source,
-            None if self.features is None else self.features[some],
-        )
-
-
-class Files(Protocol):
-    """What a preparation has made, file by file."""
-
-    def array(self, name: str) -> np.ndarray:
-        """Read a `.npy` file."""
-        ...
-
-    def arrays(self, name: str) -> dict[str, np.ndarray]:
-        """Read a `.safetensors` file."""
-        ...
-
-    def json(self, name: str) -> Any:
-        """Read a `.json` file."""
-        ...
-
-    def path(self, name: str) -> Path:
-        """Give the place of a file or folder."""
-        ...
-
-
-@dataclass(frozen=True)
-class FitInputs:
+class FitInputs(Generic[OptionsT_co]):
     """What a method may look at before it scores.
 
     Attributes
@@ -93,8 +32,8 @@ class FitInputs:
         Returns a fresh iterator over the whole pool, source by source; may be called repeatedly.
     n_pool : int
         Rows the iterator yields in all.
-    options : mapping or pydantic model
-        The method's options, validated by the method.
+    options : pydantic model
+        The method's options, as it has validated them.
     seed : int
     device : str or None
         Torch device of heavy arithmetic; None is the CPU.
@@ -114,7 +53,7 @@ class FitInputs:
     target: Rows
     pool: Callable[[], Iterator[Rows]]
     n_pool: int
-    options: Mapping[str, Any] | BaseModel
+    options: OptionsT_co
     seed: int
     device: str | None = None
     memory_limit: int | None = None
@@ -134,7 +73,7 @@ class Fitted:
 
 
 @dataclass(frozen=True)
-class ScoreInputs:
+class ScoreInputs(Generic[OptionsT_co]):
     """A batch of rows to score, and what a method may look at to do so.
 
     Attributes
@@ -148,7 +87,7 @@ class ScoreInputs:
 
     rows: Rows
     target: Rows
-    options: Mapping[str, Any] | BaseModel
+    options: OptionsT_co
     seeds: Sequence[int]
     device: str | None = None
     prepared: Mapping[str, Files] = field(default_factory=dict)
@@ -174,84 +113,72 @@ class Scores:
     flops: float = 0.0
 
 
-@dataclass(frozen=True)
-class SelectorSize:
-    """What the selector would read.
+class Method(Protocol[OptionsT]):
+    """A way of ranking the rows of a pool for a target.
 
     Attributes
     ----------
-    pool_lengths, target_lengths : int64 of shape (n_pool,) and (n_target,)
-        Tokens of each row as `selection.models.examples.render` gives them to the selector, cut at
-        its longest sequence; the target's are those of the split that steers the selection.
+    name : str
+        Key in the registry.
+    needs_embeddings : bool
+        Whether rows must carry embeddings.
+    needs_device : bool
+        Whether its fit and its scores compute enough to be budgeted and to wait for a GPU.
+    options : type of pydantic.BaseModel
+    cost_parts : mapping of str to str
+        Each part of its cost that is no preparation's, and the phase that does it.
+    receipts : frozenset of str
+        Every column that its scores may carry as a receipt.
     """
 
-    shape: ModelShape
-    accountant: str
-    pool_lengths: np.ndarray
-    target_lengths: np.ndarray
+    name: str
+    needs_embeddings: bool
+    needs_device: bool
+    options: type[OptionsT]
+    cost_parts: Mapping[str, Phase]
+    receipts: frozenset[str]
+
+    def fit_asset(self, options: OptionsT) -> str | None:
+        """Ending of the name of the asset that stores the fit; None: too cheap to store."""
+        ...
+
+    def draws_per_seed(self, options: OptionsT) -> bool:
+        """Whether each seed gives its own ranking."""
+        ...
+
+    def preparations(self, options: OptionsT) -> tuple[Preparation, ...]:
+        """What is to be made before the fit, each after those that it reads."""
+        ...
+
+    def fit(self, inputs: FitInputs[OptionsT]) -> Fitted:
+        """Learn the method's global state, once per study."""
+        ...
+
+    def score(self, fitted: Fitted, inputs: ScoreInputs[OptionsT]) -> Scores:
+        """Score a batch of rows; a row's score does not depend on the rest of its batch."""
+        ...
+
+    def cost(self, inputs: CostInputs[OptionsT]) -> MethodCost:
+        """FLOPs of preparing, fitting and scoring the whole pool, before any of it has run."""
+        ...
 
 
-EMBEDDING_PARTS = frozenset({"pool_embedding", "target_embedding", "contrast_embedding"})
-FIT_PARTS = frozenset({"sources", "density", "solve", "certify", "fit"})
+def checked_scores(
+    method: Method[OptionsT], fitted: Fitted, inputs: ScoreInputs[OptionsT]
+) -> Scores:
+    """Score a batch of rows, and see that every receipt is one that the method declares.
 
-
-@dataclass(frozen=True)
-class CostInputs:
-    """What is known before anything runs; FLOPs of the embeddings come from the embedder.
-
-    Attributes
-    ----------
-    selector : what the selector model would read; None for a study without one.
-    n_contrast, contrast_embedding_flops : rows that steer away, and of embedding the contrast.
-    n_sources : of the pool; None where nobody counted, for which methods assume the most.
+    Raises
+    ------
+    ValueError
+        For a receipt that nobody has heard of, and so would not look for.
     """
-
-    n_pool: int
-    n_target: int
-    pool_embedding_flops: float
-    target_embedding_flops: float
-    width: int
-    options: Mapping[str, Any] | BaseModel
-    selector: SelectorSize | None = None
-    n_sources: int | None = None
-    n_contrast: int = 0
-    contrast_embedding_flops: float = 0.0
-
-
-@dataclass(frozen=True)
-class Cost:
-    """FLOPs a method will spend on the whole pool, by part, and the name of who counted.
-
-    Attributes
-    ----------
-    parts : those in `EMBEDDING_PARTS` are done by the embeddings' assets, those in `FIT_PARTS` by
-        the fit, one named like a preparation by that, and all others by the scores.
-    preparations : names of the parts that preparations do.
-    shared : names of the parts that are done once for all targets of the pool.
-    """
-
-    flops: float
-    accountant: str
-    parts: dict[str, float]
-    preparations: frozenset[str] = frozenset()
-    shared: frozenset[str] = frozenset({"pool_embedding"})
-
-    @property
-    def phases(self) -> dict[str, float]:
-        """FLOPs by the step that spends them: "embedding", "fit", "score" and preparations."""
-        phases = {"embedding": 0.0, "fit": 0.0, "score": 0.0}
-        for part, flops in self.parts.items():
-            if part in self.preparations:
-                phases[part] = flops
-            elif part in EMBEDDING_PARTS:
-                phases["embedding"] += flops
-            elif part in FIT_PARTS:
-                phases["fit"] += flops
-            else:
-                phases["score"] += flops
-        return phases
-
-    @property
-    def shared_flops(self) -> float:
-        """FLOPs that all targets of the pool have in common."""
-        return sum(flops for part, flops in self.parts.items() if part in self.shared)
+    scores = method.score(fitted, inputs)
+    unknown = sorted(scores.receipts.keys() - method.receipts)
+    if unknown:
+        known = ", ".join(sorted(method.receipts)) or "none"
+        raise ValueError(
+            f"method {method.name!r} gives a receipt {unknown[0]!r} that it does not declare;"
+            f" declared: {known}. Add it to `receipts`"
+        )
+    return scores

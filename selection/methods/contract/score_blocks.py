@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from pydantic_core import to_json
 
-from selection.basics.blocks import FLOPS, Block, BlockStore, compute_in_blocks, stretches
+from selection.basics.blocks import FLOPS, Block, BlockStore, Finished, compute_in_blocks, stretches
 from selection.budget.meter import UNMETERED, Meter
-from selection.methods.contract.method import Method
-from selection.methods.contract.protocol import Fitted, ScoreInputs, Scores
+from selection.methods.contract.protocol import Fitted, Method, ScoreInputs, Scores, checked_scores
 
 BLOCK_ROWS = 65_536
+_RECEIPT_BYTES = "receipt_bytes"
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,9 @@ class BlockScores(Scores):
 
 
 def score_in_blocks(
-    method: Method,
+    method: Method[Any],
     fitted: Fitted,
-    inputs: ScoreInputs,
+    inputs: ScoreInputs[Any],
     *,
     finished: Path,
     block_rows: int = BLOCK_ROWS,
@@ -68,13 +68,13 @@ def score_in_blocks(
         BlockStore(finished, _made_by(method, fitted, inputs)),
         (rows.take(some) for some in stretches(len(rows.row_id), block_rows)),
         lambda block: block.row_id.tolist(),
-        lambda block: _to_block(method.score(fitted, replace(inputs, rows=block))),
+        lambda block: _to_block(checked_scores(method, fitted, replace(inputs, rows=block))),
         charge=meter.charge,
         done=lambda block, resumed: report(len(block.row_id)),
     )
     return BlockScores(
         np.ascontiguousarray(found.arrays["score"].T),
-        _read_receipts(found.arrays["receipts"]),
+        _read_receipts(found),
         found.flops,
         found.resumed_flops,
     )
@@ -91,23 +91,23 @@ def _made_by(method: Method, fitted: Fitted, inputs: ScoreInputs) -> Iterator[st
 
 
 def _to_block(scores: Scores) -> Block:
-    """Scores as (n, draws), and the receipts as the bytes of an Arrow stream."""
+    """Scores as (n, draws), and the receipts as the bytes of a Parquet file."""
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
-    receipts = pa.table(scores.receipts)
     content = pa.BufferOutputStream()
-    with pa.ipc.new_stream(content, receipts.schema) as stream:
-        stream.write_table(receipts)
-    streamed = np.frombuffer(content.getvalue(), dtype=np.uint8)
-    return Block({"score": scores.score.T, "receipts": streamed}, {FLOPS: float(scores.flops)})
+    pq.write_table(pa.table(scores.receipts), content)
+    receipts = np.frombuffer(content.getvalue(), dtype=np.uint8)
+    numbers = {FLOPS: float(scores.flops), _RECEIPT_BYTES: len(receipts)}
+    return Block({"score": scores.score.T, "receipts": receipts}, numbers)
 
 
-def _read_receipts(streams: np.ndarray) -> dict[str, Any]:
-    """Join the receipts of all blocks, whose streams follow one another."""
+def _read_receipts(found: Finished) -> dict[str, Any]:
+    """Join the receipts of all blocks, whose files follow one another."""
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
-    content, tables = pa.BufferReader(streams), []
-    while content.tell() < content.size():
-        tables.append(pa.ipc.open_stream(content).read_all())
-    table = pa.concat_tables(tables)
+    ends = np.cumsum(found.numbers[_RECEIPT_BYTES]).astype(np.int64)
+    files = np.split(found.arrays["receipts"], ends[:-1])
+    table = pa.concat_tables([pq.read_table(pa.BufferReader(file)) for file in files])
     return {name: table[name].combine_chunks() for name in table.column_names}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from selection.methods.contract.cost import CostInputs, SelectorSize
 from selection.methods.contract.preparation import PrepareInputs, Selector
-from selection.methods.contract.protocol import CostInputs, SelectorSize
 
 _NO_SELECTOR = (
     "perplexity and gradient selection read the pool with a selector model and the study names "

@@ -8,25 +8,18 @@ replacement is the Gumbel top-k of the log-weights. Rows of any length are candi
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from scipy.sparse import csr_array
 
-from selection.methods.contract.common import MethodDefaults, draw_per_seed, read_options
+from selection.methods.contract.common import MethodDefaults, draw_per_seed
+from selection.methods.contract.cost import CostInputs, MethodCost
 from selection.methods.contract.preparation import Preparation
-from selection.methods.contract.protocol import (
-    ACCOUNTANT,
-    Cost,
-    CostInputs,
-    FitInputs,
-    Fitted,
-    Rows,
-    ScoreInputs,
-    Scores,
-)
+from selection.methods.contract.protocol import FitInputs, Fitted, ScoreInputs, Scores
+from selection.methods.contract.values import Rows
 from selection.methods.dsir.gumbel import keyed_gumbel
 from selection.methods.dsir.ngrams import NgramCounts, NgramOptions, bucket, count_ngrams, ngrams
 
@@ -56,26 +49,28 @@ class DsirOptions(NgramOptions):
     )
 
 
-class DsirMethod(MethodDefaults):
+class DsirMethod(MethodDefaults[DsirOptions]):
     """Log importance weights of hashed n-grams, with the n-grams that made them as receipt."""
 
     name: str = "dsir"
     needs_embeddings: bool = False
-    options: type[BaseModel] = DsirOptions
+    needs_device: bool = False
+    receipts: frozenset[str] = frozenset({"log_weight", "top_ngrams"})
+    options: type[DsirOptions] = DsirOptions
 
-    def fit_asset(self, options: Mapping[str, Any] | BaseModel) -> str | None:
+    def fit_asset(self, options: DsirOptions) -> str | None:
         """`dsir_log_ratios`: the pool's n-grams are summed over all sources."""
         return "log_ratios"
 
-    def draws_per_seed(self, options: Mapping[str, Any] | BaseModel) -> bool:
+    def draws_per_seed(self, options: DsirOptions) -> bool:
         """A sample is drawn for each seed; the largest weights are one ranking."""
-        return read_options(DsirOptions, options).draw == "gumbel"
+        return options.draw == "gumbel"
 
-    def preparations(self, options: Mapping[str, Any] | BaseModel) -> tuple[Preparation, ...]:
+    def preparations(self, options: DsirOptions) -> tuple[Preparation, ...]:
         """The pool's counts, which every target of it shares."""
         return (COUNTS,)
 
-    def fit(self, inputs: FitInputs) -> Fitted:
+    def fit(self, inputs: FitInputs[DsirOptions]) -> Fitted:
         """Compare the target's n-grams with the pool's.
 
         Returns
@@ -89,7 +84,7 @@ class DsirMethod(MethodDefaults):
         ValueError
             When the target has no n-gram, or the pool's rows carry no counts.
         """
-        options = read_options(DsirOptions, inputs.options)
+        options = inputs.options
         of_target = _sum(count_ngrams(inputs.target.text, options.buckets))
         if not of_target.any():
             raise ValueError("the target's rows have no word at all; give a target with text")
@@ -106,7 +101,7 @@ class DsirMethod(MethodDefaults):
             },
         )
 
-    def score(self, fitted: Fitted, inputs: ScoreInputs) -> Scores:
+    def score(self, fitted: Fitted, inputs: ScoreInputs[DsirOptions]) -> Scores:
         """Score of shape (draws, n); receipts log_weight (without noise) and top_ngrams.
 
         Raises
@@ -115,7 +110,7 @@ class DsirMethod(MethodDefaults):
             When the rows carry no counts, or without a seed for a draw.
         """
         rows = inputs.rows
-        options = read_options(DsirOptions, inputs.options)
+        options = inputs.options
         log_ratio = fitted.arrays["log_ratio"]
         # A row of a sparse matrix is summed by itself and in the order of its buckets: the sum is
         # the same to the bit in any batch.
@@ -128,15 +123,9 @@ class DsirMethod(MethodDefaults):
         receipts = {"log_weight": log_weight, "top_ngrams": _top_ngrams(rows.text, log_ratio)}
         return Scores(score, receipts)
 
-    def cost(self, inputs: CostInputs) -> Cost:
+    def cost(self, inputs: CostInputs[DsirOptions]) -> MethodCost:
         """No FLOPs of a model: CCDS (arXiv 2410.16208) counts lexical selection as free."""
-        return Cost(
-            0.0,
-            ACCOUNTANT,
-            {COUNTS.asset: COUNTS.flops(inputs)},
-            preparations=frozenset({COUNTS.asset}),
-            shared=frozenset({"pool_embedding", COUNTS.asset}),
-        )
+        return self.charges(inputs.options, {COUNTS.asset: COUNTS.flops(inputs)})
 
 
 METHOD = DsirMethod()

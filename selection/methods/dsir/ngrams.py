@@ -18,9 +18,9 @@ from scipy.sparse import csr_array
 
 from selection.basics.text import normalise
 from selection.methods.contract.blocks import prepare_in_blocks
-from selection.methods.contract.common import read_options
-from selection.methods.contract.preparation import Prepared, PrepareInputs
-from selection.methods.contract.protocol import CostInputs, Files, Rows
+from selection.methods.contract.cost import CostInputs
+from selection.methods.contract.preparation import Files, Prepared, PrepareInputs
+from selection.methods.contract.values import Rows
 
 _WORDS = re.compile(r"\w+|[^\w\s]+")
 _BLOCK_ROWS = 8192
@@ -80,10 +80,11 @@ class NgramCounts:
     by_source: bool = True
     row_by_row: bool = False
     needs_selector: bool = False
+    needs_device: bool = False
     needs: tuple[str, ...] = ()
     reads: tuple[str, ...] = ("buckets",)
 
-    def prepare(self, inputs: PrepareInputs) -> Prepared:
+    def prepare(self, inputs: PrepareInputs[NgramOptions]) -> Prepared:
         """Count the n-grams of every row.
 
         Returns
@@ -92,7 +93,7 @@ class NgramCounts:
             counts.safetensors: compressed rows as indices and counts (int32) and, for each row,
             its number of filled buckets (row_lengths, int32); buckets (int64 of shape (1,)).
         """
-        buckets = read_options(NgramOptions, inputs.options).buckets
+        buckets = inputs.options.buckets
         done = prepare_in_blocks(
             self,
             inputs,
@@ -107,7 +108,7 @@ class NgramCounts:
             facts={"ngrams": int(arrays["counts"].sum()), "buckets": buckets},
         )
 
-    def flops(self, inputs: CostInputs) -> float:
+    def flops(self, inputs: CostInputs[NgramOptions]) -> float:
         """Counting n-grams is no model's work."""
         return 0.0
 

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from selection.methods.contract.common import MethodDefaults, embeddings_of, read_options, settled
-from selection.methods.contract.protocol import (
-    ACCOUNTANT,
-    Cost,
-    CostInputs,
-    FitInputs,
-    Fitted,
-    ScoreInputs,
-    Scores,
-)
+from selection.methods.contract.common import MethodDefaults, embeddings_of, settled
+from selection.methods.contract.cost import CostInputs, MethodCost, Phase
+from selection.methods.contract.protocol import FitInputs, Fitted, ScoreInputs, Scores
 from selection.methods.embedding.turn_order import columns_of_turns, fitted_turns, scores_by_turn
-from selection.neighbours.targets import nearest_receipts
+from selection.neighbours.targets import NEAREST_RECEIPTS, nearest_receipts
 from selection.neighbours.turns import MAX_PAIRS, play_turns
 from selection.transport.points import unit_rows
 
@@ -52,18 +46,29 @@ class EmbeddingOptions(BaseModel):
         return self
 
 
-class EmbeddingMethod(MethodDefaults):
+class EmbeddingMethod(MethodDefaults[EmbeddingOptions]):
     """Cosines to the target, with the nearest target rows as receipts."""
 
     name: str = "embedding"
     needs_embeddings: bool = True
-    options: type[BaseModel] = EmbeddingOptions
+    needs_device: bool = True
+    cost_parts: Mapping[str, Phase] = MappingProxyType(
+        {
+            "pool_embedding": "embedding",
+            "target_embedding": "embedding",
+            "fit": "fit",
+            "score": "score",
+            "nearest_target": "score",
+        }
+    )
+    receipts: frozenset[str] = NEAREST_RECEIPTS | {"turn", "popped_by", "popped_cosine"}
+    options: type[EmbeddingOptions] = EmbeddingOptions
 
-    def fit_asset(self, options: Mapping[str, Any] | BaseModel) -> str | None:
+    def fit_asset(self, options: EmbeddingOptions) -> str | None:
         """`embedding_turns` for round_robin; a mean is too cheap to store."""
         return "turns" if _turns(options) else None
 
-    def fit(self, inputs: FitInputs) -> Fitted:
+    def fit(self, inputs: FitInputs[EmbeddingOptions]) -> Fitted:
         """Average the target's unit rows, or play the turns over the whole pool.
 
         The mean of cosines is the cosine with the mean of unit rows.
@@ -73,7 +78,7 @@ class EmbeddingMethod(MethodDefaults):
         ValueError
             Unusable rows; turns over more pairs than `MAX_PAIRS`, or than fit the memory limit.
         """
-        options = read_options(EmbeddingOptions, inputs.options)
+        options = inputs.options
         target = embeddings_of(inputs.target, self.name)
         if not _turns(options):
             target_MD = unit_rows(target, "target")
@@ -90,7 +95,7 @@ class EmbeddingMethod(MethodDefaults):
         played = play_turns(pool, target, depth=options.depth, max_pairs=limit)
         return fitted_turns(played, flops=_product_flops(played.pairs, target.shape[1]))
 
-    def score(self, fitted: Fitted, inputs: ScoreInputs) -> Scores:
+    def score(self, fitted: Fitted, inputs: ScoreInputs[EmbeddingOptions]) -> Scores:
         """Score of shape (1, n): the mean cosine, or minus the turn in which the row was popped.
 
         Receipts are those of `nearest_receipts`, and of round_robin also turn, popped_by and
@@ -111,7 +116,7 @@ class EmbeddingMethod(MethodDefaults):
         score = settled(rows_ND @ fitted.arrays["mean_D"])
         return Scores(score[None, :], nearest, flops + _product_flops(*rows_ND.shape))
 
-    def cost(self, inputs: CostInputs) -> Cost:
+    def cost(self, inputs: CostInputs[EmbeddingOptions]) -> MethodCost:
         """Embeddings, the nearest-target search, and the product with the mean or all cosines."""
         every_pair = _product_flops(inputs.n_pool * inputs.n_target, inputs.width)
         if _turns(inputs.options):
@@ -124,11 +129,11 @@ class EmbeddingMethod(MethodDefaults):
             **ranking,
             "nearest_target": every_pair,
         }
-        return Cost(sum(parts.values()), ACCOUNTANT, parts)
+        return self.charges(inputs.options, parts)
 
 
-def _turns(options: Mapping[str, Any] | BaseModel) -> bool:
-    return read_options(EmbeddingOptions, options).variant == "round_robin"
+def _turns(options: EmbeddingOptions) -> bool:
+    return options.variant == "round_robin"
 
 
 def _product_flops(n_pairs: int, width: int) -> float:

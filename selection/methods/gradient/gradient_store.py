@@ -9,14 +9,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from selection.methods.contract.blocks import prepare_in_blocks
-from selection.methods.contract.common import read_options
-from selection.methods.contract.preparation import NotBySource, Preparation, Prepared, PrepareInputs
-from selection.methods.contract.protocol import CostInputs, Files, Rows
+from selection.methods.contract.cost import CostInputs
+from selection.methods.contract.preparation import (
+    Files,
+    NotBySource,
+    Preparation,
+    Prepared,
+    PrepareInputs,
+)
 from selection.methods.contract.selector import selector_of, selector_size
+from selection.methods.contract.values import Rows
 from selection.methods.gradient.flops import projected_gradient_flops
 from selection.methods.gradient.lora import Adapted
 from selection.methods.gradient.options import GradientOptions
-from selection.methods.gradient.projected import block_rows, projected_gradients
+from selection.methods.gradient.projected import projected_gradients, rows_at_once
 from selection.methods.gradient.selector_warm_up import WARM_UP, adapted_selector
 from selection.methods.gradient.tokens import token_rows
 from selection.models.base import load_tokenizer
@@ -39,10 +45,11 @@ class GradientStore:
     by_source: bool = True
     row_by_row: bool = True
     needs_selector: bool = True
+    needs_device: bool = True
     needs: tuple[str, ...] = (WARM_UP,)
     reads: tuple[str, ...] = tuple(GradientOptions.model_fields)
 
-    def prepare(self, inputs: PrepareInputs) -> Prepared:
+    def prepare(self, inputs: PrepareInputs[GradientOptions]) -> Prepared:
         """Compute them block by block, or go on where the last attempt stopped."""
         return _prepare(
             self,
@@ -52,7 +59,7 @@ class GradientStore:
             dtype=np.float16,
         )
 
-    def flops(self, inputs: CostInputs) -> float:
+    def flops(self, inputs: CostInputs[GradientOptions]) -> float:
         """Gradients and projection at every checkpoint, by the rows' own lengths."""
         return _projected_flops(inputs, selector_size(inputs).pool_lengths)
 
@@ -67,10 +74,11 @@ class TargetGradients(NotBySource):
     asset: str = TARGET
     shared: bool = False
     needs_selector: bool = True
+    needs_device: bool = True
     needs: tuple[str, ...] = (WARM_UP,)
     reads: tuple[str, ...] = tuple(GradientOptions.model_fields)
 
-    def prepare(self, inputs: PrepareInputs) -> Prepared:
+    def prepare(self, inputs: PrepareInputs[GradientOptions]) -> Prepared:
         """Compute them block by block, or go on where the last attempt stopped."""
         examples = list(inputs.target)
         if not examples:
@@ -92,13 +100,13 @@ class TargetGradients(NotBySource):
         subtasks = [NO_SUBTASK if e.label is None else e.label for e in examples]
         return replace(prepared, files={**prepared.files, "subtasks.json": subtasks})
 
-    def flops(self, inputs: CostInputs) -> float:
+    def flops(self, inputs: CostInputs[GradientOptions]) -> float:
         """Gradients and projection at every checkpoint, by the examples' own lengths."""
         return _projected_flops(inputs, selector_size(inputs).target_lengths)
 
 
-def _projected_flops(inputs: CostInputs, lengths: np.ndarray) -> float:
-    options, size = read_options(GradientOptions, inputs.options), selector_size(inputs)
+def _projected_flops(inputs: CostInputs[GradientOptions], lengths: np.ndarray) -> float:
+    options, size = inputs.options, selector_size(inputs)
     return _flops_of(size.shape, size.accountant, options, lengths)
 
 
@@ -117,14 +125,14 @@ def _flops_of(
 
 def _prepare(
     preparation: Preparation,
-    inputs: PrepareInputs,
+    inputs: PrepareInputs[GradientOptions],
     examples_of: Callable[[Rows], Sequence[Example]],
     *,
     adam: bool,
     dtype: type[np.floating],
 ) -> Prepared:
     """Compute `gradients.npy` of all rows at the checkpoints of the warm-up."""
-    options = read_options(GradientOptions, inputs.options)
+    options = inputs.options
     selector = selector_of(inputs)
     tokenizer = load_tokenizer(selector.folder)
     adapted = adapted_selector(selector, options, inputs.device)
@@ -149,7 +157,7 @@ def _prepare(
         return _flops_of(selector.shape, selector.accountant, options, lengths)
 
     blocks = prepare_in_blocks(
-        preparation, inputs, compute, flops, block_rows=block_rows(adapted.size)
+        preparation, inputs, compute, flops, block_rows=rows_at_once(adapted.size)
     )
     gradients = blocks.arrays["gradients"]
     return Prepared(
@@ -162,7 +170,7 @@ def _prepare(
 
 
 def _checkpoints(
-    inputs: PrepareInputs, options: GradientOptions, adapted: Adapted
+    inputs: PrepareInputs[GradientOptions], options: GradientOptions, adapted: Adapted
 ) -> list[dict[str, np.ndarray]]:
     """Read the warm-up's checkpoints, which must be of adapters laid out like these."""
     files = inputs.prepared[WARM_UP]

@@ -8,22 +8,15 @@ A row is as good as its best subtask says.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, cast
+from types import MappingProxyType
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
-from pydantic import BaseModel
 
-from selection.methods.contract.common import MethodDefaults, read_options, settled
-from selection.methods.contract.preparation import Preparation
-from selection.methods.contract.protocol import (
-    Cost,
-    CostInputs,
-    Files,
-    FitInputs,
-    Fitted,
-    ScoreInputs,
-    Scores,
-)
+from selection.methods.contract.common import MethodDefaults, settled
+from selection.methods.contract.cost import CostInputs, MethodCost, Phase
+from selection.methods.contract.preparation import Files, Preparation
+from selection.methods.contract.protocol import FitInputs, Fitted, ScoreInputs, Scores
 from selection.methods.contract.selector import selector_size
 from selection.methods.gradient.gradient_store import STORE, TARGET, GradientStore, TargetGradients
 from selection.methods.gradient.influence import influence, influence_flops, subtask_means
@@ -34,18 +27,21 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-class GradientMethod(MethodDefaults):
+class GradientMethod(MethodDefaults[GradientOptions]):
     """Best subtask's influence, with the influence on every subtask as receipt."""
 
     name: str = "gradient"
     needs_embeddings: bool = False
-    options: type[BaseModel] = GradientOptions
+    needs_device: bool = True
+    cost_parts: Mapping[str, Phase] = MappingProxyType({"fit": "fit", "score": "score"})
+    receipts: frozenset[str] = frozenset({"best_subtask", "influence_by_subtask"})
+    options: type[GradientOptions] = GradientOptions
 
-    def preparations(self, options: Mapping[str, Any] | BaseModel) -> tuple[Preparation, ...]:
+    def preparations(self, options: GradientOptions) -> tuple[Preparation, ...]:
         """Warm-up and store serve every target of the pool; the target's gradients are its own."""
         return SelectorWarmUp(), GradientStore(), TargetGradients()
 
-    def fit(self, inputs: FitInputs) -> Fitted:
+    def fit(self, inputs: FitInputs[GradientOptions]) -> Fitted:
         """Average the target's gradients inside each subtask.
 
         Returns
@@ -59,7 +55,7 @@ class GradientMethod(MethodDefaults):
         ValueError
             When the preparations are missing.
         """
-        options = read_options(GradientOptions, inputs.options)
+        options = inputs.options
         target, warm_up = (_prepared(inputs, asset) for asset in (TARGET, WARM_UP))
         gradients_MCD = target.array("gradients.npy")
         names, mean_SCD = subtask_means(gradients_MCD, target.json("subtasks.json"))
@@ -70,10 +66,9 @@ class GradientMethod(MethodDefaults):
             float(gradients_MCD.size),
         )
 
-    def score(self, fitted: Fitted, inputs: ScoreInputs) -> Scores:
+    def score(self, fitted: Fitted, inputs: ScoreInputs[GradientOptions]) -> Scores:
         """Score of shape (1, n); receipts best_subtask and influence_by_subtask."""
         rows = inputs.rows
-        read_options(GradientOptions, inputs.options)
         if rows.features is None:
             raise ValueError(
                 f"method 'gradient' needs the rows' gradients and the {len(rows.row_id)} rows "
@@ -92,7 +87,7 @@ class GradientMethod(MethodDefaults):
             influence_flops(len(influence_NS), checkpoints, dimensions, subtasks),
         )
 
-    def cost(self, inputs: CostInputs) -> Cost:
+    def cost(self, inputs: CostInputs[GradientOptions]) -> MethodCost:
         """Warm-up, gradients of pool and target, and one product a row.
 
         How many subtasks the target has is not known here: one is assumed, whose product is next to
@@ -103,27 +98,20 @@ class GradientMethod(MethodDefaults):
         ValueError
             For a study without a selector.
         """
-        options, size = read_options(GradientOptions, inputs.options), selector_size(inputs)
-        preparations = self.preparations(options)
+        options, size = inputs.options, selector_size(inputs)
         features = options.checkpoints * options.dimensions
-        parts = {preparation.asset: preparation.flops(inputs) for preparation in preparations}
+        parts = {made.asset: made.flops(inputs) for made in self.preparations(options)}
         parts["fit"] = float(inputs.n_target * features)
         parts["score"] = influence_flops(
             inputs.n_pool, options.checkpoints, options.dimensions, subtasks=1
         )
-        return Cost(
-            sum(parts.values()),
-            size.accountant,
-            parts,
-            preparations=frozenset(preparation.asset for preparation in preparations),
-            shared=frozenset(p.asset for p in preparations if p.shared),
-        )
+        return self.charges(options, parts, size.accountant)
 
 
 METHOD = GradientMethod()
 
 
-def _prepared(inputs: FitInputs, asset: str) -> Files:
+def _prepared(inputs: FitInputs[GradientOptions], asset: str) -> Files:
     if asset not in inputs.prepared:
         raise ValueError(
             f"method 'gradient' fits to what {asset} has made and it was not given; "

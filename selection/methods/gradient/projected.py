@@ -16,7 +16,7 @@ _GRADIENT_BYTES = 2**28  # of one block's gradients; Adam's direction takes thre
 _MOST_ROWS = 512
 
 
-def block_rows(adapted_size: int) -> int:
+def rows_at_once(adapted_size: int) -> int:
     """Rows whose gradients of P weights are held at a time: many share a block of random signs."""
     return max(1, min(_MOST_ROWS, _GRADIENT_BYTES // (4 * adapted_size)))
 

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from selection.basics.draws import keyed_uniform
-from selection.methods.contract.common import read_options
+from selection.methods.contract.cost import CostInputs
 from selection.methods.contract.preparation import NotBySource, Prepared, PrepareInputs, Selector
-from selection.methods.contract.protocol import CostInputs, Rows
 from selection.methods.contract.selector import selector_of, selector_size
+from selection.methods.contract.values import Rows
 from selection.methods.gradient.flops import gradient_flops
 from selection.methods.gradient.lora import Adapted, adapt
 from selection.methods.gradient.options import GradientOptions
 from selection.methods.gradient.tokens import token_rows
-from selection.methods.gradient.warm_up import Schedule, plan, warm_up
+from selection.methods.gradient.warm_up import Schedule, plan_schedule, warm_up_adapters
 from selection.models.base import load_tokenizer
 from selection.models.examples import Example, plain_examples
 
@@ -32,14 +32,15 @@ class SelectorWarmUp(NotBySource):
     asset: str = WARM_UP
     shared: bool = True
     needs_selector: bool = True
+    needs_device: bool = True
     needs: tuple[str, ...] = ()
     reads: tuple[str, ...] = tuple(
         name for name in GradientOptions.model_fields if name != "dimensions"
     )
 
-    def prepare(self, inputs: PrepareInputs) -> Prepared:
+    def prepare(self, inputs: PrepareInputs[GradientOptions]) -> Prepared:
         """Train on the sample, or go on where the last attempt stopped."""
-        options = read_options(GradientOptions, inputs.options)
+        options = inputs.options
         selector = selector_of(inputs)
         longest = selector.shape.sequence_length
         rows = token_rows(_sample(inputs, options), load_tokenizer(selector.folder), longest)
@@ -47,7 +48,7 @@ class SelectorWarmUp(NotBySource):
         schedule = _plan(len(rows), options)
         widths = schedule.widths(np.array([len(row.ids) for row in rows]), longest)
         step_flops = [_step_flops(selector.shape, selector.accountant, options, w) for w in widths]
-        warmed = warm_up(
+        warmed = warm_up_adapters(
             adapted,
             rows,
             schedule,
@@ -77,9 +78,9 @@ class SelectorWarmUp(NotBySource):
             | {"last_epoch_loss": float(per_epoch[-1]), "adapter_weights": adapted.size},
         )
 
-    def flops(self, inputs: CostInputs) -> float:
+    def flops(self, inputs: CostInputs[GradientOptions]) -> float:
         """Cost of a sample like the one that will be drawn: only its texts' lengths may differ."""
-        options, size = read_options(GradientOptions, inputs.options), selector_size(inputs)
+        options, size = inputs.options, selector_size(inputs)
         n_rows = _sample_size(len(size.pool_lengths), options)
         draw = np.random.default_rng(options.seed)
         lengths = draw.choice(size.pool_lengths, size=n_rows, replace=False)
@@ -96,7 +97,7 @@ def _sample_size(n_pool: int, options: GradientOptions) -> int:
     return math.ceil(options.warm_up_share * n_pool)
 
 
-def _sample(inputs: PrepareInputs, options: GradientOptions) -> list[Example]:
+def _sample(inputs: PrepareInputs[GradientOptions], options: GradientOptions) -> list[Example]:
     """Give the rows with the lowest seeded hash, in its order: two passes, one to find the cut."""
 
     def keys(rows: Rows) -> np.ndarray:
@@ -114,7 +115,7 @@ def _sample(inputs: PrepareInputs, options: GradientOptions) -> list[Example]:
 
 
 def _plan(n_rows: int, options: GradientOptions) -> Schedule:
-    return plan(
+    return plan_schedule(
         n_rows,
         epochs=options.checkpoints,
         batch_size=options.batch_size,

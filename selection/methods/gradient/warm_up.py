@@ -58,7 +58,9 @@ class Schedule:
         return [np.full(len(some), widths[some].max()) for some in self.batches]
 
 
-def plan(n_rows: int, *, epochs: int, batch_size: int, learning_rate: float, seed: int) -> Schedule:
+def plan_schedule(
+    n_rows: int, *, epochs: int, batch_size: int, learning_rate: float, seed: int
+) -> Schedule:
     """Draw the order of each epoch; the rate rises over 3 % of the steps and falls linearly.
 
     Raises
@@ -98,7 +100,7 @@ class WarmUp:
     resumed_steps: int
 
 
-def warm_up(
+def warm_up_adapters(
     adapted: Adapted,
     rows: Sequence[TokenRow],
     schedule: Schedule,

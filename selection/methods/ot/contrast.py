@@ -21,7 +21,7 @@ CONTRAST_ROWS = f"{CONTRAST}embeddings"
 """Its rows, which scoring needs as it needs the target's: (m, D), in the dtype given."""
 
 
-def contrast_rows(inputs: FitInputs, options: OtOptions) -> np.ndarray | None:
+def contrast_embeddings(inputs: FitInputs[OtOptions], options: OtOptions) -> np.ndarray | None:
     """Give the embeddings of the contrast's rows; None where the options ask for none.
 
     Raises

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from selection.methods.contract.protocol import CostInputs
+from selection.methods.contract.cost import CostInputs
 from selection.methods.ot.options import OtOptions
 from selection.neighbours.density import Densities
 
@@ -39,7 +39,7 @@ def weighing(options: OtOptions) -> Callable[[np.ndarray], DensityWeights] | Non
     return lambda sample: DensityWeights(sample, options)
 
 
-def density_flops(inputs: CostInputs, options: OtOptions) -> float:
+def density_flops(inputs: CostInputs[OtOptions], options: OtOptions) -> float:
     """FLOPs of weighing the sample, and the pool where the sample is not all of it.
 
     As of an exact index: an approximate one, of large samples, spends less.

@@ -9,28 +9,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from hashlib import blake2b
-from typing import Any
+from types import MappingProxyType
 
 import numpy as np
-from pydantic import BaseModel
 
 from selection.basics.draws import keyed_uniform
-from selection.methods.contract.common import MethodDefaults, embeddings_of, read_options, settled
-from selection.methods.contract.protocol import (
-    ACCOUNTANT,
-    Cost,
-    CostInputs,
-    FitInputs,
-    Fitted,
-    ScoreInputs,
-    Scores,
+from selection.methods.contract.common import MethodDefaults, embeddings_of, settled
+from selection.methods.contract.cost import CostInputs, MethodCost, Phase
+from selection.methods.contract.protocol import FitInputs, Fitted, ScoreInputs, Scores
+from selection.methods.ot.contrast import (
+    CONTRAST,
+    CONTRAST_ROWS,
+    contrast_embeddings,
+    contrast_side,
 )
-from selection.methods.ot.contrast import CONTRAST, CONTRAST_ROWS, contrast_rows, contrast_side
 from selection.methods.ot.density import density_flops, weighing
 from selection.methods.ot.options import OtOptions
 from selection.methods.ot.sources import nearest_sources, source_receipts
 from selection.methods.ot.state import arrays_of, facts_of, potentials_from
-from selection.neighbours.targets import nearest_receipts
+from selection.neighbours.targets import NEAREST_RECEIPTS, nearest_receipts
 from selection.transport.kernel import planned_operations
 from selection.transport.pool_pass import PoolPass
 from selection.transport.problem import planned_annealing
@@ -42,18 +39,36 @@ from selection.transport.solution import Side
 _PLANNED_PASSES = 5
 
 
-class OtMethod(MethodDefaults):
+class OtMethod(MethodDefaults[OtOptions]):
     """Minus the calibrated gradient of the transport cost to the target."""
 
     name: str = "ot"
     needs_embeddings: bool = True
-    options: type[BaseModel] = OtOptions
+    needs_device: bool = True
+    cost_parts: Mapping[str, Phase] = MappingProxyType(
+        {
+            "pool_embedding": "embedding",
+            "target_embedding": "embedding",
+            "contrast_embedding": "embedding",
+            "sources": "fit",
+            "density": "fit",
+            "solve": "fit",
+            "certify": "fit",
+            "score": "score",
+            "nearest_target": "score",
+        }
+    )
+    receipts: frozenset[str] = NEAREST_RECEIPTS | {
+        *("potential", f"{CONTRAST}potential"),
+        *("source_rank", "excluded"),
+    }
+    options: type[OtOptions] = OtOptions
 
-    def fit_asset(self, options: Mapping[str, Any] | BaseModel) -> str | None:
+    def fit_asset(self, options: OtOptions) -> str | None:
         """`ot_potentials`: the solve is what the method costs."""
         return "potentials"
 
-    def fit(self, inputs: FitInputs) -> Fitted:
+    def fit(self, inputs: FitInputs[OtOptions]) -> Fitted:
         """Solve the target's potentials on a sample of the pool, and certify them on all of it.
 
         Returns
@@ -72,8 +87,8 @@ class OtMethod(MethodDefaults):
             The pool yielded another number of rows than n_pool, unusable rows, or a contrast
             weight without a contrast.
         """
-        options = read_options(OtOptions, inputs.options)
-        contrast = contrast_rows(inputs, options)
+        options = inputs.options
+        contrast = contrast_embeddings(inputs, options)
         target = embeddings_of(inputs.target, self.name)
         near = nearest_sources(inputs, target, options, inputs.report or (lambda line: None))
         solved = _solve(inputs, target, options, near.kept)
@@ -86,7 +101,7 @@ class OtMethod(MethodDefaults):
             flops += away.flops
         return Fitted(arrays, facts, near.flops + flops)
 
-    def score(self, fitted: Fitted, inputs: ScoreInputs) -> Scores:
+    def score(self, fitted: Fitted, inputs: ScoreInputs[OtOptions]) -> Scores:
         """Score of shape (1, n); receipts potential, nearest_target and nearest_cosine.
 
         With `contrast_weight` w the score is that for the target less w times that for the contrast
@@ -95,7 +110,7 @@ class OtMethod(MethodDefaults):
         rows of a source that the fit left out.
         """
         rows, target = inputs.rows, inputs.target
-        options = read_options(OtOptions, inputs.options)
+        options = inputs.options
         embeddings = embeddings_of(rows, self.name)
         target_embeddings = embeddings_of(target, self.name)
         sides = [Side(target_embeddings, potentials_from(fitted)), *contrast_side(fitted, options)]
@@ -119,7 +134,7 @@ class OtMethod(MethodDefaults):
             one_pass.flops + _nearest_flops(len(embeddings), target_embeddings),
         )
 
-    def cost(self, inputs: CostInputs) -> Cost:
+    def cost(self, inputs: CostInputs[OtOptions]) -> MethodCost:
         """Embeddings, the solve on the sample, and three passes over pool x target.
 
         A sample smaller than the pool is solved three times, its halves and all of it, and then
@@ -127,7 +142,7 @@ class OtMethod(MethodDefaults):
         nor is that the nearest sources may be a small part of the pool. A contrast is a second
         target, with its own solve and its share of the passes.
         """
-        options = read_options(OtOptions, inputs.options)
+        options = inputs.options
         contrasted = options.contrast_weight is not None
         n_targets = inputs.n_target + (inputs.n_contrast if contrasted else 0)
         sampled = inputs.n_pool > options.solve_rows
@@ -151,7 +166,7 @@ class OtMethod(MethodDefaults):
             "score": inputs.n_pool * n_targets * score,
             "nearest_target": 2.0 * inputs.n_pool * inputs.n_target * inputs.width,
         }
-        return Cost(sum(parts.values()), ACCOUNTANT, parts)
+        return self.charges(inputs.options, parts)
 
 
 METHOD = OtMethod()
@@ -161,7 +176,7 @@ def _nearest_flops(n_rows: int, target: np.ndarray) -> float:
     return 2.0 * n_rows * target.size
 
 
-def _source_rows(inputs: CostInputs, options: OtOptions) -> int:
+def _source_rows(inputs: CostInputs[OtOptions], options: OtOptions) -> int:
     """Rows at most whose distance is measured by source."""
     if options.nearest_sources is None:
         return 0
@@ -171,7 +186,7 @@ def _source_rows(inputs: CostInputs, options: OtOptions) -> int:
 
 
 def _keyed(
-    inputs: FitInputs, kept: frozenset[str] | None
+    inputs: FitInputs[OtOptions], kept: frozenset[str] | None
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Give (seeded hash of the row ids, embeddings) of each batch of the kept sources."""
     seen = 0
@@ -189,7 +204,7 @@ def _keyed(
 
 
 def _solve(
-    inputs: FitInputs,
+    inputs: FitInputs[OtOptions],
     target: np.ndarray,
     options: OtOptions,
     kept: frozenset[str] | None,

@@ -10,7 +10,8 @@ import numpy as np
 
 from selection.basics.draws import keyed_uniform
 from selection.methods.contract.common import embeddings_of
-from selection.methods.contract.protocol import Fact, FitInputs, Fitted, Rows
+from selection.methods.contract.protocol import FitInputs, Fitted
+from selection.methods.contract.values import Fact, Rows
 from selection.methods.ot.options import OtOptions
 from selection.transport.sources import source_distances
 
@@ -36,7 +37,7 @@ class NearSources:
 
 
 def nearest_sources(
-    inputs: FitInputs, target: np.ndarray, options: OtOptions, say: Callable[[str], None]
+    inputs: FitInputs[OtOptions], target: np.ndarray, options: OtOptions, say: Callable[[str], None]
 ) -> NearSources:
     """Measure each source and keep the nearest, as many as the options say.
 
@@ -104,7 +105,7 @@ def source_receipts(fitted: Fitted, rows: Rows) -> dict[str, np.ndarray]:
     }
 
 
-def _by_source(inputs: FitInputs) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+def _by_source(inputs: FitInputs[OtOptions]) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
     for rows in inputs.pool():
         keys = keyed_uniform(rows.row_id, seed=inputs.seed, purpose="ot_sources")
         yield rows.source, keys, embeddings_of(rows, "ot")

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from selection.methods.contract.protocol import Fact, Fitted
+from selection.methods.contract.protocol import Fitted
+from selection.methods.contract.values import Fact
 from selection.transport.sampled import SampledSolve
 from selection.transport.solution import Potentials
 

@@ -7,48 +7,40 @@ perplexity ranking is ("When less is more", arXiv 2309.04564), so the band is na
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
-from pydantic import BaseModel
 
-from selection.methods.contract.common import MethodDefaults, read_options, settled
+from selection.methods.contract.common import MethodDefaults, settled
+from selection.methods.contract.cost import CostInputs, MethodCost
 from selection.methods.contract.preparation import Preparation
-from selection.methods.contract.protocol import (
-    Cost,
-    CostInputs,
-    FitInputs,
-    Fitted,
-    Rows,
-    ScoreInputs,
-    Scores,
-)
+from selection.methods.contract.protocol import FitInputs, Fitted, ScoreInputs, Scores
 from selection.methods.contract.selector import selector_size
+from selection.methods.contract.values import Rows
 from selection.methods.perplexity.distribution import Distribution
 from selection.methods.perplexity.options import PerplexityOptions
 from selection.methods.perplexity.perplexities import Perplexities, TunedSelector
 
 
-class PerplexityMethod(MethodDefaults):
+class PerplexityMethod(MethodDefaults[PerplexityOptions]):
     """A band of the pool's perplexities, with the row's quantile as receipt."""
 
     name: str = "perplexity"
     needs_embeddings: bool = False
-    options: type[BaseModel] = PerplexityOptions
+    needs_device: bool = True
+    receipts: frozenset[str] = frozenset({"perplexity", "quantile", "band"})
+    options: type[PerplexityOptions] = PerplexityOptions
 
-    def fit_asset(self, options: Mapping[str, Any] | BaseModel) -> str | None:
+    def fit_asset(self, options: PerplexityOptions) -> str | None:
         """`perplexity_quantiles`: the pool's distribution."""
         return "quantiles"
 
-    def preparations(self, options: Mapping[str, Any] | BaseModel) -> tuple[Preparation, ...]:
+    def preparations(self, options: PerplexityOptions) -> tuple[Preparation, ...]:
         """Tune the selector, unless for no epochs, and run it over the pool."""
-        if read_options(PerplexityOptions, options).epochs == 0:
+        if options.epochs == 0:
             return (Perplexities(needs=()),)
         tuned = TunedSelector()
         return tuned, Perplexities(needs=(tuned.asset,))
 
-    def fit(self, inputs: FitInputs) -> Fitted:
+    def fit(self, inputs: FitInputs[PerplexityOptions]) -> Fitted:
         """Sort the pool's log-perplexities, all of them: a row's quantile needs no more.
 
         Raises
@@ -56,7 +48,6 @@ class PerplexityMethod(MethodDefaults):
         ValueError
             The pool yielded another number of rows than n_pool, or rows without their losses.
         """
-        read_options(PerplexityOptions, inputs.options)
         parts = [_log_perplexity(rows) for rows in inputs.pool()]
         log_N = np.sort(np.concatenate(parts)) if parts else np.empty(0)
         if len(log_N) != inputs.n_pool or len(log_N) == 0:
@@ -69,9 +60,9 @@ class PerplexityMethod(MethodDefaults):
         facts = dict(zip(names, np.exp(quantiles).tolist(), strict=True))
         return Fitted({"sorted_log": log_N}, {"n_pool": len(log_N), **facts})
 
-    def score(self, fitted: Fitted, inputs: ScoreInputs) -> Scores:
+    def score(self, fitted: Fitted, inputs: ScoreInputs[PerplexityOptions]) -> Scores:
         """Score of shape (1, n); receipts perplexity, quantile (mid-rank, 0 to 1) and band."""
-        band = read_options(PerplexityOptions, inputs.options).band
+        band = inputs.options.band
         log_N = _log_perplexity(inputs.rows)
         pool = Distribution(fitted.arrays["sorted_log"])
         return Scores(
@@ -83,7 +74,7 @@ class PerplexityMethod(MethodDefaults):
             },
         )
 
-    def cost(self, inputs: CostInputs) -> Cost:
+    def cost(self, inputs: CostInputs[PerplexityOptions]) -> MethodCost:
         """Tuning on the target, and one forward over the pool; sorting multiplies nothing.
 
         Raises
@@ -94,7 +85,7 @@ class PerplexityMethod(MethodDefaults):
         accountant = selector_size(inputs).accountant
         made = self.preparations(inputs.options)
         parts = {preparation.asset: preparation.flops(inputs) for preparation in made}
-        return Cost(sum(parts.values()), accountant, parts, preparations=frozenset(parts))
+        return self.charges(inputs.options, parts, accountant)
 
 
 METHOD = PerplexityMethod()

@@ -11,10 +11,10 @@ import numpy as np
 
 from selection.costs.rows import rows_forward_flops, rows_training_flops
 from selection.methods.contract.blocks import prepare_in_blocks
-from selection.methods.contract.common import read_options
-from selection.methods.contract.preparation import NotBySource, Prepared, PrepareInputs
-from selection.methods.contract.protocol import CostInputs, Files, Rows
+from selection.methods.contract.cost import CostInputs
+from selection.methods.contract.preparation import Files, NotBySource, Prepared, PrepareInputs
 from selection.methods.contract.selector import selector_of, selector_size
+from selection.methods.contract.values import Rows
 from selection.methods.perplexity.nll import text_nll
 from selection.methods.perplexity.options import PerplexityOptions
 from selection.models.batches import training_order
@@ -41,10 +41,11 @@ class TunedSelector(NotBySource):
     asset: str = TUNED_SELECTOR
     shared: bool = False
     needs_selector: bool = True
+    needs_device: bool = True
     needs: tuple[str, ...] = ()
     reads: tuple[str, ...] = ("epochs", "learning_rate", "batch_size", "seed")
 
-    def prepare(self, inputs: PrepareInputs) -> Prepared:
+    def prepare(self, inputs: PrepareInputs[PerplexityOptions]) -> Prepared:
         """Tune it; what is trained on of an example is as in the study's own fine-tuning.
 
         Raises
@@ -56,7 +57,7 @@ class TunedSelector(NotBySource):
         """
         from selection.models.base import load_model, load_tokenizer, save_checkpoint
 
-        recipe = read_options(PerplexityOptions, inputs.options).recipe
+        recipe = inputs.options.recipe
         selector = selector_of(inputs)
         if not inputs.target:
             raise ValueError(
@@ -98,10 +99,10 @@ class TunedSelector(NotBySource):
             },
         )
 
-    def flops(self, inputs: CostInputs) -> float:
+    def flops(self, inputs: CostInputs[PerplexityOptions]) -> float:
         """Of the forward and backward passes over the target's examples, padding included."""
         size = selector_size(inputs)
-        recipe = read_options(PerplexityOptions, inputs.options).recipe
+        recipe = inputs.options.recipe
         return _tuning(size.target_lengths, recipe, size.shape, size.accountant)[1]
 
 
@@ -115,9 +116,10 @@ class Perplexities:
     by_source: bool = True
     row_by_row: bool = True
     needs_selector: bool = True
+    needs_device: bool = True
     reads: tuple[str, ...] = ("epochs",)
 
-    def prepare(self, inputs: PrepareInputs) -> Prepared:
+    def prepare(self, inputs: PrepareInputs[PerplexityOptions]) -> Prepared:
         """Run the tuned selector, or where it is not tuned the selector itself, over all rows.
 
         Raises
@@ -149,7 +151,7 @@ class Perplexities:
             resumed_flops=blocks.resumed_flops,
         )
 
-    def flops(self, inputs: CostInputs) -> float:
+    def flops(self, inputs: CostInputs[PerplexityOptions]) -> float:
         """Of one forward over the rows."""
         size = selector_size(inputs)
         return rows_forward_flops(size.shape, size.pool_lengths, accountant=size.accountant)

@@ -13,10 +13,10 @@ from selection.reports.plots.style import (
     FONT,
     GREY,
     INK,
-    describe,
+    label_axes,
     method_styles,
     new_figure,
-    plain,
+    plain_label,
     to_png,
 )
 
@@ -92,7 +92,7 @@ def break_even_lines(lines: Sequence[SharedCost], *, budget: float, title: str) 
         _draw(axes, line, targets_N, budget, colour, marker)
     low, high = axes.get_ylim()
     axes.set_ylim(max(low, FLOOR / 2), max(high, 2.0))
-    describe(
+    label_axes(
         axes,
         title=title,
         x="targets that share the pool's part of the selection (T)",
@@ -120,7 +120,7 @@ def _draw(
         [share(n) for n in targets_N],
         color=GREY if free else colour,
         linewidth=1.4,
-        label=f"{plain(line.method)}: {_when(line.pays_from)}",
+        label=f"{plain_label(line.method)}: {_when(line.pays_from)}",
         marker=marker,
         markevery=[0],
         markersize=5,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from selection.reports.plots.style import FONT, INK, PALETTE, describe, new_figure, to_png
+from selection.reports.plots.style import FONT, INK, PALETTE, label_axes, new_figure, to_png
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,7 +66,7 @@ def residual_history(
         )
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(fontsize=FONT, frameon=False)
-    describe(
+    label_axes(
         axes, title="Convergence of the transport plan", x="iteration", y="L1 marginal residual"
     )
     return to_png(figure)

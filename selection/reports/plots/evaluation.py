@@ -9,9 +9,9 @@ from selection.reports.plots.style import (
     GREY,
     PALETTE,
     bars,
-    describe,
+    label_axes,
     new_figure,
-    plain,
+    plain_label,
     to_png,
 )
 
@@ -66,11 +66,11 @@ def before_after(
     axes.margins(x=0.1)
     axes.grid(visible=False, axis="y")
     axes.legend(fontsize=FONT, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
-    describe(axes, title=f"Target loss, {before:.4f} before training", x=unit, y="")
+    label_axes(axes, title=f"Target loss, {before:.4f} before training", x=unit, y="")
     return to_png(figure)
 
 
-def distances_to_target(distances: Mapping[str, float], *, highlight: str) -> bytes:
+def distance_bars(distances: Mapping[str, float], *, highlight: str) -> bytes:
     """Draw the OT distance to the target of the pool, of random rows and of the subset.
 
     Parameters
@@ -94,9 +94,9 @@ def distances_to_target(distances: Mapping[str, float], *, highlight: str) -> by
         raise ValueError(f"highlight is {highlight!r}, and the sets are {sorted(distances)}.")
     figure, axes = new_figure(6.4, 1.1 + 0.3 * len(distances))
     bars(axes, dict(distances), highlight=highlight)
-    describe(
+    label_axes(
         axes,
-        title=f"How near {plain(highlight)} is to the target",
+        title=f"How near {plain_label(highlight)} is to the target",
         x="OT distance (squared Euclidean cost)",
         y="",
     )

@@ -11,10 +11,10 @@ from selection.reports.plots.style import (
     FONT,
     GREY,
     INK,
-    describe,
+    label_axes,
     method_styles,
     new_figure,
-    plain,
+    plain_label,
     to_png,
 )
 
@@ -86,7 +86,7 @@ def loss_frontier(
         if own:
             _draw_method(axes, own, [p.cost * shifts[name] for p in own], colour, marker)
     _draw_references(axes, {"zero-shot": zero_shot, "full data": full_data})
-    describe(
+    label_axes(
         axes,
         title="Target loss against total cost",
         x="total FLOPs, selection and training (equal costs are drawn side by side)",
@@ -142,7 +142,7 @@ def _draw_method(
         linewidth=1.4 if is_random else 0.9,
         elinewidth=1.2,
         capsize=4 if is_random else 2.5,
-        label=plain(points[0].name),
+        label=plain_label(points[0].name),
         zorder=2 if is_random else 3,
     )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from selection.curves import frontier
-from selection.reports.plots.style import FONT, GREY, INK, method_styles, plain, to_png
+from selection.reports.plots.style import FONT, GREY, INK, method_styles, plain_label, to_png
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -140,7 +140,7 @@ def _draw(axes: Axes, panel: Panel, styles: Mapping[str, tuple[str, str]], right
             markeredgewidth=1.6 if is_random else 0.8,
             markeredgecolor=INK if is_random else "white",
             linestyle="none",
-            label=plain(name),
+            label=plain_label(name),
             zorder=3,
         )
     _references(axes, panel)

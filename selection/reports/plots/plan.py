@@ -11,9 +11,9 @@ from selection.reports.plots.style import (
     INK,
     MAX_ROWS,
     PALETTE,
-    describe,
+    label_axes,
     new_figure,
-    plain,
+    plain_label,
     to_png,
 )
 
@@ -35,12 +35,12 @@ def budget_bars(arms: Sequence[ArmPlan]) -> bytes:
         axes.barh(place, arm.selection_flops, color=colours[1], height=0.7)
         axes.barh(place, arm.training_flops, left=arm.selection_flops, color=colours[0], height=0.7)
         axes.plot([arm.total_flops] * 2, [place - 0.45, place + 0.45], color=INK, linewidth=1.2)
-    axes.set_yticks(places, [plain(f"{arm.method} at {arm.budget}") for arm in drawn])
+    axes.set_yticks(places, [plain_label(f"{arm.method} at {arm.budget}") for arm in drawn])
     axes.tick_params(axis="y", labelsize=FONT)
     for colour, label in zip(PALETTE[:2], ("training, one seed", "selection"), strict=True):
         axes.barh([0], [0], color=colour, label=label)
     axes.plot([], [], color=INK, label="budget")
     figure.legend(fontsize=FONT, frameon=False, loc="outside lower center", ncols=3)
     left_out = f" (first {MAX_ROWS} of {len(arms)})" if len(arms) > len(drawn) else ""
-    describe(axes, title=f"What each arm would spend{left_out}", x="FLOPs", y="")
+    label_axes(axes, title=f"What each arm would spend{left_out}", x="FLOPs", y="")
     return to_png(figure)

@@ -12,7 +12,7 @@ from selection.reports.plots.style import (
     MAX_ROWS,
     PALETTE,
     new_figure,
-    plain,
+    plain_label,
     to_png,
 )
 
@@ -72,7 +72,7 @@ def score_distributions(scores: Mapping[str, np.ndarray], *, cutoff: float | Non
         whiskerprops={"color": PALETTE[0]},
         capprops={"color": PALETTE[0]},
     )
-    axes.set_yticks(range(len(shown)), [plain(name) for name in shown])
+    axes.set_yticks(range(len(shown)), [plain_label(name) for name in shown])
     axes.set_ylim(len(shown) - 0.4, -0.6)
     axes.grid(visible=False, axis="y")
     if cutoff is not None:

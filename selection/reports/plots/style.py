@@ -41,7 +41,7 @@ def new_figure(width: float, height: float) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def describe(axes: Axes, *, title: str, x: str, y: str) -> None:
+def label_axes(axes: Axes, *, title: str, x: str, y: str) -> None:
     """Write the title and the names of both axes."""
     axes.set_title(title, fontsize=FONT + 2, loc="left")
     axes.set_xlabel(x, fontsize=FONT)
@@ -55,7 +55,7 @@ def to_png(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
-def plain(name: str, limit: int = 32) -> str:
+def plain_label(name: str, limit: int = 32) -> str:
     """Make a user's name safe as a label: no mathematics between dollar signs, no sprawl."""
     short = name if len(name) <= limit else name[: limit - 1] + "…"
     return short.replace("$", r"\$")
@@ -81,7 +81,7 @@ def bars(axes: Axes, values: dict[str, float], *, highlight: str) -> None:
     colours = [PALETTE[0] if name == highlight else "#b9c4cc" for name in values]
     drawn = axes.barh(range(len(values)), list(values.values()), color=colours, height=0.7)
     axes.bar_label(drawn, fmt="%.3f", padding=3, fontsize=FONT - 1)
-    axes.set_yticks(range(len(values)), [plain(name) for name in values])
+    axes.set_yticks(range(len(values)), [plain_label(name) for name in values])
     axes.set_ylim(len(values) - 0.5, -0.5)
     axes.margins(x=0.12)
     axes.grid(visible=False, axis="y")

@@ -12,7 +12,7 @@ from selection.reports.plots.style import (
     MAX_ROWS,
     PALETTE,
     bars,
-    describe,
+    label_axes,
     new_figure,
     to_png,
 )
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 
-def token_lengths(n_tokens: ArrayLike) -> bytes:
+def length_histogram(n_words: ArrayLike) -> bytes:
     """Draw how long the target's rows are.
 
     Parameters
     ----------
-    n_tokens : array_like of shape (m,)
-        Tokens of each row.
+    n_words : array_like of shape (m,)
+        Words and punctuation marks of each row.
 
     Returns
     -------
@@ -41,19 +41,24 @@ def token_lengths(n_tokens: ArrayLike) -> bytes:
     ValueError
         If there is no row.
     """
-    n_tokens = np.asarray(n_tokens)
-    if n_tokens.size == 0:
-        raise ValueError("n_tokens is empty: there is no row to draw.")
+    n_words = np.asarray(n_words)
+    if n_words.size == 0:
+        raise ValueError("n_words is empty: there is no row to draw.")
     figure, axes = new_figure(6.4, 3.2)
-    # Bins are whole numbers of tokens, so that no bar is taller for covering one length more.
-    low, high = int(n_tokens.min()), int(n_tokens.max())
+    # Bins are whole numbers of words, so that no bar is taller for covering one length more.
+    low, high = int(n_words.min()), int(n_words.max())
     step = max(1, -(-(high - low + 1) // 40))
     edges = np.arange(low, high + step + 1, step) - 0.5
-    axes.hist(n_tokens, bins=edges.tolist(), color=PALETTE[0])
-    median = float(np.median(n_tokens))
+    axes.hist(n_words, bins=edges.tolist(), color=PALETTE[0])
+    median = float(np.median(n_words))
     axes.axvline(median, color=INK, linestyle="--", linewidth=1.2, label=f"median {median:g}")
     axes.legend(fontsize=FONT, frameon=False)
-    describe(axes, title=f"Length of the {len(n_tokens):,} target rows", x="tokens", y="rows")
+    label_axes(
+        axes,
+        title=f"Length of the {len(n_words):,} target rows",
+        x="words and punctuation marks",
+        y="rows",
+    )
     return to_png(figure)
 
 
@@ -93,7 +98,7 @@ def spectrum(eigenvalues: ArrayLike, effective_rank: float) -> bytes:
     )
     axes.set_ylim(0, 103)
     axes.legend(fontsize=FONT, frameon=False, loc="lower right")
-    describe(
+    label_axes(
         axes,
         title="Spread of the target over embedding directions",
         x="leading directions",
@@ -102,7 +107,7 @@ def spectrum(eigenvalues: ArrayLike, effective_rank: float) -> bytes:
     return to_png(figure)
 
 
-def source_distances(distances: Mapping[str, float]) -> bytes:
+def source_distance_bars(distances: Mapping[str, float]) -> bytes:
     """Draw the OT distance of every source to the target, nearest on top and in colour.
 
     Parameters
@@ -127,7 +132,7 @@ def source_distances(distances: Mapping[str, float]) -> bytes:
     figure, axes = new_figure(6.4, 1.1 + 0.26 * len(shown))
     bars(axes, shown, highlight=next(iter(shown)))
     more = f" (the {len(shown)} nearest of {len(distances)})" if len(distances) > MAX_ROWS else ""
-    describe(
+    label_axes(
         axes,
         title=f"Distance of each source to the target{more}",
         x="OT distance (squared Euclidean cost)",

@@ -115,7 +115,7 @@ operations = st.lists(
 def test_a_ledger_that_only_its_own_code_has_written_verifies(tmp_path_factory, done):
     root = tmp_path_factory.mktemp("random")
     ledger = open_ledger(root)
-    budget, running = ledger.budget, []
+    budget, running = ledger.spending, []
     for number, (operation, size) in enumerate(done):
         if operation == "reserve":
             free = Spender("free", "free/é\x1b", "all", "run", "cpu", usd_per_device_hour=0.1)

@@ -22,7 +22,7 @@ from resources.ledger.ledger import open_ledger
 from selection.budget.amounts import Amount
 ledger = open_ledger(Path(sys.argv[1]))
 for i in range(25):
-    ledger.budget.reserve(
+    ledger.spending.reserve(
         Spender("campaign", "asset", f"{sys.argv[2]}-{i}", "run", "cpu"), Amount(1.0, 1.0)
     )
 """
@@ -134,7 +134,7 @@ def test_a_quote_in_the_folder_s_name_stays_a_name(tmp_path):
     folder = tmp_path / "it's; DROP TABLE spend; --"
     ledger = open_ledger(folder)
     reserve(ledger, "a", "p", "r")
-    assert ledger.budget.lose(run_id="r") == 1
+    assert ledger.spending.lose(run_id="r") == 1
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_sql_in_a_partition_key_stays_data(tmp_path):
     ledger = open_ledger(tmp_path)
     key = "x'); DROP TABLE spend; --"
     reserve(ledger, "a", key, "run'; DROP TABLE input; --")
-    assert ledger.budget.lose(run_id="run'; DROP TABLE input; --") == 1
+    assert ledger.spending.lose(run_id="run'; DROP TABLE input; --") == 1
     with Database(tmp_path / "ledger.duckdb", tmp_path / "artifacts").transaction() as connection:
         assert connection.execute("SELECT partition FROM spend").fetchall() == [(key,)]
         assert connection.execute("SELECT * FROM input").fetchall() == []

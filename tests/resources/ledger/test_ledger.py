@@ -31,7 +31,7 @@ from selection.budget.amounts import Amount
 
 ledger = open_ledger(Path(sys.argv[1]))
 for i in itertools.count():
-    spend = ledger.budget.reserve(
+    spend = ledger.spending.reserve(
         Spender("small", "study/thing", "all", sys.argv[2], "cpu"), Amount(10.0, 10.0)
     )
     staged = ledger._store.stage({"report.md": f"{sys.argv[2]}-{i}"})
@@ -152,7 +152,7 @@ def test_nothing_is_found_in_an_empty_ledger(ledger):
     assert ledger.find(IDENTITY) is None
     assert ledger.current("study/thing", "all") is None
     assert ledger.current_versions("study/thing") == {}
-    assert ledger.budget.lose(run_id="run") == 0
+    assert ledger.spending.lose(run_id="run") == 0
 
 
 def test_inputs_are_recorded_once_each(ledger, tmp_path):
@@ -167,8 +167,8 @@ def test_a_dead_run_s_open_entries_become_losses_and_no_others(ledger, tmp_path)
     publish(ledger, spend=settled)
     reserve(ledger, "study/other", "a", "dead")
     reserve(ledger, "study/other", "b", "alive")
-    assert ledger.budget.lose(run_id="dead") == 1
-    assert ledger.budget.lose(run_id="dead") == 0
+    assert ledger.spending.lose(run_id="dead") == 1
+    assert ledger.spending.lose(run_id="dead") == 0
     found = query(
         tmp_path,
         "SELECT partition, state, flops, wall_seconds >= 0, wall_seconds = device_seconds,"
@@ -203,7 +203,7 @@ def test_kills_at_random_times_lose_nothing_that_was_acknowledged(tmp_path):
         current = ledger.current("study/thing", "all")
         assert current is not None
         current.verify()
-        assert ledger.budget.lose(run_id=f"run-{round_}") <= 1
+        assert ledger.spending.lose(run_id=f"run-{round_}") <= 1
     settled = query(tmp_path, "SELECT id, materialization FROM spend WHERE state = 'settled'")
     assert set(acknowledged) <= set(settled)
     assert len(settled) - len(acknowledged) <= 8  # committed, and killed before it could say so

@@ -32,7 +32,7 @@ def test_a_reservation_that_does_not_suffice_grows_by_a_good_part(ledger):
         assert reserved(ledger, meter.spend) == Amount(100.0 * (1 + GROWTH), 3600.0)
         meter.charge(20.0)  # has room now
     assert kinds(ledger) == ["cap", "reserve", "extend"]
-    stands = ledger.budget.standing("small")
+    stands = ledger.spending.standing("small")
     assert stands is not None and stands.left == 1000.0 - 125.0
 
 
@@ -72,7 +72,7 @@ def test_a_raised_cap_lets_the_running_step_go_on(ledger):
     with begin(ledger, Amount(100.0, 3600.0), Cap("flops", 100.0)) as meter:
         meter.charge(100.0)
         assert not meter.affords(50.0)
-        ledger.budget.raise_cap("small", Cap("flops", 150.0), actor="me", reason="worth it")
+        ledger.spending.raise_cap("small", Cap("flops", 150.0), actor="me", reason="worth it")
         meter.charge(50.0)
     assert reserved(ledger, meter.spend).flops == 150.0
 
@@ -92,7 +92,7 @@ def test_a_cap_on_time_stops_work_that_needs_no_more_flops(ledger, cap):
         assert reserved(ledger, meter.spend).seconds <= 0.4 + 1e-9
     assert parts > 0
     assert meter.begun.flops == parts
-    stands = ledger.budget.standing("small")
+    stands = ledger.spending.standing("small")
     assert stands is not None and stands.left >= -1e-12
 
 

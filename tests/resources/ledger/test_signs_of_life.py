@@ -24,7 +24,7 @@ from resources.ledger.ledger import open_ledger
 from resources.ledger.reservation import Reservation
 from selection.budget.amounts import Amount, Cap
 
-budget = open_ledger(Path(sys.argv[1])).budget
+budget = open_ledger(Path(sys.argv[1])).spending
 step = Spender("small", "small/x", "all", "run", "cpu", caps={"small": Cap("flops", 1000.0)})
 reserved = Amount(500.0, 3600.0)
 spend = budget.reserve(step, reserved)
@@ -86,15 +86,15 @@ def test_a_living_step_outlives_its_first_lease(ledger):
         wait_until(lambda: row(ledger, meter.spend)["begun_seconds"] > 0)
         first = row(ledger, meter.spend)["lease_until"]
         wait_until(lambda: datetime.now(UTC) > first)
-        assert ledger.budget.lose_expired() == 0
+        assert ledger.spending.lose_expired() == 0
     assert row(ledger, meter.spend)["state"] == "running"
 
 
 def test_a_closed_reservation_is_not_revived_by_a_late_sign_of_life(ledger):
     meter = begin(ledger, Amount(100.0, 3600.0))
-    ledger.budget.lose(spend=meter.spend)
+    ledger.spending.lose(spend=meter.spend)
     closed = row(ledger, meter.spend)
-    ledger.budget.beat(meter.spend, Amount(90.0, 9.0))
+    ledger.spending.beat(meter.spend, Amount(90.0, 9.0))
     assert row(ledger, meter.spend) == closed
 
 
@@ -103,24 +103,24 @@ def test_a_busy_ledger_costs_a_sign_of_life_and_not_the_step(tmp_path, caplog):
     ledger._database._lock.timeout = 0.2  # seconds, in place of the minute that a step waits
     meter = begin(ledger, Amount(100.0, 3600.0), beat_seconds=0.05)
     # The lock's settings are each thread's own.
-    beat = ledger.budget.beat
+    beat = ledger.spending.beat
 
     def impatient(*arguments: Any, **options: Any) -> None:
         ledger._database._lock.timeout = 0.2
         beat(*arguments, **options)
 
-    meter._budget.beat = impatient
+    meter._spending.beat = impatient
     with meter:
         holder = Child(HOLD_THE_LOCK, tmp_path / "ledger.duckdb.lock")
         assert holder.next_line() == "held\n"
         with pytest.raises(LedgerBusy):
-            ledger.budget.beat(meter.spend, Amount())
+            ledger.spending.beat(meter.spend, Amount())
         wait_until(lambda: "stayed locked" in caplog.text)
         meter.charge(10.0)  # within the reservation: nobody needs to be asked
         holder.communicate("\n")
         wait_until(lambda: row(ledger, meter.spend)["begun_flops"] == 10.0)
     assert "small/x [all]" in caplog.text
-    ledger.budget.settle(meter.spend, Cost(10.0, "metered", "cpu", 1.0, 1.0))
+    ledger.spending.settle(meter.spend, Cost(10.0, "metered", "cpu", 1.0, 1.0))
     assert ledger.verify() == []
 
 
@@ -134,14 +134,14 @@ def worker(root: Path, ledger: Ledger, *, lease: float) -> tuple[Child, str]:
 
 def test_a_killed_step_s_reservation_expires_into_a_loss_within_its_bounds(tmp_path, ledger):
     process, spend = worker(tmp_path, ledger, lease=4.0)
-    assert ledger.budget.lose_expired() == 0
+    assert ledger.spending.lose_expired() == 0
     process.shoot()
     dead = row(ledger, spend)
     assert dead["state"] == "running"
-    stands = ledger.budget.standing("small")
+    stands = ledger.spending.standing("small")
     assert stands is not None and stands.left == 500.0  # until then all of it stays set aside
-    wait_until(lambda: ledger.budget.lose_expired() == 1)
-    assert ledger.budget.lose_expired() == 0
+    wait_until(lambda: ledger.spending.lose_expired() == 1)
+    assert ledger.spending.lose_expired() == 0
 
     lost = row(ledger, spend)
     assert lost["state"] == "lost"
@@ -152,7 +152,7 @@ def test_a_killed_step_s_reservation_expires_into_a_loss_within_its_bounds(tmp_p
     )
     assert 40.0 <= lost["flops"] <= bound.flops <= 500.0
     assert dead["begun_seconds"] <= lost["device_seconds"] <= bound.seconds <= 3600.0
-    stands = ledger.budget.standing("small")
+    stands = ledger.spending.standing("small")
     assert stands is not None
     assert stands.settled.flops == lost["flops"] and stands.reserved == Amount()
     assert ledger.verify() == []
@@ -160,7 +160,7 @@ def test_a_killed_step_s_reservation_expires_into_a_loss_within_its_bounds(tmp_p
 
 def test_what_a_step_that_only_seemed_dead_has_spent_replaces_its_loss(tmp_path, ledger):
     process, spend = worker(tmp_path, ledger, lease=-1.0)  # as if it had slept through its lease
-    assert ledger.budget.lose_expired() == 1
+    assert ledger.spending.lose_expired() == 1
     lost = row(ledger, spend)
     assert process.stdin is not None
     process.stdin.write("\n")
@@ -168,10 +168,10 @@ def test_what_a_step_that_only_seemed_dead_has_spent_replaces_its_loss(tmp_path,
     assert process.next_line() == "charged\n"  # it works on, within what it had reserved
     process.communicate("\n")
     assert row(ledger, spend) == lost
-    ledger.budget.settle(spend, Cost(100.0, "metered", "cpu", 2.0, 2.0))
+    ledger.spending.settle(spend, Cost(100.0, "metered", "cpu", 2.0, 2.0))
     settled = row(ledger, spend)
     assert (settled["state"], settled["flops"]) == ("settled", 100.0)
-    stands = ledger.budget.standing("small")
+    stands = ledger.spending.standing("small")
     assert stands is not None and stands.settled == Amount(100.0, 2.0)
     assert kinds(ledger) == ["cap", "reserve", "lose", "settle"]
     assert ledger.verify() == []
@@ -181,12 +181,12 @@ def test_a_late_settlement_for_which_no_room_is_left_is_put_on_record_as_an_over
     """What its loss did not take of its reservation, others have meanwhile set aside."""
     cap = Cap("flops", 1000.0)
     meter = begin(ledger, Amount(500.0, 3600.0), cap)
-    ledger.budget.beat(meter.spend, Amount(40.0, 100.0), lease=timedelta(seconds=-1))
-    assert ledger.budget.lose_expired() == 1
+    ledger.spending.beat(meter.spend, Amount(40.0, 100.0), lease=timedelta(seconds=-1))
+    assert ledger.spending.lose_expired() == 1
     assert row(ledger, meter.spend)["flops"] < 100.0
     begin(ledger, Amount(900.0, 3600.0), cap)
-    ledger.budget.settle(meter.spend, Cost(400.0, "metered", "cpu", 2.0, 2.0))
-    stands = ledger.budget.standing("small")
+    ledger.spending.settle(meter.spend, Cost(400.0, "metered", "cpu", 2.0, 2.0))
+    stands = ledger.spending.standing("small")
     assert stands is not None and stands.settled.flops == 400.0
     assert stands.left == -300.0
     assert "overrun" in kinds(ledger)

@@ -17,7 +17,7 @@ from resources.ledger.spends import Spender
 from resources.ledger.ledger import open_ledger
 from selection.budget.amounts import Amount
 
-budget = open_ledger(Path(sys.argv[1])).budget
+budget = open_ledger(Path(sys.argv[1])).spending
 step = Spender("small", "small/x", "all", sys.argv[2], "cpu")
 print("ready", flush=True)
 sys.stdin.readline()

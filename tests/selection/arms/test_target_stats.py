@@ -8,25 +8,25 @@ import pytest
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist, pdist
 
-from selection.arms.target_stats import count_words, describe_target
+from selection.arms.target_stats import describe_target, word_counts
 
 RNG = np.random.default_rng(21)
 TARGET = RNG.normal(size=(40, 8)) + 3 * np.eye(8)[0]
 TEXTS = ["The cat sat.", "the DOG_1 ran"] * 20
-TOKENS = np.arange(1, 41)
+WORDS = np.arange(1, 41)
 
 
 def unit(rows):
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
-def described(target=TARGET, texts=TEXTS, n_tokens: np.ndarray = TOKENS, **changes: Any):
+def described(target=TARGET, texts=TEXTS, n_words: np.ndarray = WORDS, **changes: Any):
     options: dict[str, Any] = {
         "sources": {"near": TARGET + 0.1, "far": RNG.normal(size=(60, 8)) - 3 * np.eye(8)[0]},
         "pool_vocabulary": {"the", "cat", "ran"},
         "seed": 0,
     }
-    return describe_target(target, texts, n_tokens, **{**options, **changes})
+    return describe_target(target, texts, n_words, **{**options, **changes})
 
 
 def test_the_spectrum_is_that_of_the_covariance_of_the_unit_rows():
@@ -80,13 +80,13 @@ def test_the_vocabulary_overlap_counts_types_and_tokens():
 
 
 def test_words_are_lower_cased_and_counted():
-    assert count_words(["The cat", "the Été!"]) == {"the": 2, "cat": 1, "été": 1}
+    assert word_counts(["The cat", "the Été!"]) == {"the": 2, "cat": 1, "été": 1}
 
 
 def test_a_target_of_one_row_is_described():
-    stats = described(TARGET[:1], TEXTS[:1], TOKENS[:1])
+    stats = described(TARGET[:1], TEXTS[:1], WORDS[:1])
     assert (stats.n, stats.self_distance, stats.effective_rank) == (1, 0.0, 0.0)
-    assert stats.token_quantiles["min"] == stats.token_quantiles["max"] == 1.0
+    assert stats.word_quantiles["min"] == stats.word_quantiles["max"] == 1.0
 
 
 def test_float16_embeddings_are_accepted():
@@ -99,7 +99,7 @@ def test_the_dictionary_is_json_and_keeps_every_figure():
     stats = described()
     read = json.loads(json.dumps(stats.to_dict(), allow_nan=False))
     assert read.keys() == vars(stats).keys()
-    assert read["n_tokens"] == 820
+    assert read["n_words"] == 820
     assert read["rows_compared"] == {"near": [40, 40], "far": [60, 40]}
     assert len(read["centroid"]) == 8
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from bad_files import row, sha, split
 
+from selection.config.pool import ColumnNames
 from selection.corpus.readers import read_path
-from selection.corpus.records import Columns
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_bad_paragraphs_are_quarantined(tmp_path: Path) -> None:
 def test_a_misspelt_column_of_a_table_is_not_taken_for_empty(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_text("text,label\nhello,\nworld,spam\n")
-    good, bad = split(read_path(path, columns=Columns(label="label")))
+    good, bad = split(read_path(path, columns=ColumnNames(label="label")))
     assert ([record.label for record in good], bad) == ([None, "spam"], [])
-    good, bad = split(read_path(path, columns=Columns(label="lable")))
+    good, bad = split(read_path(path, columns=ColumnNames(label="lable")))
     assert (good, [record.kind for record in bad]) == ([], ["missing column"] * 2)

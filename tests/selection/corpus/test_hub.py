@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from selection.config.pool import ColumnNames
 from selection.corpus.hub import read_hub
-from selection.corpus.records import BadRecord, Columns, Record
+from selection.corpus.records import BadRecord, Record
 
 CARD = """---
 dataset_info:
@@ -40,7 +41,7 @@ def folder(tmp_path: Path) -> str:
 
 
 def test_a_local_folder_in_the_hubs_layout_is_read_by_split(folder: str) -> None:
-    records = list(read_hub(folder, revision="local", columns=Columns(label="label")))
+    records = list(read_hub(folder, revision="local", columns=ColumnNames(label="label")))
     good = [(r.text, r.label, r.origin) for r in records if isinstance(r, Record)]
     assert good == [
         ("A match was won", "sports", "news/train#0"),
@@ -63,4 +64,4 @@ def test_a_wrong_split_or_column_is_named(folder: str) -> None:
     with pytest.raises(ValueError, match="'dev'"):
         read_hub(folder, revision="local", split="dev")
     with pytest.raises(ValueError, match=r"'body'.*it has 'text', 'label'"):
-        read_hub(folder, revision="local", columns=Columns(text="body"))
+        read_hub(folder, revision="local", columns=ColumnNames(text="body"))

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selection.basics.text import count_tokens, normalise, row_id
+from selection.basics.text import count_words, normalise, row_id
 from selection.corpus.ingest import (
     CHUNK_ROWS,
     QUARANTINE_SCHEMA,
@@ -27,7 +27,7 @@ def test_exact_duplicates_collapse_to_one_row_that_remembers_its_origins() -> No
     fox = by_id[row_id("The quick fox.")]
     assert fox["origins"] == ["a.jsonl:1", "b.jsonl:9"]
     assert (fox["text"], fox["label"], fox["licence"]) == ("The  quick fox.", "x", "MIT")
-    assert (fox["source"], fox["n_tokens"]) == ("demo", 4)
+    assert (fox["source"], fox["n_words"]) == ("demo", 4)
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"])).filter(str.strip), min_size=1))
@@ -41,7 +41,7 @@ def test_rows_are_sorted_unique_and_account_for_every_record(texts: list[str]) -
     assert corpus.n_read == len(texts) == corpus.rows.num_rows + corpus.n_duplicates
     for row in corpus.rows.to_pylist():
         assert normalise(row["text"]) in {normalise(text) for text in texts}
-        assert row["n_tokens"] == count_tokens(row["text"])
+        assert row["n_words"] == count_words(row["text"])
 
 
 def test_more_rows_than_one_chunk_stay_sorted() -> None:

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from selection.config.pool import ColumnNames
 from selection.corpus.readers import read_path
-from selection.corpus.records import BadRecord, Columns, Record
+from selection.corpus.records import BadRecord, Record
 from selection.corpus.streams import split_lines
 
 ROWS = [
@@ -38,7 +39,7 @@ def write(path: Path) -> Path:
 @pytest.mark.parametrize("name", ["a.jsonl", "a.csv", "a.parquet"])
 def test_the_formats_give_the_same_rows(tmp_path: Path, name: str) -> None:
     path = write(tmp_path / name)
-    records = list(read_path(path, columns=Columns(label="label")))
+    records = list(read_path(path, columns=ColumnNames(label="label")))
     texts = [(r.text, r.label) for r in records if isinstance(r, Record)]
     assert texts == [("alpha beta", "3"), ("gamma", "0"), ("caf\u00e9 \U0001f600", None)]
 
@@ -71,7 +72,7 @@ def test_a_row_without_text_joins_prompt_and_response(tmp_path: Path) -> None:
         {"question": "Why?", "answer": " "},
     ]
     path.write_text("\n".join(map(json.dumps, rows)))
-    records = list(read_path(path, columns=Columns(prompt="question", response="answer")))
+    records = list(read_path(path, columns=ColumnNames(prompt="question", response="answer")))
     assert [r.text for r in records if isinstance(r, Record)] == ["Why?\n\nBecause.", "given"]
     assert [(r.prompt, r.response) for r in records[:1] if isinstance(r, Record)] == [
         ("Why?", "Because.")

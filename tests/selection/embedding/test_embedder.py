@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from selection.config.embedders import Embedder
+from selection.config.embedders import EmbedderSpec
 from selection.embedding.batches import Batching
-from selection.embedding.build import build_embedder, minilm_folder
+from selection.embedding.build import minilm_folder, write_embedder
 from selection.embedding.embedder import encode, load_embedder, token_lengths
 from selection.embedding.flops import encoder_flops
 from selection.embedding.lanes import one_lane
@@ -22,8 +22,8 @@ TEXTS = [
 @pytest.fixture(scope="module")
 def minilm(tmp_path_factory):
     folder = tmp_path_factory.mktemp("minilm")
-    spec = Embedder.model_validate({"name": "minilm", "model": {"kind": "minilm"}})
-    assert build_embedder(spec, folder, resolve=lambda path: folder / path) == 0
+    spec = EmbedderSpec.model_validate({"name": "minilm", "model": {"kind": "minilm"}})
+    assert write_embedder(spec, folder, resolve=lambda path: folder / path) == 0
     return folder
 
 
@@ -52,8 +52,8 @@ def test_vectors_do_not_depend_on_the_batch(minilm, precision):
 
 def test_a_model_from_a_local_folder_is_the_same_model(minilm, tmp_path):
     model = {"kind": "sentence_transformer", "model": "here", "max_tokens": 256}
-    spec = Embedder.model_validate({"name": "local", "model": model})
-    build_embedder(spec, tmp_path, resolve=lambda _: minilm_folder())
+    spec = EmbedderSpec.model_validate({"name": "local", "model": model})
+    write_embedder(spec, tmp_path, resolve=lambda _: minilm_folder())
     np.testing.assert_array_equal(
         encode(load_embedder(tmp_path), TEXTS).vectors, encode(load_embedder(minilm), TEXTS).vectors
     )
@@ -63,9 +63,9 @@ def test_a_model_from_a_local_folder_is_the_same_model(minilm, tmp_path):
 
 def test_a_hub_model_without_a_revision_is_refused(tmp_path):
     model = {"kind": "sentence_transformer", "model": "somebody/model"}
-    spec = Embedder.model_validate({"name": "hub", "model": model})
+    spec = EmbedderSpec.model_validate({"name": "hub", "model": model})
     with pytest.raises(ValueError, match="pin `revision`"):
-        build_embedder(spec, tmp_path, resolve=lambda path: tmp_path / path)
+        write_embedder(spec, tmp_path, resolve=lambda path: tmp_path / path)
 
 
 def test_a_folder_that_holds_no_embedder_is_refused(tmp_path):

@@ -9,9 +9,9 @@ from model2vec import StaticModel
 from smallest_study import write_model
 from tokenizers import Tokenizer
 
-from selection.config.embedders import Embedder, Tuning
+from selection.config.embedders import EmbedderSpec, Tuning
 from selection.corpus.docstrings import read_docstrings
-from selection.embedding.build import build_embedder, minilm_folder
+from selection.embedding.build import minilm_folder, write_embedder
 from selection.embedding.embedder import DESCRIPTION_FILE, encode, load_embedder
 from selection.embedding.tuning import contrastive_loss, tune_embedder, tuning_flops
 
@@ -27,8 +27,8 @@ def untuned(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         return write_static(folder / "made")
     model = {"kind": "sentence_transformer", "max_tokens": 32}
     model["model"] = str(write_model(folder / "source"))
-    spec = Embedder.model_validate({"name": "one", "model": model})
-    build_embedder(spec, folder / "made", resolve=Path)
+    spec = EmbedderSpec.model_validate({"name": "one", "model": model})
+    write_embedder(spec, folder / "made", resolve=Path)
     return folder / "made"
 
 

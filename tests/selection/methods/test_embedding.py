@@ -12,16 +12,11 @@ from pydantic import ValidationError
 from safetensors.numpy import load, save
 from sklearn.metrics.pairwise import cosine_similarity
 
-from selection.methods.contract.protocol import (
-    CostInputs,
-    FitInputs,
-    Fitted,
-    Rows,
-    ScoreInputs,
-    Scores,
-)
+from selection.methods.contract.cost import CostInputs
+from selection.methods.contract.protocol import FitInputs, Fitted, ScoreInputs, Scores
 from selection.methods.contract.score_blocks import score_in_blocks
-from selection.methods.embedding.method import METHOD
+from selection.methods.contract.values import Rows
+from selection.methods.embedding.method import METHOD, EmbeddingOptions
 
 RNG = np.random.default_rng(5)
 N, M, WIDTH = 90, 7, 12
@@ -44,11 +39,14 @@ COSINES = cosine_similarity(
 
 def fit(pool=(POOL,), **options) -> Fitted:
     n = sum(len(rows.row_id) for rows in pool)
-    return METHOD.fit(FitInputs(TARGET, lambda: iter(pool), n_pool=n, options=options, seed=0))
+    return METHOD.fit(
+        FitInputs(TARGET, lambda: iter(pool), n_pool=n, options=EmbeddingOptions(**options), seed=0)
+    )
 
 
 def score(fitted, rows=POOL, **options) -> Scores:
-    return METHOD.score(fitted, ScoreInputs(rows, target=TARGET, options=options, seeds=(0,)))
+    given = ScoreInputs(rows, target=TARGET, options=EmbeddingOptions(**options), seeds=(0,))
+    return METHOD.score(fitted, given)
 
 
 def popped_by_hand() -> list[int]:
@@ -66,12 +64,12 @@ ORDER = popped_by_hand()
 def test_the_mean_variant_scores_by_the_mean_of_all_cosines():
     scores = score(fit())
     np.testing.assert_allclose(scores.score[0], COSINES.mean(axis=1), atol=1e-7)
-    assert METHOD.fit_asset({}) is None
+    assert METHOD.fit_asset(EmbeddingOptions()) is None
 
 
 def test_the_top_k_of_round_robin_are_the_k_rows_popped_first():
     scores = score(fit(**TURNS), **TURNS)
-    assert METHOD.fit_asset(TURNS) == "turns"
+    assert METHOD.fit_asset(EmbeddingOptions(**TURNS)) == "turns"
     assert np.argsort(-scores.score[0]).tolist() == ORDER
     np.testing.assert_array_equal(scores.score[0][ORDER], -np.arange(1.0, N + 1))
 
@@ -113,7 +111,7 @@ def test_turns_survive_a_store_of_arrays_and_the_order_of_batches_and_blocks(tmp
     blocks = score_in_blocks(
         METHOD,
         Fitted(stored, fitted.facts),
-        ScoreInputs(POOL, TARGET, options, seeds=(0,)),
+        ScoreInputs(POOL, TARGET, EmbeddingOptions(**options), seeds=(0,)),
         finished=tmp_path,
         block_rows=11,
     )
@@ -134,7 +132,7 @@ def test_a_row_in_two_sources_is_one_row_with_one_turn():
 
 @pytest.mark.parametrize("options", [{}, TURNS, {**TURNS, "depth": 5}])
 def test_the_cost_is_what_fit_and_score_compute(options):
-    cost = METHOD.cost(CostInputs(N, M, 1e6, 1e3, WIDTH, options))
+    cost = METHOD.cost(CostInputs(N, M, 1e6, 1e3, WIDTH, EmbeddingOptions(**options)))
     fitted = fit(**options)
     assert cost.phases["embedding"] == 1e6 + 1e3
     assert cost.phases["fit"] == fitted.flops
@@ -144,11 +142,16 @@ def test_the_cost_is_what_fit_and_score_compute(options):
 
 def test_a_pool_too_large_to_keep_is_refused_with_the_remedy():
     inputs = FitInputs(
-        TARGET, lambda: iter([POOL]), n_pool=N, options=TURNS, seed=0, memory_limit=8 * 100
+        TARGET,
+        lambda: iter([POOL]),
+        n_pool=N,
+        options=EmbeddingOptions(**TURNS),
+        seed=0,
+        memory_limit=8 * 100,
     )
     with pytest.raises(ValueError, match="set `depth` to at most 14"):
         METHOD.fit(inputs)
-    assert METHOD.fit(dataclasses.replace(inputs, options={**TURNS, "depth": 14}))
+    assert METHOD.fit(dataclasses.replace(inputs, options=EmbeddingOptions(**TURNS, depth=14)))
 
 
 def test_a_depth_without_turns_is_refused():

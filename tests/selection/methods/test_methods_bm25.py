@@ -19,15 +19,10 @@ from real_texts import generated_texts, real_texts, rows_of
 
 from selection.methods import REGISTRY
 from selection.methods.bm25.index import Bm25Index, Bm25Options, _words_of
+from selection.methods.contract.cost import CostInputs
 from selection.methods.contract.preparation import PrepareInputs
-from selection.methods.contract.protocol import (
-    CostInputs,
-    FitInputs,
-    Fitted,
-    Rows,
-    ScoreInputs,
-    Scores,
-)
+from selection.methods.contract.protocol import FitInputs, Fitted, ScoreInputs, Scores
+from selection.methods.contract.values import Rows
 
 METHOD = REGISTRY["bm25"]
 
@@ -35,11 +30,12 @@ METHOD = REGISTRY["bm25"]
 def run(
     pool: Sequence[Rows], target: Rows, work: Path, **options: Any
 ) -> tuple[list[Scores], Fitted]:
-    rows, prepared = prepare(METHOD, pool, (), options, work)
-    fitted = METHOD.fit(FitInputs(target, lambda: iter(rows), 0, options, 0, prepared=prepared))
+    rows, prepared = prepare(METHOD, pool, (), Bm25Options(**options), work)
+    given = Bm25Options(**options)
+    fitted = METHOD.fit(FitInputs(target, lambda: iter(rows), 0, given, 0, prepared=prepared))
     scores = [
         METHOD.score(
-            fitted, ScoreInputs(one, target=target, options=options, seeds=(), prepared=prepared)
+            fitted, ScoreInputs(one, target=target, options=given, seeds=(), prepared=prepared)
         )
         for one in rows
     ]
@@ -183,7 +179,7 @@ def test_the_index_is_plain_files_that_do_not_depend_on_the_target(tmp_path):
     pool = rows_of(texts)
     # as Parquet gives them
     pool = replace(pool, row_id=pool.row_id.astype(object))
-    _, prepared = prepare(METHOD, [pool], (), {}, tmp_path)
+    _, prepared = prepare(METHOD, [pool], (), Bm25Options(), tmp_path)
     files = prepared["bm25_index"].files
     assert json.loads(json.dumps(files["vocabulary.json"])) == sorted(files["vocabulary.json"])
     assert files["row_id.npy"].dtype.kind == "U"
@@ -202,10 +198,10 @@ def test_an_index_read_in_blocks_is_the_same(block_rows, tmp_path, monkeypatch):
     half = len(pool) // 2
     sources = [rows_of(pool[:half]), rows_of(pool[half - 3 :])]  # three texts are in both
     (tmp_path / "whole").mkdir()
-    _, whole = prepare(METHOD, sources, (), {}, tmp_path / "whole")
+    _, whole = prepare(METHOD, sources, (), Bm25Options(), tmp_path / "whole")
     monkeypatch.setattr("selection.methods.bm25.index._BLOCK_ROWS", block_rows)
     (tmp_path / "blocks").mkdir()
-    _, blocks = prepare(METHOD, sources, (), {}, tmp_path / "blocks")
+    _, blocks = prepare(METHOD, sources, (), Bm25Options(), tmp_path / "blocks")
     one, other = whole["bm25_index"].files, blocks["bm25_index"].files
     assert one["vocabulary.json"] == other["vocabulary.json"]
     np.testing.assert_array_equal(one["row_id.npy"], other["row_id.npy"])
@@ -216,7 +212,7 @@ def test_an_index_read_in_blocks_is_the_same(block_rows, tmp_path, monkeypatch):
 def test_indexing_goes_on_after_a_kill_where_it_stopped(tmp_path, monkeypatch):
     monkeypatch.setattr("selection.methods.bm25.index._BLOCK_ROWS", 10)
     rows = rows_of(generated_texts(35)["law"])
-    inputs = PrepareInputs({}, lambda: iter([rows]), 35, tmp_path)
+    inputs = PrepareInputs(Bm25Options(), lambda: iter([rows]), 35, tmp_path)
     read: list[int] = []
 
     def words_of(rows: Rows, options: Bm25Options, dies_at: int | None = None) -> Any:
@@ -242,19 +238,20 @@ def test_a_pool_without_a_word_scores_zero(tmp_path):
 
 def test_a_row_that_is_not_in_the_index_is_named_with_the_remedy(tmp_path):
     pool, target = rows_of(["court", "gene"]), rows_of(["gene"])
-    rows, prepared = prepare(METHOD, [pool], (), {}, tmp_path)
-    fitted = METHOD.fit(FitInputs(target, lambda: iter(rows), 2, {}, 0, prepared=prepared))
+    rows, prepared = prepare(METHOD, [pool], (), Bm25Options(), tmp_path)
+    given = Bm25Options()
+    fitted = METHOD.fit(FitInputs(target, lambda: iter(rows), 2, given, 0, prepared=prepared))
     strange = replace(pool, row_id=np.array([pool.row_id[0], "f" * 32]))
     with pytest.raises(ValueError, match=r"1 of 2 rows are not in 'bm25_index', among them f{32}"):
         METHOD.score(
-            fitted, ScoreInputs(strange, target=target, options={}, seeds=(), prepared=prepared)
+            fitted, ScoreInputs(strange, target=target, options=given, seeds=(), prepared=prepared)
         )
 
 
 def test_what_is_missing_is_said(tmp_path):
     empty, one = rows_of([]), rows_of(["court"])
     with pytest.raises(ValueError, match="needs the preparation 'bm25_index'"):
-        METHOD.fit(FitInputs(one, lambda: iter([one]), 1, {}, 0))
+        METHOD.fit(FitInputs(one, lambda: iter([one]), 1, Bm25Options(), 0))
     with pytest.raises(ValueError, match="pool has no rows"):
         run([empty], one, tmp_path)
     with pytest.raises(ValueError, match="target has no rows"):
@@ -262,6 +259,6 @@ def test_what_is_missing_is_said(tmp_path):
 
 
 def test_it_costs_no_flops_and_its_index_is_shared():
-    cost = METHOD.cost(CostInputs(1000, 10, 0.0, 0.0, 0, {}))
+    cost = METHOD.cost(CostInputs(1000, 10, 0.0, 0.0, 0, Bm25Options()))
     assert (cost.flops, cost.phases["bm25_index"]) == (0.0, 0.0)
     assert "bm25_index" in cost.shared

@@ -20,20 +20,24 @@ from scipy.sparse import csr_array
 
 from selection.methods import REGISTRY
 from selection.methods.contract.preparation import PrepareInputs
-from selection.methods.contract.protocol import FitInputs, Fitted, Rows, ScoreInputs, Scores
+from selection.methods.contract.protocol import FitInputs, Fitted, ScoreInputs, Scores
+from selection.methods.contract.values import Rows
+from selection.methods.dsir.method import DsirOptions
 from selection.methods.dsir.ngrams import NgramCounts, count_ngrams, ngrams
 
 METHOD = REGISTRY["dsir"]
 
 
 def fit(pool: Sequence[Rows], target: Rows, work: Path, options: dict) -> tuple[list[Rows], Fitted]:
-    rows, _ = prepare(METHOD, pool, (), options, work)
+    rows, _ = prepare(METHOD, pool, (), DsirOptions(**options), work)
     n_pool = sum(len(one.row_id) for one in rows)
-    return rows, METHOD.fit(FitInputs(target, lambda: iter(rows), n_pool, options, seed=0))
+    given = FitInputs(target, lambda: iter(rows), n_pool, DsirOptions(**options), seed=0)
+    return rows, METHOD.fit(given)
 
 
 def score(fitted: Fitted, rows: Rows, target: Rows, options: dict, seeds=(0,)) -> Scores:
-    return METHOD.score(fitted, ScoreInputs(rows, target=target, options=options, seeds=seeds))
+    given = ScoreInputs(rows, target=target, options=DsirOptions(**options), seeds=seeds)
+    return METHOD.score(fitted, given)
 
 
 def direct_ngrams(text: str) -> list[str]:
@@ -159,7 +163,7 @@ def test_gumbel_top_k_is_a_draw_one_by_one_without_replacement():
     options, n_draws = {"buckets": 4}, 6000
     fitted = Fitted({"log_ratio": log_weight})
     draws = METHOD.score(
-        fitted, ScoreInputs(rows, target=rows, options=options, seeds=range(n_draws))
+        fitted, ScoreInputs(rows, target=rows, options=DsirOptions(**options), seeds=range(n_draws))
     ).score
     for order in np.argsort(-draws, axis=1)[:, :2].tolist():
         seen[tuple(order)] += 1
@@ -175,7 +179,8 @@ def test_gumbel_top_k_is_a_draw_one_by_one_without_replacement():
 
 def test_each_seed_draws_anew_unless_the_largest_weights_are_asked_for(tmp_path):
     pool, target = rows_of(generated_texts(30)["law"]), rows_of(generated_texts(5, 1)["law"])
-    assert METHOD.draws_per_seed({}) and not METHOD.draws_per_seed({"draw": "top"})
+    assert METHOD.draws_per_seed(DsirOptions())
+    assert not METHOD.draws_per_seed(DsirOptions(draw="top"))
     (rows,), fitted = fit([pool], target, tmp_path, {})
     draws = score(fitted, rows, target, {}, seeds=(1, 2)).score
     assert draws.shape == (2, 30) and (draws[0] != draws[1]).all()
@@ -207,7 +212,7 @@ def test_rows_of_any_length_are_candidates(tmp_path):
 def test_counting_goes_on_after_a_kill_where_it_stopped(tmp_path, monkeypatch):
     monkeypatch.setattr("selection.methods.dsir.ngrams._BLOCK_ROWS", 10)
     rows = rows_of(generated_texts(35)["law"])
-    inputs = PrepareInputs({}, lambda: iter([rows]), 35, tmp_path)
+    inputs = PrepareInputs(DsirOptions(), lambda: iter([rows]), 35, tmp_path)
     counted: list[int] = []
 
     def count(texts: list[str], buckets: int, dies_at: int | None = None) -> Any:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from selection.methods import REGISTRY
-from selection.methods.contract.protocol import FitInputs, Fitted, Rows, ScoreInputs
+from selection.methods.contract.protocol import FitInputs, Fitted, ScoreInputs
+from selection.methods.contract.values import Rows
 from selection.methods.dsir.gumbel import keyed_gumbel
 
 METHOD = REGISTRY["random_balanced"]
@@ -21,11 +22,11 @@ def rows_of(source: str, n: int) -> Rows:
 
 def fit(pool: list[Rows]) -> Fitted:
     n_pool = sum(len(rows.row_id) for rows in pool)
-    return METHOD.fit(FitInputs(TARGET, lambda: iter(pool), n_pool, {}, seed=0))
+    return METHOD.fit(FitInputs(TARGET, lambda: iter(pool), n_pool, METHOD.options(), seed=0))
 
 
 def score(fitted: Fitted, rows: Rows, seeds=(0,)) -> np.ndarray:
-    return METHOD.score(fitted, ScoreInputs(rows, target=TARGET, options={}, seeds=seeds)).score
+    return METHOD.score(fitted, ScoreInputs(rows, TARGET, METHOD.options(), seeds=seeds)).score
 
 
 def top_shares(
@@ -34,7 +35,7 @@ def top_shares(
     """How many of each draw's first k rows are of each source: (draws, sources)."""
     pool = [rows_of(source, n) for source, n in sizes.items()]
     fitted = fit(pool)
-    given = [ScoreInputs(rows, TARGET, options={}, seeds=seeds) for rows in pool]
+    given = [ScoreInputs(rows, TARGET, options=METHOD.options(), seeds=seeds) for rows in pool]
     scores = np.hstack([REGISTRY[name].score(fitted, one).score for one in given])
     source = np.repeat(np.arange(len(sizes)), list(sizes.values()))
     first = np.argsort(-scores, axis=1)[:, :k]
@@ -98,7 +99,7 @@ def test_batches_of_a_source_and_their_order_change_nothing():
 
 def test_the_receipt_says_how_many_rows_share_the_source_s_weight():
     pool = [rows_of(source, n) for source, n in SIZES.items()]
-    scores = METHOD.score(fit(pool), ScoreInputs(pool[3], target=TARGET, options={}, seeds=(0,)))
+    scores = METHOD.score(fit(pool), ScoreInputs(pool[3], TARGET, METHOD.options(), seeds=(0,)))
     assert set(np.asarray(scores.receipts["source_rows"]).tolist()) == {400}
 
 

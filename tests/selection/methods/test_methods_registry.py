@@ -9,16 +9,16 @@ from pydantic import ValidationError
 
 from selection.basics.draws import keyed_uniform
 from selection.methods import REGISTRY
+from selection.methods.contract.cost import PHASES, CostInputs, SelectorSize
 from selection.methods.contract.preparation import Prepared
 from selection.methods.contract.protocol import (
-    CostInputs,
     FitInputs,
     Fitted,
-    Rows,
     ScoreInputs,
     Scores,
-    SelectorSize,
+    checked_scores,
 )
+from selection.methods.contract.values import Rows
 
 RNG = np.random.default_rng(4)
 D = 16
@@ -29,7 +29,7 @@ def make_rows(n: int, prefix: str) -> Rows:
     return Rows(
         row_id=np.array([f"{prefix}{i:04d}" for i in range(n)]),
         text=[f"{' '.join(RNG.choice(WORDS, size=RNG.integers(3, 12)))} {i}" for i in range(n)],
-        n_tokens=RNG.integers(1, 100, size=n),
+        n_words=RNG.integers(1, 100, size=n),
         embeddings=RNG.normal(size=(n, D)).astype(np.float16),
     )
 
@@ -39,7 +39,7 @@ def part(rows: Rows, index: np.ndarray) -> Rows:
     return Rows(
         rows.row_id[index],
         [rows.text[int(i)] for i in index],
-        rows.n_tokens[index],
+        rows.n_words[index],
         rows.embeddings[index],
         rows.source,
         None if rows.features is None else rows.features[index],
@@ -60,15 +60,20 @@ def fit(name: str, **options) -> Fitted:
     pool, prepared = ready(name)
     return REGISTRY[name].fit(
         FitInputs(
-            TARGET, lambda: iter([pool]), n_pool=400, options=options, seed=0, prepared=prepared
+            TARGET,
+            lambda: iter([pool]),
+            n_pool=400,
+            options=REGISTRY[name].options(**options),
+            seed=0,
+            prepared=prepared,
         )
     )
 
 
 def score(name: str, fitted: Fitted, rows: Rows) -> Scores:
-    return REGISTRY[name].score(
-        fitted, ScoreInputs(rows, target=TARGET, options={}, seeds=SEEDS, prepared=ready(name)[1])
-    )
+    method = REGISTRY[name]
+    given = ScoreInputs(rows, TARGET, method.options(), seeds=SEEDS, prepared=ready(name)[1])
+    return checked_scores(method, fitted, given)
 
 
 def test_the_registry_finds_every_method_by_its_name():
@@ -81,7 +86,7 @@ def test_the_registry_finds_every_method_by_its_name():
 def test_scores_and_receipts_have_a_value_for_every_row(name):
     method = REGISTRY[name]
     scores = score(name, fit(name), ready(name)[0])
-    assert scores.score.shape == (len(SEEDS) if method.draws_per_seed({}) else 1, 400)
+    assert scores.score.shape == (len(SEEDS) if method.draws_per_seed(method.options()) else 1, 400)
     assert scores.score.dtype == np.float64
     assert np.isfinite(scores.score).all()
     assert all(len(column) == 400 for column in scores.receipts.values())
@@ -119,14 +124,15 @@ def test_every_option_has_a_description(name):
 @pytest.mark.parametrize("name", sorted(REGISTRY))
 def test_cost_is_the_sum_of_its_parts_and_embeddings_are_charged_where_needed(name):
     method = REGISTRY[name]
-    preparations = {one.asset: one for one in method.preparations({})}
+    options = method.options()
+    preparations = {one.asset: one for one in method.preparations(options)}
 
     def flops(pool_embedding_flops: float) -> float:
         lengths = np.arange(400) % 50 + 1
         size = SelectorSize(TINY_SHAPE, "detailed", lengths, lengths[:30])
-        inputs = CostInputs(400, 30, pool_embedding_flops, 5.0, D, {}, size)
+        inputs = CostInputs(400, 30, pool_embedding_flops, 5.0, D, options, size)
         cost = method.cost(inputs)
-        assert cost.preparations == preparations.keys()
+        assert cost.phases.keys() == {*PHASES, *preparations}
         for asset, preparation in preparations.items():
             assert cost.parts[asset] == preparation.flops(inputs)
             assert (asset in cost.shared) == preparation.shared
@@ -139,7 +145,7 @@ def test_cost_is_the_sum_of_its_parts_and_embeddings_are_charged_where_needed(na
 
 @pytest.mark.parametrize("name", ["embedding", "ot"])
 def test_rows_without_embeddings_are_refused_where_they_are_needed(name):
-    bare = Rows(POOL.row_id, POOL.text, POOL.n_tokens)
+    bare = Rows(POOL.row_id, POOL.text, POOL.n_words)
     with pytest.raises(ValueError, match="carry none"):
         score(name, fit(name), bare)
 
@@ -166,8 +172,9 @@ def test_draws_for_different_purposes_are_unrelated():
 
 def test_random_without_a_seed_is_refused():
     with pytest.raises(ValueError, match="no seed"):
-        REGISTRY["random"].score(Fitted(), ScoreInputs(POOL, target=TARGET, options={}, seeds=()))
+        inputs = ScoreInputs(POOL, target=TARGET, options=REGISTRY["random"].options(), seeds=())
+        REGISTRY["random"].score(Fitted(), inputs)
 
 
-def test_length_is_the_token_count():
-    np.testing.assert_array_equal(score("length", Fitted(), POOL).score[0], POOL.n_tokens)
+def test_length_is_the_number_of_words():
+    np.testing.assert_array_equal(score("length", Fitted(), POOL).score[0], POOL.n_words)

@@ -14,8 +14,9 @@ from preparing import prepare_by_default, values_of
 
 from selection.methods import REGISTRY
 from selection.methods.contract.preparation import Prepared
-from selection.methods.contract.protocol import FitInputs, Rows, ScoreInputs
+from selection.methods.contract.protocol import FitInputs, ScoreInputs
 from selection.methods.contract.score_blocks import score_in_blocks
+from selection.methods.contract.values import Rows
 
 RNG = np.random.default_rng(2)
 
@@ -38,8 +39,10 @@ def ready(name: str) -> tuple[Rows, dict[str, Prepared]]:
 
 def fitted(name: str):
     pool, prepared = ready(name)
-    inputs = FitInputs(TARGET, lambda: iter([pool]), 500, {}, seed=0, prepared=prepared)
-    return REGISTRY[name].fit(inputs)
+    method = REGISTRY[name]
+    return method.fit(
+        FitInputs(TARGET, lambda: iter([pool]), 500, method.options(), seed=0, prepared=prepared)
+    )
 
 
 def in_blocks(
@@ -54,7 +57,7 @@ def in_blocks(
     inputs = ScoreInputs(
         ready(name)[0] if pool is None else pool,
         TARGET,
-        options={},
+        options=REGISTRY[name].options(),
         seeds=SEEDS,
         prepared=ready(name)[1],
     )
@@ -71,8 +74,9 @@ def in_blocks(
 @pytest.mark.parametrize("name", sorted(REGISTRY))
 def test_blocks_change_nothing(name, tmp_path, figures):
     pool, prepared = ready(name)
+    options = REGISTRY[name].options()
     whole = REGISTRY[name].score(
-        fitted(name), ScoreInputs(pool, target=TARGET, options={}, seeds=SEEDS, prepared=prepared)
+        fitted(name), ScoreInputs(pool, TARGET, options, seeds=SEEDS, prepared=prepared)
     )
     done: list[int] = []
     blocks = in_blocks(name, tmp_path, report=done.append)
@@ -91,6 +95,7 @@ class Dying:
     def __init__(self, name: str, dies_at: int) -> None:
         self.method, self.dies_at, self.blocks = REGISTRY[name], dies_at, 0
         self.name = name
+        self.receipts = self.method.receipts
 
     def score(self, *arguments):
         self.blocks += 1

@@ -7,7 +7,7 @@ from selection.config.study import Study
 from selection.costs import ModelShape
 from selection.planning.arms import PoolSize, plan_arms, selection_costs
 from selection.planning.rates import Rate
-from selection.planning.steps import Work, Workload, amount, study_steps
+from selection.planning.steps import Workload, WorkPart, amount, own_steps, study_steps
 
 SHAPE = ModelShape(2, 32, 2, 2, 64, 1000, 64)
 SIZE = PoolSize(1000, 50_000, 40, 1e6, 1e3, 64)
@@ -76,7 +76,25 @@ def test_a_method_s_fit_scores_and_embeddings_add_up_to_its_selection():
 
 
 def test_seconds_are_those_of_each_kind_of_work_each_time_it_is_begun():
-    work = [Work("training", 100.0, 3), Work("picture", 0.0, 2)]
-    rates = {"training": Rate(1.0, 0.01), "picture": Rate(0.5, 0.0)}
+    work = [WorkPart("training", 100.0, 3), WorkPart("distances", 0.0, 2)]
+    rates = {"training": Rate(1.0, 0.01), "distances": Rate(0.5, 0.0)}
     assert amount(work, rates) == Amount(100.0, 3 * 1.0 + 1.0 + 2 * 0.5)
     assert amount(work, None).seconds == 0
+
+
+def test_work_of_a_kind_that_nobody_measures_is_refused_where_it_is_made():
+    with pytest.raises(ValueError, match=r"no kind of work 'painting'; known: arithmetic,"):
+        WorkPart("painting", 1.0)
+    assert WorkPart("score_ot", 1.0).kind == "score_ot"
+
+
+def test_work_whose_rate_was_not_measured_takes_no_made_up_time():
+    with pytest.raises(ValueError, match=r"no rate of picture was measured; measured: training"):
+        amount([WorkPart("picture", 0.0)], {"training": Rate(1.0, 0.01)})
+
+
+def test_the_steps_of_a_methods_own_are_among_those_of_the_study():
+    for name, named in STUDY.named_methods.items():
+        own = own_steps(named, LOAD.rows)
+        assert {step for step in STEPS if step[0].startswith(f"{name}_")} == set(own)
+        assert bool(own) == named.needs_device

@@ -14,7 +14,7 @@ from selection.arms import evaluate
 from selection.arms.base import tiny_model
 from selection.arms.train import train_arm, warm_up
 from selection.config.decoders import TinyBase
-from selection.config.embedders import Embedder
+from selection.config.embedders import EmbedderSpec
 from selection.config.study import Study
 from selection.costs import ModelShape
 from selection.embedding.build import distillation_flops, minilm_folder
@@ -26,8 +26,8 @@ from selection.models.recipe import Recipe
 from selection.models.tokenizer import count_tokens, train_tokenizer
 from selection.planning.arms import PoolSize, epoch_flops
 from selection.planning.workload import (
-    evaluation_flops,
     fine_tuning_flops,
+    planned_evaluation_flops,
     pretraining_flops,
     warm_up_flops,
 )
@@ -138,7 +138,7 @@ def test_an_evaluation_is_foreseen(labels, base):
     run = partial(evaluate.evaluate_checkpoint, base, EXAMPLES, labels)
     tables = [run(seed=seed, max_length=64, device="cpu") for seed in (0, 1)]
     reported = evaluate.evaluation_flops(pa.concat_tables(tables), labels, SHAPE, "detailed")
-    foreseen = evaluation_flops(TOKENIZER, EXAMPLES, labels, SHAPE, "detailed", n_models=2)
+    foreseen = planned_evaluation_flops(TOKENIZER, EXAMPLES, labels, SHAPE, "detailed", n_models=2)
     assert foreseen == reported > 0
 
 
@@ -163,7 +163,7 @@ def test_a_distillation_is_charged_for_the_tokens_that_model2vec_keeps():
     from model2vec.tokenizer import clean_and_create_vocabulary
     from skeletoken import TokenizerModel
 
-    spec = Embedder.model_validate({"name": "static", "model": {"kind": "static_minilm"}})
+    spec = EmbedderSpec.model_validate({"name": "static", "model": {"kind": "static_minilm"}})
     teacher = TokenizerModel.from_pretrained(str(minilm_folder())).prune_added_tokens()
     unused = re.compile(r"\[unused\d+\]")  # model2vec's default
     kept = clean_and_create_vocabulary(teacher, [], token_remove_regex=unused).sorted_vocabulary
@@ -173,5 +173,5 @@ def test_a_distillation_is_charged_for_the_tokens_that_model2vec_keeps():
 
 
 def test_fetching_an_embedder_computes_nothing():
-    spec = Embedder.model_validate({"name": "minilm", "model": {"kind": "minilm"}})
+    spec = EmbedderSpec.model_validate({"name": "minilm", "model": {"kind": "minilm"}})
     assert distillation_flops(spec) == 0

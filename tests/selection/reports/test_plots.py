@@ -13,15 +13,15 @@ from places import REPOSITORY
 from selection.costs.arm_plan import ArmPlan
 from selection.curves import loss_point
 from selection.reports.plots.convergence import residual_history
-from selection.reports.plots.evaluation import before_after, distances_to_target
+from selection.reports.plots.evaluation import before_after, distance_bars
 from selection.reports.plots.frontier import loss_frontier
 from selection.reports.plots.plan import budget_bars
 from selection.reports.plots.scores import score_distributions
-from selection.reports.plots.style import method_styles, plain
-from selection.reports.plots.target import source_distances, spectrum, token_lengths
+from selection.reports.plots.style import method_styles, plain_label
+from selection.reports.plots.target import length_histogram, source_distance_bars, spectrum
 
 RNG = np.random.default_rng(31)
-TOKENS = RNG.integers(3, 300, 200)
+N_WORDS = RNG.integers(3, 300, 200)
 SCORES = {name: RNG.normal(i, 1.0, 300) for i, name in enumerate(("a", "b_$x$", "_c"))}
 ARMS = [
     loss_point(budget * factor, loss, name, low=loss - 0.02, high=loss + 0.03)
@@ -40,15 +40,15 @@ PLANNED = [
 ]
 
 PICTURES = {
-    "token lengths": lambda: token_lengths(TOKENS),
-    "one token length": lambda: token_lengths([7]),
+    "row lengths": lambda: length_histogram(N_WORDS),
+    "one row length": lambda: length_histogram([7]),
     "spectrum": lambda: spectrum([0.5, 0.3, 0.0], 1.9),
     "flat spectrum": lambda: spectrum([0.0], 0.0),
-    "source distances": lambda: source_distances({"a": 0.3, "b $x$": 0.2}),
-    "many sources": lambda: source_distances({f"source {i}": 0.1 + i for i in range(300)}),
+    "source distances": lambda: source_distance_bars({"a": 0.3, "b $x$": 0.2}),
+    "many sources": lambda: source_distance_bars({f"source {i}": 0.1 + i for i in range(300)}),
     "residuals": lambda: residual_history((0.5, 0.1, 0.0), tolerance=1e-3, over_pool=0.02),
     "before and after": lambda: before_after(9.2, [6.2, 6.3, 6.1], [0, 1, 2]),
-    "distances": lambda: distances_to_target({"pool": 0.8, "ot": 0.5}, highlight="ot"),
+    "distances": lambda: distance_bars({"pool": 0.8, "ot": 0.5}, highlight="ot"),
     "scores": lambda: score_distributions(SCORES, cutoff=1.5),
     "plan": lambda: budget_bars(PLANNED),
     "plan of many arms": lambda: budget_bars(PLANNED * 40),
@@ -75,8 +75,8 @@ def test_every_picture_is_a_small_png_with_the_same_bytes_each_time(draw):
 def test_another_process_draws_the_same_bytes_and_never_loads_pyplot():
     program = (
         "import hashlib, sys\n"
-        "from selection.reports.plots.target import source_distances\n"
-        "png = source_distances({'a': 0.3, 'b': 0.2})\n"
+        "from selection.reports.plots.target import source_distance_bars\n"
+        "png = source_distance_bars({'a': 0.3, 'b': 0.2})\n"
         "assert 'matplotlib.pyplot' not in sys.modules\n"
         "print(hashlib.sha256(png).hexdigest())\n"
     )
@@ -87,7 +87,7 @@ def test_another_process_draws_the_same_bytes_and_never_loads_pyplot():
         check=True,
         cwd=REPOSITORY,
     )
-    here = hashlib.sha256(source_distances({"a": 0.3, "b": 0.2})).hexdigest()
+    here = hashlib.sha256(source_distance_bars({"a": 0.3, "b": 0.2})).hexdigest()
     assert done.stdout.strip() == here
 
 
@@ -108,20 +108,20 @@ def test_every_method_has_its_own_colour_and_marker_and_random_is_black():
 
 
 def test_a_name_is_cut_and_never_read_as_mathematics():
-    assert plain("$x$") == r"\$x\$"
-    assert len(plain("a" * 100)) == 32
+    assert plain_label("$x$") == r"\$x\$"
+    assert len(plain_label("a" * 100)) == 32
 
 
 @pytest.mark.parametrize(
     ("draw", "message"),
     [
-        (lambda: token_lengths([]), "n_tokens is empty"),
+        (lambda: length_histogram([]), "n_words is empty"),
         (lambda: spectrum([], 1.0), "eigenvalues is empty"),
-        (lambda: source_distances({}), "distances is empty"),
+        (lambda: source_distance_bars({}), "distances is empty"),
         (lambda: residual_history([], tolerance=1e-3), "residuals is empty"),
         (lambda: residual_history([0.1], tolerance=0.0), "tolerance is 0"),
         (lambda: before_after(9.0, [6.0], [0, 1]), "1 losses for 2 seeds"),
-        (lambda: distances_to_target({"pool": 1.0}, highlight="ot"), "highlight is 'ot'"),
+        (lambda: distance_bars({"pool": 1.0}, highlight="ot"), "highlight is 'ot'"),
         (lambda: score_distributions({}, cutoff=None), "scores is empty"),
         (lambda: score_distributions({"a": np.empty(0)}, cutoff=None), r"scores\['a'\] is empty"),
         (lambda: loss_frontier([]), "points is empty"),

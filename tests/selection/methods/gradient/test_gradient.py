@@ -13,15 +13,12 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from selection.budget.meter import BudgetExhausted
 from selection.costs import ModelShape
+from selection.methods.contract.cost import PHASES, CostInputs, SelectorSize
 from selection.methods.contract.preparation import Prepared, PrepareInputs, Selector
-from selection.methods.contract.protocol import (
-    CostInputs,
-    FitInputs,
-    Rows,
-    ScoreInputs,
-    SelectorSize,
-)
+from selection.methods.contract.protocol import FitInputs, ScoreInputs
+from selection.methods.contract.values import Rows
 from selection.methods.gradient.method import METHOD
+from selection.methods.gradient.options import GradientOptions
 from selection.models.base import load_tokenizer, new_model, save_checkpoint, tiny_config
 from selection.models.examples import Example, render
 from selection.models.recipe import Recipe
@@ -29,14 +26,14 @@ from selection.models.tokenizer import train_tokenizer
 from selection.models.training import train
 
 LONGEST = 48
-OPTIONS = {
-    "dimensions": 1024,
-    "checkpoints": 2,
-    "warm_up_share": 0.3,
-    "lora_rank": 4,
-    "learning_rate": 2e-3,
-    "batch_size": 8,
-}
+OPTIONS = GradientOptions(
+    dimensions=1024,
+    checkpoints=2,
+    warm_up_share=0.3,
+    lora_rank=4,
+    learning_rate=2e-3,
+    batch_size=8,
+)
 WARM_UP, STORE, TARGET = METHOD.preparations(OPTIONS)
 RNG = np.random.default_rng(5)
 PHRASES = {
@@ -226,9 +223,9 @@ def test_the_store_is_unit_float16_and_the_same_in_any_blocks_and_order(
     stored = STORE.features(chain.store)
     assert (stored.shape, stored.dtype) == ((120, 2, 1024), np.float16)
     np.testing.assert_allclose(np.linalg.norm(stored.astype(float), axis=2), 1.0, atol=1e-3)
-    monkeypatch.setattr("selection.methods.gradient.gradient_store.block_rows", lambda size: 17)
+    monkeypatch.setattr("selection.methods.gradient.gradient_store.rows_at_once", lambda size: 17)
     order = RNG.permutation(120)
-    shuffled = Rows(POOL.row_id[order], [TEXTS[i] for i in order], POOL.n_tokens[order])
+    shuffled = Rows(POOL.row_id[order], [TEXTS[i] for i in order], POOL.n_words[order])
     given = inputs(
         selector,
         tmp_path,
@@ -243,7 +240,7 @@ def test_the_store_is_unit_float16_and_the_same_in_any_blocks_and_order(
 
 
 def test_a_killed_preparation_goes_on_to_the_same_files(chain, selector, tmp_path, monkeypatch):
-    monkeypatch.setattr("selection.methods.gradient.gradient_store.block_rows", lambda size: 17)
+    monkeypatch.setattr("selection.methods.gradient.gradient_store.rows_at_once", lambda size: 17)
     needs = {"prepared": {WARM_UP.asset: chain.warm_up}}
     whole = {WARM_UP: chain.warm_up, STORE: chain.store, TARGET: chain.target}
     for preparation, room in ((WARM_UP, 0.7), (WARM_UP, 0.3), (STORE, 0.5)):
@@ -307,17 +304,22 @@ def test_what_is_charged_is_what_torch_counts_and_what_was_forecast(
 
 def test_cost_names_a_part_for_each_preparation_and_leaves_embeddings_out(cost_inputs):
     cost = METHOD.cost(cost_inputs)
-    assert cost.preparations == {"selector_warm_up", "gradient_store", "target_gradients"}
+    made = {"selector_warm_up", "gradient_store", "target_gradients"}
+    assert cost.phases.keys() - set(PHASES) == made
     assert cost.shared == {"selector_warm_up", "gradient_store"}
     assert cost.flops == sum(cost.parts.values()) == sum(cost.phases.values()) < 1e30
     assert cost.shared_flops == cost.parts["selector_warm_up"] + cost.parts["gradient_store"]
     assert cost.accountant == "measured"
-    double = replace(cost_inputs, options={**OPTIONS, "checkpoints": 4})
+    double = replace(cost_inputs, options=OPTIONS.model_copy(update={"checkpoints": 4}))
     assert METHOD.cost(double).parts["gradient_store"] == 2 * cost.parts["gradient_store"]
 
 
 def test_preparations_say_what_they_read(chain):
-    assert [p.asset for p in METHOD.preparations({})] == [WARM_UP.asset, STORE.asset, TARGET.asset]
+    assert [p.asset for p in METHOD.preparations(GradientOptions())] == [
+        WARM_UP.asset,
+        STORE.asset,
+        TARGET.asset,
+    ]
     assert [p.needs for p in (WARM_UP, STORE, TARGET)] == [(), (WARM_UP.asset,), (WARM_UP.asset,)]
     options = set(METHOD.options.model_fields)
     assert [set(p.reads) for p in (WARM_UP, STORE)] == [options - {"dimensions"}, options]
@@ -340,7 +342,7 @@ def test_missing_preparations_and_features_are_refused(chain, selector, tmp_path
         METHOD.fit(bare)
     with pytest.raises(ValueError, match="carry none"):
         chain.score(POOL)
-    other = {**OPTIONS, "lora_rank": 2}
+    other = OPTIONS.model_copy(update={"lora_rank": 2})
     needs = {WARM_UP.asset: chain.warm_up}
     with pytest.raises(ValueError, match="make selector_warm_up again"):
         STORE.prepare(inputs(selector, tmp_path, options=other, prepared=needs))
@@ -362,6 +364,6 @@ def test_the_warm_up_lowers_the_loss_and_draws_the_same_rows_in_any_order(
     assert losses[-1] < losses[0]
     assert chain.warm_up.rows == 36
     order = RNG.permutation(120)
-    shuffled = Rows(POOL.row_id[order], [TEXTS[i] for i in order], POOL.n_tokens[order])
+    shuffled = Rows(POOL.row_id[order], [TEXTS[i] for i in order], POOL.n_words[order])
     again = WARM_UP.prepare(inputs(selector, tmp_path, pool=lambda: iter([shuffled])))
     assert again.json("warm_up.json") == chain.warm_up.json("warm_up.json")

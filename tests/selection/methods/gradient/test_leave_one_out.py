@@ -15,17 +15,17 @@ from selection.methods.gradient.influence import influence, subtask_means
 from selection.methods.gradient.lora import Adapted
 from selection.methods.gradient.projected import projected_gradients
 from selection.methods.gradient.tokens import TokenRow
-from selection.methods.gradient.warm_up import WarmUp, plan, warm_up
+from selection.methods.gradient.warm_up import WarmUp, plan_schedule, warm_up_adapters
 
 EPOCHS = 10
 
 
 def retrain(adapted: Adapted, rows: list[TokenRow], work: Path) -> WarmUp:
     work.mkdir()
-    return warm_up(
+    return warm_up_adapters(
         adapted,
         rows,
-        plan(len(rows), epochs=EPOCHS, batch_size=len(rows), learning_rate=1e-3, seed=0),
+        plan_schedule(len(rows), epochs=EPOCHS, batch_size=len(rows), learning_rate=1e-3, seed=0),
         longest=LONGEST,
         work=work,
         step_flops=[0.0] * EPOCHS,
@@ -64,7 +64,7 @@ def rank_correlation(folder: Path, seed: int) -> float:
         )
 
     _, means = subtask_means(features(target, adam=False), [""] * len(target))
-    rates = plan(24, epochs=EPOCHS, batch_size=24, learning_rate=1e-3, seed=0).mean_rates()
+    rates = plan_schedule(24, epochs=EPOCHS, batch_size=24, learning_rate=1e-3, seed=0).mean_rates()
     predicted = influence(features(rows, adam=True), means, rates)[:, 0]
     return float(spearmanr(predicted, rise).statistic)
 

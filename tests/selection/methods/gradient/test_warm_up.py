@@ -8,10 +8,10 @@ import torch
 from tiny_decoder import LONGEST, make_decoder, make_rows
 
 from selection.budget.meter import UNMETERED, BudgetExhausted
-from selection.methods.gradient.warm_up import WarmUp, plan, warm_up
+from selection.methods.gradient.warm_up import WarmUp, plan_schedule, warm_up_adapters
 
 ROWS = make_rows(1, 22, np.random.default_rng(0))
-SCHEDULE = plan(22, epochs=3, batch_size=5, learning_rate=5e-3, seed=1)  # 5 steps an epoch
+SCHEDULE = plan_schedule(22, epochs=3, batch_size=5, learning_rate=5e-3, seed=1)  # 5 steps an epoch
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def adapted(tmp_path_factory):
 
 def run(adapted, work: Path, *, meter=UNMETERED, advance=lambda n: None) -> WarmUp:
     work.mkdir(exist_ok=True)
-    return warm_up(
+    return warm_up_adapters(
         adapted,
         ROWS,
         SCHEDULE,
@@ -123,7 +123,7 @@ def test_the_arrays_are_those_of_a_plain_loop(adapted, whole):
 
 
 def test_every_epoch_takes_every_row_once_in_another_order_and_the_rate_rises_and_falls():
-    schedule = plan(100, epochs=4, batch_size=4, learning_rate=1.0, seed=0)
+    schedule = plan_schedule(100, epochs=4, batch_size=4, learning_rate=1.0, seed=0)
     epochs = [np.concatenate(schedule.batches[e * 25 : (e + 1) * 25]) for e in range(4)]
     assert all(sorted(epoch) == list(range(100)) for epoch in epochs)
     assert all((epochs[0] != epoch).any() for epoch in epochs[1:])
@@ -136,15 +136,17 @@ def test_every_epoch_takes_every_row_once_in_another_order_and_the_rate_rises_an
 
 
 def test_one_row_and_one_step_can_be_planned_and_none_is_refused():
-    assert plan(1, epochs=1, batch_size=8, learning_rate=0.5, seed=0).learning_rates == [0.5]
+    assert plan_schedule(1, epochs=1, batch_size=8, learning_rate=0.5, seed=0).learning_rates == [
+        0.5
+    ]
     with pytest.raises(ValueError, match="pool is empty"):
-        plan(0, epochs=1, batch_size=8, learning_rate=0.5, seed=0)
+        plan_schedule(0, epochs=1, batch_size=8, learning_rate=0.5, seed=0)
 
 
 def test_a_loss_that_is_not_finite_is_an_error(adapted, tmp_path):
-    wild = plan(22, epochs=3, batch_size=5, learning_rate=1e30, seed=1)
+    wild = plan_schedule(22, epochs=3, batch_size=5, learning_rate=1e30, seed=1)
     with pytest.raises(ValueError, match="the warm-up's loss is nan at step"):
-        warm_up(
+        warm_up_adapters(
             adapted,
             ROWS,
             wild,

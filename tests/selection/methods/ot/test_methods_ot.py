@@ -9,7 +9,10 @@ import pytest
 from sklearn.metrics.pairwise import cosine_similarity
 
 from selection.methods import REGISTRY
-from selection.methods.contract.protocol import CostInputs, FitInputs, Fitted, Rows, ScoreInputs
+from selection.methods.contract.cost import CostInputs
+from selection.methods.contract.protocol import FitInputs, Fitted, ScoreInputs
+from selection.methods.contract.values import Rows
+from selection.methods.ot.options import OtOptions
 from selection.subset.choose import choose_rows
 from selection.transport import score_rows, solve_potentials
 from selection.transport.potentials import NotConverged
@@ -50,7 +53,7 @@ class Planted:
             yield Rows(
                 self.pool.row_id[some],
                 self.pool.text[some],
-                self.pool.n_tokens[some],
+                self.pool.n_words[some],
                 embeddings[some],
             )
 
@@ -69,7 +72,7 @@ class Planted:
                 self.target,
                 lambda: self.batches(batch, reverse=reverse),
                 n_pool=len(self.pool.row_id),
-                options=options,
+                options=OtOptions(**options),
                 seed=seed,
                 report=None if report is None else report.append,
                 previous=previous,
@@ -77,15 +80,15 @@ class Planted:
         )
 
     def score(self, name: str, fitted: Fitted, seeds=(0,)):
-        return REGISTRY[name].score(
-            fitted, ScoreInputs(self.pool, target=self.target, options={}, seeds=seeds)
-        )
+        method = REGISTRY[name]
+        given = ScoreInputs(self.pool, self.target, method.options(), seeds=seeds)
+        return method.score(fitted, given)
 
     def share_in_domain(self, score: np.ndarray, near_duplicate_cosine: float = 0.97) -> float:
         subset = choose_rows(
             row_id=self.pool.row_id,
             score=score,
-            n_tokens=self.pool.n_tokens,
+            n_tokens=self.pool.n_words,
             token_budget=2000,
             embeddings=self.pool.embeddings,
             near_duplicate_cosine=near_duplicate_cosine,
@@ -173,7 +176,7 @@ def test_density_weights_make_copies_of_a_text_weigh_as_one():
             planted.target,
             lambda: iter([planted.pool]),
             n_pool=len(planted.pool.row_id),
-            options=options,
+            options=OtOptions(**options),
             seed=0,
         )
         return REGISTRY["ot"].fit(inputs).arrays["g"]
@@ -190,7 +193,7 @@ def test_density_weights_cost_one_search_of_the_sample_and_one_of_the_pool():
         flops = fitted.facts["density_flops"]
         assert flops == 2 * min(solve_rows, 600) * weighed * D
         planned = REGISTRY["ot"].cost(
-            CostInputs(600, 60, 0.0, 0.0, D, {"solve_rows": solve_rows, **options})
+            CostInputs(600, 60, 0.0, 0.0, D, OtOptions(solve_rows=solve_rows, **options))
         )
         assert planned.parts["density"] == flops and planned.phases["fit"] >= flops
         plain = PLANTED.fit(batch=70, solve_rows=solve_rows, max_pool_residual=1.9, min_overlap=0.0)
@@ -224,7 +227,13 @@ def test_progress_is_reported_line_by_line():
 def test_a_pool_that_yields_fewer_rows_than_it_says_is_refused():
     with pytest.raises(ValueError, match="yielded 600 rows and n_pool says 601"):
         REGISTRY["ot"].fit(
-            FitInputs(PLANTED.target, lambda: PLANTED.batches(100), n_pool=601, options={}, seed=0)
+            FitInputs(
+                PLANTED.target,
+                lambda: PLANTED.batches(100),
+                n_pool=601,
+                options=OtOptions(),
+                seed=0,
+            )
         )
 
 

@@ -12,14 +12,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from selection.methods import REGISTRY
-from selection.methods.contract.protocol import (
-    CostInputs,
-    FitInputs,
-    Fitted,
-    Rows,
-    ScoreInputs,
-    Scores,
-)
+from selection.methods.contract.cost import CostInputs
+from selection.methods.contract.protocol import FitInputs, Fitted, ScoreInputs, Scores
+from selection.methods.contract.values import Rows
+from selection.methods.ot.options import OtOptions
 from selection.transport import score_rows, solve_potentials
 
 OT = REGISTRY["ot"]
@@ -50,13 +46,21 @@ CONTRAST = make_rows("c", noise(20) + DISLIKED)
 def fit(contrast: Rows | None = CONTRAST, previous: Fitted | None = None, **options: Any) -> Fitted:
     return OT.fit(
         FitInputs(
-            TARGET, lambda: iter([POOL]), 300, options, 0, previous=previous, contrast=contrast
+            TARGET,
+            lambda: iter([POOL]),
+            300,
+            OtOptions(**options),
+            0,
+            previous=previous,
+            contrast=contrast,
         )
     )
 
 
 def score(fitted: Fitted, rows: Rows = POOL, **options: Any) -> Scores:
-    return OT.score(fitted, ScoreInputs(rows, target=TARGET, options=options, seeds=[0]))
+    return OT.score(
+        fitted, ScoreInputs(rows, target=TARGET, options=OtOptions(**options), seeds=[0])
+    )
 
 
 @pytest.mark.parametrize("weight", [0.3, 1.0, 2.5])
@@ -168,7 +172,14 @@ def test_a_weight_that_steers_nowhere_is_refused(weight):
 def test_the_cost_counts_the_contrast_as_a_second_target():
     def cost(n_contrast: int, **options: Any):
         inputs = CostInputs(
-            10_000, 100, 1e6, 10.0, D, options, n_contrast=n_contrast, contrast_embedding_flops=7.0
+            10_000,
+            100,
+            1e6,
+            10.0,
+            D,
+            OtOptions(**options),
+            n_contrast=n_contrast,
+            contrast_embedding_flops=7.0,
         )
         return OT.cost(inputs)
 
@@ -180,5 +191,5 @@ def test_the_cost_counts_the_contrast_as_a_second_target():
 
 
 def test_scoring_spends_what_the_cost_foresees():
-    inputs = CostInputs(300, 30, 0.0, 0.0, D, {"contrast_weight": 1.0}, n_contrast=20)
+    inputs = CostInputs(300, 30, 0.0, 0.0, D, OtOptions(**{"contrast_weight": 1.0}), n_contrast=20)
     assert WHOLE.flops == pytest.approx(OT.cost(inputs).phases["score"], rel=0.15)

@@ -10,7 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from selection.methods import REGISTRY
-from selection.methods.contract.protocol import CostInputs, FitInputs, Fitted, Rows, ScoreInputs
+from selection.methods.contract.cost import CostInputs
+from selection.methods.contract.protocol import FitInputs, Fitted, ScoreInputs
+from selection.methods.contract.values import Rows
+from selection.methods.ot.options import OtOptions
 
 OT = REGISTRY["ot"]
 RNG = np.random.default_rng(11)
@@ -39,11 +42,13 @@ def fit(batch: int = 1000, sources: dict[str, Rows] = POOL, **options: Any) -> F
                 yield rows.take(slice(start, start + batch))
 
     n = sum(len(rows.row_id) for rows in sources.values())
-    return OT.fit(FitInputs(TARGET, pool, n, options, seed=0))
+    return OT.fit(FitInputs(TARGET, pool, n, OtOptions(**options), seed=0))
 
 
 def score(fitted: Fitted, rows: Rows, **options: Any):
-    return OT.score(fitted, ScoreInputs(rows, target=TARGET, options=options, seeds=[0]))
+    return OT.score(
+        fitted, ScoreInputs(rows, target=TARGET, options=OtOptions(**options), seeds=[0])
+    )
 
 
 def test_potentials_are_those_of_a_pool_of_the_nearest_source_alone():
@@ -124,7 +129,9 @@ def test_rows_of_a_source_that_the_fit_has_not_seen_are_refused():
 
 def test_the_cost_counts_the_rows_measured_and_is_the_fits():
     def parts(n_sources: int | None, **options: Any):
-        return OT.cost(CostInputs(1_000_000, 100, 0.0, 0.0, D, options, n_sources=n_sources))
+        return OT.cost(
+            CostInputs(1_000_000, 100, 0.0, 0.0, D, OtOptions(**options), n_sources=n_sources)
+        )
 
     assert parts(4).parts["sources"] == 0.0
     few, unknown = (parts(n, nearest_sources=2, source_rows=1000) for n in (4, None))
@@ -135,7 +142,7 @@ def test_the_cost_counts_the_rows_measured_and_is_the_fits():
 def test_the_cost_foresees_the_flops_of_the_distances():
     fitted = fit(nearest_sources=1)
     planned = OT.cost(
-        CostInputs(N_POOL, 25, 0.0, 0.0, D, {"nearest_sources": 1}, n_sources=3)
+        CostInputs(N_POOL, 25, 0.0, 0.0, D, OtOptions(nearest_sources=1), n_sources=3)
     ).parts["sources"]
     spent: Any = fitted.facts["sources_flops"]
     assert 0.3 * spent < planned < 3 * spent

@@ -21,17 +21,13 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from selection.budget.meter import BudgetExhausted
 from selection.costs import ModelShape
+from selection.methods.contract.cost import PHASES, CostInputs, SelectorSize
 from selection.methods.contract.preparation import Prepared, PrepareInputs, Selector
-from selection.methods.contract.protocol import (
-    CostInputs,
-    FitInputs,
-    Rows,
-    ScoreInputs,
-    Scores,
-    SelectorSize,
-)
+from selection.methods.contract.protocol import FitInputs, ScoreInputs, Scores
+from selection.methods.contract.values import Rows
 from selection.methods.perplexity import perplexities
 from selection.methods.perplexity.method import METHOD
+from selection.methods.perplexity.options import PerplexityOptions
 from selection.models import base
 from selection.models.base import load_model, new_model, save_checkpoint, tiny_config
 from selection.models.checkpoints import weights_digest
@@ -53,7 +49,7 @@ N_KIND = len(KIND[1::2])
 TARGET = Rows(np.array([e.row_id for e in EXAMPLES]), [e.text for e in EXAMPLES], np.array([]))
 TOKENIZER = train_tokenizer(TEXTS, vocab_size=400)
 LENGTH = 64
-OPTIONS = {"epochs": 4, "learning_rate": 3e-3, "batch_size": 4}
+OPTIONS = PerplexityOptions(epochs=4, learning_rate=3e-3, batch_size=4)
 
 
 class Counted:
@@ -98,7 +94,7 @@ def inputs(selector: Selector | None, work: Path, **other: Any) -> PrepareInputs
     return PrepareInputs(n_pool=len(TEXTS), work=work, selector=selector, **given)
 
 
-def run(selector: Selector, work: Path, options: dict[str, Any], **other: Any) -> dict[str, Any]:
+def run(selector: Selector, work: Path, options: PerplexityOptions, **other: Any) -> dict[str, Any]:
     """Every preparation in its order, what one made given to the next."""
     made: dict[str, Any] = {}
     for one in METHOD.preparations(options):
@@ -120,10 +116,11 @@ def made(selector, tmp_path_factory) -> dict[str, Any]:
 
 
 def score(rows: Rows, **options) -> Scores:
+    given = PerplexityOptions(**options)
     fitted = METHOD.fit(
-        FitInputs(TARGET, lambda: iter([rows]), n_pool=len(TEXTS), options=options, seed=0)
+        FitInputs(TARGET, lambda: iter([rows]), n_pool=len(TEXTS), options=given, seed=0)
     )
-    return METHOD.score(fitted, ScoreInputs(rows, target=TARGET, options=options, seeds=(0,)))
+    return METHOD.score(fitted, ScoreInputs(rows, target=TARGET, options=given, seeds=(0,)))
 
 
 def lengths(texts) -> np.ndarray:
@@ -135,7 +132,15 @@ def cost_inputs(selector: Selector | None, **options) -> CostInputs:
     if selector is not None:
         target_lengths = lengths(e.text for e in EXAMPLES)
         size = SelectorSize(selector.shape, selector.accountant, lengths(TEXTS), target_lengths)
-    return CostInputs(len(TEXTS), len(EXAMPLES), 0.0, 0.0, 8, options or OPTIONS, size)
+    return CostInputs(
+        len(TEXTS),
+        len(EXAMPLES),
+        0.0,
+        0.0,
+        8,
+        PerplexityOptions(**options) if options else OPTIONS,
+        size,
+    )
 
 
 def test_receipts_are_the_perplexities_of_the_tuned_selector(made):
@@ -151,18 +156,22 @@ def test_receipts_are_the_perplexities_of_the_tuned_selector(made):
 
 
 def test_tuning_lowers_the_perplexity_of_the_targets_kind_of_rows_most(selector, made, tmp_path):
-    untuned = score(with_losses(run(selector, tmp_path, {"epochs": 0}))).receipts["perplexity"]
+    untuned = score(with_losses(run(selector, tmp_path, PerplexityOptions(epochs=0)))).receipts[
+        "perplexity"
+    ]
     change = np.log(score(with_losses(made)).receipts["perplexity"]) - np.log(untuned)
     assert change[:N_KIND].mean() < change[N_KIND:].mean() - 0.02
     assert change[:N_KIND].mean() < -0.5
 
 
 def test_without_epochs_the_selector_is_read_as_it_is_and_costs_no_training(selector, tmp_path):
-    assert [one.asset for one in METHOD.preparations({"epochs": 0})] == ["perplexities"]
+    assert [one.asset for one in METHOD.preparations(PerplexityOptions(epochs=0))] == [
+        "perplexities"
+    ]
     cost = METHOD.cost(cost_inputs(selector, epochs=0))
-    assert set(cost.parts) == cost.preparations == {"perplexities"}
+    assert set(cost.parts) == cost.phases.keys() - set(PHASES) == {"perplexities"}
     before = weights_digest(load_model(selector.folder))
-    run(selector, tmp_path, {"epochs": 0})
+    run(selector, tmp_path, PerplexityOptions(epochs=0))
     assert weights_digest(load_model(selector.folder)) == before
 
 
@@ -202,7 +211,7 @@ def test_scores_are_the_same_to_the_bit_whatever_the_blocks_and_batches(
     rows = with_losses({"perplexities": again})
     order = np.random.default_rng(0).permutation(len(TEXTS))
     shuffled = Rows(
-        rows.row_id[order], [TEXTS[i] for i in order], rows.n_tokens, features=rows.features[order]
+        rows.row_id[order], [TEXTS[i] for i in order], rows.n_words, features=rows.features[order]
     )
     np.testing.assert_array_equal(score(shuffled).score[0], whole.score[0, order])
 
@@ -275,7 +284,7 @@ class KilledAfter(Counted):
 def killed(selector_folder: Path, work: Path) -> None:
     """Entry point of the process that the test below kills: in its third block of rows."""
     perplexities.BLOCK_ROWS = 9
-    options = {"epochs": 0}
+    options = PerplexityOptions(epochs=0)
     given = inputs(make_selector(selector_folder), work, options=options, meter=KilledAfter(2))
     METHOD.preparations(options)[-1].prepare(given)
 
@@ -289,12 +298,16 @@ def test_a_killed_process_leaves_its_finished_blocks_to_the_next(selector, tmp_p
     ended = subprocess.run([sys.executable, "-c", command], check=False)
     assert ended.returncode == -signal.SIGKILL
     monkeypatch.setattr(perplexities, "BLOCK_ROWS", 9)
-    reading = METHOD.preparations({"epochs": 0})[-1]
+    reading = METHOD.preparations(PerplexityOptions(epochs=0))[-1]
     meter = Counted()
-    resumed = reading.prepare(inputs(selector, tmp_path, options={"epochs": 0}, meter=meter))
+    resumed = reading.prepare(
+        inputs(selector, tmp_path, options=PerplexityOptions(epochs=0), meter=meter)
+    )
     assert resumed.resumed_flops > 0
     assert meter.flops + resumed.resumed_flops == pytest.approx(resumed.flops)
-    fresh = reading.prepare(inputs(selector, tmp_path / "fresh", options={"epochs": 0}))
+    fresh = reading.prepare(
+        inputs(selector, tmp_path / "fresh", options=PerplexityOptions(epochs=0))
+    )
     np.testing.assert_array_equal(resumed.array("nll.npy"), fresh.array("nll.npy"))
 
 
@@ -320,22 +333,22 @@ def test_what_cannot_be_scored_is_refused(selector, tmp_path):
         score(ROWS)
     empty = Rows(np.array(["p1"]), [""], np.array([1]))
     with pytest.raises(ValueError, match="row p1 of the pool is empty"):
-        run(selector, tmp_path, {"epochs": 0}, pool=lambda: iter([empty]))
+        run(selector, tmp_path, PerplexityOptions(epochs=0), pool=lambda: iter([empty]))
     with pytest.raises(ValueError, match="the target has no example to tune the selector on"):
         METHOD.preparations(OPTIONS)[0].prepare(inputs(selector, tmp_path / "t", target=()))
     with pytest.raises(ValidationError):
-        METHOD.preparations({"band": "top"})
+        PerplexityOptions.model_validate({"band": "top"})
 
 
 def test_a_pool_that_yields_fewer_rows_than_it_says_is_refused(made):
     rows = with_losses(made)
-    few = FitInputs(TARGET, lambda: iter([rows]), n_pool=len(TEXTS) + 1, options={}, seed=0)
+    few = FitInputs(TARGET, lambda: iter([rows]), n_pool=len(TEXTS) + 1, options=OPTIONS, seed=0)
     with pytest.raises(ValueError, match=f"yielded {len(TEXTS)} rows and n_pool says"):
         METHOD.fit(few)
 
 
 def test_what_preparations_say_of_themselves_follows_their_contract():
-    tuning, reading = METHOD.preparations({})
+    tuning, reading = METHOD.preparations(PerplexityOptions())
     assert (tuning.asset, tuning.shared, tuning.by_source) == ("tuned_selector", False, False)
     assert (reading.asset, reading.shared, reading.by_source) == ("perplexities", False, True)
     assert reading.needs == ("tuned_selector",) and tuning.needs == ()

@@ -1,0 +1,16 @@
+"""The options of a method: always the model that the method has validated them by."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from pydantic import BaseModel
+
+OptionsT = TypeVar("OptionsT", bound=BaseModel)
+OptionsT_co = TypeVar("OptionsT_co", bound=BaseModel, covariant=True)
+"""Of what only reads them: inputs."""
+
+
+def wants_contrast(options: BaseModel) -> bool:
+    """Whether a method with these options steers away from the study's `contrast`."""
+    return getattr(options, "contrast_weight", None) is not None
