@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import dagster as dg
@@ -14,7 +15,9 @@ from command_line import ARM, CHECKPOINT, current, printed_json, selection
 from small_project import SOURCES, Project, enter
 from spending import reserve
 
+import resources.ledger.ledger
 from resources.dead_runs import clear_dead_runs
+from resources.ledger.database import Database
 from selection.reports.numbers import number
 from selection_assets.command.closing import closing_text
 from selection_assets.command.run import recomputed
@@ -157,7 +160,11 @@ def test_verify_passes_a_whole_store_and_names_the_file_of_a_broken_one(copied: 
     assert "1 corrupt" in result.stdout
 
 
-def test_a_ledger_held_by_another_program_is_a_message_that_names_it(project: Project) -> None:
+def test_a_ledger_held_by_another_program_is_a_message_that_names_it(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # seconds, in place of the minute that a person's shell is waited for
+    monkeypatch.setattr(resources.ledger.ledger, "Database", partial(Database, patience=0.5))
     assert selection("ledger").exit_code == 0
     file = project.root / "store/ledger.duckdb"
     hold = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('held', flush=True); input()"
