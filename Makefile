@@ -4,25 +4,36 @@ VENV := .venv
 BIN := $(VENV)/bin
 FAISS ?= cpu
 export DAGSTER_HOME := $(CURDIR)/dagster_home
+WORKERS ?= 2
+# Each worker takes a file at a time, and those that take longest first.
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 export HF_HUB_DISABLE_TELEMETRY := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: run test test-all ui lint screenshots study results bench clean
+.PHONY: run check test test-all ui lint docs screenshots study results bench clean
 
 run: $(VENV)/installed ## Run the quickstart study end to end and print what it found
 	$(BIN)/selection run quickstart
 
-test: $(VENV)/installed-for-tests lint ## Lint, type-check and run the tests
-	$(BIN)/python -m pytest -m "not slow"
+check: $(VENV)/installed-for-tests lint ## Lint, type-check and run the fast tests: for every edit
+	$(PYTEST) -m "not study and not slow"
+
+test: $(VENV)/installed-for-tests lint ## The same with the tests that need a study; what CI runs
+	$(PYTEST) -m "not slow"
 
 test-all: $(VENV)/installed-for-tests lint ## The same with the slow tests, and docs/promises.md
-	$(BIN)/python -m pytest --figures docs/promises.json
+	$(PYTEST) --figures docs/promises.json
 	$(BIN)/python docs/promises.py docs/promises.json
 
-lint: $(VENV)/installed-for-tests
+lint: $(VENV)/installed-for-tests ## Style, imports and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/pyright
+
+docs: $(VENV)/installed-for-tests ## The documentation as a site in site/, without a network
+	NO_MKDOCS_2_WARNING=1 PYTHONPATH=$(CURDIR) $(BIN)/mkdocs build --strict --quiet
+	@echo "open site/index.html"
 
 ui: $(VENV)/installed ## Open Dagster on http://127.0.0.1:3000
 	$(BIN)/dg dev -w workspace.yaml --host 127.0.0.1 --port 3000
@@ -50,9 +61,9 @@ $(VENV)/installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 	touch $@
 
 $(VENV)/installed-for-tests: $(VENV)/installed
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[$(FAISS),test,dev]"
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[$(FAISS),test,dev,docs]"
 	touch $@
 
 clean: ## Remove what runs wrote; sources and the environment stay
-	rm -rf store
+	rm -rf store site
 	find dagster_home -mindepth 1 ! -name dagster.yaml -delete

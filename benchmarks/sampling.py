@@ -20,6 +20,7 @@ from selection.basics.draws import keyed_uniform
 from selection.config.embedders import EmbedderSpec
 from selection.embedding.build import write_embedder
 from selection.embedding.embedder import encode, load_embedder
+from selection.reports.tables import markdown_table
 from selection.transport.potentials import solve_potentials
 from selection.transport.sampled import TOP_SHARES, Certificate, SampledSolve, solve_on_sample
 from selection.transport.scores import row_potentials
@@ -33,9 +34,9 @@ SAMPLES = (3_000, 10_000, 30_000, 100_000)
 QUICK_ROWS, QUICK_SAMPLES = 30_000, (3_000, 10_000)
 LIBRARIES = ("numpy", "torch", "model2vec")
 ANYTHING = Certificate(max_residual=2.0, min_overlap=0.0)
-HEADER = "| eps_rel | rows solved | share of the pool | seconds | residual, whole pool |" + "".join(
-    f" top {share:.1%}, true | estimated |" for share in TOP_SHARES
-)
+COLUMNS = ["eps_rel", "rows solved", "share of the pool", "seconds", "residual, whole pool"] + [
+    name for share in TOP_SHARES for name in (f"top {share:.1%}, true", "estimated")
+]
 
 
 def main() -> None:
@@ -43,7 +44,7 @@ def main() -> None:
     arguments = parse_arguments(__doc__)
     pool, keys, target = vectors(QUICK_ROWS if arguments.quick else None)
     print(f"{len(pool):,} rows of {pool.shape[1]} dimensions, {len(target):,} target rows\n")
-    print(f"{HEADER}\n|{'---:|' * (HEADER.count('|') - 1)}")
+    rows = []
     figures: dict[str, float] = {}
     for eps_rel in EPS_REL:
         started = time.perf_counter()
@@ -51,27 +52,23 @@ def main() -> None:
         full = solve_potentials(pool, target, eps_rel=eps_rel, tol=1e-4)
         seconds = time.perf_counter() - started
         exact = row_potentials(pool, target, full)
-        perfect = " 1 | 1 |" * len(TOP_SHARES)
-        print(
-            f"| {eps_rel} | {len(pool):,} | 100 % | {seconds:.1f} | {full.residual:.1e} |{perfect}"
-        )
+        perfect = [1.0, 1.0] * len(TOP_SHARES)
+        rows.append([f"{eps_rel}", len(pool), 1.0, seconds, full.residual, *perfect])
         for n_rows in QUICK_SAMPLES if arguments.quick else SAMPLES:
             started = time.perf_counter()
             found = on_sample(pool, keys, target, n_rows, eps_rel)
             seconds = time.perf_counter() - started
             scored = row_potentials(pool, target, found.potentials)
-            cells = ""
+            overlaps = []
             for share in TOP_SHARES:
                 true = top_overlap(scored, exact, share=share)
-                cells += f" {true:.3f} | {found.overlap[share]:.3f} |"
+                overlaps += [true, found.overlap[share]]
                 name = f"eps_rel {eps_rel}, {n_rows} rows, top {share:.1%}"
                 figures[f"{name}, true"], figures[f"{name}, estimated"] = true, found.overlap[share]
             figures[f"eps_rel {eps_rel}, {n_rows} rows, residual"] = found.pool_fit.residual
-            print(
-                f"| {eps_rel} | {n_rows:,} | {n_rows / len(pool):.1%} | {seconds:.1f} "
-                f"| {found.pool_fit.residual:.3f} |{cells}",
-                flush=True,
-            )
+            solved = [n_rows, n_rows / len(pool), seconds, found.pool_fit.residual]
+            rows.append([f"{eps_rel}", *solved, *overlaps])
+    print(markdown_table(COLUMNS, rows))
     if arguments.json is not None:
         publish(figures, LIBRARIES, arguments.json)
 

@@ -8,7 +8,7 @@ the least-squares line between logarithms.
 
 Memory is the peak of the process above what it held when the call began. Scoring and search read
 the file block by block and hand their results on, so nothing in it need grow. A selection holds
-its result (rank, verdict, margin and twin of every row) and the order of the ids, which do grow;
+its result (rank, fate, margin and twin of every row) and the order of the ids, which do grow;
 they are counted, and the vectors, which it is given, are not.
 
 With --json, a picture of the measurements is written beside the file.
@@ -28,8 +28,9 @@ from harness import Measured, measure, parse_arguments, publish
 from selection.neighbours.targets import nearest_targets
 from selection.reports.plots.style import FONT, MARKERS, PALETTE, label_axes, new_figure, to_png
 from selection.subset.choose import choose_rows
+from selection.transport.pool_pass import PoolPass
 from selection.transport.potentials import solve_potentials
-from selection.transport.scores import score_stream
+from selection.transport.solution import Side
 
 SIZES = (10_000, 31_623, 100_000, 316_228, 1_000_000)
 QUICK_SIZES = SIZES[:3]
@@ -125,7 +126,8 @@ def scoring(folder: Path, n: int) -> Callable[[], int]:
     target_MD = np.load(folder / TARGET_FILE)
     potentials = solve_potentials(next(blocks(folder, n))[:FEW], target_MD, tol=1e-2)
     return lambda: sum(
-        len(scores) for scores in score_stream(blocks(folder, n), target_MD, potentials)
+        potential_SB.shape[1]
+        for potential_SB in PoolPass([Side(target_MD, potentials)]).over(blocks(folder, n))
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from transport_solvers import ROWS_FIRST, SYMMETRIC, TARGET_FIRST, Problem, Schedule
+from transport_problem import ROWS_FIRST, SYMMETRIC, TARGET_FIRST, Problem, Schedule
 
 BLOCK = 2048
 REFERENCE_RESIDUAL = 1e-9

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 from harness import Measured, measure
-from transport_solvers import SOLVERS, Prepared, Problem, Solved
+from transport_problem import Prepared, Problem, Solved
+from transport_solvers import SOLVERS
 
 POOL_FILE, TARGET_FILE = "pool.npy", "target.npy"
 

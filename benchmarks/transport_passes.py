@@ -14,13 +14,14 @@ import numpy as np
 from harness import measure, peak_of_process
 from transport_lane import POOL_FILE, TARGET_FILE
 
-from selection.methods.ot.method import OtOptions
+from selection.methods.ot.options import OtOptions
 from selection.transport.kernel import block_rows
-from selection.transport.potentials import Potentials, solve_potentials
+from selection.transport.pool_pass import PoolPass
+from selection.transport.potentials import solve_potentials
 from selection.transport.precision import Precision
 from selection.transport.refresh import refresh_potentials
 from selection.transport.sampled import Certificate, solve_on_sample
-from selection.transport.scores import measure_pool, score_stream
+from selection.transport.solution import Potentials, Side
 
 READ_ROWS = 8192
 # Blocks that the pass and the bare product take in turn: short enough for both to meet the same
@@ -148,17 +149,18 @@ def score_against_limit(folder: Path, n: int, precision: Precision) -> tuple[flo
             out_BM.sum(dim=0)
 
     bare(len(rows_BD))
-    scores = score_stream(blocks(folder, n), target_MD, potentials, precision=precision)
+    one_pass = PoolPass([Side(target_MD, potentials)], precision=precision)
+    passed = one_pass.over(blocks(folder, n))
     pass_seconds = bare_seconds = 0.0
     for first in range(0, n, TURN * READ_ROWS):
         count = min(TURN * READ_ROWS, n - first)
         started = time.perf_counter()
         for _ in range(0, count, READ_ROWS):
-            next(scores)
-        passed = time.perf_counter()
+            next(passed)
+        turned = time.perf_counter()
         bare(count)
-        pass_seconds += passed - started
-        bare_seconds += time.perf_counter() - passed
+        pass_seconds += turned - started
+        bare_seconds += time.perf_counter() - turned
     return pass_seconds, bare_seconds
 
 
@@ -167,7 +169,8 @@ def score_alone(folder: Path, n: int) -> tuple[float, int]:
     target_MD = np.load(folder / TARGET_FILE)
     potentials = _few_potentials(folder, target_MD)
     started = time.perf_counter()
-    scored = sum(len(scores) for scores in score_stream(blocks(folder, n), target_MD, potentials))
+    one_pass = PoolPass([Side(target_MD, potentials)])
+    scored = sum(potential_SB.shape[1] for potential_SB in one_pass.over(blocks(folder, n)))
     if scored != n:
         raise RuntimeError(f"{scored} of {n} rows were scored")
     return time.perf_counter() - started, peak_of_process()
@@ -195,7 +198,7 @@ def sampled_solve(folder: Path, n: int) -> Sampled:
             certificate=Certificate(options.max_pool_residual, options.min_overlap),
             options={"eps_rel": options.eps_rel, "tol": options.tol},
         )
-        for _ in score_stream(blocks(folder, n), target_MD, found.potentials):
+        for _ in PoolPass([Side(target_MD, found.potentials)]).over(blocks(folder, n)):
             pass
         return Sampled(0.0, 0, found.n_solved, found.pool_fit.residual, found.certified)
 
@@ -257,5 +260,8 @@ def warm_refresh(folder: Path, rows: int, added: int, repeats: int) -> Refreshed
             seconds[name], refreshed = min(seconds[name], measured.seconds), measured.result
     if refreshed is None:
         raise RuntimeError(f"{added} rows changed a solve of {rows} too much for a refresh")
-    fit = measure_pool([pool_ND], target_MD, refreshed, precision="float64")
+    exact = PoolPass([Side(target_MD, refreshed)], precision="float64")
+    for _ in exact.over([pool_ND]):
+        pass
+    (fit,) = exact.fits()
     return Refreshed(seconds["cold"], seconds["warm"], seconds["refresh"], fit.residual)

@@ -9,8 +9,9 @@ import numpy as np
 
 from selection.costs import ccds
 from selection.curves import CurvesFit, Point, fit_curves, frontier
+from selection.reports.numbers import number
 from selection.reports.plots.panels import Panel, cost_panels
-from selection.reports.tables import markdown_table, number
+from selection.reports.tables import markdown_table
 
 DOCS = Path(__file__).resolve().parent
 POINTS = DOCS.parents[1] / "shared" / "reference" / "ccds_points.csv"

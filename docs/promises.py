@@ -4,10 +4,10 @@ import json
 import sys
 from pathlib import Path
 
-from selection.reports.tables import markdown_table, number
+from selection.reports.numbers import number
+from selection.reports.tables import markdown_table
 
 DOCS = Path(__file__).parent
-TESTS = DOCS.parent / "tests"
 
 PROMISES = {
     "P1": (
@@ -33,12 +33,12 @@ PROMISES = {
     "P5": (
         "No stale reuse: a result is used again only when content, code, model and parameters "
         "are the same.",
-        "test_stale_work.py",
+        "selection_assets/test_stale_work.py",
     ),
     "P6": (
         "Determinism: the same inputs select the same rows, whatever the batch size, number of "
         "workers, order of shards or point of resumption.",
-        "selection/test_score_blocks.py",
+        "selection/methods/test_score_blocks.py",
     ),
     "P7": (
         "Corruption is seen: a published file that was changed, cut, swapped or lost is refused "
@@ -47,7 +47,7 @@ PROMISES = {
     ),
     "P8": (
         "Complete lineage: every checkpoint leads to every row that trained it.",
-        "resources/test_lineage.py",
+        "selection_assets/test_lineage.py",
     ),
     "P9": (
         "Unknown commit: when the answer to a write is lost, it is looked up before it is tried "
@@ -73,24 +73,24 @@ REFERENCES = {
     ),
     "M3": (
         "Perplexity's losses, and an unbatched loop in float64.",
-        "selection/perplexity/test_nll.py",
+        "selection/methods/perplexity/test_nll.py",
     ),
     "M4": (
-        "Gradients of many rows at once, and `backward()` one row at a time.",
-        "selection/influence/test_row_gradients.py",
+        "Gradients of many rows at once, and backward() one row at a time.",
+        "selection/methods/gradient/test_row_gradients.py",
     ),
     "M5": (
         "The projection in blocks, and the product with the explicit matrix.",
-        "selection/influence/test_projection_and_adam.py",
+        "selection/methods/gradient/test_projection_and_adam.py",
     ),
     "M6": (
         "Influence, and what the target's loss does when the model is trained again without the "
         "row (Spearman's rank correlation over rows, of three models).",
-        "selection/influence/test_leave_one_out.py",
+        "selection/methods/gradient/test_leave_one_out.py",
     ),
     "M7": (
         "FLOPs that preparations are charged, as a ratio to those that torch's counter counts.",
-        "selection/methods/test_gradient.py",
+        "selection/methods/gradient/test_gradient.py",
     ),
 }
 """What a method's figures are held against, and the test that does it."""
@@ -129,14 +129,10 @@ def page(measured: dict) -> str:
 
 def _table(what: str, entries: dict[str, tuple[str, str]], measured: dict) -> str:
     rows = [
-        [key, wording, _test(path), _figures(measured.get(key))]
+        [key, wording, f"tests/{path}", _figures(measured.get(key))]
         for key, (wording, path) in entries.items()
     ]
     return markdown_table(["", what, "test", "last measured"], rows)
-
-
-def _test(path: str) -> str:
-    return f"tests/{path}" if (TESTS / path).is_file() else "not yet tested"
 
 
 def _figures(found: dict | None) -> str:

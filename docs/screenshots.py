@@ -16,9 +16,8 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
-# The browser is driven as the tests drive it. The project comes first: `tests/` has folders named
-# like its packages.
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+# The browser is driven as the tests drive it.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests/helpers"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from browser import BIN, PATIENCE, asset_graph, browsing, missing_browser, serving

@@ -7,6 +7,8 @@ from typing import Literal
 import dagster as dg
 from pydantic import Field
 
+from selection.basics.hardware import has_bfloat16
+
 GIB = 2**30
 
 
@@ -52,9 +54,7 @@ class Device(dg.ConfigurableResource):
         """Precision of training and evaluation."""
         if self.precision != "auto":
             return self.precision
-        import torch
-
-        return "bfloat16" if self.name == "cuda" and torch.cuda.is_bf16_supported() else "float32"
+        return "bfloat16" if self.name == "cuda" and has_bfloat16(self.name) else "float32"
 
     @property
     def memory_limit(self) -> int:

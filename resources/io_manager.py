@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import get_origin
 
 import dagster as dg
 
@@ -32,7 +31,7 @@ class Pending:
 
 
 class ArtifactIOManager(dg.ConfigurableIOManager):
-    """Publishes what a step staged; loads inputs as `Artifact`, or `dict[partition, Artifact]`."""
+    """Publishes what a step staged; loads inputs as a mapping of partition to `Artifact`."""
 
     workspace: dg.ResourceDependency[Workspace]
 
@@ -53,8 +52,8 @@ class ArtifactIOManager(dg.ConfigurableIOManager):
             make_current=obj.make_current,
         )
 
-    def load_input(self, context: dg.InputContext) -> Artifact | dict[str, Artifact]:
-        """Find the current version of what an input names.
+    def load_input(self, context: dg.InputContext) -> dict[str, Artifact]:
+        """Find the current versions of what an input names, by partition.
 
         Raises
         ------
@@ -73,6 +72,4 @@ class ArtifactIOManager(dg.ConfigurableIOManager):
                 f"{asset} has no current version for {names}; materialize it first",
                 allow_retries=False,
             )
-        if get_origin(context.dagster_type.typing_type) is dict:
-            return {key: current[key] for key in wanted if key in current}
-        return current[wanted[0]]
+        return {key: current[key] for key in wanted if key in current}

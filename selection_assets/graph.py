@@ -10,23 +10,26 @@ from selection.config.study import Study
 from selection.methods.contract.named import NamedMethod
 from selection.methods.contract.preparation import Preparation
 from selection_assets.assets.base_checkpoint import build_checkpoint
-from selection_assets.assets.base_tokenizer import ROLES, Role, build_tokenizer
+from selection_assets.assets.base_tokenizer import build_tokenizer
 from selection_assets.assets.budget_plan import build_budget_plan
 from selection_assets.assets.corpus_embeddings import build_corpus_embeddings
 from selection_assets.assets.embedder import build_embedder
 from selection_assets.assets.eval_report import build_eval_report
 from selection_assets.assets.finetuned_checkpoint import build_finetuned_checkpoint
 from selection_assets.assets.method_fit import build_method_fit
-from selection_assets.assets.method_preparation import build_preparation, preparation_key
+from selection_assets.assets.method_preparation import build_preparation
 from selection_assets.assets.method_scores import build_method_scores
 from selection_assets.assets.pareto_frontier import build_pareto_frontier
+from selection_assets.assets.pool_tokens import build_pool_tokens
 from selection_assets.assets.raw_corpus import build_raw_corpus
 from selection_assets.assets.reference_report import build_reference_report
 from selection_assets.assets.selected_subset import build_selected_subset
-from selection_assets.assets.target_embeddings import build_target_embeddings
-from selection_assets.assets.target_examples import build_target_examples
+from selection_assets.assets.target_embeddings import build_embeddings, build_target_embeddings
+from selection_assets.assets.target_examples import build_contrast_examples, build_target_examples
 from selection_assets.assets.target_stats import build_target_stats
-from selection_assets.shared.contrast import contrast_stages
+from selection_assets.shared.contrast import EMBEDDINGS, EXAMPLES
+from selection_assets.shared.decoders import ROLES, Role
+from selection_assets.shared.preparations import preparation_key
 from selection_assets.stage.stage import Stage
 from selection_assets.studies import load_pools, load_studies
 
@@ -39,6 +42,7 @@ def pool_stages(pool: Pool, studies: Sequence[Study]) -> list[Stage]:
         for decoder, users in _decoders(studies, role).values():
             stages += [
                 build_tokenizer(pool.name, decoder, users, role=role),
+                build_pool_tokens(pool.name, decoder, role=role),
                 build_checkpoint(pool.name, decoder, users, role=role),
             ]
     for embedder in embedders.values():
@@ -56,7 +60,7 @@ def study_stages(study: Study) -> list[Stage]:
     return [
         build_target_examples(study),
         build_target_embeddings(study),
-        *contrast_stages(study),
+        *_contrast_stages(study),
         build_target_stats(study),
         build_budget_plan(study),
         *_own_preparations(study),
@@ -68,6 +72,13 @@ def study_stages(study: Study) -> list[Stage]:
         build_eval_report(study),
         build_pareto_frontier(study),
     ]
+
+
+def _contrast_stages(study: Study) -> list[Stage]:
+    """Stages of a study's contrast; none without one."""
+    if study.contrast is None:
+        return []
+    return [build_contrast_examples(study), build_embeddings(study, EMBEDDINGS, EXAMPLES)]
 
 
 def _decoders(studies: Sequence[Study], role: Role) -> dict[str, tuple[Decoder, list[Study]]]:

@@ -7,8 +7,7 @@ from resources.store.artifacts import UNPARTITIONED
 from resources.workspace import Workspace
 from selection.config.files import ConfigurationError
 from selection.config.study import Study
-from selection_assets.assets.target_examples import build_target_examples
-from selection_assets.shared.contrast import build_contrast_examples
+from selection_assets.assets.target_examples import build_contrast_examples, build_target_examples
 from selection_assets.stage.stage import Stage
 from sensors.changes import changes_since, read_cursor, remember, run_key
 from sensors.up_to_date import seen_by_ledger

@@ -1,31 +1,23 @@
-"""A small project on real text, built the way a user would: files in a folder, no patches."""
+"""What pytest is told of this suite: its fixtures, its figures, and how it ends."""
 
 import atexit
 import json
 import os
-import shutil
 import sys
-import textwrap
-from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
+from typing import Any
 
-import dagster as dg
 import pytest
 from figures import Figures
-from places import DAGSTER_YAML
 
-from resources.ledger.ledger import Ledger
-from resources.project import ROOT_VARIABLE
-from resources.workspace import Workspace
-from selection.config.study import Study
-from selection.corpus.docstrings import read_docstrings
-from selection_assets.definitions import build_definitions
-from selection_assets.refresh.refresh import Work, refresh
-from selection_assets.studies import load_studies
+pytest_plugins = ["hub_model", "kinds", "processors", "small_fixtures", "smallest_fixtures"]
 
-pytest_plugins = ["smallest_fixtures"]
+WORKER = "PYTEST_XDIST_WORKER" in os.environ
+if WORKER:
+    # Two processes with two threads each would take each other's cores; what tests start inherits
+    # it. Libraries read this when they are imported, which none has been so far.
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
 
 _exit_status = pytest.ExitCode.INTERNAL_ERROR
 _figures = Figures()
@@ -40,9 +32,20 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Remember how the run ended, for `_leave_quietly`; figures of a failed run are not kept."""
     global _exit_status
     _exit_status = exitstatus
+    if WORKER:
+        session.config.workeroutput["figures"] = json.dumps(_figures.found)  # pyright: ignore
+        return
     wanted = session.config.getoption("figures")
     if wanted is not None and exitstatus == pytest.ExitCode.OK:
         _figures.write(Path(wanted))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Add what a worker has counted."""
+    found_there = json.loads(getattr(node, "workeroutput", {}).get("figures", "{}"))
+    for promise, found in found_there.items():
+        _figures.record(promise, **found)
 
 
 @pytest.fixture(scope="session")
@@ -61,139 +64,3 @@ def _leave_quietly() -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(_exit_status)
-
-
-# Standard library packages: the same real English wherever the tests run.
-SOURCES = ("asyncio", "email", "multiprocessing", "tkinter")
-
-POOL = """
-name: library
-sources:
-  - {kind: drop_folder, path: drop}
-"""
-
-STUDY = """
-name: small
-pool: library
-target:
-  kind: docstrings
-  package: http
-  min_words: 5
-  max_words: 60
-  splits: {train: 40, dev: 40, test: 60}
-embedder:
-  name: static
-  model: {kind: static_minilm, width: 64}
-base_model:
-  kind: tiny
-  width: 32
-  layers: 2
-  heads: 2
-  ffn_width: 64
-  vocabulary: 1000
-  sequence_length: 64
-  pretraining_words: 15000
-methods: {random: , length: , embedding: , ot: }
-budgets: [0.1, 0.3]
-seeds: [0, 1]
-full_data_seeds: [0]
-fine_tuning: {epochs: 2}
-"""
-
-SELECTOR = {
-    "name": "selector",
-    "kind": "tiny",
-    "width": 16,
-    "layers": 1,
-    "heads": 2,
-    "ffn_width": 32,
-    "vocabulary": 600,
-    "sequence_length": 64,
-    "pretraining_words": 15_000,
-}
-"""Of a study whose methods read the pool with a model."""
-
-
-@dataclass(frozen=True)
-class Project:
-    """A project folder with everything that a user would have of it."""
-
-    root: Path
-
-    @property
-    def workspace(self) -> Workspace:
-        return Workspace()
-
-    @property
-    def ledger(self) -> Ledger:
-        return self.workspace.ledger
-
-    @property
-    def study(self) -> Study:
-        return load_studies()["small"]
-
-    @property
-    def definitions(self) -> dg.Definitions:
-        return build_definitions()
-
-    def instance(self) -> dg.DagsterInstance:
-        return dg.DagsterInstance.get()
-
-    def refresh(self) -> list[Work]:
-        with self.instance() as instance:
-            return refresh(self.study, self.definitions, self.ledger, instance)
-
-
-def write_project(root: Path) -> Project:
-    """Write studies, Dagster home and four sources of real docstrings."""
-    for folder in ("studies/pools", "drop", "dagster_home"):
-        (root / folder).mkdir(parents=True)
-    (root / "studies/pools/library.yaml").write_text(textwrap.dedent(POOL))
-    (root / "studies/small.yaml").write_text(textwrap.dedent(STUDY))
-    shutil.copy(DAGSTER_YAML, root / "dagster_home")
-    for source in SOURCES:
-        (root / f"drop/{source}.jsonl").write_text(docstring_lines(source))
-    return Project(root)
-
-
-@cache
-def docstring_lines(source: str) -> str:
-    """One package's docstrings as JSON lines; read once a session."""
-    records = read_docstrings(source, min_words=5, max_words=60)
-    return "".join(json.dumps({"text": record.text}) + "\n" for record in records)
-
-
-def enter(project: Project) -> Iterator[Project]:
-    """Make a project the current one, as its environment variables do for a user."""
-    before = {name: os.environ.get(name) for name in (ROOT_VARIABLE, "DAGSTER_HOME")}
-    os.environ[ROOT_VARIABLE] = str(project.root)
-    os.environ["DAGSTER_HOME"] = str(project.root / "dagster_home")
-    try:
-        yield project
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Iterator[Project]:
-    """A fresh project in which nothing has run."""
-    yield from enter(write_project(tmp_path / "project"))
-
-
-@pytest.fixture(scope="session")
-def finished_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project whose study has run once, end to end; copy it before changing anything."""
-    root = tmp_path_factory.mktemp("finished") / "project"
-    for project in enter(write_project(root)):
-        assert project.refresh()
-    return root
-
-
-@pytest.fixture
-def finished(finished_root: Path) -> Iterator[Project]:
-    """The finished project, shared: for reading only."""
-    yield from enter(Project(finished_root))

@@ -10,13 +10,13 @@ from typing import TypeVar
 import dagster as dg
 import pytest
 from browser import BIN, PATIENCE, ask, asset_graph, browsing, missing_browser, serving
-from conftest import Project, enter
 from places import REPOSITORY
 from selenium.common.exceptions import StaleElementReferenceException, TimeoutException
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
+from small_project import Project, enter
 
 from resources.project import ROOT_VARIABLE
 from resources.store.artifacts import UNPARTITIONED

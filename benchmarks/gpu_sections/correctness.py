@@ -10,9 +10,10 @@ import torch
 from gpu_sections.clock import Machine
 from gpu_sections.pool import Problem, make_problem
 from gpu_sections.sizes import Sizes
-from selection.transport.pool_pass import PoolPass, Side
-from selection.transport.potentials import Potentials, solve_potentials
+from selection.transport.pool_pass import PoolPass
+from selection.transport.potentials import solve_potentials
 from selection.transport.precision import Precision
+from selection.transport.solution import Potentials, Side
 from selection.transport.stability import top_overlap
 
 TOL = 1e-3

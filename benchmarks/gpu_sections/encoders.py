@@ -103,7 +103,7 @@ def model_alone(
     """
     bert: Any = embedder.model[0].auto_model
     packed = PackedBert(bert, pooling="mean", device=embedder.device, precision=embedder.precision)
-    plain = BertModel(bert.config, add_pooling_layer=False).eval()
+    plain: Any = BertModel(bert.config, add_pooling_layer=False).eval()
     plain.load_state_dict(bert.state_dict())
     plain = plain.to(machine.device, getattr(torch, embedder.precision))
     figures: dict[str, float] = {}

@@ -13,11 +13,11 @@ from gpu_sections.ceilings import TERA
 from gpu_sections.clock import Machine
 from gpu_sections.pool import Problem, make_problem
 from gpu_sections.sizes import Sizes
-from selection.transport.options import Path
-from selection.transport.pool_pass import PoolPass, Side
-from selection.transport.potentials import Potentials, solve_potentials
+from selection.transport.pool_pass import PoolPass
+from selection.transport.potentials import solve_potentials
 from selection.transport.precision import Precision
 from selection.transport.scores import calibrated_scores
+from selection.transport.solution import Path, Potentials, Side
 
 TOL = 1e-3
 # A pass that fuses nothing writes a float32 product, reads and writes it for the exponential, and
@@ -26,7 +26,7 @@ _UNFUSED_BYTES = 20.0
 _GiB = 2**30
 
 Rows = torch.Tensor | np.ndarray
-Sliced = TypeVar("Sliced", torch.Tensor, np.ndarray, list[str])
+Sliced = TypeVar("Sliced", torch.Tensor, np.ndarray, Rows, list[str])
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ potential, and the residual is the L1 error of the target's marginal in float64.
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,8 +19,8 @@ from gpu_sections.correctness import residual_in_float64
 from gpu_sections.large_problem import TOL, Way, solve
 from gpu_sections.pool import Problem, make_problem
 from gpu_sections.sizes import Sizes
-from selection.transport.potentials import Potentials
 from selection.transport.precision import Precision, products_in
+from selection.transport.solution import Potentials
 
 # Entries of a block of the plain solver.
 _BLOCK_ENTRIES = 2**27
@@ -42,7 +43,9 @@ def compare_solvers(sizes: Sizes, machine: Machine) -> dict[str, Any]:
         figures[f"ours_{way}_residual"] = judged(solved, solved.g, problem)
     x_ND, y_MD = (rows.float() for rows in (problem.pool_ND, problem.target_MD))
     x_ND, y_MD = (torch.nn.functional.normalize(rows, dim=1) for rows in (x_ND, y_MD))
-    for precision in (one for one in machine.precisions if one != "bfloat16"):
+    for precision in machine.precisions:
+        if precision == "bfloat16":
+            continue
         plain = plain_solver(x_ND, y_MD, solved.eps, precision)
         found = at_equal_residual(plain, solved, problem, sizes, machine)
         figures |= {f"plain_torch_{precision}_{name}": value for name, value in found.items()}
@@ -62,13 +65,12 @@ def flash(
         return {"flash_sinkhorn": "skipped: it needs a CUDA device"}
     if importlib.util.find_spec("flash_sinkhorn") is None:
         return {"flash_sinkhorn": "skipped: not installed"}
-    from flash_sinkhorn import SamplesLoss, __version__
-
-    figures: dict[str, Any] = {"flash_sinkhorn": __version__}
+    peer = importlib.import_module("flash_sinkhorn")
+    figures: dict[str, Any] = {"flash_sinkhorn": peer.__version__}
     for tf32 in (True, False):
 
         def steps(count: int, tf32: bool = tf32) -> torch.Tensor:
-            solver = SamplesLoss(
+            solver = peer.SamplesLoss(
                 backend="alternating",
                 use_epsilon_scaling=False,
                 eps=solved.eps,

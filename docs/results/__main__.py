@@ -1,7 +1,7 @@
 """Write one part of docs/results.md from finished studies' own artifacts.
 
 `python -m docs.results --part study ag_news chemprot ...`; other parts of the page stay as they
-are. Here artifacts are read and files written; what they mean is `selection.conclusions`' answer.
+are. Here artifacts are read and files written; what they mean is the other files' answer.
 """
 
 import argparse

@@ -6,7 +6,15 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from selection.reports.plots.style import FONT, GREY, INK, describe, new_figure, plain, to_png
+from selection.reports.plots.style import (
+    FONT,
+    GREY,
+    INK,
+    label_axes,
+    new_figure,
+    plain_label,
+    to_png,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,9 +78,9 @@ def effect_rows(effects: Sequence[Effect], *, title: str, unit: str = "nats per 
             zorder=3,
         )
         axes.plot(effect.difference, place, "D", color=colour, markersize=7, zorder=2)
-    axes.set_yticks(range(len(effects)), [plain(effect.label) for effect in effects])
+    axes.set_yticks(range(len(effects)), [plain_label(effect.label) for effect in effects])
     axes.set_ylim(len(effects) - 0.5, -0.5)
     axes.tick_params(axis="y", labelsize=FONT)
     axes.grid(visible=False, axis="y")
-    describe(axes, title=title, x=f"loss minus random's at the same budget ({unit})", y="")
+    label_axes(axes, title=title, x=f"loss minus random's at the same budget ({unit})", y="")
     return to_png(figure)

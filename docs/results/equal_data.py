@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from selection.judging.judged import UNDECIDED, duel
+from selection.judging.judged import duel
 from selection.judging.result import StudyResult
-from selection.judging.verdicts import Label, Verdict
+from selection.judging.verdicts import UNDECIDED, Label, Verdict
 
 SAME_DATA = 0.02
 """Training FLOPs that differ by less than this share count as equal data."""
@@ -86,7 +86,7 @@ def equal_data(study: StudyResult, one: str, other: str, budget: str) -> EqualDa
         return None
     more = max(first.training_flops, second.training_flops)
     gap = (second.training_flops - first.training_flops) / more if more else 0.0
-    verdict = duel(study, first, second)
+    verdict = duel(first, second, level=study.level, n_resamples=study.n_resamples)
     if abs(gap) < SAME_DATA:
         label: Label | None = verdict.label
     elif verdict.label == UNDECIDED:

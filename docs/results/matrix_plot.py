@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from selection.reports.plots.style import FONT, describe, new_figure, plain, to_png
+from selection.reports.plots.style import FONT, label_axes, new_figure, plain_label, to_png
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,8 +53,8 @@ def heat_map(names: Sequence[str], share_MM: np.ndarray, *, title: str) -> bytes
                     fontsize=FONT - 2,
                     color="white" if share > 0.6 else "black",
                 )
-    labels = [plain(name) for name in names]
+    labels = [plain_label(name) for name in names]
     axes.set_xticks(range(len(names)), labels, rotation=40, ha="right")
     axes.set_yticks(range(len(names)), labels)
-    describe(axes, title=title, x="", y="")
+    label_axes(axes, title=title, x="", y="")
     return to_png(figure)

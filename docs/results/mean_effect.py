@@ -10,7 +10,7 @@ Seeds are not nested in targets: seed s of random draws the very same rows for e
 pool, and warm-ups with one seed see batches in one order. A t interval over the targets' means
 takes them as independent all the same; with an effect of the seed that all targets share it covers
 the truth in as few as 27 % of cases (simulated, T = 5, S = 3). Targets and seeds are therefore
-crossed factors, as in `selection.judging.verdicts`: with the mean squares between targets and
+crossed factors, as in `selection.judging.intervals`: with the mean squares between targets and
 between seeds, ``Var(mean D) = (MS_T + MS_S) / (T S)``, which counts their interaction twice and
 so errs on the wide side, with Student's t at Satterthwaite's degrees of freedom. Simulated with T
 from 3 to 5 and S = 3 it covers 94 to 99 %, whichever of the effects is there. Examples need no
@@ -25,9 +25,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from selection.judging.judged import UNDECIDED, JudgedStudy
+from selection.judging.judged import JudgedStudy
 from selection.judging.result import RANDOM, budgets_of, methods_of
-from selection.judging.verdicts import Label
+from selection.judging.verdicts import UNDECIDED, Label
 
 
 @dataclass(frozen=True)

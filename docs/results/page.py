@@ -17,8 +17,10 @@ from docs.results.words import conclude
 from selection.judging.judged import JudgedStudy, judge
 from selection.judging.paying import Paying, paying
 from selection.judging.result import RANDOM, StudyResult, budgets_of
-from selection.judging.sharing import break_even_table, picture
-from selection.reports.tables import escape, markdown_table, number
+from selection.judging.sharing import break_even_table, sharing_picture
+from selection.reports.escaping import escape
+from selection.reports.numbers import number
+from selection.reports.tables import markdown_table
 
 
 @dataclass(frozen=True)
@@ -207,5 +209,5 @@ def _break_evens(
         own = [each for each in shared if (each.study, each.budget) == (result.name, budget)]
         if own:
             alt = f"{result.name} at {budget}: selection cost when T targets share it"
-            pictures.append(show(f"{result.name}_break_even", picture(result, own), alt))
+            pictures.append(show(f"{result.name}_break_even", sharing_picture(result, own), alt))
     return pictures

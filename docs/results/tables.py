@@ -9,8 +9,8 @@ from typing import Any
 from docs.results.equal_data import equal_data
 from docs.results.mean_effect import MeanEffect
 from docs.results.overlap import Overlap
-from selection.judging.judged import JudgedStudy
-from selection.judging.result import RANDOM, StudyResult, budgets_of
+from selection.judging.judged import JudgedStudy, unjudged
+from selection.judging.result import StudyResult, budgets_of
 
 Table = tuple[list[str], list[list[Any]]]
 
@@ -33,8 +33,7 @@ def frontier_table(study: JudgedStudy) -> Table:
         row += [figures["loss"], figures["loss_low"], figures["loss_high"]]
         judgement = study.judgements.get((arm.method, arm.budget))
         if judgement is None:
-            what = "reference" if arm.method == RANDOM else "no reference"
-            row += [None, None, None, what, ""]
+            row += [None, None, None, unjudged(arm), ""]
         else:
             verdict = judgement.verdict
             row += [verdict.difference, verdict.low, verdict.high]

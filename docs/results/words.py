@@ -12,9 +12,10 @@ from docs.results.evidence import named
 from docs.results.mean_effect import MeanEffect
 from docs.results.method_claims import TRANSPORT, majorities
 from docs.results.tables import interval
-from selection.judging.judged import UNDECIDED, JudgedStudy
+from selection.judging.judged import JudgedStudy
 from selection.judging.paying import Paying
 from selection.judging.result import RANDOM, StudyResult, budgets_of, methods_of
+from selection.judging.verdicts import UNDECIDED
 
 
 def conclude(

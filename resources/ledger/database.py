@@ -13,6 +13,7 @@ from typing import TypeVar
 import duckdb
 from filelock import FileLock, Timeout
 
+from resources.ledger.quoting import literal
 from resources.ledger.schema import VERSION, create_tables
 
 LOGGER = logging.getLogger(__name__)
@@ -173,7 +174,7 @@ class Database:
         connection.execute("USE ledger")
         if not _has_tables(connection):
             create_tables(connection, str(self.path))
-        connection.execute(f"SET allowed_directories = [{_quoted(self._readable)}]")
+        connection.execute(f"SET allowed_directories = [{literal(self._readable)}]")
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
 
@@ -182,7 +183,7 @@ class Database:
         started, said = time.monotonic(), False
         while True:
             try:
-                connection.execute(f"ATTACH {_quoted(self.path)} AS ledger")
+                connection.execute(f"ATTACH {literal(self.path)} AS ledger")
                 return
             except duckdb.IOException as error:
                 waited = time.monotonic() - started
@@ -197,11 +198,6 @@ class Database:
                     LOGGER.warning("waiting up to %.0f s for %s", self._patience, error)
                     said = True
             time.sleep(random.uniform(0.02, 0.1))
-
-
-def _quoted(path: Path) -> str:
-    """A path as SQL wants it, where no bound parameter is taken."""
-    return "'" + str(path).replace("'", "''") + "'"
 
 
 def _has_tables(connection: duckdb.DuckDBPyConnection) -> bool:

@@ -19,25 +19,6 @@ CURRENT = """
     SELECT m.* FROM current_version c JOIN materialization m ON m.id = c.materialization
 """
 
-VERDICTS = f"""
-WITH current AS ({CURRENT}),
-read AS (
-    SELECT c.id, c.asset, c.partition, c.data_version, i.upstream
-    FROM current c JOIN input i ON i.materialization = c.id
-)
-SELECT subset.asset, subset.partition, subset.id AS subset, v.source, v.draw, v.verdict, v.score,
-    v.rank, v.margin, v.duplicate_of, v.n_tokens,
-    checkpoint.data_version AS checkpoint, report.data_version AS report
-FROM read_parquet(?, filename = true) v
-JOIN current subset ON v.filename = ? || '/' || subset.path || '/verdicts.parquet'
-LEFT JOIN read checkpoint ON checkpoint.upstream = subset.id AND v.verdict = 'selected'
-    AND ends_with(checkpoint.asset, '/finetuned_checkpoint')
-LEFT JOIN read report ON report.upstream = checkpoint.id
-    AND ends_with(report.asset, '/eval_report')
-WHERE v.row_id = ?
-ORDER BY subset.asset, subset.partition, v.draw, v.source
-"""
-
 ANCESTORS = f"""
 WITH RECURSIVE up(id) AS (
     SELECT CAST(? AS VARCHAR)
@@ -138,53 +119,7 @@ def current_artifacts(ledger: Ledger, name: str = "") -> list[Artifact]:
         " WHERE ? = '' OR ends_with(asset, '/' || ?) ORDER BY asset, partition",
         [name, name],
     )
-    return [_artifact(ledger, row) for row in found]
-
-
-def find_rows(ledger: Ledger, prefix: str) -> list[Record]:
-    """Rows of every pool whose id starts so: row_id, source, text, licence, origins, asset."""
-    return _search(ledger, "raw_corpus", "rows.parquet", "row_id", prefix)
-
-
-def find_quarantined(ledger: Ledger, prefix: str) -> list[Record]:
-    """Rows set aside, by the hash of their raw bytes: source, origin, reason, asset."""
-    return _search(ledger, "raw_corpus", "quarantine.parquet", "raw_sha256", prefix)
-
-
-def find_verdicts(ledger: Ledger, row_id: str) -> list[Record]:
-    """Follow a row to what became of it: row, subset, checkpoint, report.
-
-    Returns
-    -------
-    list of dict
-        One for each current arm and draw that judged the row: the subset's asset and partition,
-        the verdict, and the versions of the checkpoint that trained on it and of its report.
-    """
-    files = _files(current_artifacts(ledger, "selected_subset"), "verdicts.parquet")
-    if not files:
-        return []
-    return ledger.query(VERDICTS, [files, str(ledger.artifacts), row_id])
-
-
-def find_scores(ledger: Ledger, subset: str, method: str, row_id: str) -> list[Record]:
-    """The scores and receipts of a row that a subset was chosen by, one for each draw.
-
-    Parameters
-    ----------
-    subset : the subset's materialization; the versions that it read count, not today's.
-    """
-    read = ledger.query(
-        "SELECT m.asset, m.partition, m.data_version, m.path, m.id FROM input i"
-        " JOIN materialization m ON m.id = i.upstream"
-        " WHERE i.materialization = ? AND ends_with(m.asset, '/' || ? || '_scores')",
-        [subset, method],
-    )
-    files = _files([_artifact(ledger, row) for row in read], "scores.parquet")
-    if not files:
-        return []
-    return ledger.query(
-        "SELECT DISTINCT * FROM read_parquet(?) WHERE row_id = ? ORDER BY draw", [files, row_id]
-    )
+    return [artifact_of(ledger, row) for row in found]
 
 
 def ancestors(ledger: Ledger, materialization: str) -> list[Record]:
@@ -217,10 +152,10 @@ def find_materialization(ledger: Ledger, folder: Path) -> str | None:
 
 def count_training_rows(ledger: Ledger, node: Record) -> int | None:
     """How many different rows trained a checkpoint; None for what records no rows."""
-    checkpoint = _artifact(ledger, node | {"data_version": node["version"]})
+    checkpoint = artifact_of(ledger, node | {"data_version": node["version"]})
     if not (checkpoint.folder / "rows.parquet").is_file():
         return None
-    files = _files([checkpoint], "rows.parquet")
+    files = files_of([checkpoint], "rows.parquet")
     found = ledger.query("SELECT count(DISTINCT row_id) AS n FROM read_parquet(?)", [files])
     return found[0]["n"]
 
@@ -234,27 +169,13 @@ def verify_artifact(artifact: Artifact) -> str | None:
     return None
 
 
-def _search(ledger: Ledger, asset: str, file: str, column: str, prefix: str) -> list[Record]:
-    artifacts = current_artifacts(ledger, asset)
-    files = _files(artifacts, file)
-    if not files:
-        return []
-    # `column` is one of the two names above, never what somebody typed.
-    found = ledger.query(
-        f"SELECT * FROM read_parquet(?, filename = true) WHERE starts_with({column}, ?)"
-        f" ORDER BY {column}, filename",
-        [files, prefix],
-    )
-    assets = {path: artifact.asset for path, artifact in zip(files, artifacts, strict=True)}
-    return [row | {"asset": assets[row["filename"]]} for row in found]
-
-
-def _files(artifacts: Sequence[Artifact], name: str) -> list[str]:
+def files_of(artifacts: Sequence[Artifact], name: str) -> list[str]:
     """Paths for SQL to read, each checked against its manifest first."""
     return [str(artifact.path(name)) for artifact in artifacts]
 
 
-def _artifact(ledger: Ledger, row: Record) -> Artifact:
+def artifact_of(ledger: Ledger, row: Record) -> Artifact:
+    """Return the artifact that a row of `materialization` describes."""
     return Artifact(
         row["asset"],
         row["partition"],

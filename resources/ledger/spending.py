@@ -216,16 +216,21 @@ class Spending:
             ).fetchall()
         return {(row[0], row[1]): (row[2], row[3]) for row in found}
 
-    def sunk(self, campaign: str) -> Amount:
-        """What a campaign has paid for nothing that is current: losses, old versions, planning."""
+    def sunk(self, campaign: str, *, asset: str) -> Amount:
+        """What a campaign has paid for nothing that is current: losses, old versions, and `asset`.
+
+        Parameters
+        ----------
+        asset : one that counts even while it is current, since it is made for nothing but itself.
+        """
         with self._database.transaction() as connection:
             row = connection.execute(
                 "SELECT sum(share * flops), sum(share * device_seconds) FROM share"
                 " JOIN spend ON spend.id = share.spend WHERE share.campaign = ?"
-                " AND state <> 'running' AND (ends_with(asset, '/budget_plan')"
+                " AND state <> 'running' AND (asset = ?"
                 " OR materialization IS NULL OR materialization NOT IN"
                 " (SELECT materialization FROM current_version))",
-                [campaign],
+                [campaign, asset],
             ).fetchone()
         assert row is not None
         return Amount(row[0] or 0.0, row[1] or 0.0)

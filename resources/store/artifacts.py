@@ -15,8 +15,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from resources.store import publishing_lock
 from resources.crash import crash_point
+from resources.store import publishing_lock
 
 MANIFEST = "manifest.json"
 STAGE, WORK, LOCK = ".stage", ".work", ".publishing.lock"

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from selection.costs import ModelShape, forward_flops
-from selection.judging.verdicts import score_interval
+from selection.judging.intervals import score_interval
 from selection.models.base import load_model, load_tokenizer
 from selection.models.evaluation import (
     accuracy_and_macro_f1,

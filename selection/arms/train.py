@@ -12,8 +12,9 @@ from selection.costs import ModelShape, training_flops
 from selection.models.base import load_model, load_tokenizer
 from selection.models.examples import Example, render_all
 from selection.models.packing import pack
+from selection.models.recipe import Recipe
 from selection.models.tokenizer import tokenize
-from selection.models.training import Recipe, TrainingResult, train
+from selection.models.training import TrainingResult, train
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase

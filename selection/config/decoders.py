@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from selection.config.names import Name, PartitionName, Revision, Strict
-from selection.models.training import Recipe
+from selection.models.recipe import Recipe
 
 
 class Training(Strict):

@@ -130,13 +130,12 @@ def _files(spec: FileSources, path: Path) -> Iterator[Source]:
 
 def _values(path: Path, column: str) -> list[str]:
     """Distinct values of one column of a Parquet file or folder, without reading the others."""
-    import pyarrow.compute as pc
     import pyarrow.dataset as ds
 
     data = ds.dataset(path, format="parquet")
     if column not in data.schema.names:
         raise ValueError(f"{path}: no column {column!r}; it has {', '.join(data.schema.names)}")
-    values = pc.unique(data.to_table(columns=[column])[column])  # pyright: ignore[reportAttributeAccessIssue]
+    values = data.to_table(columns=[column])[column].unique()
     return sorted(str(value) for value in values.to_pylist() if value is not None)
 
 

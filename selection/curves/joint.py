@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from selection.curves.break_even import crossing
+from selection.curves.offset_form import Data, parameter_count
 from selection.curves.single import (
     CurveFit,
     check_count,
@@ -21,7 +22,7 @@ from selection.curves.single import (
     checked_points,
     method_fit,
 )
-from selection.curves.solver import Data, parameter_count, solve
+from selection.curves.solver import solve
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from selection.curves.solver import Data, Solution, curve, parameter_count, slopes, solve
+from selection.curves.offset_form import Data, curve, parameter_count, slopes
+from selection.curves.solver import Solution, solve
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike

@@ -73,7 +73,7 @@ class PackedBert:
         self.pooling, self.device = pooling, device
         self.dtype = getattr(torch, precision)
         self.heads, self.width = bert.config.num_attention_heads, bert.config.hidden_size
-        fused = fuses(device)
+        fused = fuses(device, precision)
 
         def linear(*parts: torch.nn.Linear) -> Linear:
             return Linear(

@@ -102,7 +102,7 @@ def token_lengths(embedder: Embedder, texts: Sequence[str]) -> np.ndarray:
 
 
 def encode(
-    embedder: Embedder, texts: Sequence[str], *, report: Callable[[int], None] | None = None
+    embedder: Embedder, texts: Sequence[str], *, report: Callable[[int], object] | None = None
 ) -> Encoded:
     """Embed texts in batches of similar length, reading the next ones meanwhile.
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from selection.embedding.precision import Precision
+
 if TYPE_CHECKING:
     import torch
 
 
-def fuses(device: str) -> bool:
-    """Whether this torch has oneDNN's fused kernels, written for x86, for the device."""
+def fuses(device: str, precision: Precision) -> bool:
+    """Whether this torch has oneDNN's fused kernels, written for x86, for device and precision."""
     import torch
 
     return (
@@ -17,6 +19,8 @@ def fuses(device: str) -> bool:
         and torch.backends.mkldnn.is_available()
         and bool(torch.cpu.get_capabilities().get("avx2"))
         and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+        # It refuses bfloat16 on a processor of AVX2.
+        and (precision == "float32" or torch.ops.mkldnn._is_mkldnn_bf16_supported())
     )
 
 

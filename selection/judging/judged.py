@@ -1,15 +1,19 @@
-"""A study with its verdicts: each arm against random at equal total cost, raw and corrected."""
+"""Which arms beat random at equal total cost, raw and corrected for how many there are?"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from selection.curves import frontier, loss_point
 from selection.judging.multiplicity import holm
 from selection.judging.result import RANDOM, Arm, StudyResult
-from selection.judging.verdicts import Label, Verdict, compare
+from selection.judging.verdicts import UNDECIDED, Label, Verdict, compare
 
-UNDECIDED: Label = "not distinguishable"
+Judgements = Mapping[tuple[str, str], "Judgement"]
+"""(method, budget) to its judgement. Random has none, nor has an arm at a budget at which random
+did not run."""
 
 
 @dataclass(frozen=True)
@@ -30,49 +34,81 @@ class Judgement:
 
 @dataclass(frozen=True)
 class JudgedStudy:
-    """A study and the verdicts on its arms.
-
-    Attributes
-    ----------
-    judgements : (method, budget) to its judgement. Random has none, nor has an arm at a budget at
-        which random did not run.
-    """
+    """A study and the judgements of its arms."""
 
     result: StudyResult
-    judgements: Mapping[tuple[str, str], Judgement]
+    judgements: Judgements
 
 
 def judge(result: StudyResult) -> JudgedStudy:
-    """Judge every arm of a study.
-
-    The family that Holm corrects over is all arms of one target: with the study's level of
-    confidence none of its corrected verdicts is wrong.
-    """
-    verdicts: dict[tuple[str, str], Verdict] = {}
-    for arm in result.arms:
-        random = result.arm(RANDOM, arm.budget)
-        if arm.method != RANDOM and random is not None:
-            verdicts[arm.method, arm.budget] = duel(result, arm, random)
-    adjusted = holm([verdict.p_value for verdict in verdicts.values()])
+    """Judge every arm of a study."""
     return JudgedStudy(
-        result,
-        {
-            key: Judgement(
-                verdict,
-                float(p),
-                verdict.label if p < 1.0 - result.level else UNDECIDED,
-            )
-            for (key, verdict), p in zip(verdicts.items(), adjusted, strict=True)
-        },
+        result, judge_arms(result.arms, level=result.level, n_resamples=result.n_resamples)
     )
 
 
-def duel(result: StudyResult, one: Arm, other: Arm) -> Verdict:
+def judge_arms(arms: Sequence[Arm], *, level: float, n_resamples: int) -> Judgements:
+    """Judge every arm against random at its budget.
+
+    The family that Holm corrects over is all arms given, which are those of one target: with the
+    level of confidence none of the corrected verdicts is wrong.
+    """
+    random_at = {arm.budget: arm for arm in arms if arm.method == RANDOM}
+    verdicts = {
+        (arm.method, arm.budget): duel(
+            arm, random_at[arm.budget], level=level, n_resamples=n_resamples
+        )
+        for arm in arms
+        if arm.method != RANDOM and arm.budget in random_at
+    }
+    adjusted = holm([verdict.p_value for verdict in verdicts.values()])
+    return {
+        key: Judgement(verdict, float(p), verdict.label if p < 1.0 - level else UNDECIDED)
+        for (key, verdict), p in zip(verdicts.items(), adjusted, strict=True)
+    }
+
+
+def duel(one: Arm, other: Arm, *, level: float, n_resamples: int) -> Verdict:
     """Judge one arm against another of the same study by their target losses."""
-    return compare(
-        one.nll_SE,
-        other.nll_SE,
-        one.tokens_E,
-        level=result.level,
-        n_resamples=result.n_resamples,
-    )
+    return compare(one.nll_SE, other.nll_SE, one.tokens_E, level=level, n_resamples=n_resamples)
+
+
+def unjudged(arm: Arm) -> str:
+    """What is said of an arm that has no judgement: "reference" of random itself."""
+    return "reference" if arm.method == RANDOM else "no reference"
+
+
+def frontier_rows(arms: Sequence[Arm], judgements: Judgements) -> list[dict[str, Any]]:
+    """Each arm's figures, whether it lies on the frontier, and its judgement, in words.
+
+    Returns
+    -------
+    list of dict
+        In the order given: the arm's own figures, on_frontier, verdict ("better", "worse", "not
+        distinguishable", or what `unjudged` says), difference from random with interval, p_value,
+        corrected (the verdict that Holm's correction leaves).
+    """
+    points = [
+        loss_point(arm.figures["total_flops"], arm.figures["loss"], arm.method) for arm in arms
+    ]
+    best = set(frontier(points))
+    return [
+        {**arm.figures, "on_frontier": point in best, **_in_words(arm, judgements)}
+        for arm, point in zip(arms, points, strict=True)
+    ]
+
+
+def _in_words(arm: Arm, judgements: Judgements) -> dict[str, Any]:
+    judgement = judgements.get((arm.method, arm.budget))
+    if judgement is None:
+        names = ("difference", "difference_low", "difference_high", "p_value")
+        return {"verdict": unjudged(arm), **dict.fromkeys(names), "corrected": unjudged(arm)}
+    verdict = judgement.verdict
+    return {
+        "verdict": verdict.label,
+        "difference": verdict.difference,
+        "difference_low": verdict.low,
+        "difference_high": verdict.high,
+        "p_value": verdict.p_value,
+        "corrected": judgement.corrected,
+    }

@@ -9,6 +9,21 @@ from typing import Any
 import numpy as np
 
 RANDOM = "random"
+"""The method that every other is held against."""
+
+
+def arm_figures(report: Mapping[str, Any]) -> dict[str, Any]:
+    """What a study's frontier takes of an arm's `report.json`: costs, rows, loss with interval."""
+    after = report["after"]
+    names = ("method", "budget", "selection_flops", "training_flops", "total_flops", "rows")
+    return {name: report[name] for name in names} | {
+        "loss": after["loss"],
+        "loss_low": after["loss_low"],
+        "loss_high": after["loss_high"],
+        "accuracy": after.get("accuracy"),
+        "macro_f1": after.get("macro_f1"),
+        "ot_distance": report["ot_distance"]["subset"],
+    }
 
 
 @dataclass(frozen=True)
@@ -17,7 +32,7 @@ class Arm:
 
     Attributes
     ----------
-    figures : its row of `frontier.json`: costs, rows, loss with interval, on_frontier and so on.
+    figures : as `arm_figures` gives them; where the frontier is there, its row of `frontier.json`.
     nll_SE : float64 of shape (seeds, examples), summed nats of each held-out example.
     tokens_E : float64 of shape (examples,).
     selected : draw to the ids of the rows it selected.

@@ -13,7 +13,7 @@ from selection.models.packing import IGNORED_LABEL, PackedBlocks
 if TYPE_CHECKING:
     import torch
 
-    from selection.models.training import Recipe
+    from selection.models.recipe import Recipe
 
 
 def training_order(

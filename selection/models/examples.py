@@ -176,7 +176,12 @@ def plain_lengths(
     texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, max_length: int
 ) -> np.ndarray:
     """The same of plain texts, int64 of shape (n,), tokenized many at a time."""
-    return np.minimum(count_tokens(tokenizer, texts) + 1, max_length)
+    return cut_lengths(count_tokens(tokenizer, texts), max_length)
+
+
+def cut_lengths(n_tokens: np.ndarray, max_length: int) -> np.ndarray:
+    """The same of texts whose tokens, the end-of-text token among them, are counted already."""
+    return np.minimum(n_tokens + 1, max_length)
 
 
 def cut_text(

@@ -8,6 +8,7 @@ from typing import Any
 
 from selection.config.study import Study
 from selection.costs import ModelShape, training_flops
+from selection.costs.arm_plan import ArmPlan
 from selection.methods.contract.cost import CostInputs, MethodCost, SelectorSize
 
 
@@ -45,33 +46,6 @@ class PoolSize:
         if self.selector is not None:
             sums["selector_tokens"] = int(self.selector.pool_lengths.sum())
         return sums
-
-
-@dataclass(frozen=True)
-class ArmPlan:
-    """One arm: a method under a budget.
-
-    Attributes
-    ----------
-    total_flops : the cap on selection plus training.
-    selection_flops : of preparing, fitting and scoring the whole pool, by `accountant`; of what the
-        pool's studies share, the study's part.
-    training_flops : of one warm-up on `token_budget` tokens; what selection leaves.
-    token_budget : tokens that may be trained on, a whole number of blocks.
-    rows : about how many rows of mean length that is.
-    feasible, reason : whether anything is left to train with, and why not.
-    """
-
-    method: str
-    budget: str
-    total_flops: float
-    selection_flops: float
-    training_flops: float
-    token_budget: int
-    rows: int
-    feasible: bool
-    reason: str
-    accountant: str
 
 
 def block_flops(study: Study, shape: ModelShape) -> float:

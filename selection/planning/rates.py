@@ -7,18 +7,15 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 ARITHMETIC = "arithmetic"
-"""Kind of plain products of arrays."""
+"""Kind of plain products of arrays: what methods fit and score with, until they have been seen."""
 
 KINDS = frozenset(
     {
         *("embedding", "loading", "reading", "training", "fine_tuning", "evaluation"),
-        *("distances", "picture", ARITHMETIC),
+        *("distances", ARITHMETIC),
     }
 )
-"""Kinds of work that every study has; a method may have rates of its own beside them."""
-
-OWN_KINDS = ("fit_", "score_")
-"""How the kinds of a method's own rates begin; its name follows."""
+"""Kinds of work that are measured."""
 
 
 def known_kind(kind: str) -> str:
@@ -29,12 +26,8 @@ def known_kind(kind: str) -> str:
     ValueError
         For one that nobody measures, and whose forecast would never be found.
     """
-    if kind not in KINDS and not any(kind.startswith(own) and kind != own for own in OWN_KINDS):
-        known = ", ".join(sorted(KINDS))
-        raise ValueError(
-            f"no kind of work {kind!r}; known: {known}, and {' or '.join(OWN_KINDS)} with a"
-            " method's name"
-        )
+    if kind not in KINDS:
+        raise ValueError(f"no kind of work {kind!r}; known: {', '.join(sorted(KINDS))}")
     return kind
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from selection.budget.amounts import Amount
 from selection.config.study import Study
+from selection.costs.arm_plan import ArmPlan
 from selection.methods.contract.named import NamedMethod
-from selection.planning.arms import ArmPlan
 from selection.planning.rates import ARITHMETIC, Rate, known_kind
 
 Step = tuple[str, str | None, str | None]
@@ -88,16 +88,14 @@ def study_steps(
             continue
         if named.fit_asset is not None:
             steps[named.fit_asset, None, None] = [
-                WorkPart(fit_kind(named), parts[name]["fit"]),
+                WorkPart(ARITHMETIC, parts[name]["fit"]),
                 WorkPart("reading", 0.0, 2 * sources),
-                WorkPart("picture", 0.0),
             ]
         for source, n_rows in load.rows.items():
             share = parts[name]["score"] * n_rows / rows
             work = [
-                WorkPart(score_kind(named), share),
+                WorkPart(ARITHMETIC, share),
                 WorkPart("reading", 0.0, 2),
-                WorkPart("picture", 0.0),
             ]
             steps[named.scores_asset, source, None] = work
     for arm in arms:
@@ -109,7 +107,6 @@ def study_steps(
             evaluation,
             WorkPart("distances", 0.0),
             WorkPart("reading", 0.0, sources),
-            WorkPart("picture", 0.0, 2),
         ]
     return steps
 
@@ -120,23 +117,6 @@ def own_steps(named: NamedMethod, sources: Iterable[str]) -> list[Step]:
         return []
     fit: list[Step] = [] if named.fit_asset is None else [(named.fit_asset, None, None)]
     return fit + [(named.scores_asset, source, None) for source in sources]
-
-
-def fit_kind(named: NamedMethod) -> str:
-    """Name of the rate at which a method's fit computes."""
-    return f"fit_{named.name}" if named.method.name == "ot" else ARITHMETIC
-
-
-def score_kind(named: NamedMethod) -> str:
-    """Name of the rate at which a method scores.
-
-    Those that compare a row with the target search for its neighbours there, and have their own;
-    the others look up, and multiply, what was prepared.
-    """
-    compares = named.method.needs_embeddings and (
-        named.fit_asset is None or named.method.name == "ot"
-    )
-    return f"score_{named.name}" if compares else ARITHMETIC
 
 
 def amount(work: Sequence[WorkPart], rates: Mapping[str, Rate] | None) -> Amount:

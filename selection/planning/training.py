@@ -17,8 +17,9 @@ from selection.costs import ModelShape, training_flops
 from selection.models.base import load_model, load_tokenizer, save_checkpoint
 from selection.models.checkpoints import weights_digest
 from selection.models.examples import Example, render_all
+from selection.models.recipe import Recipe
 from selection.models.tokenizer import count_tokens
-from selection.models.training import Recipe, train
+from selection.models.training import train
 from selection.planning.measuring import Probed, probe_sizes
 
 if TYPE_CHECKING:

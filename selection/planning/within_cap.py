@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from selection.budget.amounts import Amount, Cap
 from selection.config.study import Study
-from selection.planning.arms import ArmPlan
+from selection.costs.arm_plan import ArmPlan
 
 
 @dataclass(frozen=True)

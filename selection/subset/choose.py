@@ -15,7 +15,7 @@ SELECTED = "selected"
 BELOW_CUTOFF = "below_cutoff"
 NEAR_DUPLICATE = "near_duplicate"
 EXACT_DUPLICATE = "exact_duplicate"
-_VERDICTS = (SELECTED, BELOW_CUTOFF, NEAR_DUPLICATE, EXACT_DUPLICATE)
+_FATES = (SELECTED, BELOW_CUTOFF, NEAR_DUPLICATE, EXACT_DUPLICATE)
 
 # Candidates judged for near-duplicates at a time; part of the result only in the last bits.
 _CHUNK_ROWS = 1024
@@ -23,7 +23,7 @@ _CHUNK_ROWS = 1024
 
 @dataclass(frozen=True)
 class Subset:
-    """The rows selected and a verdict for every candidate.
+    """The rows selected and the fate of every candidate.
 
     Arrays of shape (n,) are aligned with the candidates as given.
 
@@ -33,7 +33,7 @@ class Subset:
         Indices of the candidates by rank.
     rank : np.ndarray of shape (n,), int64
         Position by (score falling, row id rising); 0 is best. Skipped rows have ranks too.
-    verdict : np.ndarray of shape (n,), str
+    fate : np.ndarray of shape (n,), str
         "selected", "below_cutoff", "near_duplicate", "exact_duplicate", or the reason for which
         the row was excluded. Near-duplicates are looked for only above the cut-off.
     margin : np.ndarray of shape (n,), float64
@@ -50,7 +50,7 @@ class Subset:
 
     order: np.ndarray
     rank: np.ndarray
-    verdict: np.ndarray
+    fate: np.ndarray
     margin: np.ndarray
     duplicate_of: np.ndarray
     selected: np.ndarray
@@ -121,17 +121,17 @@ def choose_rows(
     rank = np.empty(n, dtype=np.int64)
     rank[order] = np.arange(n)
 
-    longest = max(len(word) for word in (*_VERDICTS, *excluded.values(), *np.unique(reasons)))
-    verdict = np.full(n, BELOW_CUTOFF, dtype=f"U{longest}")
+    longest = max(len(word) for word in (*_FATES, *excluded.values(), *np.unique(reasons)))
+    fate = np.full(n, BELOW_CUTOFF, dtype=f"U{longest}")
     duplicate_of = np.zeros(n, dtype=ids.dtype)
     is_out = reasons != ""
     is_copy = _later_copies(order[~is_out[order]], place)
-    verdict[is_copy] = EXACT_DUPLICATE
+    fate[is_copy] = EXACT_DUPLICATE
     duplicate_of[is_copy] = ids[is_copy]
-    verdict[is_out] = reasons[is_out]
+    fate[is_out] = reasons[is_out]
     # An excluded row's copies are excluded, not duplicates: nothing was kept for them to repeat.
     is_excluded = _named(list(excluded), ids, by_id, place)
-    verdict[is_excluded] = [excluded[one] for one in ids[is_excluded].tolist()]
+    fate[is_excluded] = [excluded[one] for one in ids[is_excluded].tolist()]
     duplicate_of[is_excluded | is_out] = ""
     eligible = order[~(is_copy | is_excluded | is_out)[order]]
     near = None
@@ -144,14 +144,14 @@ def choose_rows(
     ) as progress_bar:
         for candidate, twin in _judged(eligible, embeddings, near):
             if twin >= 0:
-                verdict[candidate] = NEAR_DUPLICATE
+                fate[candidate] = NEAR_DUPLICATE
                 # Every row kept so far was selected, or the loop would have ended at it.
                 duplicate_of[candidate] = ids[selected[twin]]
                 continue
             cost = int(tokens[candidate])
             if spent + cost > token_budget:
                 break
-            verdict[candidate] = SELECTED
+            fate[candidate] = SELECTED
             selected.append(candidate)
             spent += cost
             progress_bar.update(cost)
@@ -159,7 +159,7 @@ def choose_rows(
     return Subset(
         order=order,
         rank=rank,
-        verdict=verdict,
+        fate=fate,
         margin=scores - cutoff,
         duplicate_of=duplicate_of,
         selected=np.array(selected, dtype=np.int64),
@@ -244,6 +244,6 @@ def _check(
         )
     if embeddings is not None and len(embeddings) != n:
         raise ValueError(f"embeddings has {len(embeddings)} rows for {n} candidates")
-    taken = sorted({*excluded.values(), *reasons.tolist()} & set(_VERDICTS))
+    taken = sorted({*excluded.values(), *reasons.tolist()} & set(_FATES))
     if taken:
-        raise ValueError(f"the reason {taken[0]!r} of an exclusion is a verdict; use another word")
+        raise ValueError(f"the reason {taken[0]!r} of an exclusion is a fate; use another word")

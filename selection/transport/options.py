@@ -11,13 +11,10 @@ from numpy.typing import ArrayLike
 from selection.basics.hardware import has_bfloat16
 from selection.transport.points import as_numpy
 from selection.transport.precision import Precision, check_precision
+from selection.transport.solution import Path, Potentials
 
 if TYPE_CHECKING:
     import torch
-
-    from selection.transport.potentials import Potentials
-
-Path = Literal["cached", "streamed"]
 
 # Products in these precisions put up to a few 1e-4 (tf32: 1e-5) of L1 error into the marginal:
 # below this tol, do not try.

@@ -8,29 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 from tqdm import tqdm
 
-from selection.transport.finished_blocks import FinishedBlocks
+from selection.transport.precision import Precision
 from selection.transport.row_scorer import RowScorer
+from selection.transport.solution import Side
 
 if TYPE_CHECKING:
     import torch
-
-    from selection.transport.potentials import Potentials
-    from selection.transport.precision import Precision
-
-
-@dataclass(frozen=True)
-class Side:
-    """A target (array or tensor of shape (M, D)) and potentials solved for it."""
-
-    target: ArrayLike | torch.Tensor
-    potentials: Potentials
 
 
 @dataclass(frozen=True)
@@ -55,16 +44,11 @@ class PoolPass:
     device : str, torch.device or None
         None is the device of the first block when it is a tensor, else the CPU.
     precision : "float64", "float32", "tf32" or "bfloat16"
-    finished : Path or None
-        Folder in which finished blocks are kept by their content, to be read by a pass that
-        begins again after this one was killed. It may be removed at any time.
 
     Attributes
     ----------
-    n_resumed : int
-        Rows whose block was finished before.
     flops : float
-        Operations on entries of the kernel, an exponential counted as one; not of resumed rows.
+        Operations on entries of the kernel, an exponential counted as one.
     """
 
     def __init__(
@@ -73,16 +57,13 @@ class PoolPass:
         *,
         device: str | torch.device | None = None,
         precision: Precision = "float32",
-        finished: Path | None = None,
     ) -> None:
         self._sides, self._device = sides, device
         self._precision: Precision = precision
-        self._finished = None if finished is None else FinishedBlocks(finished, sides, precision)
         self._scorer: RowScorer | None = None
         self._mass = [np.zeros(len(side.potentials.g)) for side in sides]
         self._weight = 0.0
         self._n = 0
-        self.n_resumed = 0
         self.flops = 0.0
 
     def over(
@@ -106,7 +87,7 @@ class PoolPass:
         with tqdm(total=n_rows, unit="row", desc="score", disable=not progress) as bar:
             for rows in blocks:
                 weight_B = np.ones(_size(rows)) if weigh is None else weigh(rows)
-                potential_SB, masses = self._block(rows, weight_B)
+                potential_SB, masses = self._score(rows, weight_B)
                 self._weight += float(weight_B.sum())
                 self._n += len(weight_B)
                 for total_M, mass_M in zip(self._mass, masses, strict=True):
@@ -128,20 +109,6 @@ class PoolPass:
             PoolFit(float(np.abs(mass_M / self._weight - side.potentials.b).sum()), self._n)
             for side, mass_M in zip(self._sides, self._mass, strict=True)
         )
-
-    def _block(
-        self, rows: ArrayLike | torch.Tensor, weight_B: np.ndarray
-    ) -> tuple[np.ndarray, list[np.ndarray]]:
-        if self._finished is None:
-            return self._score(rows, weight_B)
-        key = self._finished.key(rows, weight_B)
-        found = self._finished.read(key)
-        if found is None:
-            found = self._score(rows, weight_B)
-            self._finished.write(key, *found)
-        else:
-            self.n_resumed += len(weight_B)
-        return found
 
     def _score(
         self, rows: ArrayLike | torch.Tensor, weight_B: np.ndarray

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Literal
 
 from selection.transport.kernel import GibbsKernel, block_rows
 from selection.transport.marginals import Marginals
-from selection.transport.options import Path, choose_path
+from selection.transport.options import choose_path
 from selection.transport.points import LARGEST_COST, UnitRows
 from selection.transport.precision import Precision
 from selection.transport.sinkhorn import anneal, iterate, log_ratio
+from selection.transport.solution import Path
 
 if TYPE_CHECKING:
     import torch
@@ -30,7 +31,7 @@ _ROWS_FOR_PRECISION, _SHARE_FOR_PRECISION = 1024, 1 / 32
 
 @dataclass(frozen=True)
 class Reached:
-    """Where a solve in one precision stopped; see `potentials.Potentials`."""
+    """Where a solve in one precision stopped; see `solution.Potentials`."""
 
     f_N: torch.Tensor
     g_M: torch.Tensor

@@ -17,9 +17,9 @@ from selection.transport.kernel import GibbsKernel
 from selection.transport.marginals import Marginals
 from selection.transport.options import check_target
 from selection.transport.points import UnitRows
-from selection.transport.potentials import Potentials
 from selection.transport.precision import Precision, check_precision, work_dtype
 from selection.transport.sinkhorn import iterate
+from selection.transport.solution import Potentials
 
 if TYPE_CHECKING:
     import torch

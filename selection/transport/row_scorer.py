@@ -12,12 +12,10 @@ from selection.transport.kernel import PASS_OPERATIONS, GibbsKernel, block_rows
 from selection.transport.options import check_target
 from selection.transport.points import UnitRows
 from selection.transport.precision import Precision, check_precision, work_dtype
+from selection.transport.solution import Potentials, Side
 
 if TYPE_CHECKING:
     import torch
-
-    from selection.transport.pool_pass import Side
-    from selection.transport.potentials import Potentials
 
 
 class RowScorer:

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from selection.transport.pool_pass import PoolFit, PoolPass, Side
-from selection.transport.potentials import Potentials, solve_potentials
+from selection.transport.pool_pass import PoolFit, PoolPass
+from selection.transport.potentials import solve_potentials
 from selection.transport.sample import Batches, take_sample
+from selection.transport.solution import Potentials, Side
 from selection.transport.stability import estimated_overlap, top_overlap
 
 if TYPE_CHECKING:

@@ -2,18 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, assert_never
+from typing import Any
 
 import dagster as dg
 import pyarrow as pa
 
-from resources.device import Device
 from resources.project import resolve
-from resources.workspace import Workspace
 from selection.arms.base import GeneralSample, general_sample, pretrained_source, tiny_model
 from selection.arms.train import warm_up
-from selection.budget.meter import Meter
 from selection.config.decoders import Decoder, PretrainedBase, TinyBase
 from selection.config.study import Study
 from selection.costs import ModelShape
@@ -21,15 +17,17 @@ from selection.models.base import load_model, load_tokenizer, save_checkpoint
 from selection.models.checkpoints import weights_digest
 from selection.models.tokenizer import count_tokens
 from selection.planning.workload import pretraining_flops
-from selection_assets.assets.base_tokenizer import Role, read_shape
 from selection_assets.planning.known_rates import expected_pretraining
+from selection_assets.shared.decoders import Role, read_shape
 from selection_assets.shared.local_models import local_model_version
 from selection_assets.shared.pool_rows import iterate_sources
+from selection_assets.stage.decorator import stage
 from selection_assets.stage.draft import Check, Draft, emptied
 from selection_assets.stage.expected import Expected
 from selection_assets.stage.inputs import whole_pool
 from selection_assets.stage.keys import decoder_key
-from selection_assets.stage.stage import Stage, stage
+from selection_assets.stage.stage import Stage
+from selection_assets.stage.step import Step
 
 
 def build_checkpoint(pool: str, decoder: Decoder, users: Sequence[Study], *, role: Role) -> Stage:
@@ -40,21 +38,22 @@ def build_checkpoint(pool: str, decoder: Decoder, users: Sequence[Study], *, rol
     accountant = users[0].accountant
     tiny = isinstance(decoder, TinyBase)
 
-    def finds(loaded: dict[str, Any]) -> _Start:
-        tokenizer = load_tokenizer(loaded["tokenizer"].path("tokenizer"))
+    def finds(step: Step) -> _Start:
+        tokenizer = load_tokenizer(step.one("tokenizer").path("tokenizer"))
         sample = None
         if isinstance(decoder, TinyBase):
-            sample = general_sample(decoder, iterate_sources(loaded["raw_corpus"]))
-        return _Start(tokenizer, read_shape(loaded["tokenizer"]), sample)
+            sample = general_sample(decoder, iterate_sources(step.by_partition("raw_corpus")))
+        return _Start(tokenizer, read_shape(step.one("tokenizer")), sample)
 
-    def expects(found: _Start, workspace: Workspace, device: Device) -> Expected:
+    def expects(step: Step) -> Expected:
+        found: _Start = step.found
         if found.sample is None or not isinstance(decoder, TinyBase):
             return Expected(0.0)
         n_tokens = int(count_tokens(found.tokenizer, found.sample.texts).sum())
         flops = pretraining_flops(decoder, n_tokens, found.shape, accountant)
         if role == "selector":  # no plan has seen it train
             return Expected(flops)
-        return expected_pretraining(users, flops, workspace, device)
+        return expected_pretraining(step, users, flops)
 
     @stage(
         key=decoder_key(pool, decoder, f"{role}_checkpoint"),
@@ -66,6 +65,7 @@ def build_checkpoint(pool: str, decoder: Decoder, users: Sequence[Study], *, rol
         parameters={"model": decoder.model_dump(exclude={"name"}), "accountant": accountant},
         outside=lambda _: local_model_version(decoder),
         costly=True,
+        metered=True,
         finds=finds,
         expects=expects,
         payers=users,
@@ -73,15 +73,9 @@ def build_checkpoint(pool: str, decoder: Decoder, users: Sequence[Study], *, rol
         checks={"loads": "The saved safetensors load again to the same weights."},
         kinds={"pytorch", "huggingface"},
     )
-    def checkpoint(
-        context: dg.AssetExecutionContext,
-        loaded: dict[str, Any],
-        found: _Start,
-        device: Device,
-        work: Path,
-        meter: Meter,
-    ) -> Draft:
+    def checkpoint(step: Step) -> Draft:
         """The folder `checkpoint`; for a model pre-trained here its `rows.parquet` in order."""
+        found: _Start = step.found
         sample = found.sample
         facts: dict[str, object] = {}
         rows: dict[str, pa.Table] = {}
@@ -93,13 +87,13 @@ def build_checkpoint(pool: str, decoder: Decoder, users: Sequence[Study], *, rol
                 model,
                 found.tokenizer,
                 sample.texts,
-                decoder.training.recipe(seed=decoder.seed, precision=device.dtype),
+                decoder.training.recipe(seed=decoder.seed, precision=step.device.dtype),
                 shape=found.shape,
                 accountant=accountant,
-                work_dir=work / "training",
-                device=device.name,
+                work_dir=step.work / "training",
+                device=step.device.name,
                 progress=True,
-                meter=meter,
+                meter=step.meter,
             )
             flops, resumed_flops = phase.flops, phase.resumed_flops
             rows["rows.parquet"] = pa.table({"row_id": sample.row_id})
@@ -112,9 +106,7 @@ def build_checkpoint(pool: str, decoder: Decoder, users: Sequence[Study], *, rol
             }
         elif isinstance(decoder, PretrainedBase):
             model = load_model(pretrained_source(decoder, resolve), revision=decoder.revision)
-        else:
-            assert_never(decoder)
-        folder = emptied(work / "checkpoint")
+        folder = emptied(step.work / "checkpoint")
         save_checkpoint(model, found.tokenizer, folder)
         loads = weights_digest(load_model(folder)) == weights_digest(model)
         return Draft(

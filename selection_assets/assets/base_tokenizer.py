@@ -2,29 +2,22 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
-from typing import Any, Literal, assert_never, get_args
-
-import dagster as dg
 
 from resources.project import resolve
-from resources.store.artifacts import Artifact
 from selection.arms.base import base_shape, general_sample, pretrained_source
 from selection.config.decoders import Decoder, PretrainedBase, TinyBase
 from selection.config.study import Study
-from selection.costs import ModelShape
 from selection.models.base import load_tokenizer
 from selection.models.tokenizer import train_tokenizer
+from selection_assets.shared.decoders import Role
 from selection_assets.shared.local_models import local_model_version
 from selection_assets.shared.pool_rows import iterate_sources
+from selection_assets.stage.decorator import stage
 from selection_assets.stage.draft import Draft, emptied
 from selection_assets.stage.inputs import whole_pool
 from selection_assets.stage.keys import decoder_key
-from selection_assets.stage.stage import Stage, stage
-
-Role = Literal["base", "selector"]
-"""The model that is trained, and the one that some methods read the pool with."""
-ROLES: tuple[Role, ...] = get_args(Role)
+from selection_assets.stage.stage import Stage
+from selection_assets.stage.step import Step
 
 
 def build_tokenizer(pool: str, decoder: Decoder, users: Sequence[Study], *, role: Role) -> Stage:
@@ -39,16 +32,14 @@ def build_tokenizer(pool: str, decoder: Decoder, users: Sequence[Study], *, role
         outside=lambda _: local_model_version(decoder),
         kinds={"huggingface"},
     )
-    def tokenizer(context: dg.AssetExecutionContext, loaded: dict[str, Any], work: Path) -> Draft:
+    def tokenizer(step: Step) -> Draft:
         """The folder `tokenizer`, and `shape.json`: what the model will cost, before it exists."""
         if isinstance(decoder, TinyBase):
-            sample = general_sample(decoder, iterate_sources(loaded["raw_corpus"]))
+            sample = general_sample(decoder, iterate_sources(step.by_partition("raw_corpus")))
             made = train_tokenizer(sample.texts, vocab_size=decoder.vocabulary)
         elif isinstance(decoder, PretrainedBase):
             made = load_tokenizer(pretrained_source(decoder, resolve), revision=decoder.revision)
-        else:
-            assert_never(decoder)
-        folder = emptied(work / "tokenizer")
+        folder = emptied(step.work / "tokenizer")
         made.save_pretrained(folder)
         return Draft(
             files={
@@ -60,8 +51,3 @@ def build_tokenizer(pool: str, decoder: Decoder, users: Sequence[Study], *, role
         )
 
     return tokenizer
-
-
-def read_shape(tokenizer: Artifact) -> ModelShape:
-    """Return the shape of the model that a tokenizer is for."""
-    return ModelShape(**tokenizer.json("shape.json"))

@@ -1,33 +1,39 @@
 """budget_plan: what every arm would cost, before anything expensive runs."""
 
 from dataclasses import asdict
-from pathlib import Path
-from typing import Any
 
 import dagster as dg
 
-from resources.device import Device
+from resources.ledger.history import rates_seen
 from resources.workspace import Workspace
 from selection.budget.amounts import Amount, Cap
-from selection.budget.meter import Meter
 from selection.config.study import Study
 from selection.planning.arms import block_flops, cost_parts, selection_costs
 from selection.planning.within_cap import WithinCap
 from selection.reports.plots.plan import budget_bars
 from selection.reports.tables import markdown_table
 from selection_assets.planning.expected_loss import fit_quality
-from selection_assets.planning.inputs import PlanInputs, decoders_of
+from selection_assets.planning.inputs import PlanInputs
 from selection_assets.planning.rates import RateProbe
 from selection_assets.planning.steps import StudyPlan, workload
 from selection_assets.planning.view import advice, arms_table, curves_table, usd, view_arms
 from selection_assets.shared.contrast import EXAMPLES
+from selection_assets.shared.decoders import decoders_of, tokens_asset
 from selection_assets.shared.evaluation import harness_outside
+from selection_assets.stage.decorator import stage
 from selection_assets.stage.draft import Check, Draft
 from selection_assets.stage.expected import Expected
-from selection_assets.stage.inputs import decoder_part, embedder_model, of_study, whole_pool
+from selection_assets.stage.inputs import (
+    decoder_part,
+    embedder_model,
+    of_study,
+    whole_pool,
+    whole_pool_tokens,
+)
 from selection_assets.stage.keys import study_key
 from selection_assets.stage.payers import cap_in_force
-from selection_assets.stage.stage import Stage, stage
+from selection_assets.stage.stage import Stage
+from selection_assets.stage.step import Step
 from selection_assets.stage.step_cost import refused
 
 COLUMNS = (
@@ -53,10 +59,7 @@ def build_budget_plan(study: Study) -> Stage:
         ins={
             "raw_corpus": whole_pool(study),
             "target_examples": of_study(study, "target_examples"),
-            **{
-                f"{role}_tokenizer": decoder_part(study, decoder, f"{role}_tokenizer")
-                for role, decoder in decoders_of(study).items()
-            },
+            **_decoder_inputs(study),
             "embedder": embedder_model(study),
             **({} if study.contrast is None else {EXAMPLES: of_study(study, EXAMPLES)}),
         },
@@ -75,33 +78,28 @@ def build_budget_plan(study: Study) -> Stage:
         },
         outside=lambda _: _cap_version(study) | harness_outside(study),
         # What it measures it charges as it goes; counting costs nothing.
-        expects=lambda: Expected(0.0),
+        expects=lambda _: Expected(0.0),
         costly=True,
+        metered=True,
         payers=[study],
         checks={"an_arm_is_feasible": "At least one arm besides random can be afforded."},
     )
-    def budget_plan(
-        context: dg.AssetExecutionContext,
-        loaded: dict[str, Any],
-        workspace: Workspace,
-        device: Device,
-        work: Path,
-        meter: Meter,
-    ) -> Draft:
-        """`plan.json`, and `tokens.parquet`: the base model's tokens in each row of the pool.
+    def budget_plan(step: Step) -> Draft:
+        """`plan.json`: every arm with what it costs, what it buys, and why it cannot be afforded.
 
         What each step is expected to take, in FLOPs and in seconds on this device, goes to the
         ledger: a step without a forecast does not start.
         """
-        known = PlanInputs.read(study, loaded, device)
+        known, workspace = PlanInputs.read(step, study), step.workspace
         size, shape = known.size, known.shape
-        plan = StudyPlan(study, shape, size, workload(known))
+        seen = rates_seen(workspace.ledger, step.device.name)
+        plan = StudyPlan(study, shape, size, workload(known), seen)
         cap = cap_in_force(study, workspace.ledger)
         spending = workspace.ledger.spending
-        sunk = spending.sunk(study.name)
+        sunk = spending.sunk(study.name, asset=step.identity.asset)
         _check_something_fits(study, plan.within(cap, None, sunk), cap)
-        throughput = workspace.throughput(device.model_name)
-        rates = RateProbe(throughput, meter, known, work).all()
+        throughput = workspace.throughput(step.device.model_name)
+        rates = RateProbe(throughput, known).all()
         within = plan.within(cap, rates, sunk + Amount(throughput.flops_spent))
         _check_something_fits(study, within, cap)
         forecast = plan.forecast(within, rates)
@@ -126,7 +124,6 @@ def build_budget_plan(study: Study) -> Stage:
                     "block_flops": block_flops(study, shape),
                     "parameters": {role: its.parameters for role, its in known.shapes.items()},
                 },
-                "tokens.parquet": known.pool.tokens,
                 "plan.md": table,
                 "plan.png": picture,
             },
@@ -158,6 +155,16 @@ def build_budget_plan(study: Study) -> Stage:
         )
 
     return budget_plan
+
+
+def _decoder_inputs(study: Study) -> dict[str, dg.AssetIn]:
+    """Each decoder's tokenizer, and how many tokens it finds in the pool."""
+    found = {}
+    for role, decoder in decoders_of(study).items():
+        tokenizer, tokens = f"{role}_tokenizer", tokens_asset(role)
+        found[tokenizer] = decoder_part(study, decoder, tokenizer)
+        found[tokens] = whole_pool_tokens(study, decoder, tokens)
+    return found
 
 
 def _cap_version(study: Study) -> dict[str, str]:

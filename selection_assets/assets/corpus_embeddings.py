@@ -1,26 +1,23 @@
 """corpus_embeddings[source]: one vector a row; rows seen before keep theirs."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import dagster as dg
 import numpy as np
 import pyarrow as pa
 from tqdm import tqdm
 
-from resources.device import Device
-from resources.store.artifacts import Artifact
-from resources.workspace import Workspace
-from selection.budget.meter import Meter
 from selection.config.study import Study
 from selection.embedding.shards import encode_in_shards
 from selection_assets.planning.known_rates import expected_embedding
-from selection_assets.shared.embedding_facts import embedding_facts
+from selection_assets.shared.embedders import embedding_facts
 from selection_assets.shared.rows_to_embed import RowsToEmbed
+from selection_assets.stage.decorator import stage
 from selection_assets.stage.draft import Check, Draft
 from selection_assets.stage.expected import Expected
 from selection_assets.stage.keys import embedder_key, pool_key, source_partitions
-from selection_assets.stage.stage import Stage, stage
+from selection_assets.stage.stage import Stage
+from selection_assets.stage.step import Step
 
 MAX_WITHOUT_VECTOR = 0.05
 
@@ -29,16 +26,13 @@ def build_corpus_embeddings(pool: str, embedder_name: str, users: Sequence[Study
     """Build the asset for one embedder of a pool, and for the studies that use it."""
     key = embedder_key(pool, embedder_name, "corpus_embeddings")
 
-    def finds(
-        raw_corpus: Artifact, embedder: Artifact, device: Device, workspace: Workspace
-    ) -> RowsToEmbed:
-        made_before = workspace.ledger.current_versions(key.to_user_string()).values()
-        return RowsToEmbed.find(raw_corpus, embedder, device, made_before)
+    def finds(step: Step) -> RowsToEmbed:
+        before = step.workspace.ledger.current_versions(key.to_user_string()).values()
+        return RowsToEmbed.find(step.one("raw_corpus"), step.one("embedder"), step.device, before)
 
-    def expects(
-        found: RowsToEmbed, embedder: Artifact, device: Device, workspace: Workspace
-    ) -> Expected:
-        return expected_embedding(found.model, embedder, found.new_texts, workspace, device)
+    def expects(step: Step) -> Expected:
+        found: RowsToEmbed = step.found
+        return expected_embedding(step, found.model, found.new_texts)
 
     @stage(
         key=key,
@@ -49,6 +43,7 @@ def build_corpus_embeddings(pool: str, embedder_name: str, users: Sequence[Study
         },
         partitions=source_partitions(pool),
         costly=True,
+        metered=True,
         finds=finds,
         expects=expects,
         payers=users,
@@ -58,24 +53,18 @@ def build_corpus_embeddings(pool: str, embedder_name: str, users: Sequence[Study
         },
         kinds={"pytorch", "numpy"},
     )
-    def corpus_embeddings(
-        context: dg.AssetExecutionContext,
-        raw_corpus: Artifact,
-        embedder: Artifact,
-        found: RowsToEmbed,
-        work: Path,
-        meter: Meter,
-    ) -> Draft:
+    def corpus_embeddings(step: Step) -> Draft:
         """`vectors.npy` (float16, norm one) in the order of `rows.parquet`'s `row_id`."""
+        found: RowsToEmbed = step.found
         row_id, vectors, new = found.row_id, found.vectors, found.new
-        with tqdm(total=len(new), desc=f"embed {context.partition_key}", leave=False) as bar:
+        with tqdm(total=len(new), desc=f"embed {step.partition}", leave=False) as bar:
             encoded = encode_in_shards(
                 found.model,
                 found.new_texts,
-                version=embedder.version,
-                folder=work,
+                version=step.one("embedder").version,
+                folder=step.work,
                 report=bar.update,
-                meter=meter,
+                meter=step.meter,
             )
         vectors[new[encoded.kept]] = encoded.vectors
         has_vector = vectors.any(axis=1)

@@ -1,24 +1,22 @@
 """embedder: the embedding model as a folder of safetensors, made once for a pool or a study."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
-import dagster as dg
-
-from resources.device import Device
 from resources.project import resolve
 from resources.store.artifacts import Artifact
 from selection.config.embedders import EmbedderSpec
 from selection.config.study import Study
 from selection.embedding.build import distillation_flops, write_embedder
-from selection.embedding.embedder import Embedder, load_embedder, token_lengths
+from selection.embedding.embedder import load_embedder, token_lengths
 from selection.embedding.tuning import tune_embedder, tuning_flops
 from selection_assets.shared.local_models import local_model_version
+from selection_assets.stage.decorator import stage
 from selection_assets.stage.draft import Draft, emptied
 from selection_assets.stage.expected import Expected
 from selection_assets.stage.inputs import of_study
 from selection_assets.stage.keys import embedder_key
-from selection_assets.stage.stage import Stage, stage
+from selection_assets.stage.stage import Stage
+from selection_assets.stage.step import Step
 
 
 def build_embedder(pool: str, spec: EmbedderSpec, users: Sequence[Study]) -> Stage:
@@ -29,11 +27,12 @@ def build_embedder(pool: str, spec: EmbedderSpec, users: Sequence[Study]) -> Sta
     tuning = spec.tuning
     ins = {} if tuning is None else {"target_examples": of_study(users[0], "target_examples")}
 
-    def expects(work: Path, target_examples: Artifact | None = None) -> Expected:
+    def expects(step: Step) -> Expected:
+        target_examples = step.maybe("target_examples")
         if tuning is None or target_examples is None:
             return Expected(distillation_flops(spec))
         # Only a model that is there can say what reading the texts takes.
-        untuned = emptied(work / "untuned")
+        untuned = emptied(step.work / "untuned")
         flops = write_embedder(spec, untuned, resolve=resolve)
         model = load_embedder(untuned, precision="float32")
         lengths = token_lengths(model, _tuning_texts(target_examples))
@@ -50,18 +49,14 @@ def build_embedder(pool: str, spec: EmbedderSpec, users: Sequence[Study]) -> Sta
         payers=users,
         kinds={"pytorch"},
     )
-    def embedder(
-        context: dg.AssetExecutionContext,
-        device: Device,
-        work: Path,
-        target_examples: Artifact | None = None,
-    ) -> Draft:
+    def embedder(step: Step) -> Draft:
         """Fetch, distil or tune the model; the folder's hash is its fingerprint."""
-        folder = emptied(work / "embedder")
-        flops = write_embedder(spec, folder, resolve=resolve, device=device.name)
+        folder = emptied(step.work / "embedder")
+        flops = write_embedder(spec, folder, resolve=resolve, device=step.device.name)
+        target_examples = step.maybe("target_examples")
         files, facts = {}, {}
         if tuning is not None and target_examples is not None:
-            untuned, folder = folder, emptied(work / "tuned")
+            untuned, folder = folder, emptied(step.work / "tuned")
             tuned = tune_embedder(untuned, folder, _tuning_texts(target_examples), tuning)
             files["tuning.json"] = {"flops": tuned.flops, "losses": list(tuned.losses)}
             facts = {"tuning_losses": list(tuned.losses), "tuning_texts": tuned.n_texts}
@@ -79,18 +74,6 @@ def build_embedder(pool: str, spec: EmbedderSpec, users: Sequence[Study]) -> Sta
         )
 
     return embedder
-
-
-def load_on(device: Device, embedder: Artifact) -> Embedder:
-    """Load a pool's embedder to run on a device, in the precision that it prefers."""
-    return load_embedder(
-        embedder.path("embedder"), device=device.name, precision=device.embedding_precision
-    )
-
-
-def tuning_flops_of(embedder: Artifact, spec: EmbedderSpec) -> float:
-    """FLOPs that went into tuning an embedder on its study's target; 0 for one that is not."""
-    return 0.0 if spec.tuning is None else float(embedder.json("tuning.json")["flops"])
 
 
 def _tuning_texts(target_examples: Artifact) -> list[str]:

@@ -3,21 +3,20 @@
 import dagster as dg
 import numpy as np
 
-from resources.device import Device
-from resources.store.artifacts import Artifact
 from selection.arms.distances import distances_to_target
-from selection.budget.meter import Meter
 from selection.config.study import Study
 from selection.reports.plots.evaluation import before_after, distance_bars
 from selection.reports.tables import markdown_table
-from selection_assets.assets.base_tokenizer import read_shape
-from selection_assets.assets.target_embeddings import steering_rows
+from selection_assets.shared.decoders import read_shape
 from selection_assets.shared.evaluation import evaluate_folders, harness_outside, harness_table
 from selection_assets.shared.pool_rows import pool_vectors
+from selection_assets.shared.target_rows import steering_rows
+from selection_assets.stage.decorator import stage
 from selection_assets.stage.draft import Check, Draft
 from selection_assets.stage.inputs import base_parts, of_study, one_of, whole_pool_embeddings
 from selection_assets.stage.keys import arm_of, arm_partitions, study_key
-from selection_assets.stage.stage import Stage, stage
+from selection_assets.stage.stage import Stage
+from selection_assets.stage.step import Step
 
 
 def build_eval_report(study: Study) -> Stage:
@@ -39,43 +38,31 @@ def build_eval_report(study: Study) -> Stage:
         partitions=arm_partitions(study),
         outside=lambda _: harness_outside(study),
         costly=True,
+        metered=True,
         payers=[study],
         checks={"loss_finite": "Every held-out loss is a finite number."},
         kinds={"pytorch"},
     )
-    def eval_report(
-        context: dg.AssetExecutionContext,
-        finetuned_checkpoint: Artifact,
-        selected_subset: Artifact,
-        zero_shot: Artifact,
-        base_tokenizer: Artifact,
-        target_examples: Artifact,
-        target_embeddings: Artifact,
-        corpus_embeddings: dict[str, Artifact],
-        device: Device,
-        meter: Meter,
-    ) -> Draft:
+    def eval_report(step: Step) -> Draft:
         """`report.json`, `report.md`, two pictures, and `examples.parquet` with every loss."""
-        method, budget = arm_of(context.partition_key)
-        folders = {seed: finetuned_checkpoint.path(f"seed_{seed}") for seed in study.seeds}
-        shape = read_shape(base_tokenizer)
-        evaluated = evaluate_folders(study, folders, target_examples, shape, device, meter)
-        target = steering_rows(target_examples, target_embeddings).embeddings
-        assert target is not None
-        distances = _distances(study, selected_subset, corpus_embeddings, target)
-        before, after = zero_shot.json("report.json"), evaluated.summary
-        arm = selected_subset.json("arm.json")
-        training = finetuned_checkpoint.json("training.json")["seeds"]
+        method, budget = arm_of(step.partition)
+        trained, selected = step.one("finetuned_checkpoint"), step.one("selected_subset")
+        folders = {seed: trained.path(f"seed_{seed}") for seed in study.seeds}
+        evaluated = evaluate_folders(step, study, folders)
+        distances = _distances(step, study)
+        before, after = step.one("zero_shot").json("report.json"), evaluated.summary
+        arm = selected.json("arm.json")
+        training = trained.json("training.json")["seeds"]
         report = {
             "method": method,
             "budget": budget,
-            "rows": selected_subset.table("subset.parquet", ["draw"])["draw"].to_pylist().count(0),
+            "rows": selected.table("subset.parquet", ["draw"])["draw"].to_pylist().count(0),
             "selection_flops": arm["selection_flops"],
             "training_flops": max(seed["warm_up_flops"] for seed in training),
             "fine_tuning_flops": max(seed["fine_tuning_flops"] for seed in training),
             "total_flops": arm["total_flops"],
             "accountant": arm["accountant"],
-            "model_parameters": shape.parameters,
+            "model_parameters": read_shape(step.one("base_tokenizer")).parameters,
             "before": before,
             "after": after,
             "ot_distance": distances,
@@ -102,14 +89,11 @@ def build_eval_report(study: Study) -> Stage:
     return eval_report
 
 
-def _distances(
-    study: Study,
-    selected_subset: Artifact,
-    corpus_embeddings: dict[str, Artifact],
-    target: np.ndarray,
-) -> dict[str, float]:
-    row_id, vectors = pool_vectors(corpus_embeddings)
-    subset = selected_subset.table("subset.parquet", ["row_id", "draw"]).to_pylist()
+def _distances(step: Step, study: Study) -> dict[str, float]:
+    target = steering_rows(step.one("target_examples"), step.one("target_embeddings")).embeddings
+    assert target is not None
+    row_id, vectors = pool_vectors(step.by_partition("corpus_embeddings"))
+    subset = step.one("selected_subset").table("subset.parquet", ["row_id", "draw"]).to_pylist()
     chosen = {row["row_id"] for row in subset if row["draw"] == 0}
     return distances_to_target(
         row_id, vectors, chosen, target, max_rows=study.evaluation.distance_rows

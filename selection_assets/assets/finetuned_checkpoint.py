@@ -1,19 +1,13 @@
 """finetuned_checkpoint[method x budget]: base, warmed up on the subset, tuned on the target."""
 
-from pathlib import Path
-
-import dagster as dg
-
-from resources.device import Device
-from resources.store.artifacts import Artifact
-from selection.budget.meter import Meter
 from selection.config.study import Study
-from selection_assets.assets.base_tokenizer import read_shape
 from selection_assets.shared.training import train_seeds, training_parameters
+from selection_assets.stage.decorator import stage
 from selection_assets.stage.draft import Check, Draft
 from selection_assets.stage.inputs import base_parts, of_study
 from selection_assets.stage.keys import arm_partitions, study_key
-from selection_assets.stage.stage import Stage, stage
+from selection_assets.stage.stage import Stage
+from selection_assets.stage.step import Step
 
 
 def build_finetuned_checkpoint(study: Study) -> Stage:
@@ -30,6 +24,7 @@ def build_finetuned_checkpoint(study: Study) -> Stage:
         parameters=training_parameters(study, study.seeds),
         partitions=arm_partitions(study),
         costly=True,
+        metered=True,
         payers=[study],
         checks={
             "loads": "Every seed's safetensors load again to the weights that were trained.",
@@ -38,30 +33,12 @@ def build_finetuned_checkpoint(study: Study) -> Stage:
         },
         kinds={"pytorch", "huggingface"},
     )
-    def finetuned_checkpoint(
-        context: dg.AssetExecutionContext,
-        base_checkpoint: Artifact,
-        base_tokenizer: Artifact,
-        selected_subset: Artifact,
-        target_examples: Artifact,
-        device: Device,
-        work: Path,
-        meter: Meter,
-    ) -> Draft:
+    def finetuned_checkpoint(step: Step) -> Draft:
         """`seed_<n>/` folders, `training.json`; `rows.parquet`: what each seed saw, in order."""
-        subset = selected_subset.table("subset.parquet", ["row_id", "draw", "rank", "text"])
-        arm = selected_subset.json("arm.json")
-        draft = train_seeds(
-            study,
-            study.seeds,
-            subset,
-            base_checkpoint,
-            read_shape(base_tokenizer),
-            target_examples,
-            device,
-            work,
-            meter,
-        )
+        selected = step.one("selected_subset")
+        subset = selected.table("subset.parquet", ["row_id", "draw", "rank", "text"])
+        arm = selected.json("arm.json")
+        draft = train_seeds(step, study, study.seeds, subset)
         dearest = max(seed["warm_up_flops"] for seed in draft.facts["seeds"])
         allowed = Check("within_budget", dearest <= arm["training_flops"], {"flops": dearest})
         return Draft(**{**vars(draft), "checks": [*draft.checks, allowed]})

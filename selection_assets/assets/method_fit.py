@@ -3,24 +3,27 @@
 from collections.abc import Mapping
 from typing import Any
 
-import dagster as dg
-
-from resources.device import Device
-from resources.store.artifacts import Artifact
 from resources.workspace import Workspace
 from selection.config.study import Study
 from selection.methods.contract.cost import ACCOUNTANT
 from selection.methods.contract.named import NamedMethod
 from selection.methods.contract.protocol import FitInputs, Fitted
 from selection.reports.plots.convergence import residual_history
-from selection_assets.assets.method_preparation import features_of, preparation_inputs
-from selection_assets.assets.target_embeddings import steering_rows
 from selection_assets.shared.contrast import contrast_inputs, contrast_rows
+from selection_assets.shared.fitted import read_fitted
 from selection_assets.shared.pool_rows import count_rows, iterate_sources
+from selection_assets.shared.preparations import (
+    features_by_source,
+    preparation_inputs,
+    prepared_whole,
+)
+from selection_assets.shared.target_rows import steering_rows
+from selection_assets.stage.decorator import stage
 from selection_assets.stage.draft import Check, Draft
 from selection_assets.stage.inputs import of_study, whole_pool, whole_pool_embeddings
 from selection_assets.stage.keys import study_key
-from selection_assets.stage.stage import Stage, stage
+from selection_assets.stage.stage import Stage
+from selection_assets.stage.step import Step
 
 
 def build_method_fit(study: Study, named: NamedMethod) -> Stage:
@@ -53,28 +56,22 @@ def build_method_fit(study: Study, named: NamedMethod) -> Stage:
         checks={"converged": "The fit met its own tolerance."},
         kinds={"pytorch"} if costly else {"python"},
     )
-    def method_fit(
-        context: dg.AssetExecutionContext,
-        loaded: dict[str, Any],
-        device: Device,
-        workspace: Workspace,
-    ) -> Draft:
+    def method_fit(step: Step) -> Draft:
         """`fitted.safetensors` and `facts.json`: all that scoring needs to know of the pool."""
-        corpus, embeddings = loaded["raw_corpus"], loaded.get("corpus_embeddings")
-        by_source = named.by_source
-        features = features_of(by_source, loaded[by_source.asset]) if by_source else None
+        corpus, embeddings = step.by_partition("raw_corpus"), step.inputs.get("corpus_embeddings")
+        features = features_by_source(step, named.by_source)
         inputs = FitInputs(
-            target=steering_rows(loaded["target_examples"], loaded.get("target_embeddings")),
+            target=steering_rows(step.one("target_examples"), step.maybe("target_embeddings")),
             pool=lambda: (rows for _, rows in iterate_sources(corpus, embeddings, features)),
             n_pool=count_rows(corpus, embeddings),
             options=options,
             seed=0,
-            device=device.name,
-            memory_limit=device.memory_limit,
-            report=context.log.info,
-            previous=_last_fit(workspace, key.to_user_string()),
-            prepared={p.asset: loaded[p.asset] for p in named.preparations if not p.by_source},
-            contrast=contrast_rows(loaded),
+            device=step.device.name,
+            memory_limit=step.device.memory_limit,
+            report=step.context.log.info,
+            previous=_last_fit(step.workspace, key.to_user_string()),
+            prepared=prepared_whole(step, named),
+            contrast=contrast_rows(step),
         )
         fitted = method.fit(inputs)
         pictures = _pictures(fitted, options.model_dump())
@@ -88,11 +85,6 @@ def build_method_fit(study: Study, named: NamedMethod) -> Stage:
         )
 
     return method_fit
-
-
-def read_fitted(artifact: Artifact) -> Fitted:
-    """Return what a fit asset published."""
-    return Fitted(artifact.arrays("fitted.safetensors"), artifact.json("facts.json"))
 
 
 def _last_fit(workspace: Workspace, asset: str) -> Fitted | None:

@@ -1,17 +1,12 @@
 """What a method makes before it fits: one asset for each of its preparations."""
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
 import pyarrow as pa
 from tqdm import tqdm
 
-from resources.device import Device
-from resources.store.artifacts import Artifact
-from resources.workspace import Workspace
-from selection.budget.meter import Meter
 from selection.config.study import Study
 from selection.methods.contract.named import NamedMethod
 from selection.methods.contract.preparation import (
@@ -20,37 +15,15 @@ from selection.methods.contract.preparation import (
     Selector,
 )
 from selection_assets.shared.preparation_work import MADE_BY, PreparationWork
+from selection_assets.shared.preparations import preparation_key
 from selection_assets.stage.code_version import code_version
+from selection_assets.stage.decorator import stage
 from selection_assets.stage.draft import Draft
 from selection_assets.stage.expected import Expected
 from selection_assets.stage.inputs import decoder_part, of_study, source_rows, whole_pool
-from selection_assets.stage.keys import decoder_key, pool_key, source_partitions, study_key
-from selection_assets.stage.stage import Stage, stage
-
-
-def preparation_key(study: Study, named: NamedMethod, preparation: Preparation) -> dg.AssetKey:
-    """Key of a preparation's asset: the study's, the pool's, or that of a selector over the pool.
-
-    Only what is shared is the pool's; two studies that ask for the same have one asset.
-    """
-    name = named.asset_of(preparation)
-    if not preparation.shared:
-        return study_key(study, name)
-    if preparation.needs_selector:
-        assert study.selector is not None
-        return decoder_key(study.pool, study.selector, name)
-    return pool_key(study.pool, name)
-
-
-def preparation_inputs(study: Study, named: NamedMethod) -> dict[str, dg.AssetIn]:
-    """What the fit and the scores of a method read of its preparations, by the protocol's names."""
-    return {
-        p.asset: dg.AssetIn(
-            preparation_key(study, named, p),
-            partition_mapping=dg.AllPartitionMapping() if p.by_source else None,
-        )
-        for p in named.preparations
-    }
+from selection_assets.stage.keys import source_partitions
+from selection_assets.stage.stage import Stage
+from selection_assets.stage.step import Step
 
 
 def build_preparation(
@@ -80,17 +53,18 @@ def build_preparation(
         "accountant": study.accountant if preparation.needs_selector else "none",
     }
 
-    def finds(loaded: dict[str, Any], workspace: Workspace) -> PreparationWork:
+    def finds(step: Step) -> PreparationWork:
         if not preparation.row_by_row:
-            return PreparationWork.find(loaded)
-        earlier = workspace.ledger.current_versions(key.to_user_string()).values()
-        return PreparationWork.find(loaded, earlier, made_by(loaded))
+            return PreparationWork.find(step)
+        earlier = step.workspace.ledger.current_versions(key.to_user_string()).values()
+        return PreparationWork.find(step, earlier, made_by(step))
 
-    def made_by(loaded: dict[str, Any]) -> dict[str, str]:
-        versions = {name: loaded[name].version for name in ins if name != "raw_corpus"}
+    def made_by(step: Step) -> dict[str, str]:
+        versions = {name: step.one(name).version for name in ins if name != "raw_corpus"}
         return versions | {"code": code_version([type(preparation)], parameters)}
 
-    def expects(found: PreparationWork) -> Expected:
+    def expects(step: Step) -> Expected:
+        found: PreparationWork = step.found
         return Expected(preparation.flops(found.sizes(named, study)))
 
     @stage(
@@ -101,39 +75,34 @@ def build_preparation(
         parameters=parameters,
         partitions=source_partitions(study.pool) if by_source else None,
         costly=costly,
+        metered=True,
         finds=finds,
         expects=expects if costly else None,
         payers=users,
         serves={user.name: _served(user, key) for user in users},
         kinds={"pytorch"} if costly else {"python"},
     )
-    def method_preparation(
-        context: dg.AssetExecutionContext,
-        loaded: dict[str, Any],
-        found: PreparationWork,
-        device: Device,
-        work: Path,
-        meter: Meter,
-    ) -> Draft:
+    def method_preparation(step: Step) -> Draft:
         """The files that the method defines; by source, in the order of `rows.parquet`."""
+        found: PreparationWork = step.found
         selector = None
         if found.shape is not None:
-            folder = loaded["selector_checkpoint"].path("checkpoint")
+            folder = step.one("selector_checkpoint").path("checkpoint")
             selector = Selector(folder, found.shape, study.accountant)
-        bar_name = f"{preparation.asset} {context.partition_key if by_source else ''}".strip()
+        bar_name = f"{preparation.asset} {step.partition if by_source else ''}".strip()
         with tqdm(total=found.n_rows, desc=bar_name, unit="row", leave=False) as bar:
             prepared = preparation.prepare(
                 PrepareInputs(
                     options=named.options,
                     pool=lambda: iter(found.rows),
                     n_pool=sum(len(rows.row_id) for rows in found.rows),
-                    work=work,
+                    work=step.work,
                     target=found.target,
                     selector=selector,
-                    prepared={p.asset: loaded[p.asset] for p in needed},
-                    device=device.name,
-                    meter=meter,
-                    report=context.log.info,
+                    prepared={p.asset: step.one(p.asset) for p in needed},
+                    device=step.device.name,
+                    meter=step.meter,
+                    report=step.context.log.info,
                     advance=bar.update,
                 )
             )
@@ -163,14 +132,3 @@ def _served(study: Study, key: dg.AssetKey) -> frozenset[str]:
         for name, named in study.named_methods.items()
         if any(preparation_key(study, named, p) == key for p in named.preparations)
     )
-
-
-def features_of(
-    preparation: Preparation | None, artifacts: Artifact | Mapping[str, Artifact] | None
-) -> Any:
-    """What a preparation has computed of a source's rows; by source where several are given."""
-    if preparation is None or artifacts is None:
-        return None
-    if isinstance(artifacts, Artifact):
-        return preparation.features(artifacts)
-    return {source: preparation.features(artifact) for source, artifact in artifacts.items()}

@@ -1,33 +1,30 @@
 """<method>_scores[source]: one asset for each method of the registry that a study names."""
 
-from pathlib import Path
-
 import dagster as dg
 import numpy as np
 import pyarrow as pa
 from tqdm import tqdm
 
-from resources.device import Device
-from resources.store.artifacts import Artifact
-from selection.budget.meter import Meter
 from selection.config.study import Study
 from selection.methods.contract.cost import ACCOUNTANT
 from selection.methods.contract.named import NamedMethod
 from selection.methods.contract.protocol import FitInputs, ScoreInputs, Scores
 from selection.methods.contract.score_blocks import score_in_blocks
 from selection.reports.plots.scores import score_distributions
-from selection_assets.assets.method_fit import read_fitted
-from selection_assets.assets.method_preparation import (
-    features_of,
+from selection_assets.shared.fitted import read_fitted
+from selection_assets.shared.pool_rows import read_rows
+from selection_assets.shared.preparations import (
     preparation_inputs,
     preparation_key,
+    prepared_whole,
 )
-from selection_assets.assets.target_embeddings import steering_rows
-from selection_assets.shared.pool_rows import read_rows
+from selection_assets.shared.target_rows import steering_rows
+from selection_assets.stage.decorator import stage
 from selection_assets.stage.draft import Check, Draft
 from selection_assets.stage.inputs import of_study, source_embeddings, source_rows
 from selection_assets.stage.keys import source_partitions, study_key
-from selection_assets.stage.stage import Stage, stage
+from selection_assets.stage.stage import Stage
+from selection_assets.stage.step import Step
 
 
 def build_method_scores(study: Study, named: NamedMethod) -> Stage:
@@ -60,48 +57,43 @@ def build_method_scores(study: Study, named: NamedMethod) -> Stage:
         partitions=source_partitions(study.pool),
         checks={"scores_finite": "No score is NaN or infinite."},
         costly=costly,
+        metered=True,
         only_after=["budget_plan"] if costly else [],
         payers=[study],
         serves={study.name: frozenset({named.name})},
         kinds={"pytorch"} if costly else {"python"},
     )
-    def method_scores(
-        context: dg.AssetExecutionContext,
-        loaded: dict[str, Artifact],
-        device: Device,
-        work: Path,
-        meter: Meter,
-    ) -> Draft:
+    def method_scores(step: Step) -> Draft:
         """`scores.parquet`: row_id, draw, score (higher is better) and the method's receipts."""
         rows = read_rows(
-            loaded["raw_corpus"],
-            loaded.get("corpus_embeddings"),
-            features_of(by_source, loaded[by_source.asset]) if by_source else None,
+            step.one("raw_corpus"),
+            step.maybe("corpus_embeddings"),
+            by_source and by_source.features(step.one(by_source.asset)),
         )
-        whole = {p.asset: loaded[p.asset] for p in named.preparations if not p.by_source}
-        target = steering_rows(loaded["target_examples"], loaded.get("target_embeddings"))
-        if "fitted" in loaded:
-            fitted = read_fitted(loaded["fitted"])
+        whole = prepared_whole(step, named)
+        target = steering_rows(step.one("target_examples"), step.maybe("target_embeddings"))
+        if named.fit_asset is not None:
+            fitted = read_fitted(step.one("fitted"))
         else:
             n_rows = len(rows.row_id)
             inputs = FitInputs(
                 target, lambda: iter([rows]), n_rows, options, seed=0, prepared=whole
             )
             fitted = method.fit(inputs)
-        bar_name = f"score {context.partition_key}"
+        bar_name = f"score {step.partition}"
         with tqdm(total=len(rows.row_id), desc=bar_name, unit="row", leave=False) as bar:
             scores = score_in_blocks(
                 method,
                 fitted,
-                ScoreInputs(rows, target, options, study.seeds, device.name, whole),
-                finished=work,
+                ScoreInputs(rows, target, options, study.seeds, step.device.name, whole),
+                finished=step.work,
                 report=bar.update,
-                meter=meter,
+                meter=step.meter,
             )
         finite = bool(np.isfinite(scores.score).all())
         facts = {}
         if finite:
-            picture = score_distributions({context.partition_key: scores.score[0]}, cutoff=None)
+            picture = score_distributions({step.partition: scores.score[0]}, cutoff=None)
             facts = {"mean_score": scores.score[0].mean(), "scores.png": picture}
         return Draft(
             files={"scores.parquet": _table(rows.row_id, scores)},

@@ -3,34 +3,22 @@
 import dagster as dg
 
 from resources.store.artifacts import Artifact
-from resources.workspace import Workspace
 from selection.arms.evaluate import loss_matrix
 from selection.config.study import Study
 from selection.curves import loss_point
-from selection.judging.compare import ArmResult, compare_arms
-from selection.judging.result import Arm
+from selection.judging.judged import frontier_rows, judge_arms
+from selection.judging.result import Arm, arm_figures
 from selection.judging.sharing import break_evens
+from selection.reports.closing import COLUMNS
 from selection.reports.plots.frontier import loss_frontier
 from selection.reports.tables import markdown_table
 from selection_assets.shared.study_result import study_result
+from selection_assets.stage.decorator import stage
 from selection_assets.stage.draft import Check, Draft
 from selection_assets.stage.inputs import all_of, of_study
 from selection_assets.stage.keys import REFERENCE_LINES, arm_key, study_key
-from selection_assets.stage.stage import Stage, stage
-
-COLUMNS = {
-    "method": "method",
-    "budget": "budget",
-    "selection_flops": "selection FLOPs",
-    "training_flops": "training FLOPs",
-    "rows": "rows",
-    "loss": "target loss",
-    "loss_low": "low",
-    "loss_high": "high",
-    "verdict": "against random",
-    "corrected": "counting all arms",
-}
-"""Columns of the closing table, as `make run` prints them."""
+from selection_assets.stage.stage import Stage
+from selection_assets.stage.step import Step
 
 
 def build_pareto_frontier(study: Study) -> Stage:
@@ -48,26 +36,22 @@ def build_pareto_frontier(study: Study) -> Stage:
         some_inputs_may_lack=True,
         checks={"every_feasible_arm_reported": "No arm that can be afforded is left out."},
     )
-    def pareto_frontier(
-        context: dg.AssetExecutionContext,
-        budget_plan: Artifact,
-        eval_report: dict[str, Artifact],
-        reference_report: dict[str, Artifact],
-        workspace: Workspace,
-    ) -> Draft:
+    def pareto_frontier(step: Step) -> Draft:
         """`frontier.json`, `frontier.md`, `frontier.png`, and from how many targets each pays."""
-        planned = budget_plan.json("plan.json")
+        planned = step.one("budget_plan").json("plan.json")
+        eval_report = step.by_partition("eval_report")
+        reference_report = step.by_partition("reference_report")
         plan, full_data = planned["arms"], planned["full_data"]
         keys = [arm_key(arm["method"], arm["budget"]) for arm in plan if arm["feasible"]]
         # An arm that the cap has kept from running is left out, and named; a report of an earlier
         # version of it may still be there.
-        refusals = workspace.ledger.spending.refusals(study.name)
+        refusals = step.workspace.ledger.spending.refusals(study.name)
         stopped = {partition for _, partition in refusals}
         lacking = [key for key in keys if key not in eval_report or key in stopped]
         refused = _refused(study, plan, lacking, refusals)
-        arms = [_result(eval_report[key]) for key in keys if key not in lacking]
-        evaluation = study.evaluation
-        rows = compare_arms(arms, level=evaluation.level, n_resamples=evaluation.n_resamples)
+        arms = [_arm(eval_report[key]) for key in keys if key not in lacking]
+        level, n_resamples = study.evaluation.level, study.evaluation.n_resamples
+        rows = frontier_rows(arms, judge_arms(arms, level=level, n_resamples=n_resamples))
         lines = {
             line: reference_report[line].json("report.json")
             for line in REFERENCE_LINES
@@ -95,8 +79,7 @@ def build_pareto_frontier(study: Study) -> Stage:
             notes.append(f"The full-data line was not run: {full_data['reason']}.")
         text = "\n\n".join([table, _lines_table(lines), *notes])
         frontier = {"arms": rows, "reference": lines, "infeasible": infeasible}
-        measured = [Arm(row, a.nll_SE, a.tokens_E) for row, a in zip(rows, arms, strict=True)]
-        sharing = break_evens(study_result(study, planned, frontier, measured))
+        sharing = break_evens(study_result(study, planned, frontier, arms))
         return Draft(
             files={
                 "frontier.json": frontier,
@@ -124,8 +107,9 @@ def build_pareto_frontier(study: Study) -> Stage:
     return pareto_frontier
 
 
-def _result(report: Artifact) -> ArmResult:
-    return ArmResult(report.json("report.json"), *loss_matrix(report.table("examples.parquet")))
+def _arm(report: Artifact) -> Arm:
+    losses = loss_matrix(report.table("examples.parquet"))
+    return Arm(arm_figures(report.json("report.json")), *losses)
 
 
 def _lines_table(lines: dict[str, dict]) -> str:

@@ -2,17 +2,17 @@
 
 from collections import Counter
 
-import dagster as dg
 from tqdm import tqdm
 
 from resources.project import resolve
-from resources.workspace import Workspace
 from selection.config.pool import Pool
 from selection.corpus.ingest import ingest
 from selection.corpus.sources import list_sources
+from selection_assets.stage.decorator import stage
 from selection_assets.stage.draft import Check, Draft
 from selection_assets.stage.keys import pool_key, source_partitions
-from selection_assets.stage.stage import Stage, stage
+from selection_assets.stage.stage import Stage
+from selection_assets.stage.step import Step
 
 
 def build_raw_corpus(pool: Pool) -> Stage:
@@ -34,9 +34,9 @@ def build_raw_corpus(pool: Pool) -> Stage:
         },
         kinds={"python", "parquet"},
     )
-    def raw_corpus(context: dg.AssetExecutionContext, workspace: Workspace) -> Draft:
+    def raw_corpus(step: Step) -> Draft:
         """Rows of one source: `rows.parquet`, and `quarantine.parquet` beside it."""
-        source = context.partition_key
+        source = step.partition
         records = list_sources(pool, resolve)[source].read()
         corpus = ingest(
             tqdm(records, desc=f"read {source}", unit=" rows", leave=False),
@@ -45,7 +45,7 @@ def build_raw_corpus(pool: Pool) -> Stage:
         )
         n_rows, n_bad = corpus.rows.num_rows, corpus.quarantine.num_rows
         share = n_bad / corpus.n_read
-        before = workspace.ledger.current(key.to_user_string(), source)
+        before = step.workspace.ledger.current(key.to_user_string(), source)
         n_before = before.table("rows.parquet", ["row_id"]).num_rows if before else 0
         least = int(n_before * (1 - pool.max_shrinkage))
         reasons = Counter(r.split(": ")[0] for r in corpus.quarantine["reason"].to_pylist())

@@ -1,24 +1,23 @@
 """reference_report[line]: what every arm is seen against: untouched, tuned only, full data."""
 
-from pathlib import Path
+from collections.abc import Mapping
 
 import dagster as dg
 import numpy as np
 import pyarrow as pa
 
-from resources.device import Device
 from resources.store.artifacts import Artifact, Content
 from selection.basics.draws import keyed_uniform
-from selection.budget.meter import Meter
 from selection.config.study import Study
-from selection_assets.assets.base_tokenizer import read_shape
 from selection_assets.shared.evaluation import evaluate_folders, harness_outside
 from selection_assets.shared.pool_rows import iterate_sources
 from selection_assets.shared.training import train_seeds, training_parameters
+from selection_assets.stage.decorator import stage
 from selection_assets.stage.draft import Draft
 from selection_assets.stage.inputs import base_parts, of_study, whole_pool
 from selection_assets.stage.keys import REFERENCE_LINES, study_key
-from selection_assets.stage.stage import Stage, stage
+from selection_assets.stage.stage import Stage
+from selection_assets.stage.step import Step
 
 
 def build_reference_report(study: Study) -> Stage:
@@ -38,44 +37,27 @@ def build_reference_report(study: Study) -> Stage:
         reads=lambda line: [*always, "raw_corpus"] if line == "full_data" else list(always),
         outside=lambda _: harness_outside(study),
         costly=True,
+        metered=True,
         payers=[study],
         kinds={"pytorch"},
     )
-    def reference_report(
-        context: dg.AssetExecutionContext,
-        base_checkpoint: Artifact,
-        base_tokenizer: Artifact,
-        target_examples: Artifact,
-        raw_corpus: dict[str, Artifact],
-        device: Device,
-        work: Path,
-        meter: Meter,
-    ) -> Draft:
+    def reference_report(step: Step) -> Draft:
         """`report.json`, `examples.parquet`, and the `rows.parquet` that the line trained on."""
-        line = context.partition_key
-        shape = read_shape(base_tokenizer)
+        line = step.partition
         flops = resumed_flops = warm_up_flops = 0.0
         rows: dict[str, Content] = {}
         if line == "zero_shot":
-            folders = {0: base_checkpoint.path("checkpoint")}
+            folders = {0: step.one("base_checkpoint").path("checkpoint")}
         else:
             seeds = study.full_data_seeds if line == "full_data" else study.seeds
-            trained = train_seeds(
-                study,
-                seeds,
-                _whole_pool(raw_corpus, seeds) if line == "full_data" else None,
-                base_checkpoint,
-                shape,
-                target_examples,
-                device,
-                work,
-                meter,
-            )
+            whole = line == "full_data"
+            subset = _whole_pool(step.by_partition("raw_corpus"), seeds) if whole else None
+            trained = train_seeds(step, study, seeds, subset)
             flops, resumed_flops = trained.flops, trained.resumed_flops
             rows = {name: trained.files[name] for name in trained.files if name == "rows.parquet"}
             warm_up_flops = trained.facts["seeds"][0]["warm_up_flops"]
-            folders = {seed: work / f"seed_{seed}" for seed in seeds}
-        evaluated = evaluate_folders(study, folders, target_examples, shape, device, meter)
+            folders = {seed: step.work / f"seed_{seed}" for seed in seeds}
+        evaluated = evaluate_folders(step, study, folders)
         return Draft(
             files={
                 **rows,
@@ -92,7 +74,7 @@ def build_reference_report(study: Study) -> Stage:
     return reference_report
 
 
-def _whole_pool(raw_corpus: dict[str, Artifact], seeds: list[int]) -> pa.Table:
+def _whole_pool(raw_corpus: Mapping[str, Artifact], seeds: list[int]) -> pa.Table:
     """Every distinct row once, mixed over the sources: one epoch."""
     texts: dict[str, str] = {}
     for _, rows in iterate_sources(raw_corpus):

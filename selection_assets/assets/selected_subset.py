@@ -1,22 +1,33 @@
-"""selected_subset[method x budget]: the rows an arm trains on, and a verdict for every row."""
+"""selected_subset[method x budget]: the rows an arm trains on, and the fate of every row."""
+
+from collections.abc import Mapping
 
 import dagster as dg
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from resources.store.artifacts import Artifact
+from selection.basics.tables import rows_where
 from selection.config.study import Study
 from selection.subset.choose import Subset, choose_rows
+from selection_assets.shared.decoders import row_tokens, tokens_asset
 from selection_assets.shared.pool_rows import pool_vectors
+from selection_assets.stage.decorator import stage
 from selection_assets.stage.draft import Check, Draft
-from selection_assets.stage.inputs import all_of, of_study, whole_pool, whole_pool_embeddings
+from selection_assets.stage.inputs import (
+    all_of,
+    of_study,
+    whole_pool,
+    whole_pool_embeddings,
+    whole_pool_tokens,
+)
 from selection_assets.stage.keys import arm_of, arm_partitions, study_key
-from selection_assets.stage.stage import Stage, stage
+from selection_assets.stage.stage import Stage
+from selection_assets.stage.step import Step
 
 TARGET_LEAK = "target_leak"
 NO_VECTOR = "no_vector"
-"""Verdicts on rows that no method may select."""
+"""Fates of rows that no method may select."""
 
 
 def build_selected_subset(study: Study) -> Stage:
@@ -24,6 +35,7 @@ def build_selected_subset(study: Study) -> Stage:
     shared = {
         "budget_plan": of_study(study, "budget_plan"),
         "raw_corpus": whole_pool(study),
+        "pool_tokens": whole_pool_tokens(study, study.base_model, tokens_asset("base")),
         "corpus_embeddings": whole_pool_embeddings(study),
         "target_examples": of_study(study, "target_examples"),
     }
@@ -44,19 +56,19 @@ def build_selected_subset(study: Study) -> Stage:
         },
         kinds={"python", "parquet"},
     )
-    def selected_subset(
-        context: dg.AssetExecutionContext, loaded: dict[str, dict[str, Artifact]]
-    ) -> Draft:
-        """`subset.parquet` by draw and rank; `verdicts.parquet` for every candidate."""
-        method, budget = arm_of(context.partition_key)
-        plan = planned_arm(loaded["budget_plan"], method, budget)
-        candidates = _candidates(loaded, loaded[named[method].scores_asset])
-        vectors, without_vector = _aligned_vectors(candidates, loaded["corpus_embeddings"])
-        held_out = _held_out(loaded["target_examples"])
+    def selected_subset(step: Step) -> Draft:
+        """`subset.parquet` by draw and rank; `fates.parquet` for every candidate."""
+        method, budget = arm_of(step.partition)
+        plan = planned_arm(step.one("budget_plan"), method, budget)
+        candidates = _candidates(step, named[method].scores_asset)
+        vectors, without_vector = _aligned_vectors(
+            candidates, step.by_partition("corpus_embeddings")
+        )
+        held_out = _held_out(step.one("target_examples"))
         excluded = dict.fromkeys(without_vector, NO_VECTOR) | dict.fromkeys(held_out, TARGET_LEAK)
-        verdicts, subsets = [], []
+        fates, subsets = [], []
         for draw in sorted(set(candidates["draw"].to_pylist())):
-            rows = candidates.filter(pc.equal(candidates["draw"], draw))
+            rows = rows_where(candidates, "draw", draw)
             chosen = choose_rows(
                 row_id=rows["row_id"].to_numpy(),
                 score=rows["score"].to_numpy(),
@@ -67,16 +79,16 @@ def build_selected_subset(study: Study) -> Stage:
                 excluded=excluded,
                 reason=rows["excluded"].to_numpy(),
             )
-            judged = _judged(rows.drop_columns(["excluded"]), chosen)
-            verdicts.append(judged.drop_columns(["text"]))
-            subsets.append(judged.take(pa.array(chosen.selected)))
-        subset, every_verdict = pa.concat_tables(subsets), pa.concat_tables(verdicts)
+            told = _told(rows.drop_columns(["excluded"]), chosen)
+            fates.append(told.drop_columns(["text"]))
+            subsets.append(told.take(pa.array(chosen.selected)))
+        subset, every_fate = pa.concat_tables(subsets), pa.concat_tables(fates)
         used = [s["n_tokens"].to_numpy().sum() for s in subsets]
         leaked = set(subset["row_id"].to_pylist()) & held_out
         return Draft(
             files={
                 "subset.parquet": subset,
-                "verdicts.parquet": every_verdict,
+                "fates.parquet": every_fate,
                 "arm.json": plan,
             },
             rows=subsets[0].num_rows,
@@ -87,7 +99,7 @@ def build_selected_subset(study: Study) -> Stage:
                 "cutoff_score": subsets[0]["score"].to_pylist()[-1]
                 if subsets[0].num_rows
                 else None,
-                "verdicts": _counts(every_verdict["verdict"]),
+                "fates": _counts(every_fate["fate"]),
                 "sources": _counts(subsets[0]["source"]),
             },
             checks=[
@@ -118,21 +130,20 @@ def planned_arm(budget_plan: Artifact, method: str, budget: str) -> dict:
     return arm
 
 
-def _candidates(loaded: dict[str, dict[str, Artifact]], scores: dict[str, Artifact]) -> pa.Table:
+def _candidates(step: Step, scores_asset: str) -> pa.Table:
     """Every scored row with its text and tokens; the same order of rows in every draw."""
-    corpus = loaded["raw_corpus"]
+    corpus, scores = step.by_partition("raw_corpus"), step.by_partition(scores_asset)
     missing = sorted(set(corpus) - set(scores))
     if missing:
         raise dg.Failure(
             f"no scores for {', '.join(missing)}; materialize them first", allow_retries=False
         )
-    tokens = loaded["budget_plan"].table("tokens.parquet")
-    parts = []
+    tokens, parts = step.by_partition("pool_tokens"), []
     for source in sorted(corpus):
         texts = corpus[source].table("rows.parquet", ["row_id", "source", "text"])
-        counted = tokens.filter(pc.equal(tokens["source"], source)).drop_columns(["source"])
-        scored = _scored(scores[source])
-        parts.append(scored.join(texts, "row_id", join_type="inner").join(counted, "row_id"))
+        of_source = _scored(scores[source]).join(texts, "row_id", join_type="inner")
+        counted = row_tokens(of_source, tokens[source])
+        parts.append(of_source.append_column("n_tokens", pa.array(counted)))
     order = [("draw", "ascending"), ("source", "ascending"), ("row_id", "ascending")]
     return pa.concat_tables(parts).sort_by(order)
 
@@ -146,10 +157,10 @@ def _scored(scores: Artifact) -> pa.Table:
 
 
 def _aligned_vectors(
-    candidates: pa.Table, embeddings: dict[str, Artifact]
+    candidates: pa.Table, embeddings: Mapping[str, Artifact]
 ) -> tuple[np.ndarray, list[str]]:
     """Vectors of the first draw's rows, and the ids of rows that have none (zero there)."""
-    first = candidates.filter(pc.equal(candidates["draw"], 0))["row_id"].to_pylist()
+    first = rows_where(candidates, "draw", 0)["row_id"].to_pylist()
     row_id, vectors = pool_vectors(embeddings)
     place = {row: i for i, row in enumerate(row_id)}
     aligned = vectors[[place.get(row, 0) for row in first]]
@@ -163,10 +174,10 @@ def _held_out(target_examples: Artifact) -> set[str]:
     return {row["row_id"] for row in rows if row["split"] != "train"}
 
 
-def _judged(rows: pa.Table, chosen: Subset) -> pa.Table:
+def _told(rows: pa.Table, chosen: Subset) -> pa.Table:
     return (
         rows.append_column("rank", pa.array(chosen.rank))
-        .append_column("verdict", pa.array(chosen.verdict))
+        .append_column("fate", pa.array(chosen.fate))
         .append_column("margin", pa.array(chosen.margin))
         .append_column("duplicate_of", pa.array(chosen.duplicate_of))
     )

@@ -2,23 +2,19 @@
 
 from dataclasses import dataclass
 
-import dagster as dg
 import pyarrow as pa
 
-from resources.device import Device
-from resources.store.artifacts import Artifact
-from resources.workspace import Workspace
 from selection.config.study import Study
 from selection.embedding.embedder import Embedder, encode
-from selection.methods.contract.values import Rows
-from selection_assets.assets.embedder import load_on
 from selection_assets.planning.known_rates import expected_embedding
-from selection_assets.shared.embedding_facts import embedding_facts
+from selection_assets.shared.embedders import embedding_facts, load_on
+from selection_assets.stage.decorator import stage
 from selection_assets.stage.draft import Check, Draft
 from selection_assets.stage.expected import Expected
 from selection_assets.stage.inputs import embedder_model, of_study
 from selection_assets.stage.keys import study_key
-from selection_assets.stage.stage import Stage, stage
+from selection_assets.stage.stage import Stage
+from selection_assets.stage.step import Step
 
 
 @dataclass(frozen=True)
@@ -38,14 +34,13 @@ def build_target_embeddings(study: Study) -> Stage:
 def build_embeddings(study: Study, name: str, examples: str) -> Stage:
     """Build the asset that embeds the examples of the study's target, or of its contrast."""
 
-    def finds(target_examples: Artifact, embedder: Artifact, device: Device) -> _Examples:
-        rows = target_examples.table("rows.parquet", ["row_id", "split", "text"])
-        return _Examples(rows, rows["text"].to_pylist(), load_on(device, embedder))
+    def finds(step: Step) -> _Examples:
+        rows = step.one("target_examples").table("rows.parquet", ["row_id", "split", "text"])
+        return _Examples(rows, rows["text"].to_pylist(), load_on(step.device, step.one("embedder")))
 
-    def expects(
-        found: _Examples, embedder: Artifact, device: Device, workspace: Workspace
-    ) -> Expected:
-        return expected_embedding(found.model, embedder, found.texts, workspace, device)
+    def expects(step: Step) -> Expected:
+        found: _Examples = step.found
+        return expected_embedding(step, found.model, found.texts)
 
     @stage(
         key=study_key(study, name),
@@ -61,13 +56,9 @@ def build_embeddings(study: Study, name: str, examples: str) -> Stage:
         checks={"every_example_has_a_vector": "No example is unknown to the embedder."},
         kinds={"pytorch", "numpy"},
     )
-    def target_embeddings(
-        context: dg.AssetExecutionContext,
-        target_examples: Artifact,
-        embedder: Artifact,
-        found: _Examples,
-    ) -> Draft:
+    def target_embeddings(step: Step) -> Draft:
         """`vectors.npy` (float16, norm one) in the order of `rows.parquet`."""
+        found: _Examples = step.found
         rows = found.rows
         encoded = encode(found.model, found.texts)
         return Draft(
@@ -89,16 +80,3 @@ def build_embeddings(study: Study, name: str, examples: str) -> Stage:
         )
 
     return target_embeddings
-
-
-def steering_rows(target_examples: Artifact, target_embeddings: Artifact | None) -> Rows:
-    """Return the dev split as methods take it: the part of the target that selection may see."""
-    table = target_examples.table("rows.parquet")
-    chosen = [i for i, split in enumerate(table["split"].to_pylist()) if split == "dev"]
-    table = table.take(pa.array(chosen))
-    return Rows(
-        table["row_id"].to_numpy(),
-        table["text"].to_pylist(),
-        table["n_words"].to_numpy(),
-        target_embeddings.array("vectors.npy")[chosen] if target_embeddings else None,
-    )

@@ -7,15 +7,24 @@ from selection.config.study import Study
 from selection.config.targets import DocstringTarget, FileTarget, Target
 from selection.corpus.sources import package_fingerprint, path_fingerprint
 from selection.corpus.target import SPLITS, read_target
+from selection_assets.shared.contrast import EXAMPLES
+from selection_assets.stage.decorator import stage
 from selection_assets.stage.draft import Check, Draft
 from selection_assets.stage.keys import study_key
-from selection_assets.stage.stage import Stage, stage
+from selection_assets.stage.stage import Stage
+from selection_assets.stage.step import Step
 from selection_assets.studies import see_that_data_are_there
 
 
 def build_target_examples(study: Study) -> Stage:
     """Build the asset for one study."""
     return build_examples(study, "target_examples", study.target)
+
+
+def build_contrast_examples(study: Study) -> Stage:
+    """Build the asset of the examples of a study's contrast."""
+    assert study.contrast is not None, f"study {study.name} has no contrast"
+    return build_examples(study, EXAMPLES, study.contrast)
 
 
 def build_examples(study: Study, name: str, target: Target) -> Stage:
@@ -41,7 +50,7 @@ def build_examples(study: Study, name: str, target: Target) -> Stage:
         checks={"labels_seen_in_training": "Every label of the test split is in the train split."},
         kinds={"python", "parquet"},
     )
-    def target_examples() -> Draft:
+    def target_examples(step: Step) -> Draft:
         """`rows.parquet`: train fine-tunes, dev steers the selection, test only evaluates."""
         examples = read_target(target, path)
         splits = examples.rows["split"].to_pylist()

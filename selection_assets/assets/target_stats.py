@@ -1,17 +1,16 @@
 """target_stats: how large, how varied and how far from each source the target is."""
 
-import dagster as dg
-
-from resources.store.artifacts import Artifact
 from selection.arms.target_stats import describe_target, word_counts
 from selection.config.study import Study
 from selection.reports.plots.target import length_histogram, source_distance_bars, spectrum
-from selection_assets.assets.target_embeddings import steering_rows
 from selection_assets.shared.pool_rows import iterate_sources
+from selection_assets.shared.target_rows import steering_rows
+from selection_assets.stage.decorator import stage
 from selection_assets.stage.draft import Draft
 from selection_assets.stage.inputs import of_study, whole_pool, whole_pool_embeddings
 from selection_assets.stage.keys import study_key
-from selection_assets.stage.stage import Stage, stage
+from selection_assets.stage.stage import Stage
+from selection_assets.stage.step import Step
 
 
 def build_target_stats(study: Study) -> Stage:
@@ -28,23 +27,18 @@ def build_target_stats(study: Study) -> Stage:
         },
         kinds={"python", "numpy"},
     )
-    def target_stats(
-        context: dg.AssetExecutionContext,
-        target_examples: Artifact,
-        target_embeddings: Artifact,
-        raw_corpus: dict[str, Artifact],
-        corpus_embeddings: dict[str, Artifact],
-    ) -> Draft:
+    def target_stats(step: Step) -> Draft:
         """`stats.json` and three pictures."""
-        target = steering_rows(target_examples, target_embeddings)
+        target = steering_rows(step.one("target_examples"), step.one("target_embeddings"))
         assert target.embeddings is not None
+        corpus, embeddings = (step.by_partition(n) for n in ("raw_corpus", "corpus_embeddings"))
         stats = describe_target(
             target.embeddings,
             target.text,
             target.n_words,
-            sources={s: a.array("vectors.npy") for s, a in corpus_embeddings.items()},
+            sources={source: a.array("vectors.npy") for source, a in embeddings.items()},
             pool_vocabulary=word_counts(
-                text for _, rows in iterate_sources(raw_corpus) for text in rows.text
+                text for _, rows in iterate_sources(corpus) for text in rows.text
             ),
             seed=0,
         )

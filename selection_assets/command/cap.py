@@ -9,7 +9,8 @@ from resources.ledger.lineage import cap_history
 from selection.budget.amounts import Amount, Cap
 from selection.config.files import ConfigurationError
 from selection.config.study import Study
-from selection.reports.tables import number, text_table
+from selection.reports.numbers import number
+from selection.reports.tables import text_table
 from selection_assets.stage.payers import cap_in_force
 
 

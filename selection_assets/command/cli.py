@@ -24,8 +24,17 @@ from selection_assets.command.why import NoSuchRow, find_why, why_text
 
 # Dagster and torch take seconds to import: only `run` does it, where it needs them.
 
-BROKEN, MISUSED = 1, 2
-"""Exit codes: what was asked failed; what was asked cannot be done as configured."""
+
+class Broken(click.ClickException):
+    """What was asked failed."""
+
+    exit_code = 1
+
+
+class Misused(click.ClickException):
+    """What was asked cannot be done as configured."""
+
+    exit_code = 2
 
 
 EXPECTED = (LedgerBusy, StoreBusy, UnknownLedger, CorruptArtifact, NoSuchRow, NotInLedger)
@@ -40,9 +49,9 @@ class PlainErrors(click.Group):
         try:
             return super().invoke(ctx)
         except ConfigurationError as error:
-            raise _failure(str(error), MISUSED) from error
+            raise Misused(str(error)) from error
         except EXPECTED as error:
-            raise _failure(str(error), BROKEN) from error
+            raise Broken(str(error)) from error
 
 
 def console() -> NoReturn:
@@ -83,7 +92,7 @@ def run(study: str, dry_run: bool) -> None:
     try:
         (dry_run_study if dry_run else run_study)(study)
     except RefreshFailed as error:
-        raise _failure(f"{error}\n`make ui` shows the whole log of the run", BROKEN) from error
+        raise Broken(f"{error}\n`make ui` shows the whole log of the run") from error
 
 
 @main.command()
@@ -101,7 +110,7 @@ def plan(study: str, as_json: bool) -> None:
     try:
         planned = plan_study(study, quietly=as_json)
     except RefreshFailed as error:
-        raise _failure(str(error), BROKEN) from error
+        raise Broken(str(error)) from error
     opened = _ledger()
     found = find_plan(planned, opened)
     _show(found, as_json, lambda: plan_text(planned, opened, found))
@@ -134,12 +143,12 @@ def cap(
     given = {"flops": flops, "device_hours": device_hours, "usd": usd}
     wanted = [(unit, limit) for unit, limit in given.items() if limit is not None]
     if len(wanted) > 1:
-        raise _failure("give one of --flops, --device-hours and --usd", MISUSED)
+        raise Misused("give one of --flops, --device-hours and --usd")
     if wanted:
         try:
             changed = Cap(*wanted[0], found.usd_per_device_hour)  # pyright: ignore
         except ValueError as error:
-            raise _failure(str(error), MISUSED) from error
+            raise Misused(str(error)) from error
         change_cap(found, opened, changed, reason=reason, actor=actor)
     standing = find_cap(found, opened)
     _show(standing, as_json, lambda: cap_text(standing))
@@ -155,7 +164,7 @@ def ledger(study: str | None, as_json: bool) -> None:
     campaigns = sorted({total["campaign"] for total in spent})
     if study is not None and study not in campaigns:
         known = ", ".join(campaigns) or "nobody so far"
-        raise _failure(f"{study!r} has paid for nothing; these have: {known}", BROKEN)
+        raise Broken(f"{study!r} has paid for nothing; these have: {known}")
     found = spending(opened, study)
     columns = ["asset", "partition", "state", "accountant", "flops", "device_seconds"]
     columns += ["wall_seconds", "usd"]
@@ -225,7 +234,7 @@ def verify(head: str | None, as_json: bool) -> None:
         ),
     )
     if corrupt or wrong:
-        raise _failure("\n".join([*corrupt, *wrong]), BROKEN)
+        raise Broken("\n".join([*corrupt, *wrong]))
 
 
 main.add_command(gc)
@@ -238,9 +247,3 @@ def _ledger() -> Ledger:
 def _show(found: Any, as_json: bool, text: Callable[[], str]) -> None:
     # JSON's escapes of everything but ASCII keep row text from driving the terminal.
     click.echo(json.dumps(found, indent=1, default=str) if as_json else text())
-
-
-def _failure(message: str, exit_code: int) -> click.ClickException:
-    failure = click.ClickException(message)
-    failure.exit_code = exit_code
-    return failure

@@ -7,6 +7,7 @@ from resources.ledger.ledger import Ledger
 from resources.ledger.lineage import Record, plan_errors, shares, totals
 from resources.store.artifacts import UNPARTITIONED, Artifact
 from selection.config.study import Study
+from selection.reports.closing import COLUMNS
 from selection.reports.tables import text_table
 from selection_assets.stage.payers import cap_in_force
 
@@ -26,9 +27,6 @@ def closing_text(study: Study, ledger: Ledger, recomputed: str) -> str:
     ----------
     recomputed : one line that says what the refresh did.
     """
-    # Imports Dagster, which the reading commands do without.
-    from selection_assets.assets.pareto_frontier import COLUMNS
-
     frontier = ledger.current(f"{study.name}/pareto_frontier", UNPARTITIONED)
     assert frontier is not None, "a refresh ends with the frontier"
     result = frontier.json("frontier.json")

@@ -8,7 +8,7 @@ from typing import Any
 from resources.ledger.ledger import Ledger
 from resources.ledger.lineage import Record, ancestors, count_training_rows, find_materialization
 from resources.store.artifacts import UNPARTITIONED
-from selection.reports.tables import number
+from selection.reports.numbers import number
 
 
 class NotInLedger(LookupError):

@@ -6,9 +6,10 @@ from typing import Any
 from resources.ledger.ledger import Ledger
 from resources.ledger.lineage import plan_errors
 from selection.config.study import Study
-from selection.reports.tables import number, text_table
+from selection.reports.numbers import number
+from selection.reports.tables import text_table
 from selection_assets.command.closing import cap_line, plan_errors_line
-from selection_assets.planning.current import current_plan
+from selection_assets.planning.current import current_plan, foreseen
 from selection_assets.planning.expected_loss import Quality, fit_quality
 from selection_assets.planning.view import advice, arms_table, curves_table, usd, view_arms
 
@@ -20,7 +21,7 @@ def find_plan(study: Study, ledger: Ledger) -> list[dict[str, Any]]:
     return view_arms(
         study,
         plan["arms"],
-        ledger.spending.forecasts(study.name),
+        foreseen(study, ledger),
         fit_quality(study, ledger, parameters),
         parameters,
     )
@@ -41,7 +42,7 @@ def plan_text(study: Study, ledger: Ledger, arms: list[dict[str, Any]]) -> str:
 
 
 def _totals(study: Study, ledger: Ledger) -> Iterator[str]:
-    plan, expected = current_plan(study, ledger), ledger.spending.forecasts(study.name)
+    plan, expected = current_plan(study, ledger), foreseen(study, ledger)
     flops = sum(flops for flops, _ in expected.values())
     seconds = sum(seconds or 0.0 for _, seconds in expected.values())
     money = usd(study, seconds)

@@ -22,14 +22,8 @@ from selection.config.pool import (
 from selection.config.study import Study
 from selection.config.targets import DocstringTarget, FileTarget, Target
 from selection_assets.command.closing import closing_text
-from selection_assets.refresh.refresh import (
-    PLAN,
-    StoppedByCap,
-    Work,
-    describe,
-    plan_refresh,
-    refresh,
-)
+from selection_assets.refresh.refresh import PLAN, StoppedByCap, describe, plan_refresh, refresh
+from selection_assets.refresh.staleness import Work
 from selection_assets.studies import load_pools, load_study, see_that_data_are_there
 
 

@@ -5,21 +5,16 @@ from collections.abc import Iterator
 from typing import Any
 
 from resources.ledger.ledger import Ledger
-from resources.ledger.lineage import (
-    Record,
-    current_artifacts,
-    find_quarantined,
-    find_rows,
-    find_scores,
-    find_verdicts,
-)
+from resources.ledger.lineage import Record, current_artifacts
 from resources.store.artifacts import UNPARTITIONED, Artifact
+from selection.reports.escaping import one_line
 from selection.reports.tables import text_table
 from selection_assets.shared.evidence import evidence_lines, target_rows_named
+from selection_assets.shared.row_lineage import find_fates, find_quarantined, find_rows, find_scores
 
 SHOWN = 200
 """Characters of a row's text."""
-VERDICT_COLUMNS = ("method", "budget", "draw", "verdict", "score", "rank", "margin", "duplicate_of")
+FATE_COLUMNS = ("method", "budget", "draw", "fate", "score", "rank", "margin", "duplicate_of")
 
 
 class NoSuchRow(LookupError):
@@ -27,7 +22,7 @@ class NoSuchRow(LookupError):
 
 
 def find_why(ledger: Ledger, prefix: str, study: str | None) -> dict[str, Any]:
-    """Collect a row and the verdicts on it.
+    """Collect a row and its fates.
 
     Parameters
     ----------
@@ -47,45 +42,39 @@ def find_why(ledger: Ledger, prefix: str, study: str | None) -> dict[str, Any]:
         if not subsets:
             raise NoSuchRow(f"study {study!r} has selected nothing yet")
     by_id = {subset.materialization: subset for subset in subsets}
-    judged = [v for v in find_verdicts(ledger, row["row_id"]) if v["subset"] in by_id]
-    verdicts = [_verdict(ledger, by_id[v["subset"]], v, row["row_id"]) for v in judged]
+    told = [fate for fate in find_fates(ledger, row["row_id"]) if fate["subset"] in by_id]
+    fates = [_fate(ledger, by_id[fate["subset"]], fate, row["row_id"]) for fate in told]
     return {
         "row_id": row["row_id"],
-        "text": plain(row["text"])[:SHOWN],
+        "text": one_line(row["text"])[:SHOWN],
         "licence": row["licence"],
         "found_in": [
             {
                 "pool": copy["asset"].split("/")[0],
                 "source": copy["source"],
-                "origins": [plain(origin) for origin in copy["origins"]],
+                "origins": [one_line(origin) for origin in copy["origins"]],
             }
             for copy in copies
         ],
-        "verdicts": verdicts,
-        "target_examples": _target_texts(ledger, verdicts),
+        "fates": fates,
+        "target_examples": _target_texts(ledger, fates),
     }
 
 
 def why_text(found: dict[str, Any]) -> str:
     """Lay out what `find_why` found."""
     about = [["row", found["row_id"]], ["text", found["text"]]]
-    about.append(["licence", plain(found["licence"] or "not known")])
+    about.append(["licence", one_line(found["licence"] or "not known")])
     for place in found["found_in"]:
         origins = ", ".join(place["origins"][:5])
         about.append(["found in", f"{place['pool']}[{place['source']}]: {origins}"])
     parts = [text_table(["", ""], about)]
-    verdicts = found["verdicts"]
-    if not verdicts:
-        return f"{parts[0]}\n\nno arm has judged this row yet"
-    columns = ["study", *VERDICT_COLUMNS, "checkpoint"]
-    parts.append(text_table(columns, [[v[c] for c in columns] for v in verdicts]))
-    return "\n\n".join([*parts, *_evidence(verdicts, found["target_examples"])])
-
-
-def plain(text: str) -> str:
-    """One line without control characters: a row's text must not drive the reader's terminal."""
-    printable = "".join(c if c.isprintable() else " " for c in text)
-    return " ".join(printable.split())
+    fates = found["fates"]
+    if not fates:
+        return f"{parts[0]}\n\nno arm has decided on this row yet"
+    columns = ["study", *FATE_COLUMNS, "checkpoint"]
+    parts.append(text_table(columns, [[fate[c] for c in columns] for fate in fates]))
+    return "\n\n".join([*parts, *_evidence(fates, found["target_examples"])])
 
 
 def _copies(ledger: Ledger, prefix: str) -> list[Record]:
@@ -104,50 +93,52 @@ def _copies(ledger: Ledger, prefix: str) -> list[Record]:
     if aside:
         first = aside[0]
         raise NoSuchRow(
-            f"{wanted} is in quarantine, not in the pool: {plain(first['origin'])} of source"
-            f" {first['source']}: {plain(first['reason'])}"
+            f"{wanted} is in quarantine, not in the pool: {one_line(first['origin'])} of source"
+            f" {first['source']}: {one_line(first['reason'])}"
         )
     raise NoSuchRow(f"no row of any pool has the id {wanted}")
 
 
-def _verdict(ledger: Ledger, subset: Artifact, verdict: Record, row_id: str) -> Record:
+def _fate(ledger: Ledger, subset: Artifact, fate: Record, row_id: str) -> Record:
     arm = subset.json("arm.json")
     scores = find_scores(ledger, subset.materialization, arm["method"], row_id)
-    receipts = next((s for s in scores if s["draw"] == verdict["draw"]), {})
+    receipts = next((s for s in scores if s["draw"] == fate["draw"]), {})
     named = {"study": subset.asset.split("/")[0], "method": arm["method"], "budget": arm["budget"]}
-    shown = {k: v for k, v in verdict.items() if k not in {"asset", "subset"}}
+    shown = {k: v for k, v in fate.items() if k not in {"asset", "subset"}}
     of_row = {k: v for k, v in receipts.items() if k not in {"row_id", "draw", "score"}}
     return named | shown | {"receipts": of_row}
 
 
-def _evidence(verdicts: list[Record], texts: dict[str, str]) -> Iterator[str]:
+def _evidence(fates: list[Record], texts: dict[str, str]) -> Iterator[str]:
     """Each method's evidence once: its scores do not depend on the budget."""
     seen = set()
-    for verdict in verdicts:
-        arm = (verdict["study"], verdict["method"], verdict["draw"])
-        lines = [plain_line(line) for line in evidence_lines(verdict["receipts"], texts)]
+    for fate in fates:
+        arm = (fate["study"], fate["method"], fate["draw"])
+        lines = [_one_line(line) for line in evidence_lines(fate["receipts"], texts)]
         if arm in seen or not lines:
             continue
         seen.add(arm)
-        draw = f", draw {verdict['draw']}" if verdict["draw"] else ""
-        yield "\n".join([f"{verdict['method']} in {verdict['study']}{draw}:", *lines])
+        draw = f", draw {fate['draw']}" if fate["draw"] else ""
+        yield "\n".join([f"{fate['method']} in {fate['study']}{draw}:", *lines])
 
 
-def _target_texts(ledger: Ledger, verdicts: list[Record]) -> dict[str, str]:
+def _target_texts(ledger: Ledger, fates: list[Record]) -> dict[str, str]:
     """The beginning of each example of a target that some receipt names."""
     texts: dict[str, str] = {}
-    for study in {verdict["study"] for verdict in verdicts}:
+    for study in {fate["study"] for fate in fates}:
         named: set[str] = set()
-        for verdict in verdicts:
-            if verdict["study"] == study:
-                named |= target_rows_named(verdict["receipts"])
+        for fate in fates:
+            if fate["study"] == study:
+                named |= target_rows_named(fate["receipts"])
         target = ledger.current(f"{study}/target_examples", UNPARTITIONED)
         if named and target is not None:
             rows = target.table("rows.parquet", ["row_id", "text"]).to_pylist()
-            texts |= {r["row_id"]: plain(r["text"])[:SHOWN] for r in rows if r["row_id"] in named}
+            texts |= {
+                r["row_id"]: one_line(r["text"])[:SHOWN] for r in rows if r["row_id"] in named
+            }
     return texts
 
 
-def plain_line(line: str) -> str:
-    """A line without control characters, its indentation kept."""
-    return line[: len(line) - len(line.lstrip())] + plain(line)
+def _one_line(line: str) -> str:
+    """A line of evidence, its indentation kept: it may quote a row's text."""
+    return line[: len(line) - len(line.lstrip(" "))] + one_line(line)

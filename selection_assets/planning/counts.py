@@ -1,6 +1,5 @@
 """Count what the plan needs to know of pool and target: rows, tokens, FLOPs of embedding them."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,11 +11,14 @@ from selection.basics.draws import keyed_uniform
 from selection.costs import ModelShape
 from selection.embedding.embedder import Embedder, token_lengths
 from selection.methods.contract.cost import SelectorSize
-from selection.models.examples import plain_lengths, rendered_lengths
-from selection.models.tokenizer import count_tokens
+from selection.methods.contract.values import Rows
+from selection.models.examples import cut_lengths, rendered_lengths
 from selection.planning.arms import PoolSize
+from selection_assets.shared.contrast import EXAMPLES
+from selection_assets.shared.decoders import Role, row_tokens, tokens_asset
 from selection_assets.shared.pool_rows import iterate_sources
-from selection_assets.shared.preparation_work import dev_examples
+from selection_assets.shared.target_rows import dev_examples
+from selection_assets.stage.step import Step
 
 PROBE_ROWS = 4096
 """Rows of the pool that rates are measured on, at most."""
@@ -28,67 +30,54 @@ class PoolCounts:
 
     Attributes
     ----------
-    tokens : source, row_id and n_tokens of the base model, of every row.
     size : the sums.
     rows : source to its rows.
     some_texts : rows drawn by a hash of each, for measuring rates.
     """
 
-    tokens: pa.Table
     size: PoolSize
     rows: dict[str, int]
     some_texts: list[str]
 
 
 def count_pool(
-    raw_corpus: Mapping[str, Artifact],
-    target_examples: Artifact,
-    tokenizer: Any,
+    step: Step,
     model: Embedder,
     *,
     selector: tuple[Any, ModelShape] | None,
     accountant: str,
-    contrast_examples: Artifact | None = None,
 ) -> PoolCounts:
     """Read the pool once.
 
     Parameters
     ----------
+    step : the plan's.
     selector : tokenizer and shape of the selector model, if there is one.
     accountant : of the selector's passes.
     """
-    counts, embedding_flops = [], 0.0
+    n_tokens, embedding_flops = 0, 0.0
     lengths: list[np.ndarray] = []
     rows: dict[str, int] = {}
     drawn: list[tuple[float, str]] = []
-    for source, of_source in iterate_sources(raw_corpus):
+    for source, of_source in iterate_sources(step.by_partition("raw_corpus")):
         rows[source] = len(of_source.row_id)
-        counts.append(
-            pa.table(
-                {
-                    "source": [source] * rows[source],
-                    "row_id": of_source.row_id,
-                    "n_tokens": count_tokens(tokenizer, of_source.text),
-                }
-            )
-        )
+        n_tokens += int(_counted(step, "base", source, of_source).sum())
         if selector is not None:
-            its_tokenizer, its_shape = selector
-            longest = its_shape.sequence_length
-            lengths.append(plain_lengths(of_source.text, its_tokenizer, longest))
+            counted = _counted(step, "selector", source, of_source)
+            lengths.append(cut_lengths(counted, selector[1].sequence_length))
         embedding_flops += model.flops(token_lengths(model, of_source.text))
         draws = keyed_uniform(of_source.row_id, seed=0, purpose="probe")
-        least = np.argsort(draws, kind="stable")[:PROBE_ROWS]
-        drawn += [(float(draws[i]), of_source.text[i]) for i in least]
-        drawn = sorted(drawn)[:PROBE_ROWS]
-    tokens = pa.concat_tables(counts)
+        least = np.argsort(draws, kind="stable")[:PROBE_ROWS].tolist()
+        probes = [(float(draws[i]), str(of_source.text[i])) for i in least]
+        drawn = sorted([*drawn, *probes])[:PROBE_ROWS]
+    target_examples, contrast_examples = step.one("target_examples"), step.maybe(EXAMPLES)
     target_rows, target_flops = _steering(target_examples, model)
     contrast_rows, contrast_flops = (0, 0.0)
     if contrast_examples is not None:
         contrast_rows, contrast_flops = _steering(contrast_examples, model)
     size = PoolSize(
-        rows=tokens.num_rows,
-        tokens=int(tokens["n_tokens"].to_numpy().sum()),
+        rows=sum(rows.values()),
+        tokens=n_tokens,
         target_rows=target_rows,
         embedding_flops=embedding_flops,
         target_embedding_flops=target_flops,
@@ -107,7 +96,12 @@ def count_pool(
         contrast_rows=contrast_rows,
         contrast_embedding_flops=contrast_flops,
     )
-    return PoolCounts(tokens, size, rows, [text for _, text in drawn])
+    return PoolCounts(size, rows, [text for _, text in drawn])
+
+
+def _counted(step: Step, role: Role, source: str, rows: Rows) -> np.ndarray:
+    tokens = step.by_partition(tokens_asset(role))[source]
+    return row_tokens(pa.table({"row_id": rows.row_id}), tokens)
 
 
 def _steering(examples: Artifact, model: Embedder) -> tuple[int, float]:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from resources.device import Device
+from resources.ledger.history import rates_seen
 from resources.ledger.ledger import Ledger
 from resources.store.artifacts import UNPARTITIONED
 from selection.config.study import Study
@@ -18,3 +20,15 @@ def current_plan(study: Study, ledger: Ledger) -> dict[str, Any]:
     plan = find_current_plan(study, ledger)
     assert plan is not None, "arms and lines come after their plan"
     return plan
+
+
+def foreseen(study: Study, ledger: Ledger) -> dict[tuple[str, str], tuple[float, float | None]]:
+    """(asset, partition) of each step of the plan in force: its FLOPs, and its seconds.
+
+    What has run since the plan was made has shown how fast it is.
+    """
+    seen = rates_seen(ledger, Device().name)
+    return {
+        (asset, partition): (flops, seen[asset].seconds(flops) if asset in seen else seconds)
+        for (asset, partition), (flops, seconds) in ledger.spending.forecasts(study.name).items()
+    }

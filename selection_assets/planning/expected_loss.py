@@ -28,7 +28,11 @@ class Quality:
 
     def predict(self, arm: dict[str, Any], parameters: int) -> dict[str, float | None]:
         """Expected target loss of an arm with its interval; None where nothing is foretold."""
-        nothing = dict.fromkeys(("predicted_loss", "predicted_low", "predicted_high"))
+        nothing: dict[str, float | None] = {
+            "predicted_loss": None,
+            "predicted_low": None,
+            "predicted_high": None,
+        }
         if self.curves is None or arm["method"] not in self.curves.curves or not arm["feasible"]:
             return nothing
         score, low, high = self.curves.predict(

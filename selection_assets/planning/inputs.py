@@ -5,11 +5,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from resources.device import Device
 from resources.store.artifacts import Artifact
 from selection.arms.base import general_sample
 from selection.arms.target import to_examples
-from selection.config.decoders import Decoder, TinyBase
+from selection.config.decoders import TinyBase
 from selection.config.study import Study
 from selection.costs import ModelShape
 from selection.embedding.embedder import Embedder
@@ -18,12 +17,12 @@ from selection.models.examples import Example
 from selection.models.tokenizer import count_tokens
 from selection.planning.arms import PoolSize
 from selection.planning.workload import pretraining_flops
-from selection_assets.assets.base_tokenizer import Role, read_shape
-from selection_assets.assets.embedder import load_on, tuning_flops_of
 from selection_assets.planning.counts import PoolCounts, count_pool
-from selection_assets.shared.contrast import EXAMPLES
-from selection_assets.shared.evaluation import labels_of
+from selection_assets.shared.decoders import decoders_of, read_shape
+from selection_assets.shared.embedders import load_on, tuning_flops_of
 from selection_assets.shared.pool_rows import iterate_sources, read_rows
+from selection_assets.shared.target_rows import labels_of
+from selection_assets.stage.step import Step
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ class PlanInputs:
 
     Attributes
     ----------
-    loaded : the plan's inputs, by name.
+    step : the plan's, with its inputs.
     tokenizers, shapes : of the base model and, where there is one, the selector.
     model : the embedder, loaded.
     pool, size : the counts, and the sums that costs depend on.
@@ -40,8 +39,7 @@ class PlanInputs:
     """
 
     study: Study
-    device: Device
-    loaded: Mapping[str, Any]
+    step: Step
     tokenizers: Mapping[str, Any]
     shapes: Mapping[str, ModelShape]
     model: Embedder
@@ -51,28 +49,19 @@ class PlanInputs:
     labels: list[str]
 
     @classmethod
-    def read(cls, study: Study, loaded: Mapping[str, Any], device: Device) -> "PlanInputs":
+    def read(cls, step: Step, study: Study) -> "PlanInputs":
         """Read tokenizers, pool and target."""
-        read = {role: loaded[f"{role}_tokenizer"] for role in decoders_of(study)}
+        read = {role: step.one(f"{role}_tokenizer") for role in decoders_of(study)}
         tokenizers = {role: load_tokenizer(a.path("tokenizer")) for role, a in read.items()}
         shapes = {role: read_shape(artifact) for role, artifact in read.items()}
-        embedder = loaded["embedder"]
-        model = load_on(device, embedder)
+        embedder = step.one("embedder")
+        model = load_on(step.device, embedder)
         selector = (tokenizers["selector"], shapes["selector"]) if "selector" in read else None
-        pool = count_pool(
-            loaded["raw_corpus"],
-            loaded["target_examples"],
-            tokenizers["base"],
-            model,
-            selector=selector,
-            accountant=study.accountant,
-            contrast_examples=loaded.get(EXAMPLES),
-        )
-        target = loaded["target_examples"].table("rows.parquet")
+        pool = count_pool(step, model, selector=selector, accountant=study.accountant)
+        target = step.one("target_examples").table("rows.parquet")
         return cls(
             study,
-            device,
-            loaded,
+            step,
             tokenizers,
             shapes,
             model,
@@ -95,7 +84,7 @@ class PlanInputs:
     @property
     def embedder(self) -> Artifact:
         """The embedder's folder."""
-        return self.loaded["embedder"]
+        return self.step.one("embedder")
 
     @cached_property
     def pretraining(self) -> float:
@@ -103,7 +92,9 @@ class PlanInputs:
         total = 0.0
         for role, decoder in decoders_of(self.study).items():
             if isinstance(decoder, TinyBase):
-                sample = general_sample(decoder, iterate_sources(self.loaded["raw_corpus"]))
+                sample = general_sample(
+                    decoder, iterate_sources(self.step.by_partition("raw_corpus"))
+                )
                 n_tokens = int(count_tokens(self.tokenizers[role], sample.texts).sum())
                 total += pretraining_flops(
                     decoder, n_tokens, self.shapes[role], self.study.accountant
@@ -114,16 +105,8 @@ class PlanInputs:
         """Read the rows of a source of middling size, as steps do."""
         rows = self.pool.rows
         middling = sorted(rows, key=rows.__getitem__)[len(rows) // 2]
-        return read_rows(self.loaded["raw_corpus"][middling])
+        return read_rows(self.step.by_partition("raw_corpus")[middling])
 
     def load_embedder(self) -> object:
         """Load the embedder, as steps do."""
-        return load_on(self.device, self.embedder)
-
-
-def decoders_of(study: Study) -> dict[Role, Decoder]:
-    """The base model and, where there is one, the selector."""
-    found: dict[Role, Decoder] = {"base": study.base_model}
-    if study.selector is not None:
-        found["selector"] = study.selector
-    return found
+        return load_on(self.step.device, self.embedder)

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from resources.device import Device
-from resources.store.artifacts import Artifact
-from resources.workspace import Workspace
 from selection.config.study import Study
 from selection.embedding.embedder import Embedder
 from selection.embedding.estimate import estimate_flops
 from selection_assets.stage.expected import Expected
+from selection_assets.stage.step import Step
 
 
 def model_key(study: Study, device: Device) -> dict[str, Any]:
@@ -27,13 +26,11 @@ def training_key(study: Study, device: Device) -> dict[str, Any]:
     return model_key(study, device) | {"recipe": study.warm_up.model_dump(mode="json")}
 
 
-def expected_pretraining(
-    users: Sequence[Study], flops: float, workspace: Workspace, device: Device
-) -> Expected:
+def expected_pretraining(step: Step, users: Sequence[Study], flops: float) -> Expected:
     """What pre-training a base model will take, at the rate at which a plan saw it train."""
-    throughput = workspace.throughput(device.model_name)
+    throughput = step.workspace.throughput(step.device.model_name)
     for study in users:
-        rate = throughput.known("training", training_key(study, device))
+        rate = throughput.known("training", training_key(study, step.device))
         if rate is not None:
             return Expected(flops, rate.seconds(flops))
     return Expected(flops)
@@ -44,17 +41,11 @@ def embedding_key(model: Embedder, version: str) -> dict[str, str]:
     return {"embedder": version, "precision": model.precision}
 
 
-def expected_embedding(
-    model: Embedder,
-    embedder: Artifact,
-    texts: Sequence[str],
-    workspace: Workspace,
-    device: Device,
-) -> Expected:
+def expected_embedding(step: Step, model: Embedder, texts: Sequence[str]) -> Expected:
     """What embedding these texts will take; its seconds only if a plan has measured the rate."""
     flops = estimate_flops(model, texts)
-    key = embedding_key(model, embedder.version)
-    throughput = workspace.throughput(device.model_name)
+    key = embedding_key(model, step.one("embedder").version)
+    throughput = step.workspace.throughput(step.device.model_name)
     embedding, loading = throughput.known("embedding", key), throughput.known("loading", key)
     if embedding is None or loading is None:
         return Expected(flops)

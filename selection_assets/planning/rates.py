@@ -2,30 +2,20 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, assert_never
 
 from resources.project import resolve
 from resources.throughput import Throughput
 from selection.arms.base import pretrained_source
-from selection.budget.meter import Meter
 from selection.config.decoders import PretrainedBase, TinyBase
-from selection.methods.ot.method import OtOptions
 from selection.models.base import load_model, save_checkpoint
+from selection.planning.arithmetic import probe_arithmetic, probe_distances
 from selection.planning.embedding import probe_embedding
 from selection.planning.evaluation import probe_evaluation
 from selection.planning.measuring import Probed, probe_seconds
-from selection.planning.picture import probe_picture
 from selection.planning.rates import ARITHMETIC, Rate
-from selection.planning.steps import fit_kind, score_kind
 from selection.planning.training import probe_fine_tuning, probe_training, write_untrained
-from selection.planning.transport import (
-    probe_arithmetic,
-    probe_distances,
-    probe_scoring,
-    probe_solve,
-)
 from selection_assets.planning.inputs import PlanInputs
 from selection_assets.planning.known_rates import embedding_key, model_key, training_key
 from selection_assets.stage.draft import emptied
@@ -37,27 +27,25 @@ class RateProbe:
 
     Attributes
     ----------
-    known : what is measured on.
-    work : folder for what is written on the way.
+    known : what is measured on, with the step whose meter is charged.
     """
 
     throughput: Throughput
-    meter: Meter
     known: PlanInputs
-    work: Path
 
     def all(self) -> dict[str, Rate]:
         """Every rate that the study's steps name, by kind."""
         known, study = self.known, self.known.study
-        device, precision = known.device.name, known.device.dtype
+        step = known.step
+        device, precision = step.device.name, step.device.dtype
         examples, texts = known.examples, known.pool.some_texts
         embedding = embedding_key(known.model, known.embedder.version)
         sizes = {"width": known.model.width, "n_target": len(examples["dev"])}
         common = {"shape": known.shape, "accountant": study.accountant, "device": device}
-        model = model_key(study, known.device)
+        model = model_key(study, step.device)
         warm_up = study.warm_up.recipe(seed=study.seeds[0], precision=precision)
         tuning = study.fine_tuning.recipe(seed=study.seeds[0], precision=precision)
-        rates = {
+        return {
             "embedding": self._rate(
                 "embedding",
                 embedding,
@@ -73,14 +61,14 @@ class RateProbe:
             ),
             "training": self._rate(
                 "training",
-                training_key(study, known.device),
-                lambda: probe_training(self._base(), texts, warm_up, work=self.work, **common),
+                training_key(study, step.device),
+                lambda: probe_training(self._base(), texts, warm_up, work=step.work, **common),
             ),
             "fine_tuning": self._rate(
                 "fine_tuning",
                 model | {"recipe": study.fine_tuning.model_dump(mode="json")},
                 lambda: probe_fine_tuning(
-                    self._base(), examples["train"], tuning, work=self.work, **common
+                    self._base(), examples["train"], tuning, work=step.work, **common
                 ),
             ),
             "evaluation": self._rate(
@@ -93,28 +81,18 @@ class RateProbe:
                 sizes | {"n_rows": study.evaluation.distance_rows},
                 lambda: probe_distances(n_rows=study.evaluation.distance_rows, **sizes),
             ),
-            "picture": self._rate("picture", {}, probe_picture),
             ARITHMETIC: self._rate(ARITHMETIC, {}, probe_arithmetic),
         }
-        for named in study.named_methods.values():
-            key = sizes | {"options": named.options.model_dump(mode="json")}
-            probes = {score_kind(named): partial(probe_scoring, named, device=device, **sizes)}
-            if isinstance(named.options, OtOptions):
-                solve = partial(probe_solve, named.options, device=device, **sizes)
-                probes[fit_kind(named)] = solve
-            for kind in probes.keys() - rates.keys():
-                rates[kind] = self._rate(kind, key, probes[kind])
-        return rates
 
     def _rate(self, kind: str, key: Mapping[str, Any], measure: Callable[[], Probed]) -> Rate:
         before = self.throughput.flops_spent
         rate = self.throughput.rate(kind, key, measure)
-        self.meter.charge(self.throughput.flops_spent - before)
+        self.known.step.meter.charge(self.throughput.flops_spent - before)
         return rate
 
     def _base(self) -> Path:
         """A folder with a model of the base's shape, written when the first probe needs it."""
-        folder = self.work / "base"
+        folder = self.known.step.work / "base"
         if not folder.is_dir():
             base = self.known.study.base_model
             emptied(folder)

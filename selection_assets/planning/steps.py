@@ -1,6 +1,6 @@
 """What a study's plan expects of each of its steps, and which arms its cap admits."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from resources.project import resolve
@@ -13,11 +13,12 @@ from selection.embedding.build import distillation_flops
 from selection.methods.contract.cost import MethodCost
 from selection.planning.arms import PoolSize, epoch_flops, plan_arms, selection_costs
 from selection.planning.rates import Rate
-from selection.planning.steps import Step, Workload, amount, own_steps, study_steps
+from selection.planning.steps import Step, Workload, WorkPart, amount, own_steps, study_steps
 from selection.planning.within_cap import Bill, WithinCap, fit_cap
 from selection.planning.workload import fine_tuning_flops, planned_evaluation_flops
 from selection_assets.planning.inputs import PlanInputs
-from selection_assets.stage.keys import arm_key
+from selection_assets.shared.preparations import preparation_key
+from selection_assets.stage.keys import arm_key, decoder_key, embedder_key
 
 Rates = Mapping[str, Rate] | None
 
@@ -29,12 +30,15 @@ class StudyPlan:
     Attributes
     ----------
     size, load : what there is to compute.
+    seen : asset to the rate at which it has been made on this device; where there is one, it
+        says more of the seconds to come than any probe.
     """
 
     study: Study
     shape: ModelShape
     size: PoolSize
     load: Workload
+    seen: Mapping[str, Rate]
 
     def within(self, cap: Cap | None, rates: Rates, sunk: Amount) -> WithinCap:
         """Plan every arm and mark those that the cap does not admit.
@@ -47,7 +51,7 @@ class StudyPlan:
         arms = plan_arms(study, self.shape, self.size)
         costs = selection_costs(study, self.size)
         steps = study_steps(study, self.load, arms, _phases(costs))
-        cost = {step: amount(work, rates) for step, work in steps.items()}
+        cost = {step: self._amount(step, work, rates) for step, work in steps.items()}
         # Counted as if no other study shared the pool, and nothing of it were made yet.
         always = sunk + self._embedding(rates)
         always += Amount(distillation_flops(study.embedder) + self.size.tuning_flops)
@@ -60,8 +64,8 @@ class StudyPlan:
         selection = {}
         for name, named in study.named_methods.items():
             spent = [cost[step] for step in own_steps(named, self.load.rows)]
-            # How fast a selector reads is not known before it has read something.
-            selection[name] = sum(spent, Amount(costs[name].preparation_flops))
+            prepared = Amount(costs[name].preparation_flops, self._preparing(name, costs) or 0.0)
+            selection[name] = sum(spent, prepared)
         return fit_cap(
             study,
             arms,
@@ -88,13 +92,14 @@ class StudyPlan:
             del steps["reference_report", "full_data", None]
         found = {}
         for step, work in steps.items():
-            expected = amount(work, rates)
-            asset = f"{self.study.name}/{step[0]}"
-            found[asset, _partition(step)] = (expected.flops, expected.seconds if rates else None)
+            expected = self._amount(step, work, rates)
+            seconds = expected.seconds if rates else None
+            found[self._asset(step), _partition(step)] = (expected.flops, seconds)
         for name, cost in costs.items():
             prepared = cost.preparation_flops
             if prepared and any(arm.method == name for arm in arms):
-                found[preparation_step(self.study, name)] = (prepared, None)
+                seconds = self._preparing(name, costs)
+                found[preparation_step(self.study, name)] = (prepared, seconds)
         for step, made in (
             (embedding_step(self.study), self._embedding(rates)),
             (models_step(self.study), self._models(rates)),
@@ -107,10 +112,37 @@ class StudyPlan:
         """FLOPs of a warm-up on the whole pool."""
         return epoch_flops(self.study, self.shape, self.size)
 
+    def _asset(self, step: Step) -> str:
+        return f"{self.study.name}/{step[0]}"
+
+    def _amount(self, step: Step, work: Sequence[WorkPart], rates: Rates) -> Amount:
+        """What a step takes: by its own record where it has one, else part by part as probed."""
+        probed = amount(work, rates)
+        rate = self.seen.get(self._asset(step))
+        if rates is None or rate is None:
+            return probed
+        return Amount(probed.flops, rate.seconds(probed.flops))
+
+    def _preparing(self, name: str, costs: Mapping[str, MethodCost]) -> float | None:
+        """Seconds of a method's preparations; None while one of them has never been made here."""
+        named, phases = self.study.named_methods[name], costs[name].phases
+        seconds = 0.0
+        for preparation in named.preparations:
+            asset = preparation_key(self.study, named, preparation).to_user_string()
+            if asset not in self.seen:
+                return None
+            times = len(self.load.rows) if preparation.by_source else 1
+            seconds += self.seen[asset].seconds(phases[preparation.asset], times=times)
+        return seconds
+
     def _models(self, rates: Rates) -> Amount:
         """Pre-training the models that are made here, as if no other study shared them."""
-        flops = self.load.pretraining
-        return Amount(flops, 0.0 if rates is None else rates["training"].seconds(flops))
+        flops, study = self.load.pretraining, self.study
+        if rates is None:
+            return Amount(flops)
+        made = decoder_key(study.pool, study.base_model, "base_checkpoint").to_user_string()
+        rate = self.seen.get(made, rates["training"])
+        return Amount(flops, rate.seconds(flops) if flops else 0.0)
 
     def _embedding(self, rates: Rates) -> Amount:
         """Embedding pool and target, as if no other study shared the pool."""
@@ -119,6 +151,11 @@ class StudyPlan:
         if rates is None:
             return Amount(flops)
         targets = 1 if self.study.contrast is None else 2
+        name = self.study.embedder.name
+        made = embedder_key(self.study.pool, name, "corpus_embeddings").to_user_string()
+        if made in self.seen:
+            times = len(self.load.rows) + targets
+            return Amount(flops, self.seen[made].seconds(flops, times=times))
         loads = rates["loading"].seconds(0.0, times=len(self.load.rows) + targets)
         return Amount(flops, loads + rates["embedding"].seconds(flops))
 

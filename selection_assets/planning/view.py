@@ -6,7 +6,7 @@ from typing import Any
 from selection.budget.amounts import SECONDS_AN_HOUR
 from selection.config.study import Study
 from selection.costs.ccds import SIZE_RATIOS
-from selection.reports.tables import number
+from selection.reports.numbers import number
 from selection_assets.planning.expected_loss import Quality
 from selection_assets.planning.steps import embedding_step
 from selection_assets.stage.keys import arm_key

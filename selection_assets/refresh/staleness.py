@@ -15,8 +15,9 @@ from selection.config.study import Study
 from selection.corpus.sources import list_sources
 from selection.planning.within_cap import priority
 from selection_assets.planning.current import current_plan, find_current_plan
+from selection_assets.stage.inputs import asset_key
 from selection_assets.stage.keys import FULL_DATA, arm_key, pool_key
-from selection_assets.stage.stage import Stage, asset_key
+from selection_assets.stage.stage import Stage
 
 
 @dataclass(frozen=True)

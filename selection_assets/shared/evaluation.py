@@ -8,18 +8,17 @@ from typing import Any
 import pyarrow as pa
 from tqdm import tqdm
 
-from resources.device import Device
 from resources.project import resolve
-from resources.store.artifacts import Artifact
 from selection.arms.evaluate import evaluate_checkpoint, evaluation_flops, summarise
 from selection.arms.harness import run_on_checkpoint, summarise_harness
 from selection.arms.target import to_examples
-from selection.budget.meter import Meter
 from selection.config.study import Study
 from selection.corpus.sources import path_fingerprint
-from selection.costs import ModelShape
 from selection.models.harness_tasks import harness_version
 from selection.reports.tables import markdown_table
+from selection_assets.shared.decoders import read_shape
+from selection_assets.shared.target_rows import labels_of
+from selection_assets.stage.step import Step
 
 
 @dataclass(frozen=True)
@@ -31,21 +30,16 @@ class Evaluated:
     flops: float
 
 
-def evaluate_folders(
-    study: Study,
-    folders: Mapping[int, Path],
-    target_examples: Artifact,
-    shape: ModelShape,
-    device: Device,
-    meter: Meter,
-) -> Evaluated:
+def evaluate_folders(step: Step, study: Study, folders: Mapping[int, Path]) -> Evaluated:
     """Evaluate one checkpoint a seed.
 
     Parameters
     ----------
+    step : whose inputs have the base model's tokenizer and the target's examples.
     folders : seed to checkpoint folder.
     """
-    rows = target_examples.table("rows.parquet")
+    shape, device = read_shape(step.one("base_tokenizer")), step.device
+    rows = step.one("target_examples").table("rows.parquet")
     examples = to_examples(rows, "test")
     labels = labels_of(rows)
     tables, flops = [], 0.0
@@ -60,7 +54,7 @@ def evaluate_folders(
         )
         tables.append(of_seed)
         spent = evaluation_flops(of_seed, labels, shape, study.accountant)
-        meter.charge(spent)
+        step.meter.charge(spent)
         flops += spent
     losses = pa.concat_tables(tables)
     evaluation = study.evaluation
@@ -75,7 +69,7 @@ def evaluate_folders(
                 n_resamples=evaluation.n_resamples,
                 device=device.name,
                 resolve=resolve,
-                meter=meter,
+                meter=step.meter,
             )
             for folder in tqdm(folders.values(), desc="tasks", unit=" seeds", leave=False)
         ]
@@ -118,12 +112,3 @@ def harness_table(before: dict[str, Any] | None, after: dict[str, Any]) -> str:
         headers.remove("zero-shot")
         rows = [row[:3] + row[4:] for row in rows]
     return markdown_table(headers, rows)
-
-
-def labels_of(target_rows: pa.Table) -> list[str]:
-    """Candidates of a labelled target: the labels that training could show, none for another.
-
-    Another one in the test split is an error of every model alike.
-    """
-    labels = {example.label for example in to_examples(target_rows, "train")}
-    return sorted(label for label in labels if label is not None)

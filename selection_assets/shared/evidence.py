@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from selection.reports.tables import number
+from selection.reports.numbers import number
 
 NEAREST, NEAREST_LIST = "nearest_target", "nearest_targets"
 

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from resources.store.artifacts import Artifact
-from selection.arms.target import to_examples
 from selection.config.study import Study
 from selection.costs import ModelShape
 from selection.methods.contract.cost import CostInputs, SelectorSize
@@ -15,9 +14,11 @@ from selection.methods.contract.named import NamedMethod
 from selection.methods.contract.values import Rows
 from selection.models.base import load_tokenizer
 from selection.models.examples import Example, plain_lengths, rendered_lengths
-from selection_assets.assets.base_tokenizer import read_shape
+from selection_assets.shared.decoders import read_shape
 from selection_assets.shared.made_before import MadeBefore, made_before, not_made
-from selection_assets.shared.pool_rows import iterate_sources, read_rows
+from selection_assets.shared.pool_rows import iterate_sources
+from selection_assets.shared.target_rows import dev_examples
+from selection_assets.stage.step import Step
 
 MADE_BY = "made_by.json"
 """File that says what the entries of one that goes row by row depend on."""
@@ -50,7 +51,7 @@ class PreparationWork:
     @classmethod
     def find(
         cls,
-        loaded: Mapping[str, Any],
+        step: Step,
         earlier: Iterable[Artifact] = (),
         made_by: Mapping[str, str] | None = None,
     ) -> "PreparationWork":
@@ -62,16 +63,13 @@ class PreparationWork:
         made_by : as the attribute.
         """
         rows, target, shape, tokenizer = [], [], None, None
-        corpus = loaded.get("raw_corpus")
-        if isinstance(corpus, Artifact):
-            rows = [read_rows(corpus)]
-        elif corpus is not None:
-            rows = [of_source for _, of_source in iterate_sources(corpus)]
-        if "target_examples" in loaded:
-            target = dev_examples(loaded["target_examples"])
-        if "selector_tokenizer" in loaded:
-            shape = read_shape(loaded["selector_tokenizer"])
-            tokenizer = load_tokenizer(loaded["selector_tokenizer"].path("tokenizer"))
+        if "raw_corpus" in step.inputs:
+            rows = [of_source for _, of_source in iterate_sources(step.by_partition("raw_corpus"))]
+        if "target_examples" in step.inputs:
+            target = dev_examples(step.one("target_examples"))
+        if "selector_tokenizer" in step.inputs:
+            shape = read_shape(step.one("selector_tokenizer"))
+            tokenizer = load_tokenizer(step.one("selector_tokenizer").path("tokenizer"))
         row_id = np.concatenate([one.row_id for one in rows] or [np.empty(0, dtype=str)])
         before = [] if made_by is None else made_before(row_id, earlier, made_by, MADE_BY)
         new = not_made(len(row_id), before)
@@ -113,15 +111,10 @@ class PreparationWork:
         return CostInputs(n_pool, len(self.target), 0.0, 0.0, 0, named.options, selector)
 
 
-def dev_examples(target_examples: Artifact) -> list[Example]:
-    """The examples that steer the selection."""
-    return to_examples(target_examples.table("rows.parquet"), "dev")
-
-
 def _some(rows: Rows, places: np.ndarray) -> Rows:
     return Rows(
         rows.row_id[places],
-        [rows.text[i] for i in places.tolist()],
+        [rows.text[int(place)] for place in places],
         rows.n_words[places],
         source=rows.source,
     )

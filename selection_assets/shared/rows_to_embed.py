@@ -8,7 +8,7 @@ import numpy as np
 from resources.device import Device
 from resources.store.artifacts import Artifact
 from selection.embedding.embedder import Embedder
-from selection_assets.assets.embedder import load_on
+from selection_assets.shared.embedders import load_on
 from selection_assets.shared.made_before import made_before, not_made
 
 

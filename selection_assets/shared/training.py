@@ -3,22 +3,19 @@
 import json
 import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from resources.device import Device
-from resources.store.artifacts import Artifact
 from selection.arms.target import to_examples
 from selection.arms.train import Phase, TrainedArm, train_arm
-from selection.budget.meter import Meter
+from selection.basics.tables import rows_where
 from selection.config.study import Study
-from selection.costs import ModelShape
 from selection.models.base import load_model, save_checkpoint
 from selection.models.checkpoints import weights_digest
+from selection_assets.shared.decoders import read_shape
 from selection_assets.stage.draft import Check, Draft, emptied
+from selection_assets.stage.step import Step
 
 
 def training_parameters(study: Study, seeds: Sequence[int]) -> dict[str, object]:
@@ -31,24 +28,17 @@ def training_parameters(study: Study, seeds: Sequence[int]) -> dict[str, object]
     }
 
 
-def train_seeds(
-    study: Study,
-    seeds: Sequence[int],
-    subset: pa.Table | None,
-    base_checkpoint: Artifact,
-    shape: ModelShape,
-    target_examples: Artifact,
-    device: Device,
-    work: Path,
-    meter: Meter,
-) -> Draft:
+def train_seeds(step: Step, study: Study, seeds: Sequence[int], subset: pa.Table | None) -> Draft:
     """Train every seed on its draw of the subset (all on the one draw of a method without draws).
 
     Parameters
     ----------
+    step : whose inputs have the base model's parts and the target's examples.
     subset : row_id, draw, rank and text of the warm-up rows; None for no warm-up.
     """
-    examples = to_examples(target_examples.table("rows.parquet"), "train")
+    device, work = step.device, step.work
+    shape = read_shape(step.one("base_tokenizer"))
+    examples = to_examples(step.one("target_examples").table("rows.parquet"), "train")
     files: dict[str, object] = {}
     reports, rows = [], []
     resumed_flops = 0.0
@@ -61,7 +51,7 @@ def train_seeds(
             resumed_flops += _flops(finished)
         else:
             arm = train_arm(
-                base_checkpoint.path("checkpoint"),
+                step.one("base_checkpoint").path("checkpoint"),
                 drawn["text"].to_pylist() if drawn is not None else [],
                 examples,
                 warm_up_recipe=study.warm_up.recipe(seed=seed, precision=device.dtype),
@@ -71,7 +61,7 @@ def train_seeds(
                 work_dir=work / f"training_{seed}",
                 device=device.name,
                 progress=True,
-                meter=meter,
+                meter=step.meter,
             )
             phases = [phase for phase in (arm.warm_up, arm.fine_tuning) if phase is not None]
             resumed_flops += sum(phase.resumed_flops for phase in phases)
@@ -102,7 +92,7 @@ def train_seeds(
 
 def _draw(subset: pa.Table, number: int) -> pa.Table:
     draws = sorted(set(subset["draw"].to_pylist()))
-    drawn = subset.filter(pc.equal(subset["draw"], draws[number % len(draws)]))
+    drawn = rows_where(subset, "draw", draws[number % len(draws)])
     return drawn.sort_by([("rank", "ascending")])
 
 

@@ -10,14 +10,14 @@ import ast
 import hashlib
 import importlib.util
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
 from pydantic import BaseModel
 
-Parameters = dict[str, object]
+Parameters = Mapping[str, object]
 Code = Callable[..., object]
 """A function or a class; what lies inside another one counts as all of that."""
 

@@ -23,6 +23,13 @@ def whole_pool_embeddings(study: Study) -> dg.AssetIn:
     )
 
 
+def whole_pool_tokens(study: Study, decoder: Decoder, name: str) -> dg.AssetIn:
+    """How many tokens a decoder finds in every source's rows."""
+    return dg.AssetIn(
+        decoder_key(study.pool, decoder, name), partition_mapping=dg.AllPartitionMapping()
+    )
+
+
 def source_rows(study: Study) -> dg.AssetIn:
     """The rows of the source at hand."""
     return dg.AssetIn(pool_key(study.pool, "raw_corpus"))
@@ -70,3 +77,9 @@ def one_of(study: Study, name: str, partition: str) -> dg.AssetIn:
         study_key(study, name),
         partition_mapping=dg.SpecificPartitionsPartitionMapping([partition]),
     )
+
+
+def asset_key(asset_in: dg.AssetIn) -> dg.AssetKey:
+    """Key of the asset that an input names."""
+    assert isinstance(asset_in.key, dg.AssetKey)
+    return asset_in.key

@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 import numpy as np
 
-from selection.reports.tables import picture
+from selection.reports.pictures import picture
 
 
 def metadata(values: Mapping[str, Any]) -> dict[str, Any]:

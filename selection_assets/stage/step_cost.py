@@ -1,52 +1,23 @@
 """The money side of a step: what it may cost, set aside before it starts."""
 
-import inspect
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
-
 import dagster as dg
 
 from resources.crash import crash_point
 from resources.ledger.caps import CapConflict
-from resources.ledger.ledger import Identity
+from resources.ledger.history import rates_seen
 from resources.ledger.reservation import Reservation
 from resources.ledger.spending import OverCap
 from resources.ledger.spends import Cost
 from selection_assets.stage.expected import Expected
 from selection_assets.stage.payers import spender
-
-if TYPE_CHECKING:
-    from selection_assets.stage.stage import Stage
+from selection_assets.stage.stage import Stage
+from selection_assets.stage.step import Step
 
 REFUSED = "refused_by_cap"
 """Metadata of the failure of a step that a cap has kept from starting, or from going on."""
 
-T = TypeVar("T")
 
-
-def asks_for(function: Callable[..., object], name: str) -> bool:
-    """Whether a stage's function names one of the things on offer."""
-    return name in inspect.signature(function).parameters
-
-
-def call(function: Callable[..., T], given: Mapping[str, Any]) -> T:
-    """Call a stage's function with those of the things on offer that it names.
-
-    An input that only some studies have is a parameter with a default.
-    """
-    wanted = inspect.signature(function).parameters.values()
-    return function(
-        **{p.name: given[p.name] for p in wanted if p.name in given or p.default is p.empty}
-    )
-
-
-def reserve(
-    stage: "Stage",
-    function: Callable[..., object],
-    context: dg.AssetExecutionContext,
-    given: Mapping[str, Any],
-    identity: Identity,
-) -> Reservation:
+def reserve(stage: Stage, step: Step) -> Reservation:
     """Set aside what a step may cost.
 
     Raises
@@ -55,15 +26,19 @@ def reserve(
         When a cap does not admit it, saying what is left, what is needed and how to go on; and
         when no plan foresees the step.
     """
-    spending = context.resources.workspace.ledger.spending
-    expected = _expected(stage, given, identity)
+    spending = step.workspace.ledger.spending
+    identity = step.identity
+    expected = _expected(stage, step)
+    seen = rates_seen(step.workspace.ledger, step.device.name).get(identity.asset)
+    if seen is not None:  # its own record says more of its seconds than any probe
+        expected = Expected(expected.flops, seen.seconds(expected.flops))
     who = spender(
         stage.campaign,
         stage.payers,
         asset=identity.asset,
         partition=identity.partition,
-        run_id=context.run.run_id,
-        device=context.resources.device.name,
+        run_id=step.context.run.run_id,
+        device=step.device.name,
     )
     planned = (expected.flops, expected.seconds)
     try:
@@ -71,14 +46,13 @@ def reserve(
     except (OverCap, CapConflict) as error:
         raise refused(str(error)) from error
     crash_point("after_reserve")
-    what = f"{identity.asset} [{identity.partition}]"
     return Reservation(
         spending,
         spend,
         expected.upper,
         planned=planned,
-        what=what,
-        metered=asks_for(function, "meter"),
+        what=f"{identity.asset} [{identity.partition}]",
+        metered=stage.metered,
     )
 
 
@@ -99,19 +73,18 @@ def plan_error(reservation: Reservation, cost: Cost) -> dict[str, float]:
     return facts
 
 
-def stopped_at(reservation: Reservation, context: dg.AssetExecutionContext) -> None:
+def stopped_at(reservation: Reservation, step: Step) -> None:
     """Settle the reservation of a step that stopped at it: what it has spent is known."""
     begun = reservation.begun
-    device = context.resources.device.name
-    cost = Cost(begun.flops, "metered", device, begun.seconds, begun.seconds)
-    context.resources.workspace.ledger.spending.settle(reservation.spend, cost)
+    cost = Cost(begun.flops, "metered", step.device.name, begun.seconds, begun.seconds)
+    step.workspace.ledger.spending.settle(reservation.spend, cost)
 
 
-def _expected(stage: "Stage", given: Mapping[str, Any], identity: Identity) -> Expected:
+def _expected(stage: Stage, step: Step) -> Expected:
     if stage.expects is not None:
-        return call(stage.expects, given)
-    spending = given["workspace"].ledger.spending
-    found = spending.forecast(identity.asset, identity.partition)
+        return stage.expects(step)
+    identity = step.identity
+    found = step.workspace.ledger.spending.forecast(identity.asset, identity.partition)
     if found is None:
         study = identity.asset.partition("/")[0]
         raise dg.Failure(

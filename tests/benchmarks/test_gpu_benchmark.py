@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 from places import REPOSITORY
+from processors import BFLOAT16
+
+from selection.basics.hardware import BFLOAT16_VARIABLE
 
 BENCHMARK = REPOSITORY / "benchmarks" / "gpu.py"
 ENGINE = ("pool_pass", "potentials", "sampled", "scores", "stability")
@@ -31,12 +34,12 @@ MISSING_ON_A_GPU_MACHINE = (
 
 
 def python_without(
-    packages: tuple[str, ...], folder: Path, *arguments: str | Path
+    packages: tuple[str, ...], folder: Path, *arguments: str | Path, **variables: str
 ) -> subprocess.CompletedProcess[str]:
     """Run Python where importing any of these packages fails, from a folder elsewhere."""
     blocked = f"import sys\nfor name in {packages!r}:\n    sys.modules[name] = None\n"
     (folder / "sitecustomize.py").write_text(blocked)
-    environment = os.environ | {"PYTHONPATH": str(folder), "OMP_NUM_THREADS": "1"}
+    environment = os.environ | {"PYTHONPATH": str(folder), "OMP_NUM_THREADS": "1"} | variables
     return subprocess.run(
         [sys.executable, *map(str, arguments)],
         cwd=folder,
@@ -47,17 +50,22 @@ def python_without(
     )
 
 
-@pytest.fixture(scope="module")
-def report(tmp_path_factory):
+@pytest.fixture(scope="module", params=BFLOAT16)
+def report(request, tmp_path_factory):
+    """What it writes on a processor without bfloat16 products, and on one with them."""
     folder = tmp_path_factory.mktemp("twin")
     file = folder / "twin.json"
     ended = python_without(
         MISSING_ON_A_GPU_MACHINE,
         folder,
         *(BENCHMARK, "--device", "cpu", "--quick", "--json", file),
+        **{BFLOAT16_VARIABLE: BFLOAT16[request.param]},
     )
     assert ended.returncode == 0, ended.stderr
-    return json.loads(file.read_text())
+    made = json.loads(file.read_text())
+    solved_in_bfloat16 = "bfloat16_cached_residual" in made["figures"]["correctness"]
+    assert solved_in_bfloat16 == (request.param == "shown")
+    return made
 
 
 def test_every_section_leaves_its_figures(report):

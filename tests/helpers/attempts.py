@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import zygote
-from conftest import Project
 from real_processes import Child
+from small_project import Project
 
 from resources.processes import is_alive
 

@@ -11,10 +11,15 @@ VERSIONS = ("dagster", "duckdb", "pyarrow", "torch")
 
 
 class Figures:
-    """What the tests counted, by promise (`P1`...) or method (`M1`...) and by what was counted."""
+    """What the tests counted.
+
+    Attributes
+    ----------
+    found : by promise (`P1`...) or method (`M1`...), and by what was counted.
+    """
 
     def __init__(self) -> None:
-        self._found: dict[str, dict[str, object]] = defaultdict(dict)
+        self.found: dict[str, dict[str, object]] = defaultdict(dict)
 
     def record(self, promise: str, **found: object) -> None:
         """Note what a test has seen hold, such as kills survived; counts of several tests add up.
@@ -23,7 +28,7 @@ class Figures:
         ----------
         found : names, words joined by underscores, and numbers or whatever JSON can hold.
         """
-        figures = self._found[promise]
+        figures = self.found[promise]
         for name, value in found.items():
             before = figures.get(name, 0)
             both = isinstance(value, int) and isinstance(before, int)
@@ -41,7 +46,7 @@ class Figures:
             "versions": {name: version(name) for name in VERSIONS}
             | {"python": platform.python_version()},
         }
-        now = {promise: {"figures": figures, **taken} for promise, figures in self._found.items()}
+        now = {promise: {"figures": figures, **taken} for promise, figures in self.found.items()}
         # promises first, each kind by its number
         merged = dict(
             sorted(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from selection.judging.compare import ArmResult, compare_arms
-from selection.judging.result import Arm, PoolFacts, SelectionCost, StudyResult
+from selection.judging.judged import frontier_rows, judge_arms
+from selection.judging.result import Arm, PoolFacts, SelectionCost, StudyResult, arm_figures
 
 EPOCH, BLOCK = 1e12, 1e8
 SHARES = {"2.5pct": 0.025, "5pct": 0.05, "10pct": 0.1, "25pct": 0.25}
@@ -50,7 +51,7 @@ def planted(
     difficulty_E = rng.normal(5.0, 0.8, n_examples)
     tokens_E = rng.integers(20, 120, n_examples).astype(float)
     row_ids = np.array([f"{i:04d}" for i in range(400)])
-    results, infeasible, selections = [], [], []
+    arms, infeasible = [], []
     for key in budgets:
         total = SHARES[key] * EPOCH
         learnt = 1.2 * (1 - np.exp(-4 * SHARES[key]))
@@ -83,17 +84,14 @@ def planted(
                 },
                 "ot_distance": {"subset": 0.5},
             }
-            results.append(ArmResult(report, nll_SE, tokens_E))
-            selections.append({0: frozenset(rng.choice(row_ids, 40, replace=False).tolist())})
-    rows = compare_arms(results, level=0.95, n_resamples=200)
+            selected = {0: frozenset(rng.choice(row_ids, 40, replace=False).tolist())}
+            arms.append(Arm(arm_figures(report), nll_SE, tokens_E, selected))
+    rows = frontier_rows(arms, judge_arms(arms, level=0.95, n_resamples=200))
     untrained = float((difficulty_E * tokens_E).sum() / tokens_E.sum())
     return StudyResult(
         name=name,
         labelled=labelled,
-        arms=[
-            Arm(row, result.nll_SE, result.tokens_E, selected)
-            for row, result, selected in zip(rows, results, selections, strict=True)
-        ],
+        arms=[replace(arm, figures=row) for arm, row in zip(arms, rows, strict=True)],
         budgets={key: SHARES[key] * EPOCH for key in budgets},
         lines={
             "zero_shot": {"loss": untrained + 1.0, "loss_by_seed": [untrained + 1.0]},

@@ -4,12 +4,12 @@ import time
 
 import dagster as dg
 
-from resources.store.artifacts import Artifact
-from selection.budget.meter import Meter
 from selection_assets.definitions import project_resources
+from selection_assets.stage.decorator import stage
 from selection_assets.stage.draft import Draft
 from selection_assets.stage.expected import Expected
-from selection_assets.stage.stage import Stage, stage
+from selection_assets.stage.stage import Stage
+from selection_assets.stage.step import Step
 
 PARTS = 5
 AT_ONCE = 3
@@ -33,11 +33,12 @@ def build_part(number: int) -> Stage:
         campaign="toy",
         parameters={"number": number},
         costly=True,
-        expects=lambda: Expected(CHARGES / 2),
+        metered=True,
+        expects=lambda _: Expected(CHARGES / 2),
     )
-    def part(meter: Meter) -> Draft:
+    def part(step: Step) -> Draft:
         for _ in range(CHARGES):
-            meter.charge(1.0)
+            step.meter.charge(1.0)
             time.sleep(0.15)
         return Draft({"number.json": [number]}, rows=1, flops=float(CHARGES), accountant="detailed")
 
@@ -55,8 +56,8 @@ def build_total() -> Stage:
             for number in range(PARTS)
         },
     )
-    def total(loaded: dict[str, Artifact]) -> Draft:
-        value = sum(artifact.json("number.json")[0] for artifact in loaded.values())
+    def total(step: Step) -> Draft:
+        value = sum(step.one(name).json("number.json")[0] for name in step.inputs)
         return Draft({"total.json": [value]}, rows=1)
 
     return total

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 from attempts import Zygote
-from conftest import Project, enter
+from shared_builds import built_once
+from small_project import Project, enter
 from smallest_study import NAME, write_model, write_smallest_project
 from study_outcome import Outcome, study_outcome
 
@@ -21,9 +22,11 @@ def zygote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zygote]:
 @pytest.fixture(scope="session")
 def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project in which nothing has run, to be copied."""
-    folder = tmp_path_factory.mktemp("fresh")
-    model = write_model(folder / "model")
-    return write_smallest_project(folder / "project", model=model).root
+
+    def build(folder: Path) -> None:
+        write_smallest_project(folder / "project", model=write_model(folder / "model"))
+
+    return built_once(tmp_path_factory, "fresh", build) / "project"
 
 
 @pytest.fixture(scope="session")
@@ -31,9 +34,11 @@ def finished_smallest(
     fresh: Path, zygote: Zygote, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     """The project after one run that nobody disturbed; to be copied."""
-    root = tmp_path_factory.mktemp("finished_smallest") / "project"
-    zygote.start(Project(shutil.copytree(fresh, root)), "run", NAME).finish()
-    return root
+
+    def build(root: Path) -> None:
+        zygote.start(Project(Path(shutil.copytree(fresh, root))), "run", NAME).finish()
+
+    return built_once(tmp_path_factory, "finished_smallest", build)
 
 
 @pytest.fixture(scope="session")

@@ -5,8 +5,8 @@ import shutil
 import textwrap
 from pathlib import Path
 
-from conftest import Project, docstring_lines
-from places import DAGSTER_YAML
+from dagster_homes import write_dagster_home
+from small_project import Project, docstring_lines
 
 NAME = "least"
 SOURCES = ("asyncio", "email")
@@ -62,7 +62,7 @@ def write_smallest_project(root: Path, *, model: Path) -> Project:
         (root / folder).mkdir(parents=True)
     (root / "studies/pools/shelf.yaml").write_text(textwrap.dedent(POOL))
     (root / "studies/least.yaml").write_text(textwrap.dedent(STUDY))
-    shutil.copy(DAGSTER_YAML, root / "dagster_home")
+    write_dagster_home(root)
     shutil.copytree(model, root / "model")
     for source in SOURCES:
         lines = docstring_lines(source).splitlines(keepends=True)

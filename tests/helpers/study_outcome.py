@@ -50,7 +50,7 @@ def study_outcome(ledger: Ledger) -> Outcome:
     assert ledger.query("SELECT asset, partition FROM spend WHERE state = 'running'") == []
     return Outcome(
         selected={
-            artifact.partition: _selected(artifact.path("verdicts.parquet"))
+            artifact.partition: _selected(artifact.path("fates.parquet"))
             for artifact in artifacts
             if artifact.asset.endswith("/selected_subset")
         },
@@ -93,12 +93,12 @@ def clear_away(ledger: Ledger) -> list[Debris]:
     return found
 
 
-def _selected(verdicts: Path) -> str:
+def _selected(fates: Path) -> str:
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    table = pq.read_table(verdicts)
-    rows = table.filter(pc.equal(table["verdict"], "selected"))
+    table = pq.read_table(fates)
+    rows = table.filter(pc.equal(table["fate"], "selected"))
     return _hash(json.dumps(rows.select(["draw", "rank", "row_id"]).to_pylist()).encode())
 
 

@@ -1,12 +1,11 @@
 """A project whose sources are a line each, for tests in which the text does not matter."""
 
 import json
-import shutil
 from pathlib import Path
 
 import dagster as dg
-from conftest import POOL, STUDY, Project
-from places import DAGSTER_YAML
+from dagster_homes import write_dagster_home
+from small_project import POOL, STUDY, Project
 
 SOURCES = ("asyncio", "email")
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -16,7 +15,7 @@ def write_tiny_project(root: Path) -> Project:
     """Write studies, Dagster home and two sources of one row."""
     for folder in ("studies/pools", "drop", "dagster_home"):
         (root / folder).mkdir(parents=True)
-    shutil.copy(DAGSTER_YAML, root / "dagster_home")
+    write_dagster_home(root)
     (root / "studies/pools/library.yaml").write_text(POOL)
     (root / "studies/small.yaml").write_text(STUDY)
     project = Project(root)

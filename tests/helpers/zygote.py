@@ -6,6 +6,7 @@ answers with the run's process number, then with how it ended.
 """
 
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -25,6 +26,9 @@ def main() -> None:
     with contextlib.redirect_stdout(sys.stderr):
         for name in IMPORTED:
             importlib.import_module(name)
+    # Every training of a run collects garbage, which need not look through all that was imported.
+    gc.collect()
+    gc.freeze()
     _answer("ready")
     for line in sys.stdin:
         order = json.loads(line)

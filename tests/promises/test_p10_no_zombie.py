@@ -8,8 +8,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 from attempts import Zygote
-from conftest import Project, enter
 from real_processes import Child, die
+from small_project import Project, enter
 from smallest_study import NAME
 
 from resources.dead_runs import fail_dead_runs

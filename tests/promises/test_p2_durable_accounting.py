@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 from attempts import Attempt, Zygote
-from conftest import Project, enter
 from figures import Figures
+from small_project import Project, enter
 from smallest_study import NAME
 from study_outcome import Outcome, check_same, clear_away, study_outcome
 

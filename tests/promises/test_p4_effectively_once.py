@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from real_processes import Child
 
-from resources.ledger.ledger import Cost, Identity, Ledger, open_ledger
+from resources.ledger.ledger import Identity, Ledger, open_ledger
+from resources.ledger.spends import Cost
 from resources.store.artifacts import Artifact, ArtifactStore
 
 PUBLISH_THE_SAME = """

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from conftest import Project, enter
+from small_project import Project, enter
 
 from resources.ledger.lineage import current_artifacts
 from resources.store.artifacts import MANIFEST, Artifact, CorruptArtifact

@@ -8,14 +8,14 @@ import dagster as dg
 import pytest
 import yaml
 from click.testing import CliRunner, Result
-from conftest import STUDY, Project, enter
+from small_project import STUDY, Project, enter
 
 from resources.ledger.caps import Standing
 from selection.budget.amounts import Cap
 from selection_assets.command.cli import main
 from selection_assets.refresh.refresh import RefreshFailed, StoppedByCap, refresh
 from selection_assets.stage.keys import arm_key
-from selection_assets.stage.step import FORCE_TAG
+from selection_assets.stage.run_step import FORCE_TAG
 from selection_assets.studies import load_studies
 
 ARM = arm_key("random", "10pct")
@@ -97,7 +97,7 @@ def test_arms_that_fit_under_the_cap_run_and_the_others_say_why_not(copied):
     distilled = copied.ledger.query(
         "SELECT flops FROM spend WHERE asset = 'library/static/embedder'"
     )[0]["flops"]
-    planned = copied.ledger.spending.sunk("tight").flops
+    planned = copied.ledger.spending.sunk("tight", asset="tight/budget_plan").flops
     cap = 1.06 * (wanted + planned) + distilled
     write_study(copied, "tight", methods=methods, cap={"flops": cap})
 

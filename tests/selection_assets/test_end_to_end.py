@@ -3,7 +3,7 @@
 import shutil
 
 import yaml
-from conftest import Project, enter
+from small_project import Project, enter
 
 from selection.models.base import load_model
 from selection.models.checkpoints import weights_digest
@@ -74,6 +74,7 @@ def test_a_local_model_folder_is_a_base_and_lora_warms_it_up(finished_root, tmp_
         assert {a for a in made if a.startswith("library/")} == {
             "library/pretrained/base_tokenizer",
             "library/pretrained/base_checkpoint",
+            "library/pretrained/pool_tokens",
         }
         frontier = project.ledger.current("local/pareto_frontier", "all").json("frontier.json")
         assert len(frontier["arms"]) == 2

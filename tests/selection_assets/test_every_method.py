@@ -11,19 +11,20 @@ import pyarrow as pa
 import pytest
 import yaml
 from click.testing import CliRunner
-from conftest import SELECTOR, Project, enter
+from small_project import SELECTOR, Project, enter
 
 from resources.store.artifacts import Artifact
 from selection.config.study import Study
 from selection.methods import REGISTRY
 from selection.methods.contract.protocol import FitInputs, Fitted, ScoreInputs
 from selection.methods.contract.values import Rows
-from selection_assets.assets.method_fit import read_fitted
-from selection_assets.assets.method_preparation import features_of, preparation_key
-from selection_assets.assets.target_embeddings import steering_rows
 from selection_assets.command.cli import main
-from selection_assets.refresh.refresh import Work, refresh
+from selection_assets.refresh.refresh import refresh
+from selection_assets.refresh.staleness import Work
+from selection_assets.shared.fitted import read_fitted
 from selection_assets.shared.pool_rows import read_rows
+from selection_assets.shared.preparations import preparation_key
+from selection_assets.shared.target_rows import steering_rows
 from selection_assets.studies import load_studies
 
 METHODS: dict[str, dict[str, Any]] = {
@@ -161,7 +162,7 @@ def test_a_random_receipt_recomputed_from_its_inputs_is_the_one_on_file(name, se
         selected.current("library/static/corpus_embeddings", SOURCE)
         if named.method.needs_embeddings
         else None,
-        features_of(by_source, prepared.pop(by_source.asset)) if by_source else None,
+        by_source.features(prepared.pop(by_source.asset)) if by_source else None,
     )
     target = steering_rows(
         selected.current("every/target_examples"), selected.current("every/target_embeddings")

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from conftest import SELECTOR, Project, enter
+from small_project import SELECTOR, Project, enter
 
 from resources.store.artifacts import Artifact
 from selection.config.study import Study
-from selection_assets.assets.method_preparation import preparation_key
 from selection_assets.refresh.refresh import refresh
+from selection_assets.shared.preparations import preparation_key
 from selection_assets.studies import load_studies
 
 SOURCE, OTHER = "asyncio", "email"
@@ -28,10 +28,11 @@ METHODS = {
 }
 
 
-@pytest.fixture
-def grown(finished_root: Path, tmp_path: Path) -> Iterator[Project]:
+@pytest.fixture(scope="module")
+def selected(finished_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the finished project with a study whose methods read the pool with a model."""
-    root = shutil.copytree(finished_root, tmp_path / "project")
+    folder = tmp_path_factory.mktemp("read")
+    root = Path(shutil.copytree(finished_root, folder / "project"))
     study = yaml.safe_load((root / "studies/small.yaml").read_text())
     content = study | {
         "name": "read",
@@ -42,7 +43,13 @@ def grown(finished_root: Path, tmp_path: Path) -> Iterator[Project]:
     (root / "studies/read.yaml").write_text(yaml.safe_dump(content))
     for project in enter(Project(root)):
         select(project)
-        yield project
+    return root
+
+
+@pytest.fixture
+def grown(selected: Path, tmp_path: Path) -> Iterator[Project]:
+    """That project in a place of its own, to be changed."""
+    yield from enter(Project(Path(shutil.copytree(selected, tmp_path / "project"))))
 
 
 def select(project: Project) -> None:

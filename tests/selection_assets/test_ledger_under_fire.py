@@ -6,9 +6,9 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from conftest import Project, enter
 from real_processes import Child
 from several_steps import AT_ONCE, CHARGES, PARTS, RUN
+from small_project import Project, enter
 from tiny_project import write_tiny_project
 
 from resources.workspace import Workspace

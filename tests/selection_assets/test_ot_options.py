@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from conftest import Project, docstring_lines, enter
+from small_project import Project, docstring_lines, enter
 from smallest_study import SPLITS, write_model, write_smallest_project
 
 from selection.config.files import ConfigurationError
@@ -68,14 +68,14 @@ def finished(root: Path) -> Iterator[Project]:
     yield from enter(Project(root))
 
 
-def test_rows_of_a_far_source_are_never_selected_and_their_verdict_says_so(finished: Project):
+def test_rows_of_a_far_source_are_never_selected_and_their_fate_says_so(finished: Project):
     facts = finished.ledger.current("least/ot_potentials", "all").json("facts.json")
     [kept] = facts["kept_sources"]
     subset = finished.ledger.current("least/selected_subset", arm_key("ot", "40pct"))
-    verdicts = subset.table("verdicts.parquet").to_pylist()
-    far = {row["verdict"] for row in verdicts if row["source"] != kept}
+    fates = subset.table("fates.parquet").to_pylist()
+    far = {row["fate"] for row in fates if row["source"] != kept}
     assert far == {"far_source"}
-    near = {row["verdict"] for row in verdicts if row["source"] == kept}
+    near = {row["fate"] for row in fates if row["source"] == kept}
     assert "selected" in near and "far_source" not in near
     assert set(subset.table("subset.parquet")["source"].to_pylist()) == {kept}
 

@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 import yaml
 from click.testing import CliRunner, Result
-from conftest import STUDY, Project, enter
+from small_project import STUDY, Project, enter
 
 from resources.store.artifacts import UNPARTITIONED
 from selection.curves import fit_curves
+from selection.planning.history import rate_seen
 from selection_assets.command.cli import main
+from selection_assets.planning.current import foreseen
 from selection_assets.stage.keys import arm_key
 
 FIELDS = {
@@ -93,6 +95,29 @@ def test_the_plan_in_words_says_the_total_the_advice_and_how_right_it_was(finish
     assert "arXiv 2410.16208" in shown
     assert "the plan's error, median over assets" in shown
     assert "nothing" not in shown.splitlines()[0]
+
+
+def test_the_seconds_of_what_has_run_are_foreseen_from_the_ledger_s_own_record(finished):
+    steps: dict[str, list[tuple[float, float]]] = {}
+    found = finished.ledger.query(
+        "SELECT asset, flops, device_seconds AS seconds FROM spend WHERE state = 'settled'"
+        " AND materialization IS NOT NULL AND device_seconds > 0"
+    )
+    for row in found:
+        steps.setdefault(row["asset"], []).append((row["flops"], row["seconds"]))
+    planned = finished.ledger.spending.forecasts("small")
+    expected = foreseen(finished.study, finished.ledger)
+    assert expected.keys() == planned.keys()
+    trained = [key for key in expected if key[0] == "small/finetuned_checkpoint"]
+    assert len(trained) == 8
+    for asset, partition in trained:
+        flops, seconds = expected[asset, partition]
+        assert flops == planned[asset, partition][0]
+        assert seconds == pytest.approx(rate_seen(steps[asset]).seconds(flops))
+        assert seconds != planned[asset, partition][1]
+    # What no step is recorded of under its own name keeps the plan's opinion.
+    aside = {key for key in expected if " of " in key[0]}
+    assert aside and all(expected[key] == planned[key] for key in aside)
 
 
 def test_plans_were_right_about_flops_and_every_costly_step_has_a_forecast(finished):

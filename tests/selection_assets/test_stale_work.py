@@ -10,15 +10,15 @@ import dagster as dg
 import numpy as np
 import pytest
 import yaml
-from conftest import Project, enter
 from real_processes import Child
+from small_project import Project, enter
 
 from resources.dead_runs import clear_dead_runs
 from selection.config.study import Study
 from selection_assets.graph import pool_stages, study_stages
-from selection_assets.refresh.refresh import Work
+from selection_assets.refresh.staleness import Work
 from selection_assets.stage.keys import arm_key
-from selection_assets.stage.step import FORCE_TAG
+from selection_assets.stage.run_step import FORCE_TAG
 from selection_assets.studies import load_pools
 
 BASE = {"library/tiny/base_tokenizer", "library/tiny/base_checkpoint"}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from conftest import Project, enter
+from small_project import Project, enter
 from tiny_project import SOURCES, drop, materialize, write_tiny_project
 
 from sensors.automation import build_automation_sensor

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from scipy.sparse import csc_array
 
 from selection.basics.text import normalise
-from selection.methods.contract.blocks import compute_in_blocks
+from selection.methods.contract.blocks import prepare_in_blocks
 from selection.methods.contract.cost import CostInputs
 from selection.methods.contract.preparation import NotBySource, Prepared, PrepareInputs
 from selection.methods.contract.values import Rows
@@ -75,7 +75,8 @@ class Bm25Index(NotBySource):
         pool_row_id = [rows.row_id for rows in inputs.pool()]
         if not any(map(len, pool_row_id)):
             raise ValueError("the pool has no rows and BM25 needs documents; read a source first")
-        words = compute_in_blocks(
+        words = prepare_in_blocks(
+            self,
             inputs,
             lambda rows: _words_of(rows, options),
             lambda rows: 0.0,

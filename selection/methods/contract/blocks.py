@@ -1,41 +1,26 @@
-"""Compute something of every row block by block; blocks that a killed run had finished are kept."""
+"""Prepare something of every row block by block; blocks that a killed run had finished are kept."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from hashlib import blake2b
-from pathlib import Path
+import json
+from collections.abc import Callable, Iterator
 
 import numpy as np
+from pydantic_core import to_jsonable_python
 
-from selection.basics.whole_files import write_bytes_whole
-from selection.methods.contract.preparation import PrepareInputs
+from selection.basics.blocks import Block, BlockStore, Finished, compute_in_blocks, stretches
+from selection.methods.contract.preparation import Preparation, PrepareInputs
 from selection.methods.contract.values import Rows
 
 
-@dataclass(frozen=True)
-class Blocks:
-    """What was computed of all rows.
-
-    Attributes
-    ----------
-    arrays : name to the blocks' arrays, joined along the first axis.
-    flops, resumed_flops : of all blocks, and of those that an earlier run had finished.
-    """
-
-    arrays: dict[str, np.ndarray]
-    flops: float
-    resumed_flops: float
-
-
-def compute_in_blocks(
+def prepare_in_blocks(
+    preparation: Preparation,
     inputs: PrepareInputs,
     compute: Callable[[Rows], dict[str, np.ndarray]],
     flops: Callable[[Rows], float],
     *,
     block_rows: int,
-) -> Blocks:
+) -> Finished:
     """Compute arrays of each block of rows, charging the meter before each.
 
     Parameters
@@ -49,48 +34,26 @@ def compute_in_blocks(
         When the meter stops it; the blocks before are kept in `inputs.work`, each named by its
         rows, so that another attempt that has others to do takes none for its own.
     """
-    from safetensors.numpy import save
+    return compute_in_blocks(
+        BlockStore(inputs.work, _made_by(preparation, inputs)),
+        _cut(inputs, block_rows),
+        lambda rows: [*rows.row_id.tolist(), *rows.text],
+        lambda rows: Block(compute(rows)),
+        cost=flops,
+        charge=inputs.meter.charge,
+        done=lambda rows, resumed: inputs.advance(len(rows.row_id)),
+    )
 
-    files: list[Path] = []
-    total = resumed = 0.0
+
+def _made_by(preparation: Preparation, inputs: PrepareInputs) -> list[str]:
+    """Name what computes the blocks; models are those of the folder, which is of one attempt."""
+    options = to_jsonable_python(inputs.options)
+    read = {option: options.get(option) for option in preparation.reads}
+    counted_by = "" if inputs.selector is None else inputs.selector.accountant
+    return [preparation.asset, json.dumps(read, sort_keys=True), counted_by]
+
+
+def _cut(inputs: PrepareInputs, block_rows: int) -> Iterator[Rows]:
     for rows in inputs.pool():
-        for start in range(0, max(1, len(rows.row_id)), block_rows):
-            block = rows.take(slice(start, start + block_rows))
-            file = inputs.work / f"block_{_digest(block)}.safetensors"
-            cost = flops(block)
-            total += cost
-            if file.is_file():
-                resumed += cost
-            else:
-                inputs.meter.charge(cost)
-                arrays = {n: np.ascontiguousarray(a) for n, a in compute(block).items()}
-                write_bytes_whole(file, save(arrays))
-            files.append(file)
-            inputs.advance(len(block.row_id))
-    return Blocks(_joined(files), total, resumed)
-
-
-def _digest(rows: Rows) -> str:
-    return blake2b("\n".join(rows.row_id.tolist()).encode("utf-8"), digest_size=16).hexdigest()
-
-
-def _joined(files: list[Path]) -> dict[str, np.ndarray]:
-    """Join the blocks' arrays; only one block is held beside what they become."""
-    from safetensors import safe_open
-    from safetensors.numpy import load_file
-
-    shapes: dict[str, list[list[int]]] = {}
-    for file in files:
-        with safe_open(file, "numpy") as stored:
-            for name in stored.keys():  # noqa: SIM118  (it is no mapping)
-                shapes.setdefault(name, []).append(stored.get_slice(name).get_shape())
-    joined: dict[str, np.ndarray] = {}
-    filled = dict.fromkeys(shapes, 0)
-    for file in files:
-        for name, array in load_file(file).items():
-            if name not in joined:
-                n = sum(shape[0] for shape in shapes[name])
-                joined[name] = np.empty((n, *array.shape[1:]), array.dtype)
-            joined[name][filled[name] : filled[name] + len(array)] = array
-            filled[name] += len(array)
-    return joined
+        for some in stretches(len(rows.row_id), block_rows):
+            yield rows.take(some)

@@ -163,7 +163,9 @@ class Method(Protocol[OptionsT]):
         ...
 
 
-def score_rows(method: Method[OptionsT], fitted: Fitted, inputs: ScoreInputs[OptionsT]) -> Scores:
+def checked_scores(
+    method: Method[OptionsT], fitted: Fitted, inputs: ScoreInputs[OptionsT]
+) -> Scores:
     """Score a batch of rows, and see that every receipt is one that the method declares.
 
     Raises

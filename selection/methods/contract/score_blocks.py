@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from pydantic_core import to_json
 
-from selection.basics.whole_files import write_whole
+from selection.basics.blocks import FLOPS, Block, BlockStore, Finished, compute_in_blocks, stretches
 from selection.budget.meter import UNMETERED, Meter
-from selection.methods.contract.protocol import Fitted, Method, ScoreInputs, Scores, score_rows
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from selection.methods.contract.protocol import Fitted, Method, ScoreInputs, Scores, checked_scores
 
 BLOCK_ROWS = 65_536
-_FLOPS = b"flops"
+_RECEIPT_BYTES = "receipt_bytes"
 
 
 @dataclass(frozen=True)
@@ -45,14 +43,15 @@ def score_in_blocks(
     inputs : ScoreInputs
         With all rows.
     finished : Path
-        An existing folder for the blocks of these very rows, fit and options; the caller keeps
-        one a configuration. Files in it are written whole or not at all.
+        Folder of the blocks; those of another method, fit, target or other options, seeds or rows
+        are not taken. The rows' embeddings and features, and what is prepared, must be the same
+        for all that use the folder.
     block_rows : int
         Rows held and scored at a time.
     report : callable
         Receives the number of rows of each block done.
     meter : Meter
-        Charged for each block that is scored here.
+        Charged for each block that is scored here: its FLOPs are known when it is done.
 
     Returns
     -------
@@ -64,46 +63,51 @@ def score_in_blocks(
     BudgetExhausted
         When the meter stops it; the blocks before are kept.
     """
+    rows = inputs.rows
+    found = compute_in_blocks(
+        BlockStore(finished, _made_by(method, fitted, inputs)),
+        (rows.take(some) for some in stretches(len(rows.row_id), block_rows)),
+        lambda block: block.row_id.tolist(),
+        lambda block: _to_block(checked_scores(method, fitted, replace(inputs, rows=block))),
+        charge=meter.charge,
+        done=lambda block, resumed: report(len(block.row_id)),
+    )
+    return BlockScores(
+        np.ascontiguousarray(found.arrays["score"].T),
+        _read_receipts(found),
+        found.flops,
+        found.resumed_flops,
+    )
+
+
+def _made_by(method: Method, fitted: Fitted, inputs: ScoreInputs) -> Iterator[str | bytes]:
+    yield method.name
+    yield to_json(inputs.options)
+    yield json.dumps([list(inputs.seeds), fitted.facts], sort_keys=True)
+    for name, array in sorted(fitted.arrays.items()):
+        yield f"{name} {array.dtype.str} {array.shape}"
+        yield array.tobytes()
+    yield from inputs.target.row_id.tolist()
+
+
+def _to_block(scores: Scores) -> Block:
+    """Scores as (n, draws), and the receipts as the bytes of a Parquet file."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    tables, resumed_flops = [], 0.0
-    rows = inputs.rows
-    for start in range(0, max(1, len(rows.row_id)), block_rows):
-        file = finished / f"rows_{start:012d}.parquet"
-        if not file.is_file():
-            block = rows.take(slice(start, start + block_rows))
-            scores = score_rows(method, fitted, replace(inputs, rows=block))
-            # A block is small, and its FLOPs are known when it is done.
-            meter.charge(scores.flops)
-            write_whole(file, partial(pq.write_table, _to_table(scores)))
-            tables.append(pq.read_table(file))
-        else:
-            tables.append(pq.read_table(file))
-            resumed_flops += _flops_of(tables[-1])
-        report(len(tables[-1]))
-    flops = sum(_flops_of(table) for table in tables)
-    scores = _from_table(pa.concat_tables(tables), flops)
-    return BlockScores(scores.score, scores.receipts, flops, resumed_flops)
+    content = pa.BufferOutputStream()
+    pq.write_table(pa.table(scores.receipts), content)
+    receipts = np.frombuffer(content.getvalue(), dtype=np.uint8)
+    numbers = {FLOPS: float(scores.flops), _RECEIPT_BYTES: len(receipts)}
+    return Block({"score": scores.score.T, "receipts": receipts}, numbers)
 
 
-def _flops_of(block: pa.Table) -> float:
-    return float(block.schema.metadata[_FLOPS])
-
-
-def _to_table(scores: Scores) -> pa.Table:
-    """One column a draw, named by its number, then the receipts."""
+def _read_receipts(found: Finished) -> dict[str, Any]:
+    """Join the receipts of all blocks, whose files follow one another."""
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
-    draws = {str(draw): score for draw, score in enumerate(scores.score)}
-    table = pa.table({**draws, **scores.receipts})
-    return table.replace_schema_metadata({_FLOPS: repr(float(scores.flops))})
-
-
-def _from_table(table: pa.Table, flops: float) -> Scores:
-    draws = [name for name in table.column_names if name.isdecimal()]
-    score = np.stack([table[name].to_numpy() for name in draws])
-    receipts: dict[str, Any] = {
-        name: table[name].combine_chunks() for name in table.column_names if name not in draws
-    }
-    return Scores(score, receipts, flops)
+    ends = np.cumsum(found.numbers[_RECEIPT_BYTES]).astype(np.int64)
+    files = np.split(found.arrays["receipts"], ends[:-1])
+    table = pa.concat_tables([pq.read_table(pa.BufferReader(file)) for file in files])
+    return {name: table[name].combine_chunks() for name in table.column_names}

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from scipy.sparse import csr_array
 
 from selection.basics.text import normalise
-from selection.methods.contract.blocks import compute_in_blocks
+from selection.methods.contract.blocks import prepare_in_blocks
 from selection.methods.contract.cost import CostInputs
 from selection.methods.contract.preparation import Files, Prepared, PrepareInputs
 from selection.methods.contract.values import Rows
@@ -94,7 +94,8 @@ class NgramCounts:
             its number of filled buckets (row_lengths, int32); buckets (int64 of shape (1,)).
         """
         buckets = inputs.options.buckets
-        done = compute_in_blocks(
+        done = prepare_in_blocks(
+            self,
             inputs,
             lambda rows: _arrays_of(rows, buckets),
             lambda rows: 0.0,

@@ -8,9 +8,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from selection.methods.contract.blocks import compute_in_blocks
+from selection.methods.contract.blocks import prepare_in_blocks
 from selection.methods.contract.cost import CostInputs
-from selection.methods.contract.preparation import Files, NotBySource, Prepared, PrepareInputs
+from selection.methods.contract.preparation import (
+    Files,
+    NotBySource,
+    Preparation,
+    Prepared,
+    PrepareInputs,
+)
 from selection.methods.contract.selector import selector_of, selector_size
 from selection.methods.contract.values import Rows
 from selection.methods.gradient.flops import projected_gradient_flops
@@ -46,7 +52,11 @@ class GradientStore:
     def prepare(self, inputs: PrepareInputs[GradientOptions]) -> Prepared:
         """Compute them block by block, or go on where the last attempt stopped."""
         return _prepare(
-            inputs, lambda rows: plain_examples(rows.row_id, rows.text), adam=True, dtype=np.float16
+            self,
+            inputs,
+            lambda rows: plain_examples(rows.row_id, rows.text),
+            adam=True,
+            dtype=np.float16,
         )
 
     def flops(self, inputs: CostInputs[GradientOptions]) -> float:
@@ -81,6 +91,7 @@ class TargetGradients(NotBySource):
             features=np.arange(len(examples)),
         )
         prepared = _prepare(
+            self,
             replace(inputs, pool=lambda: iter([places])),
             lambda block: [examples[place] for place in block.features],
             adam=False,
@@ -113,6 +124,7 @@ def _flops_of(
 
 
 def _prepare(
+    preparation: Preparation,
     inputs: PrepareInputs[GradientOptions],
     examples_of: Callable[[Rows], Sequence[Example]],
     *,
@@ -144,7 +156,9 @@ def _prepare(
         lengths = np.array([len(row.ids) for row in rows], dtype=np.int64)
         return _flops_of(selector.shape, selector.accountant, options, lengths)
 
-    blocks = compute_in_blocks(inputs, compute, flops, block_rows=rows_at_once(adapted.size))
+    blocks = prepare_in_blocks(
+        preparation, inputs, compute, flops, block_rows=rows_at_once(adapted.size)
+    )
     gradients = blocks.arrays["gradients"]
     return Prepared(
         {"gradients.npy": gradients},

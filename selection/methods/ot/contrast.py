@@ -12,7 +12,7 @@ from selection.methods.contract.common import embeddings_of
 from selection.methods.contract.protocol import FitInputs, Fitted
 from selection.methods.ot.options import OtOptions
 from selection.methods.ot.state import potentials_from
-from selection.transport.pool_pass import Side
+from selection.transport.solution import Side
 
 CONTRAST = "contrast_"
 """How the names of its arrays, facts and receipts begin."""

@@ -29,10 +29,11 @@ from selection.methods.ot.sources import nearest_sources, source_receipts
 from selection.methods.ot.state import arrays_of, facts_of, potentials_from
 from selection.neighbours.targets import NEAREST_RECEIPTS, nearest_receipts
 from selection.transport.kernel import planned_operations
-from selection.transport.pool_pass import PoolPass, Side
+from selection.transport.pool_pass import PoolPass
 from selection.transport.problem import planned_annealing
 from selection.transport.sampled import Certificate, solve_on_sample
 from selection.transport.scores import calibrated_scores
+from selection.transport.solution import Side
 
 # Before a run the passes are unknown: real pools at the default eps and tol took 3 to 7.
 _PLANNED_PASSES = 5

@@ -8,8 +8,8 @@ import numpy as np
 
 from selection.methods.contract.protocol import Fitted
 from selection.methods.contract.values import Fact
-from selection.transport.potentials import Potentials
 from selection.transport.sampled import SampledSolve
+from selection.transport.solution import Potentials
 
 _ARRAYS = ("g", "b", "mass")
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from selection.models.training import Recipe
+from selection.models.recipe import Recipe
 
 
 class PerplexityOptions(BaseModel):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from selection.costs.rows import rows_forward_flops, rows_training_flops
-from selection.methods.contract.blocks import compute_in_blocks
+from selection.methods.contract.blocks import prepare_in_blocks
 from selection.methods.contract.cost import CostInputs
 from selection.methods.contract.preparation import Files, NotBySource, Prepared, PrepareInputs
 from selection.methods.contract.selector import selector_of, selector_size
@@ -19,7 +19,8 @@ from selection.methods.perplexity.nll import text_nll
 from selection.methods.perplexity.options import PerplexityOptions
 from selection.models.batches import training_order
 from selection.models.examples import Example, Rendered, render_all, render_parts
-from selection.models.training import Recipe, train
+from selection.models.recipe import Recipe
+from selection.models.training import train
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -133,7 +134,8 @@ class Perplexities:
         if TUNED_SELECTOR in self.needs:
             folder = inputs.prepared[TUNED_SELECTOR].path("checkpoint")
         reader = _Reader(folder, selector.shape.sequence_length, inputs.device)
-        blocks = compute_in_blocks(
+        blocks = prepare_in_blocks(
+            self,
             inputs,
             reader.losses,
             lambda rows: rows_forward_flops(

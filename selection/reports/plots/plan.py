@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+from selection.costs.arm_plan import ArmPlan
 from selection.reports.plots.style import (
     FONT,
     GREY,
@@ -16,9 +16,6 @@ from selection.reports.plots.style import (
     plain_label,
     to_png,
 )
-
-if TYPE_CHECKING:
-    from selection.planning.arms import ArmPlan
 
 
 def budget_bars(arms: Sequence[ArmPlan]) -> bytes:

@@ -101,7 +101,7 @@ def test_one_target_has_no_mean_and_says_which_arm_was_best():
 def test_what_could_not_be_afforded_is_counted_and_listed():
     study = planted("t", {"random": 0.0, "gradient": 0.0}, rng=np.random.default_rng(7))
     assert "2 could not be run within their budgets: 2 of gradient" in scope([study])
-    assert "| gradient | 2.5pct | too dear |" in part([study]).text
+    assert "| gradient | 2.5pct | too dear |" in " ".join(part([study]).text.split())
 
 
 def test_a_missing_random_arm_leaves_a_page_without_verdicts():

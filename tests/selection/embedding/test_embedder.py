@@ -27,6 +27,7 @@ def minilm(tmp_path_factory):
     return folder
 
 
+@pytest.mark.usefixtures("bfloat16")
 def test_the_built_in_model_gives_what_sentence_transformers_gives(minilm):
     from sentence_transformers import SentenceTransformer
 
@@ -40,6 +41,7 @@ def test_the_built_in_model_gives_what_sentence_transformers_gives(minilm):
     np.testing.assert_allclose(np.linalg.norm(encoded.vectors.astype(float), axis=1), 1, atol=1e-3)
 
 
+@pytest.mark.usefixtures("bfloat16")
 @pytest.mark.parametrize("precision", ["float32", "auto"])
 def test_vectors_do_not_depend_on_the_batch(minilm, precision):
     model = load_embedder(minilm, precision=precision)

@@ -9,9 +9,9 @@ from sentence_transformers.base.modules import Transformer
 from sentence_transformers.sentence_transformer.modules import Dense, Pooling
 from transformers import BertConfig, BertModel, DistilBertConfig, DistilBertModel
 
-from selection.basics.hardware import has_bfloat16
+from selection.basics.hardware import BFLOAT16_VARIABLE
 from selection.corpus.docstrings import read_docstrings
-from selection.embedding import bert, lanes, precision
+from selection.embedding import bert, lanes
 from selection.embedding.build import minilm_folder
 from selection.embedding.embedder import encode, token_lengths
 from selection.embedding.lanes import in_order, one_lane, torch_lanes
@@ -20,7 +20,6 @@ from selection.embedding.static import StaticEmbedder
 from selection.embedding.transformer import load_transformer
 
 MAX_TOKENS = 128
-NEEDS_BFLOAT16 = pytest.mark.skipif(not has_bfloat16("cpu"), reason="this CPU has no bfloat16")
 
 
 @pytest.fixture(scope="module")
@@ -60,20 +59,31 @@ def raw_cosines(model, texts, theirs):
 @pytest.mark.parametrize("fused", [True, False])
 def test_packed_float32_is_sentence_transformers(texts, theirs, fused, monkeypatch):
     if not fused:
-        monkeypatch.setattr(bert, "fuses", lambda device: False)
+        monkeypatch.setattr(bert, "fuses", lambda *_: False)
     model = load(minilm_folder())
     assert model.path == "packed BERT"
     assert raw_cosines(model, texts, theirs).min() > 0.99999
 
 
-@NEEDS_BFLOAT16
-def test_bfloat16_reports_the_error_that_it_has(texts, theirs):
+@pytest.mark.usefixtures("shown_bfloat16")
+@pytest.mark.parametrize("fused", [True, False])
+def test_bfloat16_reports_the_error_that_it_has(texts, theirs, fused, monkeypatch):
+    if not fused:
+        monkeypatch.setattr(bert, "fuses", lambda *_: False)
     model = load(minilm_folder(), "bfloat16")
     encoded = encode(model, texts)
     cosines = raw_cosines(model, texts, theirs)
     assert cosines.min() > 0.999
     # The sample may miss the worst text, and float16 rounding is in what it reports.
     assert cosines.min() - 1e-4 < encoded.min_cosine <= 1
+
+
+def test_auto_embeds_in_bfloat16_where_the_processor_has_it(texts, theirs, bfloat16):
+    model = load(minilm_folder(), "auto")
+    assert model.precision == ("bfloat16" if bfloat16 else "float32")
+    assert raw_cosines(model, texts, theirs).min() > (0.999 if bfloat16 else 0.99999)
+    measured = encode(model, texts[:20]).min_cosine
+    assert measured is not None if bfloat16 else measured is None
 
 
 def small_bert(folder, *, pooling):
@@ -104,6 +114,7 @@ def test_the_model_says_how_it_pools(texts, pooling, tmp_path):
     assert raw_cosines(model, texts, reference(folder, texts)).min() > 0.99999
 
 
+@pytest.mark.usefixtures("bfloat16")
 def test_what_packing_does_not_cover_goes_through_the_library(texts, tmp_path):
     distil = DistilBertModel(DistilBertConfig(dim=64, n_layers=1, n_heads=4, hidden_dim=96))
     cases = {
@@ -123,7 +134,7 @@ def test_what_packing_does_not_cover_goes_through_the_library(texts, tmp_path):
 
 
 def test_bfloat16_is_refused_where_the_processor_lacks_it(monkeypatch):
-    monkeypatch.setattr(precision, "has_bfloat16", lambda device: False)
+    monkeypatch.setenv(BFLOAT16_VARIABLE, "no")
     assert choose_precision("auto", "cpu") == "float32"
     with pytest.raises(ValueError, match="set `auto` or `float32`"):
         choose_precision("bfloat16", "cpu")

@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from processors import BFLOAT16
 from real_processes import die
 
+from selection.basics.hardware import BFLOAT16_VARIABLE
 from selection.corpus.docstrings import read_docstrings
 from selection.embedding.build import minilm_folder
 from selection.embedding.embedder import encode
@@ -23,7 +25,7 @@ from selection.embedding.shards import encode_in_shards
 folder = Path(sys.argv[1])
 
 def kill_in_the_third_shard(done):
-    if len(list(folder.glob("*.npz"))) == 2:
+    if len(list(folder.glob("*.safetensors"))) == 2:
         os.kill(os.getpid(), signal.SIGKILL)
 
 encode_in_shards(
@@ -55,15 +57,18 @@ class Counting:
         return self.model.tokenize(texts)
 
 
-@pytest.fixture(scope="module")
-def model():
-    return load()
+@pytest.fixture(scope="module", params=BFLOAT16)
+def model(request):
+    """On a processor without bfloat16 products, and on one with them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(BFLOAT16_VARIABLE, BFLOAT16[request.param])
+        yield load()
 
 
 def test_a_killed_run_is_resumed_at_its_shard(model, tmp_path):
     texts = read_texts()
-    die(RUN, tmp_path, PYTHONPATH="tests")
-    assert len(list(tmp_path.glob("*.npz"))) == 2
+    die(RUN, tmp_path)
+    assert len(list(tmp_path.glob("*.safetensors"))) == 2
     resumed = Counting(model)
     done = []
     encoded = encode_in_shards(
@@ -107,7 +112,7 @@ def test_a_shard_of_another_model_or_of_other_texts_is_not_used(model, tmp_path)
 def test_a_shard_that_is_no_shard_is_an_error_with_the_remedy(model, tmp_path):
     texts = read_texts()[:5]
     encode_in_shards(model, texts, version="1", folder=tmp_path)
-    (file,) = tmp_path.glob("*.npz")
+    (file,) = tmp_path.glob("*.safetensors")
     file.write_bytes(file.read_bytes()[:100])
     with pytest.raises(ValueError, match=r"delete it"):
         encode_in_shards(model, texts, version="1", folder=tmp_path)

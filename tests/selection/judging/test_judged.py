@@ -11,10 +11,10 @@ from planted import planted
 from scipy.stats import ttest_ind
 
 from docs.results.equal_data import count, equal_data
-from selection.judging.judged import UNDECIDED, judge
+from selection.judging.judged import judge
 from selection.judging.multiplicity import holm
 from selection.judging.result import SelectionCost
-from selection.judging.verdicts import compare
+from selection.judging.verdicts import UNDECIDED, compare
 
 P_VALUES = st.lists(st.floats(0, 1), max_size=12)
 

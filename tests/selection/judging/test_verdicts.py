@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from selection.judging.verdicts import compare, score_interval
+from selection.judging.intervals import score_interval
+from selection.judging.verdicts import compare
 
 
 def losses(rng, *, n_seeds, n_examples, seed_noise, shift=0.0):

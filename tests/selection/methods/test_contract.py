@@ -11,9 +11,10 @@ from pydantic import BaseModel
 from selection.methods import REGISTRY
 from selection.methods.contract.common import MethodDefaults
 from selection.methods.contract.cost import MethodCost
-from selection.methods.contract.protocol import Fitted, ScoreInputs, Scores, score_rows
+from selection.methods.contract.protocol import Fitted, ScoreInputs, Scores
 from selection.methods.contract.values import Rows
 from selection.methods.perplexity.options import PerplexityOptions
+from selection.transport.scores import score_rows
 
 ROWS = Rows(np.array(["a", "b"]), ["one", "two"], np.array([1, 1]))
 

@@ -231,6 +231,16 @@ def test_counting_goes_on_after_a_kill_where_it_stopped(tmp_path, monkeypatch):
     np.testing.assert_array_equal(features.toarray(), direct.toarray())
 
 
+def test_counts_of_other_buckets_are_not_taken_for_these(tmp_path):
+    rows = rows_of(generated_texts(20)["law"])
+    for buckets in (64, 90, 64):
+        inputs = PrepareInputs({"buckets": buckets}, lambda: iter([rows]), 20, tmp_path)
+        features = NgramCounts().features(NgramCounts().prepare(inputs))
+        np.testing.assert_array_equal(
+            features.toarray(), count_ngrams(rows.text, buckets).toarray()
+        )
+
+
 def test_an_empty_source_has_counts_and_scores(tmp_path):
     pool, target = [rows_of([], "none"), rows_of(["judge"], "one")], rows_of(["judge"])
     rows, fitted = fit(pool, target, tmp_path, {})

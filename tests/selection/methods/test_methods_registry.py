@@ -11,7 +11,13 @@ from selection.basics.draws import keyed_uniform
 from selection.methods import REGISTRY
 from selection.methods.contract.cost import PHASES, CostInputs, SelectorSize
 from selection.methods.contract.preparation import Prepared
-from selection.methods.contract.protocol import FitInputs, Fitted, ScoreInputs, Scores, score_rows
+from selection.methods.contract.protocol import (
+    FitInputs,
+    Fitted,
+    ScoreInputs,
+    Scores,
+    checked_scores,
+)
 from selection.methods.contract.values import Rows
 
 RNG = np.random.default_rng(4)
@@ -67,7 +73,7 @@ def fit(name: str, **options) -> Fitted:
 def score(name: str, fitted: Fitted, rows: Rows) -> Scores:
     method = REGISTRY[name]
     given = ScoreInputs(rows, TARGET, method.options(), seeds=SEEDS, prepared=ready(name)[1])
-    return score_rows(method, fitted, given)
+    return checked_scores(method, fitted, given)
 
 
 def test_the_registry_finds_every_method_by_its_name():

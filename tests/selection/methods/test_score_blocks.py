@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -45,18 +46,25 @@ def fitted(name: str):
 
 
 def in_blocks(
-    name: str, folder, pool: Rows | None = None, method: Any = None, report=lambda n: None
+    name: str,
+    folder,
+    pool: Rows | None = None,
+    method: Any = None,
+    report=lambda n: None,
+    fit=None,
+    **changed: Any,
 ):
+    inputs = ScoreInputs(
+        ready(name)[0] if pool is None else pool,
+        TARGET,
+        options=REGISTRY[name].options(),
+        seeds=SEEDS,
+        prepared=ready(name)[1],
+    )
     return score_in_blocks(
         method or REGISTRY[name],
-        fitted(name),
-        ScoreInputs(
-            ready(name)[0] if pool is None else pool,
-            TARGET,
-            options=REGISTRY[name].options(),
-            seeds=SEEDS,
-            prepared=ready(name)[1],
-        ),
+        fitted(name) if fit is None else fit,
+        replace(inputs, **changed),
         finished=folder,
         block_rows=120,
         report=report,
@@ -86,6 +94,7 @@ class Dying:
 
     def __init__(self, name: str, dies_at: int) -> None:
         self.method, self.dies_at, self.blocks = REGISTRY[name], dies_at, 0
+        self.name = name
         self.receipts = self.method.receipts
 
     def score(self, *arguments):
@@ -101,8 +110,35 @@ def test_finished_blocks_are_not_scored_again(tmp_path):
     resumed = Dying("ot", dies_at=99)
     scores = in_blocks("ot", tmp_path, method=resumed)
     assert resumed.blocks == 2
-    (tmp_path / "again").mkdir()
     np.testing.assert_array_equal(scores.score, in_blocks("ot", tmp_path / "again").score)
+
+
+@pytest.mark.parametrize(
+    ("name", "changed"),
+    [
+        ("random", {"seeds": [3, 5]}),
+        ("random", {"pool": make_rows(500, "q")}),
+        ("dsir", {"options": {"draw": "top"}}),
+        ("embedding", {"target": make_rows(20, "u")}),
+    ],
+)
+def test_blocks_of_other_rows_seeds_options_or_targets_are_not_taken(name, changed, tmp_path):
+    """Though they lie in the same folder."""
+    in_blocks(name, tmp_path)
+    scorer = Dying(name, dies_at=99)
+    again = in_blocks(name, tmp_path, method=scorer, **changed)
+    assert scorer.blocks == 5
+    alone = in_blocks(name, tmp_path / "alone", **changed)
+    np.testing.assert_array_equal(again.score, alone.score)
+
+
+def test_blocks_of_another_fit_are_not_taken(tmp_path):
+    in_blocks("ot", tmp_path)
+    fit = fitted("ot")
+    moved = replace(fit, arrays=fit.arrays | {"g": fit.arrays["g"] + 0.1})
+    again = in_blocks("ot", tmp_path, fit=moved)
+    assert again.resumed_flops == 0
+    assert not np.array_equal(again.score, in_blocks("ot", tmp_path).score)
 
 
 def test_no_rows_give_no_scores(tmp_path):

@@ -20,8 +20,9 @@ from selection.models.evaluation import (
 )
 from selection.models.examples import Example, render_all
 from selection.models.packing import pack
+from selection.models.recipe import Recipe
 from selection.models.tokenizer import tokenize, train_tokenizer
-from selection.models.training import Recipe, train
+from selection.models.training import train
 
 # the beginnings of real documentation; inspect.getdoc is None for an undocumented name
 DOCUMENTED = [inspect.getdoc(getattr(statistics, name)) for name in statistics.__all__]

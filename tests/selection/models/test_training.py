@@ -21,9 +21,10 @@ from selection.models.batches import training_order
 from selection.models.checkpoints import MARKER, weights_digest
 from selection.models.examples import Example, render_all
 from selection.models.packing import pack
+from selection.models.recipe import Recipe
 from selection.models.tokenizer import tokenize, train_tokenizer
 from selection.models.trainer_loop import NonFiniteLoss
-from selection.models.training import Recipe, train
+from selection.models.training import train
 
 # the beginnings of real documentation; inspect.getdoc is None for an undocumented name
 DOCUMENTED = [inspect.getdoc(getattr(statistics, name)) for name in statistics.__all__]

@@ -10,24 +10,16 @@ from selection.config.decoders import TinyBase
 from selection.costs import ModelShape, training_flops
 from selection.embedding.build import write_embedder
 from selection.embedding.embedder import load_embedder, token_lengths
-from selection.methods.contract.named import NamedMethod
-from selection.methods.ot.method import OtOptions
 from selection.models.base import load_model
 from selection.models.examples import Example
+from selection.models.recipe import Recipe
 from selection.models.tokenizer import train_tokenizer
-from selection.models.training import Recipe
 from selection.planning import measuring
+from selection.planning.arithmetic import probe_arithmetic, probe_distances
 from selection.planning.embedding import probe_embedding
 from selection.planning.evaluation import probe_evaluation
 from selection.planning.measuring import Probed
-from selection.planning.picture import probe_picture
 from selection.planning.training import probe_fine_tuning, probe_training, write_untrained
-from selection.planning.transport import (
-    probe_arithmetic,
-    probe_distances,
-    probe_scoring,
-    probe_solve,
-)
 
 DOCUMENTED = [inspect.getdoc(getattr(statistics, name)) for name in statistics.__all__]
 TEXTS = sorted({text for text in DOCUMENTED if text})
@@ -99,25 +91,10 @@ def test_embedding_is_charged_by_the_embedder(tmp_path):
     assert probed.flops >= 2 * one + embedder.flops(token_lengths(embedder, TEXTS[:4]))
 
 
-@pytest.mark.parametrize("eps_rel", [0.05, 0.005])
-def test_a_solve_is_measured_even_where_it_would_take_many_passes(eps_rel):
-    check(probe_solve(OtOptions(eps_rel=eps_rel), width=16, n_target=20, device="cpu"))
-
-
-@pytest.mark.parametrize("method", ["ot", "embedding"])
-def test_scoring_is_measured_by_method(method):
-    check(probe_scoring(NamedMethod.read(method, {}), width=16, n_target=20, device="cpu"))
-
-
-def test_scoring_without_embeddings_has_no_rate():
-    with pytest.raises(ValueError, match="`length` compares no embeddings"):
-        probe_scoring(NamedMethod.read("length", {}), width=16, n_target=20, device="cpu")
-
-
-def test_distances_and_pictures_take_time_and_no_charged_flops():
-    for probed in (probe_distances(n_rows=30, n_target=20, width=16), probe_picture()):
-        assert probed.rate.fixed_seconds > 0
-        assert (probed.rate.seconds_per_flop, probed.flops) == (0, 0)
+def test_distances_take_time_and_no_charged_flops():
+    probed = probe_distances(n_rows=30, n_target=20, width=16)
+    assert probed.rate.fixed_seconds > 0
+    assert (probed.rate.seconds_per_flop, probed.flops) == (0, 0)
 
 
 def test_one_text_is_too_little_to_measure_training(base, options, tmp_path):

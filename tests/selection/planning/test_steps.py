@@ -76,8 +76,8 @@ def test_a_method_s_fit_scores_and_embeddings_add_up_to_its_selection():
 
 
 def test_seconds_are_those_of_each_kind_of_work_each_time_it_is_begun():
-    work = [WorkPart("training", 100.0, 3), WorkPart("picture", 0.0, 2)]
-    rates = {"training": Rate(1.0, 0.01), "picture": Rate(0.5, 0.0)}
+    work = [WorkPart("training", 100.0, 3), WorkPart("distances", 0.0, 2)]
+    rates = {"training": Rate(1.0, 0.01), "distances": Rate(0.5, 0.0)}
     assert amount(work, rates) == Amount(100.0, 3 * 1.0 + 1.0 + 2 * 0.5)
     assert amount(work, None).seconds == 0
 

@@ -22,8 +22,8 @@ from selection.embedding.flops import encoder_flops
 from selection.models.base import save_checkpoint
 from selection.models.batches import tokens_by_step
 from selection.models.examples import Example
+from selection.models.recipe import Recipe
 from selection.models.tokenizer import count_tokens, train_tokenizer
-from selection.models.training import Recipe
 from selection.planning.arms import PoolSize, epoch_flops
 from selection.planning.workload import (
     fine_tuning_flops,

@@ -10,8 +10,8 @@ import pytest
 from matplotlib.image import imread
 from places import REPOSITORY
 
+from selection.costs.arm_plan import ArmPlan
 from selection.curves import loss_point
-from selection.planning.arms import ArmPlan
 from selection.reports.plots.convergence import residual_history
 from selection.reports.plots.evaluation import before_after, distance_bars
 from selection.reports.plots.frontier import loss_frontier

@@ -26,7 +26,7 @@ def choose(score, n_tokens, budget, ids=None, **options):
 def test_best_rows_are_taken_until_the_next_does_not_fit():
     subset = choose([0.1, 0.9, 0.5, 0.7, 0.3], [1, 4, 6, 3, 1], 8)
     # b (4) and d (3) fit; c (6) does not, and the shorter a and e below it are not filled in.
-    assert subset.verdict.tolist() == [
+    assert subset.fate.tolist() == [
         "below_cutoff", "selected", "below_cutoff", "selected", "below_cutoff",
     ]  # fmt: skip
     assert subset.selected.tolist() == [1, 3]
@@ -44,7 +44,7 @@ def test_ties_are_broken_by_row_id():
 
 def test_a_pool_smaller_than_the_budget_is_taken_whole():
     subset = choose([0.1, 0.2], [3, 4], 1000)
-    assert subset.verdict.tolist() == ["selected", "selected"]
+    assert subset.fate.tolist() == ["selected", "selected"]
     assert subset.tokens == 7
 
 
@@ -52,7 +52,7 @@ def test_a_budget_below_the_first_row_selects_nothing_and_says_so():
     subset = choose([0.1, 0.2], [3, 4], 3)
     assert subset.selected.tolist() == [] and subset.tokens == 0
     assert np.isnan(subset.cutoff) and np.isnan(subset.margin).all()
-    assert set(subset.verdict) == {"below_cutoff"}
+    assert set(subset.fate) == {"below_cutoff"}
 
 
 def test_no_candidates_give_an_empty_subset():
@@ -62,19 +62,19 @@ def test_no_candidates_give_an_empty_subset():
 
 def test_excluded_rows_are_passed_over_with_their_reason():
     subset = choose([3.0, 2.0, 1.0], [1, 1, 1], 2, excluded={"a": "target_leak"})
-    assert subset.verdict.tolist() == ["target_leak", "selected", "selected"]
+    assert subset.fate.tolist() == ["target_leak", "selected", "selected"]
 
 
 def test_a_row_of_two_sources_is_taken_once():
     subset = choose([1.0, 2.0, 1.0, 0.5], [1, 1, 1, 1], 9, ids=["a", "b", "a", "c"])
-    assert sorted(subset.verdict[[0, 2]]) == ["exact_duplicate", "selected"]
+    assert sorted(subset.fate[[0, 2]]) == ["exact_duplicate", "selected"]
     assert sorted(subset.duplicate_of[[0, 2]]) == ["", "a"]
     assert subset.tokens == 3
 
 
 def test_copies_of_an_excluded_row_are_all_excluded():
     subset = choose([1.0, 2.0, 1.0], [1, 1, 1], 9, ids=["a", "b", "a"], excluded={"a": "removed"})
-    assert subset.verdict.tolist() == ["removed", "selected", "removed"]
+    assert subset.fate.tolist() == ["removed", "selected", "removed"]
     assert subset.duplicate_of.tolist() == ["", "", ""]
 
 
@@ -84,7 +84,7 @@ def test_near_duplicates_of_a_selected_row_are_passed_over_and_name_it():
         [4.0, 3.0, 2.0, 1.0], [2, 9, 2, 2], 4, embeddings=embeddings, near_duplicate_cosine=0.97
     )
     # b repeats a, and is passed over although it would not have fitted; d fell below the cut-off.
-    assert subset.verdict.tolist() == ["selected", "near_duplicate", "selected", "near_duplicate"]
+    assert subset.fate.tolist() == ["selected", "near_duplicate", "selected", "near_duplicate"]
     assert subset.duplicate_of.tolist() == ["", "a", "", "c"]
 
 
@@ -94,7 +94,7 @@ def test_a_row_near_only_an_excluded_row_is_kept():
         [2.0, 1.0], [1, 1], 9,
         embeddings=embeddings, near_duplicate_cosine=0.9, excluded={"a": "target_leak"},
     )  # fmt: skip
-    assert subset.verdict.tolist() == ["target_leak", "selected"]
+    assert subset.fate.tolist() == ["target_leak", "selected"]
 
 
 @settings(max_examples=60, deadline=None)
@@ -126,8 +126,8 @@ def test_the_choice_does_not_depend_on_the_order_of_the_candidates(rows, budget,
     permutation = np.random.default_rng(seed).permutation(len(keys))
     second = run(keys[permutation].tolist())
     assert keys[first.selected].tolist() == keys[permutation][second.selected].tolist()
-    told_first = sorted(zip(keys, first.verdict, first.duplicate_of, strict=True))
-    told_second = sorted(zip(keys[permutation], second.verdict, second.duplicate_of, strict=True))
+    told_first = sorted(zip(keys, first.fate, first.duplicate_of, strict=True))
+    told_second = sorted(zip(keys[permutation], second.fate, second.duplicate_of, strict=True))
     assert told_first == told_second
     assert first.tokens == second.tokens <= budget
     assert first.tokens == sum(facts[key][1] for key in keys[first.selected].tolist())
@@ -145,7 +145,7 @@ def test_the_choice_does_not_depend_on_the_order_of_the_candidates(rows, budget,
         ({"token_budget": -1}, "token_budget is -1"),
         ({"near_duplicate_cosine": 0.9}, "none were given"),
         ({"embeddings": np.ones((3, 2))}, "3 rows for 2 candidates"),
-        ({"excluded": {"a": "selected"}}, "is a verdict"),
+        ({"excluded": {"a": "selected"}}, "is a fate"),
     ],
 )
 def test_unusable_arguments_are_refused(change, message):
@@ -170,7 +170,7 @@ def test_embeddings_with_a_bad_row_are_refused():
 def test_a_candidate_with_a_reason_is_passed_over_and_its_copy_is_not():
     ids, reason = ["a", "b", "a", "c"], ["far_source", "far_source", "", ""]
     subset = choose([3.0, 2.0, 3.0, 1.0], [1, 1, 1, 1], 9, ids=ids, reason=reason)
-    assert subset.verdict.tolist() == ["far_source", "far_source", "selected", "selected"]
+    assert subset.fate.tolist() == ["far_source", "far_source", "selected", "selected"]
     assert subset.duplicate_of.tolist() == [""] * 4
     assert subset.tokens == 2
 
@@ -178,9 +178,9 @@ def test_a_candidate_with_a_reason_is_passed_over_and_its_copy_is_not():
 def test_an_exclusion_by_id_goes_before_a_candidates_own_reason():
     reason = ["far_source", ""]
     subset = choose([2.0, 1.0], [1, 1], 9, reason=reason, excluded={"a": "target_leak"})
-    assert subset.verdict.tolist() == ["target_leak", "selected"]
+    assert subset.fate.tolist() == ["target_leak", "selected"]
 
 
 def test_a_reason_that_is_a_verdict_is_refused():
-    with pytest.raises(ValueError, match="'selected' of an exclusion is a verdict"):
+    with pytest.raises(ValueError, match="'selected' of an exclusion is a fate"):
         choose([1.0], [1], 9, reason=["selected"])

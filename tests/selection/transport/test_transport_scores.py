@@ -9,12 +9,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from selection.transport import Potentials, score_rows, solve_potentials
-from selection.transport.scores import measure_pool, row_potentials, score_stream
+from selection.transport.pool_pass import PoolFit, PoolPass
+from selection.transport.scores import calibrated_scores, row_potentials
+from selection.transport.solution import Side
 
 RNG = np.random.default_rng(0)
 POOL = RNG.normal(size=(500, 12))
 TARGET = RNG.normal(size=(40, 12)) + 1.0
 SOLVED: Potentials = solve_potentials(POOL, TARGET, precision="float64")
+
+
+def pool_fit(blocks, solved: Potentials) -> PoolFit:
+    one_pass = PoolPass([Side(TARGET, solved)])
+    for _ in one_pass.over(blocks):
+        pass
+    return one_pass.fits()[0]
 
 
 def test_scores_of_rows_in_the_solve_equal_the_solves_own_potentials():
@@ -48,11 +57,12 @@ def test_scores_are_the_same_to_the_bit_whatever_the_blocks_and_their_order(cuts
     order = list(range(500))
     random.shuffle(order)
     blocks = np.split(POOL[order], sorted(cuts))
-    streamed = np.concatenate(list(score_stream(blocks, TARGET, SOLVED)))
+    passed = list(PoolPass([Side(TARGET, SOLVED)]).over(blocks))
+    streamed = calibrated_scores(np.concatenate(passed, axis=1)[0], SOLVED)
     np.testing.assert_array_equal(streamed, whole[order])
 
 
-def test_a_stream_is_read_block_by_block():
+def test_a_pool_is_read_block_by_block():
     pulled = []
 
     def blocks():
@@ -60,8 +70,8 @@ def test_a_stream_is_read_block_by_block():
             pulled.append(start)
             yield POOL[start : start + 100]
 
-    stream = score_stream(blocks(), TARGET, SOLVED)
-    next(stream)
+    passed = PoolPass([Side(TARGET, SOLVED)]).over(blocks())
+    assert next(passed).shape == (1, 100)
     assert pulled == [0]
 
 
@@ -81,7 +91,7 @@ def test_out_of_sample_potentials_are_the_closed_form():
 
 
 def test_the_pool_residual_of_the_solves_own_rows_is_the_solves_residual():
-    fit = measure_pool(np.array_split(POOL, 7), TARGET, SOLVED)
+    fit = pool_fit(np.array_split(POOL, 7), SOLVED)
     assert fit.n == 500
     assert fit.residual == pytest.approx(SOLVED.residual, abs=1e-5)
 
@@ -90,14 +100,14 @@ def test_the_pool_residual_sees_a_sample_that_misses_part_of_the_pool():
     near = RNG.normal(size=(500, 12)) + 2.0
     whole = np.vstack([POOL, near])
     sampled = whole[RNG.permutation(1000)[:600]]
-    fair = measure_pool([whole], TARGET, solve_potentials(sampled, TARGET))
-    blind = measure_pool([whole], TARGET, SOLVED)
+    fair = pool_fit([whole], solve_potentials(sampled, TARGET))
+    blind = pool_fit([whole], SOLVED)
     assert fair.residual < 0.25 * blind.residual
 
 
 def test_an_empty_pool_cannot_be_measured():
     with pytest.raises(ValueError, match="no rows to measure"):
-        measure_pool([], TARGET, SOLVED)
+        pool_fit([], SOLVED)
 
 
 def test_potentials_of_another_target_are_refused():

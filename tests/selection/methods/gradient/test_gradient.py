@@ -21,8 +21,9 @@ from selection.methods.gradient.method import METHOD
 from selection.methods.gradient.options import GradientOptions
 from selection.models.base import load_tokenizer, new_model, save_checkpoint, tiny_config
 from selection.models.examples import Example, render
+from selection.models.recipe import Recipe
 from selection.models.tokenizer import train_tokenizer
-from selection.models.training import Recipe, train
+from selection.models.training import train
 
 LONGEST = 48
 OPTIONS = GradientOptions(

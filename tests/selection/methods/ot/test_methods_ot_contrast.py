@@ -16,9 +16,7 @@ from selection.methods.contract.cost import CostInputs
 from selection.methods.contract.protocol import FitInputs, Fitted, ScoreInputs, Scores
 from selection.methods.contract.values import Rows
 from selection.methods.ot.options import OtOptions
-from selection.transport import solve_potentials
-from selection.transport.pool_pass import Side
-from selection.transport.scores import score_stream
+from selection.transport import score_rows, solve_potentials
 
 OT = REGISTRY["ot"]
 RNG = np.random.default_rng(21)
@@ -70,11 +68,10 @@ def test_scores_are_those_of_the_library_less_the_weighed_contrasts(weight):
     found = score(fit(contrast_weight=weight), contrast_weight=weight)
     pool, target, contrast = (rows.embeddings for rows in (POOL, TARGET, CONTRAST))
     assert pool is not None and target is not None and contrast is not None
-    sides = [Side(rows, solve_potentials(pool, rows)) for rows in (target, contrast)]
-    [direct] = score_stream(
-        [pool], target, sides[0].potentials, contrast=sides[1], contrast_weight=weight
+    near, away = (
+        score_rows(pool, rows, solve_potentials(pool, rows)) for rows in (target, contrast)
     )
-    np.testing.assert_allclose(found.score[0], direct, atol=1e-5)
+    np.testing.assert_allclose(found.score[0], near - weight * away, atol=1e-5)
 
 
 def test_scores_are_the_formula_of_pots_potentials():

@@ -2,15 +2,16 @@
 
 import numpy as np
 
-from selection.judging.compare import ArmResult, compare_arms
+from selection.judging.judged import frontier_rows, judge_arms
 from selection.judging.multiplicity import holm
+from selection.judging.result import Arm, arm_figures
 
 RNG = np.random.default_rng(3)
 TOKENS = np.full(200, 10.0)
 BASE = RNG.normal(50, 5, 200)
 
 
-def arm(method: str, budget: str, total: float, shift: float) -> ArmResult:
+def arm(method: str, budget: str, total: float, shift: float) -> Arm:
     nll_SE = BASE + shift * 10 + RNG.normal(0, 0.2, (3, 200))
     report = {
         "method": method,
@@ -22,20 +23,22 @@ def arm(method: str, budget: str, total: float, shift: float) -> ArmResult:
         "after": {"loss": nll_SE.sum() / TOKENS.sum() / 3, "loss_low": 0.0, "loss_high": 9.0},
         "ot_distance": {"subset": 0.5},
     }
-    return ArmResult(report, nll_SE, TOKENS)
+    return Arm(arm_figures(report), nll_SE, TOKENS)
+
+
+def judged_rows(arms: list[Arm]) -> list[dict]:
+    return frontier_rows(arms, judge_arms(arms, level=0.95, n_resamples=500))
 
 
 def test_each_arm_is_judged_against_random_at_its_own_budget():
-    rows = compare_arms(
+    rows = judged_rows(
         [
             arm("random", "5pct", 1e9, 0.0),
             arm("ot", "5pct", 1e9, -0.2),
             arm("length", "5pct", 1e9, +0.2),
             arm("embedding", "5pct", 1e9, 0.0),
             arm("ot", "10pct", 2e9, -0.3),
-        ],
-        level=0.95,
-        n_resamples=500,
+        ]
     )
     verdicts = {(row["method"], row["budget"]): row["verdict"] for row in rows}
     assert verdicts == {
@@ -54,7 +57,7 @@ def test_a_verdict_that_does_not_survive_the_number_of_arms_is_taken_back():
     """Effects from none to clear: those at the edge are told apart alone, and not among all."""
     shifts = [*np.linspace(0, -0.007, 20), -0.1]
     graded = [arm(f"method{i}", "5pct", 1e9, shift) for i, shift in enumerate(shifts)]
-    rows = compare_arms([arm("random", "5pct", 1e9, 0.0), *graded], level=0.95, n_resamples=500)
+    rows = judged_rows([arm("random", "5pct", 1e9, 0.0), *graded])
     assert rows[0]["corrected"] == "reference"
     adjusted = holm([row["p_value"] for row in rows[1:]])
     for row, p in zip(rows[1:], adjusted, strict=True):

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import SOURCES, Project, enter
 from figures import Figures
+from small_project import SOURCES, Project, enter
 
 from resources.ledger.database import Database
 from resources.ledger.lineage import (
@@ -14,13 +14,11 @@ from resources.ledger.lineage import (
     count_training_rows,
     current_artifacts,
     find_materialization,
-    find_rows,
-    find_scores,
-    find_verdicts,
     spending,
     totals,
 )
 from resources.store.artifacts import CorruptArtifact
+from selection_assets.shared.row_lineage import find_fates, find_rows, find_scores
 
 ARM = "30pct|ot"
 
@@ -71,25 +69,25 @@ def test_a_selected_row_leads_in_one_statement_to_its_checkpoint_and_report(
     report = ledger.current("small/eval_report", ARM)
     assert subset is not None and checkpoint is not None and report is not None
     row = subset.table("subset.parquet").to_pylist()[0]
-    [verdict] = [v for v in find_verdicts(ledger, row["row_id"]) if v["partition"] == ARM]
-    assert verdict["subset"] == subset.materialization
-    assert (verdict["checkpoint"], verdict["report"]) == (checkpoint.version, report.version)
-    for column in ("verdict", "score", "rank", "margin", "n_tokens", "source", "draw"):
-        assert verdict[column] == row[column], column
+    [fate] = [f for f in find_fates(ledger, row["row_id"]) if f["partition"] == ARM]
+    assert fate["subset"] == subset.materialization
+    assert (fate["checkpoint"], fate["report"]) == (checkpoint.version, report.version)
+    for column in ("fate", "score", "rank", "margin", "n_tokens", "source", "draw"):
+        assert fate[column] == row[column], column
 
 
 def test_a_row_that_was_not_selected_trained_no_checkpoint(finished: Project) -> None:
     subset = finished.ledger.current("small/selected_subset", ARM)
     assert subset is not None
-    judged = subset.table("verdicts.parquet").to_pylist()
-    rejected = next(row["row_id"] for row in judged if row["verdict"] == "below_cutoff")
-    found = [v for v in find_verdicts(finished.ledger, rejected) if v["partition"] == ARM]
-    assert [(v["verdict"], v["checkpoint"], v["report"]) for v in found] == [
+    told = subset.table("fates.parquet").to_pylist()
+    rejected = next(row["row_id"] for row in told if row["fate"] == "below_cutoff")
+    found = [f for f in find_fates(finished.ledger, rejected) if f["partition"] == ARM]
+    assert [(f["fate"], f["checkpoint"], f["report"]) for f in found] == [
         ("below_cutoff", None, None)
     ]
 
 
-def test_the_rows_that_verdicts_say_trained_a_checkpoint_are_those_it_recorded(
+def test_the_rows_that_fates_say_trained_a_checkpoint_are_those_it_recorded(
     finished: Project, figures: Figures
 ) -> None:
     checkpoint = finished.ledger.current("small/finetuned_checkpoint", ARM)
@@ -102,7 +100,7 @@ def test_the_rows_that_verdicts_say_trained_a_checkpoint_are_those_it_recorded(
     ]
     assert count_training_rows(finished.ledger, node) == len(recorded) > 0
     for row_id in sorted(recorded)[:5]:
-        trained = {v["checkpoint"] for v in find_verdicts(finished.ledger, row_id)}
+        trained = {f["checkpoint"] for f in find_fates(finished.ledger, row_id)}
         assert checkpoint.version in trained
     figures.record("P8", rows_of_a_checkpoint_found_again=len(recorded))
 
@@ -129,7 +127,7 @@ def test_a_row_is_found_by_the_beginning_of_its_id(finished: Project) -> None:
 @pytest.mark.parametrize("value", ["' OR true --", "%", "'; DROP TABLE spend; --"])
 def test_sql_in_a_value_stays_a_value(finished: Project, value: str) -> None:
     assert find_rows(finished.ledger, value) == []
-    assert find_verdicts(finished.ledger, value) == []
+    assert find_fates(finished.ledger, value) == []
     assert spending(finished.ledger, value) == []
     assert current_artifacts(finished.ledger, value) == []
     assert totals(finished.ledger)
@@ -170,12 +168,12 @@ def test_an_input_that_the_ledger_does_not_hold_is_an_error_and_not_a_shorter_tr
         ancestors(copied.ledger, frontier.materialization)
 
 
-def test_a_corrupt_verdict_file_is_refused_by_name(copied: Project) -> None:
+def test_a_corrupt_fate_file_is_refused_by_name(copied: Project) -> None:
     subset = copied.ledger.current("small/selected_subset", ARM)
     assert subset is not None
-    shutil.copy(subset.folder / "subset.parquet", subset.folder / "verdicts.parquet")
-    with pytest.raises(CorruptArtifact, match=r"verdicts\.parquet"):
-        find_verdicts(copied.ledger, "0" * 32)
+    shutil.copy(subset.folder / "subset.parquet", subset.folder / "fates.parquet")
+    with pytest.raises(CorruptArtifact, match=r"fates\.parquet"):
+        find_fates(copied.ledger, "0" * 32)
 
 
 @pytest.mark.parametrize("statement", ["DELETE FROM spend", "SELECT 1; DROP TABLE spend", ""])

@@ -1,0 +1,237 @@
+"""Long work in blocks, each kept when it is finished: how does a killed run lose at most one?
+
+A block is the unit of resumption: what was computed of some rows, in one file that is never changed
+and is named by what it was computed of and by. Whoever asks for the same finds it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from selection.basics.whole_files import write_bytes_whole
+
+FLOPS = "flops"
+"""The number of a block that says what computing it took."""
+
+# One entry, since safetensors writes several in any order, and the same block is the same bytes.
+_NUMBERS = "checksum and numbers"
+
+PartT = TypeVar("PartT")
+
+
+class DamagedBlock(ValueError):
+    """A block's file does not hold what was written into it."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """What was computed of one part of the work.
+
+    Attributes
+    ----------
+    arrays : by name, numeric; those of all parts are joined along their first axis.
+    numbers : by name, `FLOPS` among them.
+    """
+
+    arrays: Mapping[str, np.ndarray]
+    numbers: Mapping[str, float] = field(default_factory=dict)
+
+
+class BlockStore:
+    """A folder of finished blocks, each written whole or not at all.
+
+    Parameters
+    ----------
+    folder : made when the first block is put.
+    made_by : what computes the blocks: all that they depend on beside what they are of, such as the
+        code, its options, a model's version. What is left out must be the same for all that use
+        the folder.
+    """
+
+    def __init__(self, folder: Path, made_by: Iterable[str | bytes]) -> None:
+        self._folder = folder
+        self._made_by = _digest(made_by)
+
+    def key(self, content: Iterable[str | bytes]) -> str:
+        """Name the block of this content: rows, or their shard's hash and which of its rows."""
+        return _digest([self._made_by, *content]).hex()
+
+    def get(self, key: str) -> Block | None:
+        """Read a block; None when it is not finished.
+
+        Raises
+        ------
+        DamagedBlock
+            Naming the file and the remedy.
+        """
+        file = self._file(key)
+        if not file.is_file():
+            return None
+        with _opened(file) as stored:
+            said = (stored.metadata() or {}).get(_NUMBERS, "")
+            arrays = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+        checksum, _, numbers = said.partition(" ")
+        if checksum != _checksum(arrays, numbers):
+            raise _damaged(file, "its content does not hash to what it says")
+        return Block(arrays, json.loads(numbers))
+
+    def put(self, key: str, block: Block) -> None:
+        """Keep a finished block."""
+        from safetensors.numpy import save
+
+        arrays = {name: np.ascontiguousarray(array) for name, array in block.arrays.items()}
+        numbers = json.dumps(dict(block.numbers))
+        self._folder.mkdir(parents=True, exist_ok=True)
+        said = f"{_checksum(arrays, numbers)} {numbers}"
+        write_bytes_whole(self._file(key), save(arrays, {_NUMBERS: said}))
+
+    def join(self, keys: Iterable[str]) -> dict[str, np.ndarray]:
+        """Join finished blocks' arrays; only one block is held beside what they become.
+
+        Raises
+        ------
+        DamagedBlock
+            As `get`; a block that is not there is one.
+        """
+        keys = list(keys)
+        lengths: dict[str, int] = {}
+        for key in keys:
+            with _opened(self._file(key)) as stored:
+                for name in stored.keys():  # noqa: SIM118  (it is no mapping)
+                    length = stored.get_slice(name).get_shape()[0]
+                    lengths[name] = lengths.get(name, 0) + length
+        joined: dict[str, np.ndarray] = {}
+        filled = dict.fromkeys(lengths, 0)
+        for key in keys:
+            block = self.get(key)
+            assert block is not None
+            for name, array in block.arrays.items():
+                if name not in joined:
+                    joined[name] = np.empty((lengths[name], *array.shape[1:]), array.dtype)
+                joined[name][filled[name] : filled[name] + len(array)] = array
+                filled[name] += len(array)
+        return joined
+
+    def _file(self, key: str) -> Path:
+        return self._folder / f"{key}.safetensors"
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What was computed of all parts of the work.
+
+    Attributes
+    ----------
+    arrays : the blocks' arrays, joined along the first axis in the order of the parts.
+    numbers : by name, those of the blocks that have one.
+    resumed_flops : of the blocks that were finished before.
+    """
+
+    arrays: dict[str, np.ndarray]
+    numbers: dict[str, list[float]]
+    resumed_flops: float
+
+    @property
+    def flops(self) -> float:
+        """FLOPs of all blocks, whoever computed them."""
+        return sum(self.numbers[FLOPS])
+
+
+def compute_in_blocks(
+    store: BlockStore,
+    parts: Iterable[PartT],
+    content: Callable[[PartT], Iterable[str | bytes]],
+    compute: Callable[[PartT], Block],
+    *,
+    cost: Callable[[PartT], float] | None = None,
+    charge: Callable[[float], object] = lambda flops: None,
+    done: Callable[[PartT, bool], object] = lambda part, resumed: None,
+) -> Finished:
+    """Compute a block of each part; what an earlier run had finished is read, not computed.
+
+    Parameters
+    ----------
+    parts : at least one.
+    content : what a part's block is of, see `BlockStore.key`.
+    compute : gives a part's block, which does not depend on other parts.
+    cost : FLOPs of a part, where they are known before it is begun; else its block says them as
+        its number `FLOPS`.
+    charge : receives the FLOPs of each block that is computed here, before that where they are
+        known, and always before it is kept: what nobody paid for is not found again. It may raise,
+        such as `BudgetExhausted`; the blocks before are kept.
+    done : receives each part when its block is finished, and whether it was so before.
+    """
+
+    def finished(key: str, part: PartT) -> tuple[Mapping[str, float], bool]:
+        found = store.get(key)
+        if found is not None:
+            return found.numbers, True
+        if cost is None:
+            block = compute(part)
+            charge(block.numbers[FLOPS])
+        else:
+            flops = cost(part)
+            charge(flops)
+            block = Block(compute(part).arrays, {FLOPS: flops})
+        store.put(key, block)
+        return block.numbers, False
+
+    keys: list[str] = []
+    numbers: dict[str, list[float]] = {}
+    resumed_flops = 0.0
+    for part in parts:
+        keys.append(store.key(content(part)))
+        of_part, resumed = finished(keys[-1], part)
+        for name, number in of_part.items():
+            numbers.setdefault(name, []).append(number)
+        resumed_flops += of_part[FLOPS] if resumed else 0.0
+        done(part, resumed)
+    return Finished(store.join(keys), numbers, resumed_flops)
+
+
+def stretches(n: int, size: int) -> Iterator[slice]:
+    """Cut n things into stretches of a size; without any there is one, empty."""
+    return (slice(start, start + size) for start in range(0, max(1, n), size))
+
+
+def _digest(values: Iterable[str | bytes]) -> bytes:
+    digest = blake2b(digest_size=16)
+    for value in values:
+        content = value.encode() if isinstance(value, str) else value
+        digest.update(len(content).to_bytes(8, "little"))  # so that no two lists read the same
+        digest.update(content)
+    return digest.digest()
+
+
+def _checksum(arrays: Mapping[str, np.ndarray], numbers: str) -> str:
+    from xxhash import xxh3_128
+
+    checksum = xxh3_128(numbers.encode())
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        checksum.update(repr((name, array.dtype.str, array.shape)).encode())
+        checksum.update(array.reshape(-1).view(np.uint8).data)
+    return checksum.hexdigest()
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[Any]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(file, "numpy") as stored:
+            yield stored
+    except (SafetensorError, FileNotFoundError) as error:
+        raise _damaged(file, str(error)) from error
+
+
+def _damaged(file: Path, why: str) -> DamagedBlock:
+    return DamagedBlock(f"{file}: damaged ({why}); delete it to compute its rows again")

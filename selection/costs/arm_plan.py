@@ -1,0 +1,32 @@
+"""What an arm would spend: on selecting its rows, and on training with them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ArmPlan:
+    """One arm: a method under a budget.
+
+    Attributes
+    ----------
+    total_flops : the cap on selection plus training.
+    selection_flops : of preparing, fitting and scoring the whole pool, by `accountant`; of what the
+        pool's studies share, the study's part.
+    training_flops : of one warm-up on `token_budget` tokens; what selection leaves.
+    token_budget : tokens that may be trained on, a whole number of blocks.
+    rows : about how many rows of mean length that is.
+    feasible, reason : whether anything is left to train with, and why not.
+    """
+
+    method: str
+    budget: str
+    total_flops: float
+    selection_flops: float
+    training_flops: float
+    token_budget: int
+    rows: int
+    feasible: bool
+    reason: str
+    accountant: str

@@ -1,0 +1,62 @@
+"""The decoders of a study: the model that is trained, and the one that methods read with."""
+
+from typing import Literal, get_args
+
+import numpy as np
+import pyarrow as pa
+
+from resources.store.artifacts import Artifact
+from selection.config.decoders import Decoder
+from selection.config.study import Study
+from selection.costs import ModelShape
+
+Role = Literal["base", "selector"]
+"""The model that is trained, and the one that some methods read the pool with."""
+ROLES: tuple[Role, ...] = get_args(Role)
+
+
+def decoders_of(study: Study) -> dict[Role, Decoder]:
+    """The base model and, where there is one, the selector."""
+    found: dict[Role, Decoder] = {"base": study.base_model}
+    if study.selector is not None:
+        found["selector"] = study.selector
+    return found
+
+
+def read_shape(tokenizer: Artifact) -> ModelShape:
+    """Return the shape of the model that a tokenizer is for."""
+    return ModelShape(**tokenizer.json("shape.json"))
+
+
+def tokens_asset(role: Role) -> str:
+    """Name of the asset with the tokens that a decoder finds in the pool's rows."""
+    return "pool_tokens" if role == "base" else f"{role}_pool_tokens"
+
+
+def row_tokens(rows: pa.Table, tokens: Artifact) -> np.ndarray:
+    """Tokens of the rows of a source, in their order.
+
+    Parameters
+    ----------
+    rows : with their `row_id`, all of them rows of the source.
+    tokens : the source's `pool_tokens`.
+
+    Returns
+    -------
+    np.ndarray of shape (n,), int64
+
+    Raises
+    ------
+    ValueError
+        When a row is not counted, because the rows have changed since.
+    """
+    counted = tokens.table("tokens.parquet")
+    wanted, known = rows["row_id"].to_numpy(), counted["row_id"].to_numpy()  # sorted, as a source's
+    place = np.searchsorted(known, wanted)
+    there = np.isin(wanted, known)
+    if not there.all():
+        raise ValueError(
+            f"{tokens.folder} lacks {int((~there).sum())} of the rows: materialize"
+            f" {tokens.asset}[{tokens.partition}] again"
+        )
+    return counted["n_tokens"].to_numpy()[place]

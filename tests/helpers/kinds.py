@@ -1,0 +1,84 @@
+"""Which tests are fast, need a study, or are slow; in which order they run; what is left out."""
+
+import gc
+from collections import Counter
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+
+NEEDS_A_STUDY = {"finished_root", "fresh", "hub_studies", "zygote"}
+"""Fixtures that run a whole study, or the process that runs are forked from."""
+
+LONGEST_FIRST = (
+    "selection_assets/test_every_method.py",
+    "promises/test_p2_durable_accounting.py",
+    "promises/test_p1_atomic_visibility.py",
+    "selection_assets/test_growing_source.py",
+)
+"""Files that two workers would otherwise wait for at the end."""
+
+KINDS = {
+    "study": "that need a finished study, killed processes or a browser (make test)",
+    "slow": "that take minutes (make test-all)",
+}
+
+_left_out: Counter[str] = Counter()
+
+
+def kind(item: pytest.Item) -> str:
+    """`slow`, `study` or `fast`: the first of them that a test is."""
+    if item.get_closest_marker("slow") is not None:
+        return "slow"
+    return "fast" if item.get_closest_marker("study") is None else "study"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs a study by its fixtures, and begin with the files that take longest."""
+    for item in items:
+        if NEEDS_A_STUDY & set(getattr(item, "fixturenames", ())):
+            item.add_marker("study")
+    with_study = {item.path for item in items if kind(item) == "study"}
+
+    def place(item: pytest.Item) -> tuple[int, bool]:
+        name = f"{item.path.parent.name}/{item.path.name}"
+        first = LONGEST_FIRST.index(name) if name in LONGEST_FIRST else len(LONGEST_FIRST)
+        return first, item.path not in with_study
+
+    items.sort(key=place)
+
+
+def pytest_collection_finish() -> None:
+    """Collect what importing left behind, once: every training asks for it again."""
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    """Count what `-m` leaves out."""
+    _left_out.update(kind(item) for item in items)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Tell the process that prints the closing line."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["left_out"] = dict(_left_out)  # pyright: ignore
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Every worker has left out the same."""
+    _left_out.update(Counter(getattr(node, "workeroutput", {}).get("left_out", {})) - _left_out)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> Generator[None]:
+    """Say above the closing line what the command has left out."""
+    yield
+    counted = [f"{_left_out[name]} {name} tests {why}" for name, why in KINDS.items()]
+    counted = [text for text in counted if not text.startswith("0 ")]
+    if counted or config.args_source == pytest.Config.ArgsSource.TESTPATHS:
+        terminalreporter.write_line(f"left out here: {'; '.join(counted) or 'nothing'}")

@@ -1,0 +1,39 @@
+"""A step's hold on the budget, and what the ledger says of it."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from resources.ledger.ledger import Ledger
+from resources.ledger.reservation import Reservation
+from resources.ledger.spends import Spender
+from selection.budget.amounts import Amount, Cap
+
+
+def begin(ledger: Ledger, amount: Amount, cap: Cap | None = None, **options: Any) -> Reservation:
+    """Reserve for a step of the campaign `small`."""
+    caps = {} if cap is None else {"small": cap}
+    step = Spender("small", "small/x", "all", "run", "cpu", caps=caps, usd_per_device_hour=2.0)
+    spend = ledger.spending.reserve(step, amount)
+    return Reservation(ledger.spending, spend, amount, what="small/x [all]", **options)
+
+
+def row(ledger: Ledger, spend: str) -> dict:
+    [found] = ledger.query("SELECT * FROM spend WHERE id = ?", [spend])
+    return found
+
+
+def reserved(ledger: Ledger, spend: str) -> Amount:
+    found = row(ledger, spend)
+    return Amount(found["reserved_flops"], found["reserved_seconds"])
+
+
+def kinds(ledger: Ledger) -> list[str]:
+    return [entry["kind"] for entry in ledger.query("SELECT kind FROM entry ORDER BY seq")]
+
+
+def wait_until(happened: Callable[[], object], seconds: float = 20.0) -> None:
+    until = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < until, "it never happened"
+        time.sleep(0.02)

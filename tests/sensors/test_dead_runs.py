@@ -1,0 +1,96 @@
+"""Runs that die, and the sensors that settle what they leave."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import dagster as dg
+from places import REPOSITORY
+from small_project import Project
+from spending import reserve
+from ticks import EMBEDDER, tick
+
+from resources.dead_runs import fail_dead_runs
+from sensors.definitions import build_code_location
+
+
+def entries(project: Project) -> list[tuple[str, str]]:
+    found = project.ledger.query("SELECT asset, state FROM spend ORDER BY started_at")
+    return [(row["asset"], row["state"]) for row in found]
+
+
+COSTLY_RUN = """
+import dagster as dg
+from sensors.definitions import defs
+
+with dg.DagsterInstance.get() as instance:
+    defs.resolve_implicit_global_asset_job_def().execute_in_process(
+        asset_selection=[dg.AssetKey(["library", "static", "embedder"])], instance=instance
+    )
+"""
+
+
+def kill_a_costly_run(project: Project, instance: dg.DagsterInstance) -> str:
+    """Start a real run in another process and SIGKILL it at its costly work; returns its id."""
+    command = [sys.executable, "-c", COSTLY_RUN]
+    with subprocess.Popen(command, cwd=REPOSITORY, env=os.environ) as process:
+        deadline = time.monotonic() + 120
+        while not entries(project) and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.2)
+        assert entries(project) == [("library/static/embedder", "running")]
+        assert fail_dead_runs(instance) == [], "a run at work is left alone"
+        process.send_signal(signal.SIGKILL)
+    (run,) = instance.get_runs()
+    assert run.status == dg.DagsterRunStatus.STARTED, "nobody was left to say that it died"
+    return run.run_id
+
+
+def test_a_run_killed_without_a_word_becomes_a_failure_and_a_loss(project, instance):
+    run_id = kill_a_costly_run(project, instance)
+    answer = tick("settle_dead_runs", instance)
+    assert answer.skip_message == "runs found dead: 1; reservations settled as lost: 1"
+    assert instance.get_run_by_id(run_id).status == dg.DagsterRunStatus.FAILURE
+    assert entries(project) == [("library/static/embedder", "lost")]
+    (lost,) = project.ledger.query(
+        "SELECT flops, reserved_flops, device_seconds, reserved_seconds FROM spend"
+    )
+    assert lost["flops"] == lost["reserved_flops"], "what it computed is unknown, but bounded"
+    assert 0 < lost["device_seconds"] <= lost["reserved_seconds"]
+    again = tick("settle_dead_runs", instance)
+    assert again.skip_message == "runs found dead: 0; reservations settled as lost: 0"
+
+
+def test_a_run_of_the_command_line_that_fails_is_a_loss_in_the_ledger(project, instance):
+    start = tick("record_failed_runs", instance)
+    run_id = kill_a_costly_run(project, instance)
+    assert fail_dead_runs(instance) == [run_id]
+    assert entries(project) == [("library/static/embedder", "running")]
+    answer = tick("record_failed_runs", instance, start.cursor)
+    assert [reaction.error for reaction in answer.dagster_run_reactions] == [None]
+    assert entries(project) == [("library/static/embedder", "lost")]
+
+
+def test_a_cancelled_run_is_settled_too(project, instance):
+    run = instance.create_run_for_job(
+        build_code_location().resolve_implicit_global_asset_job_def(),
+        asset_selection=frozenset({EMBEDDER}),
+    )
+    reserve(project.ledger, "library/static/embedder", run_id=run.run_id)
+    tick("settle_dead_runs", instance)
+    assert entries(project) == [("library/static/embedder", "running")], "it may still start"
+    instance.report_run_canceled(run)
+    tick("settle_dead_runs", instance)
+    assert entries(project) == [("library/static/embedder", "lost")]
+
+
+def test_sensors_that_lead_to_spending_are_stopped_until_somebody_starts_them(project):
+    sensors = build_code_location().get_repository_def().sensor_defs
+    running = {s.name for s in sensors if s.default_status == dg.DefaultSensorStatus.RUNNING}
+    assert {s.name for s in sensors} - running == {
+        "watch_library_sources",
+        "watch_small_target",
+        "refresh_derived_assets",
+    }
+    assert running == {"record_failed_runs", "settle_dead_runs"}
