@@ -11,10 +11,9 @@ from pydantic import BaseModel
 from selection.methods import REGISTRY
 from selection.methods.contract.common import MethodDefaults
 from selection.methods.contract.cost import MethodCost
-from selection.methods.contract.protocol import Fitted, ScoreInputs, Scores
+from selection.methods.contract.protocol import Fitted, ScoreInputs, Scores, checked_scores
 from selection.methods.contract.values import Rows
 from selection.methods.perplexity.options import PerplexityOptions
-from selection.transport.scores import score_rows
 
 ROWS = Rows(np.array(["a", "b"]), ["one", "two"], np.array([1, 1]))
 
@@ -53,7 +52,7 @@ def test_a_part_declared_for_a_step_that_there_is_not_is_refused():
 def test_a_receipt_that_nobody_declares_is_refused_by_its_name_and_the_method_s():
     given = ScoreInputs(ROWS, ROWS, NoOptions(), seeds=(0,))
     with pytest.raises(ValueError, match=r"'careless' gives a receipt 'mood' .*declared: length"):
-        score_rows(Careless(), Fitted(), given)
+        checked_scores(Careless(), Fitted(), given)
 
 
 def test_methods_that_need_the_device_say_so_and_no_others():
