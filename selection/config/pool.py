@@ -9,8 +9,12 @@ from pydantic import Field, model_validator
 from selection.config.names import Name, PartitionName, Revision, Strict
 
 
-class ColumnNames(Strict):
-    """Which columns of a file hold what."""
+class Columns(Strict):
+    r"""Which columns of a file hold what; None where it has no such column.
+
+    A row without ``text`` but with ``prompt`` and ``response`` gets
+    ``prompt + "\n\n" + response`` as its text.
+    """
 
     text: str = "text"
     prompt: str | None = None
@@ -18,6 +22,9 @@ class ColumnNames(Strict):
     licence: str | None = None
     label: str | None = None
     split: str | None = None
+
+
+DEFAULT_COLUMNS = Columns()
 
 
 class DocstringSources(Strict):
@@ -36,7 +43,7 @@ class FileSources(Strict):
     path: str = Field(description="Relative paths start at the project's folder.")
     name: PartitionName | None = Field(default=None, description="The one source's name.")
     split_by: str | None = Field(default=None, description="Column whose values name the sources.")
-    columns: ColumnNames = ColumnNames()
+    columns: Columns = DEFAULT_COLUMNS
 
     @model_validator(mode="after")
     def _one_naming(self) -> FileSources:
@@ -50,7 +57,7 @@ class DropFolder(Strict):
 
     kind: Literal["drop_folder"]
     path: str = Field(description="Relative paths start at the project's folder.")
-    columns: ColumnNames = ColumnNames()
+    columns: Columns = DEFAULT_COLUMNS
 
 
 class HubSource(Strict):
@@ -62,7 +69,7 @@ class HubSource(Strict):
     revision: Revision
     config: str | None = None
     split: str = "train"
-    columns: ColumnNames = ColumnNames()
+    columns: Columns = DEFAULT_COLUMNS
 
 
 SourceSpec = Annotated[

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from selection.config.names import PartitionName, Strict
-from selection.config.pool import ColumnNames
+from selection.config.pool import Columns
 
 
 class SplitSizes(Strict):
@@ -33,12 +33,12 @@ class FileTarget(Strict):
 
     kind: Literal["files"]
     path: str
-    columns: ColumnNames = ColumnNames(label="label", split="split")
+    columns: Columns = Columns(label="label", split="split")
     splits: SplitSizes
 
     @field_validator("columns")
     @classmethod
-    def _has_splits(cls, columns: ColumnNames) -> ColumnNames:
+    def _has_splits(cls, columns: Columns) -> Columns:
         if columns.split is None:
             raise ValueError("a target file needs `split`: the column that says train, dev or test")
         return columns

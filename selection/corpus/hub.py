@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from selection.corpus.records import DEFAULT_COLUMNS, BadRecord, Columns, Record
+from selection.config.pool import DEFAULT_COLUMNS, Columns
+from selection.corpus.records import BadRecord, Record
 from selection.corpus.rows import RowFault, RowRules, row_digest, to_record
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")

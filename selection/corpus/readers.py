@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+from selection.config.pool import DEFAULT_COLUMNS, Columns
 from selection.corpus.csv_rows import read_csv
 from selection.corpus.json_lines import read_json_lines
 from selection.corpus.paragraphs import read_paragraphs
 from selection.corpus.parquet_rows import read_parquet
-from selection.corpus.records import DEFAULT_COLUMNS, BadRecord, Columns, Record
+from selection.corpus.records import BadRecord, Record
 from selection.corpus.rows import RowRules
 from selection.corpus.streams import (
     FileRefused,

@@ -1,4 +1,4 @@
-"""What comes out of every reader, and which columns it looks at."""
+"""What comes out of every reader."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Record:
     origin : str
         ``file:line`` counted from 1, ``file#row`` counted from 0 for Parquet and data sets, or
         ``package.module:qualname`` for docstrings. Files are relative to the path that was read.
-    prompt, response, licence, label, task, split : str or None
+    prompt, response, licence, label, split : str or None
         The row's other columns, where the source names them.
     """
 
@@ -26,7 +26,6 @@ class Record:
     response: str | None = None
     licence: str | None = None
     label: str | None = None
-    task: str | None = None
     split: str | None = None
 
 
@@ -54,29 +53,3 @@ class BadRecord:
     def kind(self) -> str:
         """The reason without its detail."""
         return self.reason.partition(": ")[0]
-
-
-@dataclass(frozen=True, slots=True)
-class Columns:
-    r"""The names of a source's columns; None where it has no such column.
-
-    A row without ``text`` but with ``prompt`` and ``response`` gets
-    ``prompt + "\n\n" + response`` as its text.
-    """
-
-    text: str = "text"
-    prompt: str | None = None
-    response: str | None = None
-    licence: str | None = None
-    label: str | None = None
-    task: str | None = None
-    split: str | None = None
-
-    def optional(self) -> dict[str, str]:
-        """Return field of `Record` -> column, for the named columns other than the text."""
-        fields = ("prompt", "response", "licence", "label", "task", "split")
-        named = {field: getattr(self, field) for field in fields}
-        return {field: column for field, column in named.items() if column is not None}
-
-
-DEFAULT_COLUMNS = Columns()

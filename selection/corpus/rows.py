@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from selection.basics.text import text_fault
-from selection.corpus.records import Columns, Record
+from selection.config.pool import Columns
+from selection.corpus.records import Record
 
 
 class RowFault(ValueError):
@@ -25,7 +26,11 @@ class RowRules:
 
     def wanted(self) -> set[str]:
         """Return every column that a row may be asked for."""
-        return {self.columns.text, *self.columns.optional().values(), *self.where}
+        return {self.columns.text, *self.optional().values(), *self.where}
+
+    def optional(self) -> dict[str, str]:
+        """Return field of `Record` -> column, for the named columns other than the text."""
+        return {field: name for field, name in self.columns if name and field != "text"}
 
 
 def to_record(
@@ -63,7 +68,7 @@ def to_record(
             return None
     # Texts keep their exact type rule; the small fields may be numbers (a label often is).
     values: dict[str, str | None] = {}
-    for field, column in rules.columns.optional().items():
+    for field, column in rules.optional().items():
         value = row.get(column)
         if column not in row and not sparse:
             raise RowFault(f"missing column: {_absent(column, row)}")

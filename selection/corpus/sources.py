@@ -13,7 +13,7 @@ from typing import assert_never
 
 from selection.config.names import PARTITION_PATTERN
 from selection.config.pool import (
-    ColumnNames,
+    Columns,
     DocstringSources,
     DropFolder,
     FileSources,
@@ -24,7 +24,7 @@ from selection.config.pool import (
 from selection.corpus.docstrings import package_files, read_docstrings
 from selection.corpus.hub import read_hub
 from selection.corpus.readers import FORMATS, read_path
-from selection.corpus.records import BadRecord, Columns, Record
+from selection.corpus.records import BadRecord, Record
 
 Resolve = Callable[[str], Path]
 
@@ -87,7 +87,7 @@ def _expand(spec: SourceSpec, resolve: Resolve) -> Iterator[Source]:
                 revision=spec.revision,
                 split=spec.split,
                 config=spec.config,
-                columns=to_columns(spec.columns),
+                columns=spec.columns,
             )
             yield Source(spec.name, read, partial(str, spec.revision))
         case DropFolder():
@@ -98,7 +98,7 @@ def _expand(spec: SourceSpec, resolve: Resolve) -> Iterator[Source]:
             assert_never(spec)
 
 
-def _dropped(folder: Path, columns: ColumnNames) -> Iterator[Source]:
+def _dropped(folder: Path, columns: Columns) -> Iterator[Source]:
     """Every file or sub-folder is a source named after it; hidden ones are still being written."""
     if not folder.is_dir():
         return
@@ -106,7 +106,7 @@ def _dropped(folder: Path, columns: ColumnNames) -> Iterator[Source]:
         known = path.is_dir() or path.name.endswith(FORMATS)
         if known and not path.name.startswith("."):
             name = path.name if path.is_dir() else path.name.split(".")[0]
-            read = partial(read_path, path, columns=to_columns(columns), root=folder)
+            read = partial(read_path, path, columns=columns, root=folder)
             # A link to a folder elsewhere is refused when read; it may lead to a whole disk.
             elsewhere = path.is_dir() and not path.resolve().is_relative_to(folder.resolve())
             of_link = partial(_fingerprint, [path], folder)
@@ -117,7 +117,7 @@ def _dropped(folder: Path, columns: ColumnNames) -> Iterator[Source]:
 def _files(spec: FileSources, path: Path) -> Iterator[Source]:
     if not path.exists():
         raise ValueError(f"{path}: no such file or folder; correct `path` or bring the data")
-    columns = to_columns(spec.columns)
+    columns = spec.columns
     fingerprint = partial(path_fingerprint, path)
     if spec.name is not None:
         yield Source(spec.name, partial(read_path, path, columns=columns), fingerprint)
@@ -137,11 +137,6 @@ def _values(path: Path, column: str) -> list[str]:
         raise ValueError(f"{path}: no column {column!r}; it has {', '.join(data.schema.names)}")
     values = data.to_table(columns=[column])[column].unique()
     return sorted(str(value) for value in values.to_pylist() if value is not None)
-
-
-def to_columns(names: ColumnNames) -> Columns:
-    """Column names of a configuration as the readers take them."""
-    return Columns(**names.model_dump())
 
 
 def path_fingerprint(path: Path) -> str:

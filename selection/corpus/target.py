@@ -15,7 +15,6 @@ from selection.config.targets import DocstringTarget, FileTarget, Target
 from selection.corpus.docstrings import read_docstrings
 from selection.corpus.readers import read_path
 from selection.corpus.records import BadRecord, Record
-from selection.corpus.sources import to_columns
 
 SPLITS = ("test", "dev", "train")
 """In the order of precedence: a text that stands in two splits stays in the first of these."""
@@ -95,7 +94,7 @@ def _records(spec: Target, path: Path | None) -> Iterator[Record | BadRecord]:
             return read_docstrings(spec.package, min_words=spec.min_words, max_words=spec.max_words)
         case FileTarget():
             assert path is not None
-            return read_path(path, columns=to_columns(spec.columns))
+            return read_path(path, columns=spec.columns)
         case _:
             assert_never(spec)
 

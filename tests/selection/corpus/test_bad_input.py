@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from bad_files import row, sha, split
 
+from selection.config.pool import Columns
 from selection.corpus.readers import read_path
-from selection.corpus.records import Columns
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from selection.config.pool import Columns
 from selection.corpus.hub import read_hub
-from selection.corpus.records import BadRecord, Columns, Record
+from selection.corpus.records import BadRecord, Record
 
 CARD = """---
 dataset_info:

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from selection.config.pool import Columns
 from selection.corpus.readers import read_path
-from selection.corpus.records import BadRecord, Columns, Record
+from selection.corpus.records import BadRecord, Record
 from selection.corpus.streams import split_lines
 
 ROWS = [
