@@ -30,7 +30,7 @@ class RowRules:
 
     def optional(self) -> dict[str, str]:
         """Return field of `Record` -> column, for the named columns other than the text."""
-        return {field: name for field, name in self.columns if name and field != "text"}
+        return {field: name for field, name in self.columns if name is not None and field != "text"}
 
 
 def to_record(
