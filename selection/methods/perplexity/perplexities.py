@@ -12,7 +12,12 @@ import numpy as np
 from selection.costs.rows import rows_forward_flops, rows_training_flops
 from selection.methods.contract.blocks import prepare_in_blocks
 from selection.methods.contract.cost import CostInputs
-from selection.methods.contract.preparation import Files, NotBySource, Prepared, PrepareInputs
+from selection.methods.contract.preparation import (
+    Files,
+    PreparationDefaults,
+    Prepared,
+    PrepareInputs,
+)
 from selection.methods.contract.selector import selector_of, selector_size
 from selection.methods.contract.values import Rows
 from selection.methods.perplexity.nll import text_nll
@@ -35,14 +40,13 @@ BLOCK_ROWS = 4096
 
 
 @dataclass
-class TunedSelector(NotBySource):
+class TunedSelector(PreparationDefaults):
     """The selector, fine-tuned on the examples that steer the selection: `checkpoint/`."""
 
     asset: str = TUNED_SELECTOR
     shared: bool = False
     needs_selector: bool = True
     needs_device: bool = True
-    needs: tuple[str, ...] = ()
     reads: tuple[str, ...] = ("epochs", "learning_rate", "batch_size", "seed")
 
     def prepare(self, inputs: PrepareInputs[PerplexityOptions]) -> Prepared:
