@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from selection.models.tokenizer import count_tokens, tokenize
+from selection.models.tokenizer import count_tokens, required_id, tokenize
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -126,7 +126,7 @@ def render_parts(
         middle, tail = tokenize(tokenizer, [LABEL_PREFIX, f" {example.label}"])
     else:
         head, middle, tail = example.text, [], []
-    eos = [_required_id(tokenizer.eos_token_id)]
+    eos = [required_id(tokenizer.eos_token_id)]
     room = max_length - len(middle) - len(tail) - 2
     if room < 1:
         raise ValueError(
@@ -200,11 +200,5 @@ def cut_text(
 def separator_id(tokenizer: PreTrainedTokenizerBase) -> int:
     """Token that stands before a row: begin-of-text where there is one, else end-of-text."""
     if tokenizer.bos_token_id is not None:
-        return _required_id(tokenizer.bos_token_id)
-    return _required_id(tokenizer.eos_token_id)
-
-
-def _required_id(token_id: object) -> int:
-    if not isinstance(token_id, int):
-        raise ValueError("the tokenizer defines no end-of-text token (eos_token)")
-    return token_id
+        return required_id(tokenizer.bos_token_id)
+    return required_id(tokenizer.eos_token_id)
