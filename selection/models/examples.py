@@ -78,18 +78,14 @@ class Rendered:
 
 
 def render(
-    example: Example,
-    tokenizer: PreTrainedTokenizerBase,
-    max_length: int,
-    *,
-    with_label: bool = True,
+    example: Example, tokenizer: PreTrainedTokenizerBase, max_length: int
 ) -> tuple[list[int], list[int]]:
     """Token ids and loss mask of one example; see `render_parts` for what was cut.
 
     Plain and labelled examples are trained on everything after the first separator; generation
     examples on the response and its end of text only.
     """
-    rendered = render_parts(example, tokenizer, max_length, with_label=with_label)
+    rendered = render_parts(example, tokenizer, max_length)
     return rendered.ids, rendered.loss_mask
 
 
@@ -146,11 +142,7 @@ def render_parts(
 
 
 def render_all(
-    examples: Sequence[Example],
-    tokenizer: PreTrainedTokenizerBase,
-    max_length: int,
-    *,
-    with_label: bool = True,
+    examples: Sequence[Example], tokenizer: PreTrainedTokenizerBase, max_length: int
 ) -> tuple[list[tuple[list[int], list[int]]], int]:
     """Render a training set for `selection.models.training.train`.
 
@@ -160,7 +152,7 @@ def render_all(
     n_truncated : int
         How many examples lost text to `max_length`.
     """
-    parts = [render_parts(e, tokenizer, max_length, with_label=with_label) for e in examples]
+    parts = [render_parts(e, tokenizer, max_length) for e in examples]
     return [(p.ids, p.loss_mask) for p in parts], sum(p.n_truncated > 0 for p in parts)
 
 
