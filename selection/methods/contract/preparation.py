@@ -128,12 +128,19 @@ class Prepared:
         return self.files[name]
 
 
-class NotBySource:
-    """A preparation that is one for all sources, or of the target."""
+class PreparationDefaults:
+    """The answers of a preparation that is not by source, and that no model works on."""
 
     asset: str
     by_source: bool = False
     row_by_row: bool = False
+    needs_selector: bool = False
+    needs_device: bool = False
+    needs: tuple[str, ...] = ()
+
+    def flops(self, inputs: CostInputs[Any]) -> float:
+        """None: CCDS (arXiv 2410.16208) counts lexical selection as free."""
+        return 0.0
 
     def features(self, files: Files) -> Any:
         """There is nothing row by row in it."""

@@ -12,8 +12,8 @@ from selection.methods.contract.blocks import prepare_in_blocks
 from selection.methods.contract.cost import CostInputs
 from selection.methods.contract.preparation import (
     Files,
-    NotBySource,
     Preparation,
+    PreparationDefaults,
     Prepared,
     PrepareInputs,
 )
@@ -68,7 +68,7 @@ class GradientStore:
         return files.array("gradients.npy")
 
 
-class TargetGradients(NotBySource):
+class TargetGradients(PreparationDefaults):
     """Plain gradients of the target: `gradients.npy` (m, C, D) float32, and `subtasks.json`."""
 
     asset: str = TARGET

@@ -9,7 +9,12 @@ import numpy as np
 
 from selection.basics.draws import keyed_uniform
 from selection.methods.contract.cost import CostInputs
-from selection.methods.contract.preparation import NotBySource, Prepared, PrepareInputs, Selector
+from selection.methods.contract.preparation import (
+    PreparationDefaults,
+    Prepared,
+    PrepareInputs,
+    Selector,
+)
 from selection.methods.contract.selector import selector_of, selector_size
 from selection.methods.contract.values import Rows
 from selection.methods.gradient.flops import gradient_flops
@@ -26,14 +31,13 @@ if TYPE_CHECKING:
 WARM_UP = "selector_warm_up"
 
 
-class SelectorWarmUp(NotBySource):
+class SelectorWarmUp(PreparationDefaults):
     """LoRA warm-up of the selector: `checkpoint_<c>.safetensors`, and `warm_up.json`."""
 
     asset: str = WARM_UP
     shared: bool = True
     needs_selector: bool = True
     needs_device: bool = True
-    needs: tuple[str, ...] = ()
     reads: tuple[str, ...] = tuple(
         name for name in GradientOptions.model_fields if name != "dimensions"
     )

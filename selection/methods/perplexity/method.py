@@ -24,7 +24,6 @@ class PerplexityMethod(MethodDefaults[PerplexityOptions]):
     """A band of the pool's perplexities, with the row's quantile as receipt."""
 
     name: str = "perplexity"
-    needs_embeddings: bool = False
     needs_device: bool = True
     receipts: frozenset[str] = frozenset({"perplexity", "quantile", "band"})
     options: type[PerplexityOptions] = PerplexityOptions

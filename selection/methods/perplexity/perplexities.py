@@ -12,7 +12,12 @@ import numpy as np
 from selection.costs.rows import rows_forward_flops, rows_training_flops
 from selection.methods.contract.blocks import prepare_in_blocks
 from selection.methods.contract.cost import CostInputs
-from selection.methods.contract.preparation import Files, NotBySource, Prepared, PrepareInputs
+from selection.methods.contract.preparation import (
+    Files,
+    PreparationDefaults,
+    Prepared,
+    PrepareInputs,
+)
 from selection.methods.contract.selector import selector_of, selector_size
 from selection.methods.contract.values import Rows
 from selection.methods.perplexity.nll import text_nll
@@ -20,6 +25,7 @@ from selection.methods.perplexity.options import PerplexityOptions
 from selection.models.batches import training_order
 from selection.models.examples import Example, Rendered, render_all, render_parts
 from selection.models.recipe import Recipe
+from selection.models.tokenizer import required_id
 from selection.models.training import train
 
 if TYPE_CHECKING:
@@ -35,14 +41,13 @@ BLOCK_ROWS = 4096
 
 
 @dataclass
-class TunedSelector(NotBySource):
+class TunedSelector(PreparationDefaults):
     """The selector, fine-tuned on the examples that steer the selection: `checkpoint/`."""
 
     asset: str = TUNED_SELECTOR
     shared: bool = False
     needs_selector: bool = True
     needs_device: bool = True
-    needs: tuple[str, ...] = ()
     reads: tuple[str, ...] = ("epochs", "learning_rate", "batch_size", "seed")
 
     def prepare(self, inputs: PrepareInputs[PerplexityOptions]) -> Prepared:
@@ -73,7 +78,7 @@ class TunedSelector(NotBySource):
             dataset,
             recipe,
             work_dir=inputs.work / "training",
-            pad_id=_token(tokenizer.pad_token_id),
+            pad_id=required_id(tokenizer.pad_token_id),
             device=inputs.device,
             save_steps=_STEPS_BETWEEN_SAVES,
             meter=inputs.meter,
@@ -213,18 +218,7 @@ def _tuning(
     Each step's rows are as long as its longest: padding is computed on like any token, so it is
     charged like one. The seed decides which rows meet in a step, so this is known before it runs.
     """
-    order, sizes = training_order(
-        len(lengths),
-        epochs=recipe.epochs,
-        batch_size=recipe.batch_size,
-        max_steps=recipe.max_steps,
-        seed=recipe.seed,
-    )
+    order, sizes = training_order(len(lengths), recipe)
     starts = np.cumsum(sizes) - sizes
     widths = np.repeat(np.maximum.reduceat(np.asarray(lengths)[order], starts), sizes)
     return int(widths.sum()), rows_training_flops(shape, widths, accountant=accountant)
-
-
-def _token(token_id: object) -> int:
-    assert isinstance(token_id, int)
-    return token_id
