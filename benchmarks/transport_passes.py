@@ -19,6 +19,7 @@ from selection.transport.kernel import block_rows
 from selection.transport.pool_pass import PoolPass
 from selection.transport.potentials import solve_potentials
 from selection.transport.precision import Precision
+from selection.transport.refresh import refresh_potentials
 from selection.transport.sampled import Certificate, solve_on_sample
 from selection.transport.solution import Potentials, Side
 
@@ -223,19 +224,44 @@ def streamed_solve(folder: Path, n: int) -> Streamed:
     return Streamed(one.seconds, one.peak_bytes, one.result.residual, one.result.path)
 
 
-def added_rows(folder: Path, rows: int, added: int, repeats: int) -> tuple[float, float]:
-    """Seconds of a solve with rows added: from nothing, and from the potentials before."""
+@dataclass(frozen=True)
+class Refreshed:
+    """A solve after rows were added: cold, from the potentials before, and by the new rows."""
+
+    cold_seconds: float
+    warm_seconds: float
+    refresh_seconds: float
+    residual: float
+
+
+def warm_refresh(folder: Path, rows: int, added: int, repeats: int) -> Refreshed:
+    """Time the three ways; the residual of the refresh is that over all rows, in float64.
+
+    Raises
+    ------
+    RuntimeError
+        The refresh asked for a new solve.
+    """
     target_MD = np.load(folder / TARGET_FILE)
     pool_ND = np.load(folder / POOL_FILE)[: rows + added]
     before = solve_potentials(pool_ND[:rows], target_MD, precision="auto")
-    cold = warm = float("inf")
+    ways: dict[str, Callable[[], Potentials | None]] = {
+        "cold": lambda: solve_potentials(pool_ND, target_MD, precision="auto"),
+        "warm": lambda: solve_potentials(pool_ND, target_MD, warm_start=before, precision="auto"),
+        "refresh": lambda: refresh_potentials(
+            before, pool_ND[:rows], pool_ND[rows:], target_MD, precision=before.precision
+        ),
+    }
+    seconds = dict.fromkeys(ways, float("inf"))
+    refreshed: Potentials | None = None
     for _ in range(repeats):
-        cold = min(cold, measure(_solve(pool_ND, target_MD, None)).seconds)
-        warm = min(warm, measure(_solve(pool_ND, target_MD, before)).seconds)
-    return cold, warm
-
-
-def _solve(
-    pool_ND: np.ndarray, target_MD: np.ndarray, start: Potentials | None
-) -> Callable[[], Potentials]:
-    return lambda: solve_potentials(pool_ND, target_MD, warm_start=start, precision="auto")
+        for name, way in ways.items():
+            measured = measure(way)
+            seconds[name], refreshed = min(seconds[name], measured.seconds), measured.result
+    if refreshed is None:
+        raise RuntimeError(f"{added} rows changed a solve of {rows} too much for a refresh")
+    exact = PoolPass([Side(target_MD, refreshed)], precision="float64")
+    for _ in exact.over([pool_ND]):
+        pass
+    (fit,) = exact.fits()
+    return Refreshed(seconds["cold"], seconds["warm"], seconds["refresh"], fit.residual)
