@@ -25,12 +25,10 @@ from transport_growth import growth
 from transport_passes import measure_limit, score_against_limit, score_alone, warm_refresh
 from transport_solvers import SOLVERS
 
-from selection.reports.tables import text_table
-
 LIBRARIES = ("numpy", "torch", "POT", "geomloss", "pykeops", "ott-jax", "jax")
 FULL = Sizes(20_000, 2000, (10_000, 50_000, 200_000, 1_000_000), 1_000_000, 12.0, 4.0)
 QUICK = Sizes(3000, 500, (10_000, 30_000), 100_000, 3.0, 0.5)
-GB, TENTH, NOISE = 1e9, 10, 0.1
+GB, NOISE = 1e9, 0.1
 
 
 def main() -> None:
@@ -44,7 +42,7 @@ def main() -> None:
         tables = contest.tables()
         figures = headline(tables[COARSE], tables[FINE])
         figures |= limit(folder, sizes, tables[COARSE])
-        figures |= refresh(folder, sizes)
+        figures |= in_own_process(warm_refresh, folder, sizes.rows, sizes.rows // 100, ROUNDS)
         write_grown(folder, grown, sizes)
         figures |= scoring(grown, sizes)
         details = {f"residual {tol:g}": written(table) for tol, table in tables.items()}
@@ -75,11 +73,7 @@ def _embed(n_pool: int, n_target: int) -> Any:
 
 
 def write_grown(folder: Path, grown: Path, sizes: Sizes) -> None:
-    """Write the larger pool, and the same target."""
-    print(
-        f"\nLarger pools: rows drawn from the {sizes.rows:,} real ones, each with a little seeded "
-        "noise; float16, memory-mapped."
-    )
+    """Write a larger pool of rows drawn from the real ones, each with some noise; its target."""
     real_ND = np.load(folder / POOL_FILE)[: sizes.rows]
     rng, shape = np.random.default_rng(0), (sizes.scored, real_ND.shape[1])
     grown.mkdir()
@@ -93,64 +87,34 @@ def write_grown(folder: Path, grown: Path, sizes: Sizes) -> None:
 
 
 def limit(folder: Path, sizes: Sizes, table: Table) -> dict[str, float]:
-    """Compare our solves with the work that no solver can avoid, timed bare."""
+    """Compare our solves with the work that no solver can avoid, timed bare.
+
+    One matrix product and one exponential of every entry, and one read of the kernel in each pass.
+    """
     bare = in_own_process(measure_limit, folder, sizes.rows)
     figures = {"read_limit_seconds": bare["read"]}
-    rows = []
     for precision in ("float32", "bfloat16"):
         line = table[f"ours, {precision}"]
-        if not line.counts:
-            rows.append([f"ours, {precision}", None, None, line.why_not])
-            continue
-        seconds = bare[precision] + line.iterations * bare["read"]
-        share = seconds / line.seconds
-        rows.append([f"ours, {precision}", seconds, line.seconds, f"{share:.0%}"])
-        figures[f"solve_share_of_limit_{precision}"] = share
-        figures[f"evaluation_limit_seconds_{precision}"] = bare[precision]
-    print(
-        "\nLimit of a solve: one matrix product and one exponential of every entry, and one read\n"
-        "of the kernel in each pass, timed bare\n"
-        + text_table(["", "limit, seconds", "ours, seconds", "of the limit"], rows)
-    )
+        if line.counts:
+            seconds = bare[precision] + line.iterations * bare["read"]
+            figures[f"solve_share_of_limit_{precision}"] = seconds / line.seconds
+            figures[f"evaluation_limit_seconds_{precision}"] = bare[precision]
     return figures
 
 
-def refresh(folder: Path, sizes: Sizes) -> dict[str, float]:
-    """Time a solve again after 1 % of the rows were added."""
-    added = sizes.rows // 100
-    found = in_own_process(warm_refresh, folder, sizes.rows, added, ROUNDS)
-    print(
-        f"\nRefresh after {added} rows were added to {sizes.rows:,}: "
-        f"cold {found['cold_solve_seconds']:.3f} s, "
-        f"all rows from the old potentials {found['warm_start_seconds']:.3f} s,\n"
-        f"new rows and a sample of the old {found['warm_refresh_seconds']:.3f} s "
-        f"({found['warm_refresh_share']:.1%} of cold), "
-        f"residual over all rows {found['warm_refresh_residual']:.1e}"
-    )
-    return found
-
-
 def scoring(grown: Path, sizes: Sizes) -> dict[str, float]:
-    """Score the largest pool from its memory map: time over the bare work, and the process's peak.
+    """Score the largest pool from its memory map: seconds, the process's peak, and over the limit.
 
-    In float32, the default of the engine, and where it can in bfloat16 on a tenth of the rows.
+    The limit is the bare product, exponential and sums, in turns with the pass: in float32, the
+    default of the engine, and where it can in bfloat16 on a tenth of the rows.
     """
     alone, peak_bytes = in_own_process(score_alone, grown, sizes.scored)
-    print(
-        f"\nScoring {sizes.scored:,} rows alone: {alone:.1f} s, the process held at most "
-        f"{peak_bytes / GB:.2f} GB"
-    )
     figures = {"score_pass_seconds": alone, "score_pass_rss_gb": peak_bytes / GB}
-    parts = [("float32", sizes.scored, "score_pass_over_limit")]
+    passed, bare = in_own_process(score_against_limit, grown, sizes.scored, "float32")
+    figures["score_pass_over_limit"] = passed / bare
     if not SOLVERS["ours, bfloat16"].missing:
-        parts.append(("bfloat16", sizes.scored // TENTH, "score_pass_over_limit_bfloat16"))
-    for precision, rows, name in parts:
-        passed, bare = in_own_process(score_against_limit, grown, rows, precision)
-        figures[name] = passed / bare
-        print(
-            f"  {precision}, {rows:,} rows in turns with the bare product, exponential and sums: "
-            f"{passed:.1f} s against {bare:.1f} s, {passed / bare:.2f} times the limit"
-        )
+        passed, bare = in_own_process(score_against_limit, grown, sizes.scored // 10, "bfloat16")
+        figures["score_pass_over_limit_bfloat16"] = passed / bare
     return figures
 
 

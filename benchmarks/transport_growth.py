@@ -41,7 +41,7 @@ def growth(grown: Path, sizes: Sizes, contest: Contest, table: Table) -> dict[st
         measured[f"{n}"] = ours | {"ours, streamed": streamed} | written(lines)
         rows_before = n
     rows = [
-        [f"{int(n):,}", label, *_cells(found)]
+        [int(n), label, *_cells(found)]
         for n, own in measured.items()
         for label, found in own.items()
     ]
