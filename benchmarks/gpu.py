@@ -37,7 +37,7 @@ from gpu_sections.large_problem import (  # noqa: E402
 from gpu_sections.rivals import compare_solvers  # noqa: E402
 from gpu_sections.sizes import FULL, QUICK, Sizes  # noqa: E402
 from gpu_sections.targets import against_targets  # noqa: E402
-from harness import option_parser, processor, show, write_report  # noqa: E402
+from harness import option_parser, processor, publish  # noqa: E402
 
 LIBRARIES = ("torch", "triton", "numpy", "transformers", "tokenizers", "flash-sinkhorn")
 RESULTS = ROOT / "benchmarks" / "results"
@@ -60,8 +60,7 @@ def main() -> int:
         print(f"[{time.perf_counter() - started:6.1f} s] {title}", flush=True)
         figures[title] = attempt(section)
         machine.forget()
-        show(figures[title])
-        write_report(figures, LIBRARIES, json_file, name)
+        publish(figures, LIBRARIES, json_file, shown=figures[title], device=name)
     print(f"[{time.perf_counter() - started:6.1f} s] done", flush=True)
     wrong = [
         f"{title}: {failure}"
