@@ -111,21 +111,11 @@ class Prepared:
     resumed_flops: float = 0.0
     facts: Mapping[str, Fact] = field(default_factory=dict)
 
-    def array(self, name: str) -> np.ndarray:
-        """Give a `.npy` file's array, so that what was made here serves as `Files`."""
+    def array(self, name: str) -> Any:
+        """Give what a file is to hold, so that what was made here serves as `Files`."""
         return self.files[name]
 
-    def arrays(self, name: str) -> dict[str, np.ndarray]:
-        """Give a `.safetensors` file's arrays."""
-        return self.files[name]
-
-    def json(self, name: str) -> Any:
-        """Give a `.json` file's values."""
-        return self.files[name]
-
-    def path(self, name: str) -> Path:
-        """Give a folder's place."""
-        return self.files[name]
+    arrays = json = path = array
 
 
 class PreparationDefaults:
