@@ -17,7 +17,7 @@ from selection.methods.contract.common import MethodDefaults, prepared_by, settl
 from selection.methods.contract.cost import CostInputs, MethodCost, Phase
 from selection.methods.contract.preparation import Preparation
 from selection.methods.contract.protocol import FitInputs, Fitted, ScoreInputs, Scores
-from selection.methods.contract.selector import selector_size
+from selection.methods.contract.selector import required_selector
 from selection.methods.gradient.gradient_store import STORE, TARGET, GradientStore, TargetGradients
 from selection.methods.gradient.influence import influence, influence_flops, subtask_means
 from selection.methods.gradient.options import GradientOptions
@@ -99,7 +99,7 @@ class GradientMethod(MethodDefaults[GradientOptions]):
         ValueError
             For a study without a selector.
         """
-        options, size = inputs.options, selector_size(inputs)
+        options, size = inputs.options, required_selector(inputs.selector)
         features = options.checkpoints * options.dimensions
         parts = {made.asset: made.flops(inputs) for made in self.preparations(options)}
         parts["fit"] = float(inputs.n_target * features)

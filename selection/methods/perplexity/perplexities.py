@@ -18,7 +18,7 @@ from selection.methods.contract.preparation import (
     Prepared,
     PrepareInputs,
 )
-from selection.methods.contract.selector import selector_of, selector_size
+from selection.methods.contract.selector import required_selector
 from selection.methods.contract.values import Rows
 from selection.methods.perplexity.nll import text_nll
 from selection.methods.perplexity.options import PerplexityOptions
@@ -63,7 +63,7 @@ class TunedSelector(PreparationDefaults):
         from selection.models.base import load_model, load_tokenizer, save_checkpoint
 
         recipe = inputs.options.recipe
-        selector = selector_of(inputs)
+        selector = required_selector(inputs.selector)
         if not inputs.target:
             raise ValueError(
                 "the target has no example to tune the selector on; "
@@ -106,7 +106,7 @@ class TunedSelector(PreparationDefaults):
 
     def flops(self, inputs: CostInputs[PerplexityOptions]) -> float:
         """Of the forward and backward passes over the target's examples, padding included."""
-        size = selector_size(inputs)
+        size = required_selector(inputs.selector)
         recipe = inputs.options.recipe
         return _tuning(size.target_lengths, recipe, size.shape, size.accountant)[1]
 
@@ -134,7 +134,7 @@ class Perplexities:
         ValueError
             Without a selector, or naming a row without a token.
         """
-        selector = selector_of(inputs)
+        selector = required_selector(inputs.selector)
         folder = selector.folder
         if TUNED_SELECTOR in self.needs:
             folder = inputs.prepared[TUNED_SELECTOR].path("checkpoint")
@@ -158,7 +158,7 @@ class Perplexities:
 
     def flops(self, inputs: CostInputs[PerplexityOptions]) -> float:
         """Of one forward over the rows."""
-        size = selector_size(inputs)
+        size = required_selector(inputs.selector)
         return rows_forward_flops(size.shape, size.pool_lengths, accountant=size.accountant)
 
     def features(self, files: Files) -> np.ndarray:
