@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import NamedTuple
 
@@ -103,7 +103,7 @@ def ingest(records: Iterable[Record | BadRecord], *, source: str) -> Corpus:
             kept[key].origins.append(record.origin)
         else:
             kept[key] = _Kept(record, count_words(record.text), [record.origin])
-    quarantine = _table(QUARANTINE_SCHEMA, _quarantine_rows(bad, source))
+    quarantine = _table(QUARANTINE_SCHEMA, ({"source": source, **asdict(record)} for record in bad))
     n_read = len(bad) + n_good
     if not kept:
         raise ValueError(
@@ -127,16 +127,6 @@ def _rows(kept: dict[str, _Kept], source: str) -> Iterator[dict[str, object]]:
             "label": record.label,
             "n_words": n_words,
             "origins": origins,
-        }
-
-
-def _quarantine_rows(bad: list[BadRecord], source: str) -> Iterator[dict[str, object]]:
-    for record in bad:
-        yield {
-            "source": source,
-            "origin": record.origin,
-            "reason": record.reason,
-            "raw_sha256": record.raw_sha256,
         }
 
 
