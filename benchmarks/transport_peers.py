@@ -47,7 +47,10 @@ def pot_lazy(problem: Problem, library: str) -> Prepared:
     def solve(iterations: int) -> tuple[Any, Any]:
         options: Any = {"numIterMax": iterations, "stopThr": 0.0, "warn": False}
         options |= {"isLazy": True, "batchSize": LAZY_ROWS}
-        return ot.bregman.empirical_sinkhorn(x_ND, y_MD, problem.eps, a=a_N, b=b_M, **options)
+        solved: Any = ot.bregman.empirical_sinkhorn(
+            x_ND, y_MD, problem.eps, a=a_N, b=b_M, **options
+        )
+        return solved
 
     return counted(solve, problem.eps)
 
