@@ -21,7 +21,6 @@ from pathlib import Path
 import faiss  # noqa: F401  # loaded before the first measurement, as is torch
 import numpy as np
 import torch
-from gpu_sections.clock import Machine
 from gpu_sections.pool import make_problem
 from harness import Measured, in_own_process, measure, parse_arguments, publish
 from pools import POOL_FILE, TARGET_FILE, blocks, read_target, unit
@@ -74,7 +73,7 @@ def write_clusters(folder: Path, n: int) -> None:
 
     Every fiftieth row of the pool is a near-duplicate of the one before it.
     """
-    problem = make_problem(n, TARGETS, WIDTH, Machine(torch.device("cpu")))
+    problem = make_problem(n, TARGETS, WIDTH, torch.device("cpu"))
     pool_ND = problem.pool_ND.numpy()
     twins = np.arange(NEAR_DUPLICATE_EVERY, n, NEAR_DUPLICATE_EVERY)
     noise_KD = np.random.default_rng(0).normal(size=(len(twins), WIDTH))
