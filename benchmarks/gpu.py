@@ -35,9 +35,9 @@ from gpu_sections.large_problem import (  # noqa: E402
     measure_scoring_from_host,
 )
 from gpu_sections.rivals import compare_solvers  # noqa: E402
-from gpu_sections.sizes import FULL, QUICK, Sizes  # noqa: E402
+from gpu_sections.sizes import FULL, QUICK  # noqa: E402
 from gpu_sections.targets import against_targets  # noqa: E402
-from harness import option_parser, processor, show, write_report  # noqa: E402
+from harness import option_parser, processor, publish  # noqa: E402
 
 LIBRARIES = ("torch", "triton", "numpy", "transformers", "tokenizers", "flash-sinkhorn")
 RESULTS = ROOT / "benchmarks" / "results"
@@ -48,20 +48,18 @@ Section = Callable[[], dict[str, Any]]
 def main() -> int:
     """Run every section; give the exit status."""
     arguments = parse_arguments()
-    machine = Machine(torch.device(arguments.device))
-    sizes = QUICK if arguments.quick else FULL
+    machine = Machine(torch.device(arguments.device), QUICK if arguments.quick else FULL)
     name = device_name(machine)
     json_file = arguments.json
     if json_file is None and machine.on_gpu:
         json_file = RESULTS / f"gpu-{slug(name)}{'-quick' if arguments.quick else ''}.json"
     figures: dict[str, dict[str, Any]] = {}
     started = time.perf_counter()
-    for title, section in sections(sizes, machine, figures).items():
+    for title, section in sections(machine, figures).items():
         print(f"[{time.perf_counter() - started:6.1f} s] {title}", flush=True)
         figures[title] = attempt(section)
         machine.forget()
-        show(figures[title])
-        write_report(figures, LIBRARIES, json_file, name)
+        publish(figures, LIBRARIES, json_file, shown=figures[title], device=name)
     print(f"[{time.perf_counter() - started:6.1f} s] done", flush=True)
     wrong = [
         f"{title}: {failure}"
@@ -88,30 +86,28 @@ def parse_arguments() -> argparse.Namespace:
     return arguments
 
 
-def sections(
-    sizes: Sizes, machine: Machine, figures: dict[str, dict[str, Any]]
-) -> dict[str, Section]:
+def sections(machine: Machine, figures: dict[str, dict[str, Any]]) -> dict[str, Section]:
     """Give the sections in their order; later ones read the figures of earlier ones.
 
     The rivals come last: a foreign kernel that breaks the device then breaks nothing else.
     """
     parts: dict[str, Section] = {
-        "ceilings": lambda: measure_ceilings(sizes, machine),
-        "correctness": lambda: check_correctness(sizes, machine),
-        "large problem": lambda: measure_large_problem(sizes, machine, figures["ceilings"]),
-        "scoring from host": lambda: measure_scoring_from_host(sizes, machine),
-        "encoders": lambda: encoders(sizes, machine, figures["ceilings"]),
+        "ceilings": lambda: measure_ceilings(machine),
+        "correctness": lambda: check_correctness(machine),
+        "large problem": lambda: measure_large_problem(machine, figures["ceilings"]),
+        "scoring from host": lambda: measure_scoring_from_host(machine),
+        "encoders": lambda: encoders(machine, figures["ceilings"]),
     }
-    if machine.on_gpu and sizes is FULL:
+    if machine.on_gpu and machine.sizes is FULL:
         parts["targets"] = lambda: against_targets(figures)
-    return parts | {"rivals": lambda: compare_solvers(sizes, machine)}
+    return parts | {"rivals": lambda: compare_solvers(machine)}
 
 
-def encoders(sizes: Sizes, machine: Machine, ceilings: dict[str, float]) -> dict[str, Any]:
+def encoders(machine: Machine, ceilings: dict[str, float]) -> dict[str, Any]:
     """Import what only this section needs, so that the others also run without it."""
     from gpu_sections.encoders import measure_encoders
 
-    return measure_encoders(sizes, machine, ceilings)
+    return measure_encoders(machine, ceilings)
 
 
 def attempt(section: Section) -> dict[str, Any]:

@@ -12,8 +12,10 @@ import os
 import platform
 import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +50,19 @@ def measure(call: Callable[[], Any], *, repeats: int = 1) -> Measured:
     return Measured(result, best, peak)
 
 
+def own_process(start: Callable[..., Any] | None = None, *arguments: Any) -> ProcessPoolExecutor:
+    """Give a process where nothing was allocated before, and which calls ``start`` at first."""
+    return ProcessPoolExecutor(
+        1, mp_context=get_context("spawn"), initializer=start, initargs=arguments
+    )
+
+
+def in_own_process(call: Callable[..., Any], *arguments: Any) -> Any:
+    """Call where nothing was allocated before."""
+    with own_process() as process:
+        return process.submit(call, *arguments).result()
+
+
 def peak_of_process() -> int:
     """Most bytes this process held, since its start or the last `measure`.
 
@@ -73,31 +88,18 @@ def publish(
     figures: dict[str, Any],
     libraries: Iterable[str],
     json_file: Path | None,
+    *,
+    shown: dict[str, Any] | None = None,
     device: str = "",
     details: dict[str, Any] | None = None,
 ) -> None:
     """Print the figures and, when asked, write them with the device and the libraries' versions.
 
-    Details, such as the lines of a table that was printed before, are only written.
+    With ``shown`` only those are printed. Details, such as the lines of a table that was printed
+    before, are only written.
     """
-    show(figures)
-    write_report(figures, libraries, json_file, device, details)
-
-
-def show(figures: dict[str, Any]) -> None:
-    """Print a line for each figure."""
-    for name, value in figures.items():
+    for name, value in (figures if shown is None else shown).items():
         print(f"{name:<52}{value:12.4g}" if isinstance(value, float | int) else f"{name}: {value}")
-
-
-def write_report(
-    figures: dict[str, Any],
-    libraries: Iterable[str],
-    json_file: Path | None,
-    device: str = "",
-    details: dict[str, Any] | None = None,
-) -> None:
-    """Write the figures, when asked, with the device and the libraries' versions."""
     if json_file is not None:
         report = {
             "device": device or processor(),

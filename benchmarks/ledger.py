@@ -6,18 +6,19 @@ machine and the same size. A writer does what a step does: it reserves, then set
 each; the reader asks for all spending, as `selection ledger` does, again and again.
 """
 
-import multiprocessing
 import statistics
 import tempfile
 import time
+from concurrent.futures import wait
+from contextlib import ExitStack
 from itertools import chain
-from multiprocessing.connection import Connection
+from multiprocessing import get_context
+from multiprocessing.synchronize import Event
 from pathlib import Path
-from typing import Any
 
-from harness import parse_arguments, publish
+from harness import own_process, parse_arguments, publish
 
-from resources.ledger.ledger import open_ledger
+from resources.ledger.ledger import Ledger, open_ledger
 from resources.ledger.lineage import spending
 from resources.ledger.spends import Cost, Spender
 from selection.budget.amounts import Amount, Cap
@@ -33,6 +34,11 @@ READER_RESTS_SECONDS = 0.05
 CAP = Cap("flops", 1e30)
 LIBRARIES = ("duckdb", "filelock")
 
+# Of a process that writes or reads.
+_ledger: Ledger
+_spender: Spender
+_written_all: Event
+
 
 def main() -> None:
     """Measure, print and, with --json, write."""
@@ -45,27 +51,31 @@ def main() -> None:
 def measure(root: Path, rounds: int) -> dict[str, float]:
     """Let the two kinds of lot take turns; returns the figures."""
     open_ledger(root).verify()
-    writers = [Process(write, root, f"writer{number}") for number in range(WRITERS)]
-    reader = Process(read, root, "reader")
     alone, together, reads = [], [], []
     of_one, of_four, of_all = [], [], []
-    for _ in range(rounds):
-        started = time.perf_counter()
-        alone.append(writers[0].ask(ENTRIES_ALONE))
-        of_one.append((time.perf_counter() - started) / ENTRIES_ALONE)
+    written_all = get_context("spawn").Event()
+    with ExitStack() as stack:
+        *writers, reader = (
+            stack.enter_context(own_process(start, root, f"process{number}", written_all))
+            for number in range(WRITERS + 1)
+        )
+        wait([process.submit(write, 0) for process in (*writers, reader)])
+        for _ in range(rounds):
+            started = time.perf_counter()
+            alone.append(writers[0].submit(write, ENTRIES_ALONE).result())
+            of_one.append((time.perf_counter() - started) / ENTRIES_ALONE)
 
-        started = time.perf_counter()
-        reader.begin(1)
-        for writer in writers:
-            writer.begin(ENTRIES_TOGETHER // WRITERS)
-        together += [writer.answer() for writer in writers]
-        seconds = time.perf_counter() - started
-        answers = reader.ask(0)
-        reads += answers
-        of_four.append(seconds / ENTRIES_TOGETHER)
-        of_all.append(seconds / (ENTRIES_TOGETHER + len(answers)))
-    for process in (*writers, reader):
-        process.end()
+            written_all.clear()
+            started = time.perf_counter()
+            reading = reader.submit(read)
+            lots = [one.submit(write, ENTRIES_TOGETHER // WRITERS) for one in writers]
+            together += [lot.result() for lot in lots]
+            seconds = time.perf_counter() - started
+            written_all.set()
+            answers = reading.result()
+            reads += answers
+            of_four.append(seconds / ENTRIES_TOGETHER)
+            of_all.append(seconds / (ENTRIES_TOGETHER + len(answers)))
 
     ledger = open_ledger(root)
     started = time.perf_counter()
@@ -106,63 +116,33 @@ def ratio(some: list[float], others: list[float]) -> float:
     return statistics.median(a / b for a, b in zip(some, others, strict=True))
 
 
-class Process:
-    """Another process that does a lot of work when it is asked to."""
-
-    def __init__(self, work: Any, root: Path, name: str) -> None:
-        spawn = multiprocessing.get_context("spawn")
-        self._ours, theirs = spawn.Pipe()
-        self._process = spawn.Process(target=work, args=(theirs, root, name), daemon=True)
-        self._process.start()
-        assert self._ours.recv() == "ready"
-
-    def begin(self, number: int) -> None:
-        """Ask for so much work, without waiting."""
-        self._ours.send(number)
-
-    def answer(self) -> list[float]:
-        """Wait for the seconds that each piece took."""
-        return self._ours.recv()
-
-    def ask(self, number: int) -> list[float]:
-        """Ask for so much work and wait for it."""
-        self.begin(number)
-        return self.answer()
-
-    def end(self) -> None:
-        """Stop it."""
-        self._ours.send(None)
-        self._process.join()
+def start(root: Path, name: str, written_all: Event) -> None:
+    """Open the ledger in a process of its own."""
+    global _ledger, _spender, _written_all
+    _ledger, _written_all = open_ledger(root), written_all
+    _spender = Spender("study", "study/thing", name, name, "cpu", caps={"study": CAP})
 
 
-def write(orders: Connection, root: Path, name: str) -> None:
-    """Make as many entries as ordered, and say how long each took."""
-    budget = open_ledger(root).spending
-    spender = Spender("study", "study/thing", name, name, "cpu", caps={"study": CAP})
-    orders.send("ready")
-    while (entries := orders.recv()) is not None:
-        seconds = []
-        for _ in range(entries // 2):
-            started = time.perf_counter()
-            spend = budget.reserve(spender, Amount(2.0, 2.0))
-            reserved = time.perf_counter()
-            budget.settle(spend, Cost(1.0, "detailed", "cpu", 1.0, 1.0))
-            seconds += [reserved - started, time.perf_counter() - reserved]
-        orders.send(seconds)
+def write(entries: int) -> list[float]:
+    """Make so many entries; returns the seconds that each took."""
+    seconds = []
+    for _ in range(entries // 2):
+        started = time.perf_counter()
+        spend = _ledger.spending.reserve(_spender, Amount(2.0, 2.0))
+        reserved = time.perf_counter()
+        _ledger.spending.settle(spend, Cost(1.0, "detailed", "cpu", 1.0, 1.0))
+        seconds += [reserved - started, time.perf_counter() - reserved]
+    return seconds
 
 
-def read(orders: Connection, root: Path, _: str) -> None:
-    """Ask for all spending until told to stop, and say how long each answer took."""
-    ledger = open_ledger(root)
-    orders.send("ready")
-    while orders.recv() is not None:
-        seconds = []
-        while not orders.poll(READER_RESTS_SECONDS):
-            started = time.perf_counter()
-            spending(ledger)
-            seconds.append(time.perf_counter() - started)
-        orders.recv()
-        orders.send(seconds)
+def read() -> list[float]:
+    """Ask for all spending until all is written; returns the seconds that each answer took."""
+    seconds = []
+    while not _written_all.wait(READER_RESTS_SECONDS):
+        started = time.perf_counter()
+        spending(_ledger)
+        seconds.append(time.perf_counter() - started)
+    return seconds
 
 
 if __name__ == "__main__":

@@ -15,15 +15,15 @@ With --json, a picture of the measurements is written beside the file.
 """
 
 import tempfile
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from collections.abc import Callable
 from pathlib import Path
 
 import faiss  # noqa: F401  # loaded before the first measurement, as is torch
 import numpy as np
-import torch  # noqa: F401
-from harness import Measured, measure, parse_arguments, publish
+import torch
+from gpu_sections.pool import make_problem
+from harness import Measured, in_own_process, measure, parse_arguments, publish
+from pools import POOL_FILE, TARGET_FILE, blocks, read_target, unit
 
 from selection.neighbours.targets import nearest_targets
 from selection.reports.plots.style import FONT, MARKERS, PALETTE, label_axes, new_figure, to_png
@@ -34,16 +34,12 @@ from selection.transport.solution import Side
 
 SIZES = (10_000, 31_623, 100_000, 316_228, 1_000_000)
 QUICK_SIZES = SIZES[:3]
-PARTS = ("scoring", "neighbours", "subset")
 LIBRARIES = ("numpy", "torch", "faiss-cpu", "faiss-gpu")
 WIDTH = 384
 TARGETS = 2000
-CLUSTERS = 500
 NEAR_DUPLICATE_EVERY = 50
 SELECTED_SHARE = 0.05
-BLOCK = 8192
 FEW, SMALL = 256, 100_000
-POOL_FILE, TARGET_FILE = "pool.npy", "target.npy"
 MiB = 2**20
 
 
@@ -53,9 +49,9 @@ def main() -> None:
     sizes = QUICK_SIZES if arguments.quick else SIZES
     figures: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder:
-        write_pool(Path(folder), sizes[-1])
+        in_own_process(write_clusters, Path(folder), sizes[-1])
         measured = {
-            (part, n): in_a_process_of_its_own(part, Path(folder), n)
+            (part, n): in_own_process(measure_part, part, Path(folder), n)
             for part in PARTS
             for n in sizes
         }
@@ -72,43 +68,18 @@ def main() -> None:
         arguments.json.with_suffix(".png").write_bytes(draw(sizes, measured))
 
 
-def write_pool(folder: Path, n: int) -> None:
+def write_clusters(folder: Path, n: int) -> None:
     """Write a pool of n clustered unit vectors, and a target like a tenth of its clusters.
 
     Every fiftieth row of the pool is a near-duplicate of the one before it.
     """
-    rng = np.random.default_rng(0)
-    # Real embeddings vary much in few directions and little in many.
-    spread_D = np.arange(1, WIDTH + 1) ** -0.5
-    centres_CD = unit(rng.normal(size=(CLUSTERS, WIDTH)) * spread_D)
-
-    def rows_near(centres_BD: np.ndarray) -> np.ndarray:
-        noise_BD = rng.standard_normal(centres_BD.shape, dtype=np.float32) * np.sqrt(spread_D)
-        return unit(centres_BD + 0.8 * unit(noise_BD))
-
-    target_MD = rows_near(centres_CD[rng.integers(CLUSTERS // 10, size=TARGETS)])
-    np.save(folder / TARGET_FILE, target_MD.astype(np.float16))
-    pool = np.lib.format.open_memmap(
-        folder / POOL_FILE, mode="w+", dtype=np.float16, shape=(n, WIDTH)
-    )
-    for start in range(0, n, BLOCK):
-        size = min(BLOCK, n - start)
-        rows_BD = rows_near(centres_CD[rng.integers(CLUSTERS, size=size)])
-        twins = np.arange(NEAR_DUPLICATE_EVERY, size, NEAR_DUPLICATE_EVERY)
-        rows_BD[twins] = rows_BD[twins - 1] + 0.1 * unit(rng.normal(size=(len(twins), WIDTH)))
-        pool[start : start + size] = unit(rows_BD)
-    pool.flush()
-
-
-def unit(rows_ND: np.ndarray) -> np.ndarray:
-    """Scale rows to length one."""
-    return rows_ND / np.linalg.norm(rows_ND, axis=1, keepdims=True)
-
-
-def in_a_process_of_its_own(part: str, folder: Path, n: int) -> Measured:
-    """Measure a part over the first n rows, where nothing was allocated before."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
-        return process.submit(measure_part, part, folder, n).result()
+    problem = make_problem(n, TARGETS, WIDTH, torch.device("cpu"))
+    pool_ND = problem.pool_ND.numpy()
+    twins = np.arange(NEAR_DUPLICATE_EVERY, n, NEAR_DUPLICATE_EVERY)
+    noise_KD = np.random.default_rng(0).normal(size=(len(twins), WIDTH))
+    pool_ND[twins] = unit(pool_ND[twins - 1] + 0.1 * unit(noise_KD))
+    np.save(folder / POOL_FILE, pool_ND)
+    np.save(folder / TARGET_FILE, problem.target_MD.numpy())
 
 
 def measure_part(part: str, folder: Path, n: int) -> Measured:
@@ -117,13 +88,12 @@ def measure_part(part: str, folder: Path, n: int) -> Measured:
     The libraries are there before. Nothing else has run, as memory that a call before had freed
     would be taken again without being counted.
     """
-    prepare = {"scoring": scoring, "neighbours": neighbour_search, "subset": selection}[part]
-    return measure(prepare(folder, n), repeats=2 if n <= SMALL else 1)
+    return measure(PARTS[part](folder, n), repeats=2 if n <= SMALL else 1)
 
 
 def scoring(folder: Path, n: int) -> Callable[[], int]:
     """Prepare a pass of scores; the solve before it, on few rows, is not measured."""
-    target_MD = np.load(folder / TARGET_FILE)
+    target_MD = read_target(folder)
     potentials = solve_potentials(next(blocks(folder, n))[:FEW], target_MD, tol=1e-2)
     return lambda: sum(
         potential_SB.shape[1]
@@ -133,7 +103,7 @@ def scoring(folder: Path, n: int) -> Callable[[], int]:
 
 def neighbour_search(folder: Path, n: int) -> Callable[[], int]:
     """Prepare a pass that finds each row's nearest target row."""
-    target_MD = np.load(folder / TARGET_FILE)
+    target_MD = read_target(folder)
     return lambda: sum(
         len(nearest_targets(rows_BD, target_MD, 1)[0]) for rows_BD in blocks(folder, n)
     )
@@ -141,7 +111,7 @@ def neighbour_search(folder: Path, n: int) -> Callable[[], int]:
 
 def selection(folder: Path, n: int) -> Callable[[], int]:
     """Prepare the selection of rows near the target's mean, which are near each other too."""
-    mean_D = np.load(folder / TARGET_FILE).astype(np.float32).mean(axis=0)
+    mean_D = read_target(folder).astype(np.float32).mean(axis=0)
     vectors_ND = np.concatenate(list(blocks(folder, n)))
     score_N = np.concatenate([rows_BD.astype(np.float32) @ mean_D for rows_BD in blocks(folder, n)])
     rng = np.random.default_rng(0)
@@ -158,10 +128,7 @@ def selection(folder: Path, n: int) -> Callable[[], int]:
     )
 
 
-def blocks(folder: Path, n: int) -> Iterator[np.ndarray]:
-    """Read the first n rows a block at a time; pages read before are let go."""
-    for start in range(0, n, BLOCK):
-        yield np.array(np.load(folder / POOL_FILE, mmap_mode="r")[start : min(start + BLOCK, n)])
+PARTS = {"scoring": scoring, "neighbours": neighbour_search, "subset": selection}
 
 
 def slope(sizes: tuple[int, ...], values: list[float]) -> float:

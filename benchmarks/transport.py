@@ -18,38 +18,34 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from harness import parse_arguments, publish
+from harness import in_own_process, parse_arguments, publish
+from pools import BLOCK, POOL_FILE, TARGET_FILE, read_target, unit
 from transport_contest import COARSE, FINE, ROUNDS, Contest, Sizes, Table, headline, written
-from transport_growth import growth, scoring
-from transport_lane import POOL_FILE, TARGET_FILE, in_a_process_of_its_own
-from transport_passes import measure_limit, warm_refresh, write_pool
-
-from selection.reports.tables import text_table
+from transport_growth import growth
+from transport_passes import measure_limit, score_against_limit, score_alone, warm_refresh
+from transport_solvers import SOLVERS
 
 LIBRARIES = ("numpy", "torch", "POT", "geomloss", "pykeops", "ott-jax", "jax")
 FULL = Sizes(20_000, 2000, (10_000, 50_000, 200_000, 1_000_000), 1_000_000, 12.0, 4.0)
 QUICK = Sizes(3000, 500, (10_000, 30_000), 100_000, 3.0, 0.5)
+GB, NOISE = 1e9, 0.1
 
 
 def main() -> None:
     """Measure part by part, print, and with --json write."""
     arguments = parse_arguments(__doc__)
     sizes = QUICK if arguments.quick else FULL
-    figures: dict[str, Any] = {}
-    details: dict[str, Any] = {}
-    with tempfile.TemporaryDirectory() as name, ExitStack() as open_lanes:
+    with tempfile.TemporaryDirectory() as name, ExitStack() as processes:
         folder, grown = Path(name) / "real", Path(name) / "grown"
-        folder.mkdir()
-        grown.mkdir()
         write_real(folder, sizes)
-        contest = Contest(folder, sizes, open_lanes)
+        contest = Contest(folder, sizes, processes)
         tables = contest.tables()
-        figures |= headline(tables[COARSE], tables[FINE])
-        details |= {f"residual {tol:g}": written(table) for tol, table in tables.items()}
-        limit(folder, sizes, tables[COARSE], figures)
-        refresh(folder, sizes, figures)
+        figures = headline(tables[COARSE], tables[FINE])
+        figures |= limit(folder, sizes, tables[COARSE])
+        figures |= in_own_process(warm_refresh, folder, sizes.rows, sizes.rows // 100, ROUNDS)
         write_grown(folder, grown, sizes)
-        scoring(grown, sizes, figures)
+        figures |= scoring(grown, sizes)
+        details = {f"residual {tol:g}": written(table) for tol, table in tables.items()}
         details["growth"] = growth(grown, sizes, contest, tables[COARSE])
     print()
     publish(figures, LIBRARIES, arguments.json, details=details)
@@ -60,7 +56,8 @@ def write_real(folder: Path, sizes: Sizes) -> None:
 
     In a process of its own: the embedding model takes memory and seconds to import.
     """
-    embedded = in_a_process_of_its_own(_embed, sizes.rows + sizes.rows // 100, sizes.target)
+    embedded = in_own_process(_embed, sizes.rows + sizes.rows // 100, sizes.target)
+    folder.mkdir()
     np.save(folder / POOL_FILE, embedded.pool_ND)
     np.save(folder / TARGET_FILE, embedded.target_MD)
     print(
@@ -76,54 +73,49 @@ def _embed(n_pool: int, n_target: int) -> Any:
 
 
 def write_grown(folder: Path, grown: Path, sizes: Sizes) -> None:
-    """Write the larger pool, and the same target."""
-    print(
-        f"\nLarger pools: rows drawn from the {sizes.rows:,} real ones, each with a little seeded "
-        "noise; float16, memory-mapped."
-    )
-    write_pool(grown, np.load(folder / POOL_FILE)[: sizes.rows], sizes.scored)
-    (grown / TARGET_FILE).write_bytes((folder / TARGET_FILE).read_bytes())
+    """Write a larger pool of rows drawn from the real ones, each with some noise; its target."""
+    real_ND = np.load(folder / POOL_FILE)[: sizes.rows]
+    rng, shape = np.random.default_rng(0), (sizes.scored, real_ND.shape[1])
+    grown.mkdir()
+    pool_ND = np.lib.format.open_memmap(grown / POOL_FILE, "w+", np.float16, shape)
+    for start in range(0, sizes.scored, BLOCK):
+        block_BD = pool_ND[start : start + BLOCK]
+        noise_BD = rng.standard_normal(block_BD.shape, dtype=np.float32) * NOISE / np.sqrt(shape[1])
+        block_BD[:] = unit(real_ND[rng.integers(len(real_ND), size=len(block_BD))] + noise_BD)
+    pool_ND.flush()
+    np.save(grown / TARGET_FILE, read_target(folder))
 
 
-def limit(folder: Path, sizes: Sizes, table: Table, figures: dict[str, Any]) -> None:
-    """Compare our solves with the work that no solver can avoid, timed bare."""
-    bound = in_a_process_of_its_own(measure_limit, folder, sizes.rows)
-    rows = []
-    for precision, evaluate in (("float32", bound.float32), ("bfloat16", bound.bfloat16)):
+def limit(folder: Path, sizes: Sizes, table: Table) -> dict[str, float]:
+    """Compare our solves with the work that no solver can avoid, timed bare.
+
+    One matrix product and one exponential of every entry, and one read of the kernel in each pass.
+    """
+    bare = in_own_process(measure_limit, folder, sizes.rows)
+    figures = {"read_limit_seconds": bare["read"]}
+    for precision in ("float32", "bfloat16"):
         line = table[f"ours, {precision}"]
-        if not line.counts:
-            rows.append([f"ours, {precision}", None, None, line.why_not])
-            continue
-        seconds = evaluate + line.iterations * bound.read
-        share = seconds / line.seconds
-        rows.append([f"ours, {precision}", seconds, line.seconds, f"{share:.0%}"])
-        figures[f"solve_share_of_limit_{precision}"] = share
-        figures[f"evaluation_limit_seconds_{precision}"] = evaluate
-    figures["read_limit_seconds"] = bound.read
-    print(
-        "\nLimit of a solve: one matrix product and one exponential of every entry, and one read\n"
-        "of the kernel in each pass, timed bare\n"
-        + text_table(["", "limit, seconds", "ours, seconds", "of the limit"], rows)
-    )
+        if line.counts:
+            seconds = bare[precision] + line.iterations * bare["read"]
+            figures[f"solve_share_of_limit_{precision}"] = seconds / line.seconds
+            figures[f"evaluation_limit_seconds_{precision}"] = bare[precision]
+    return figures
 
 
-def refresh(folder: Path, sizes: Sizes, figures: dict[str, Any]) -> None:
-    """Time a solve again after 1 % of the rows were added."""
-    added = sizes.rows // 100
-    found = in_a_process_of_its_own(warm_refresh, folder, sizes.rows, added, ROUNDS)
-    share = found.refresh_seconds / found.cold_seconds
-    print(
-        f"\nRefresh after {added} rows were added to {sizes.rows:,}: "
-        f"cold {found.cold_seconds:.3f} s, "
-        f"all rows from the old potentials {found.warm_seconds:.3f} s,\n"
-        f"new rows and a sample of the old {found.refresh_seconds:.3f} s ({share:.1%} of cold), "
-        f"residual over all rows {found.residual:.1e}"
-    )
-    figures["cold_solve_seconds"] = found.cold_seconds
-    figures["warm_start_seconds"] = found.warm_seconds
-    figures["warm_refresh_seconds"] = found.refresh_seconds
-    figures["warm_refresh_residual"] = found.residual
-    figures["warm_refresh_share"] = share
+def scoring(grown: Path, sizes: Sizes) -> dict[str, float]:
+    """Score the largest pool from its memory map: seconds, the process's peak, and over the limit.
+
+    The limit is the bare product, exponential and sums, in turns with the pass: in float32, the
+    default of the engine, and where it can in bfloat16 on a tenth of the rows.
+    """
+    alone, peak_bytes = in_own_process(score_alone, grown, sizes.scored)
+    figures = {"score_pass_seconds": alone, "score_pass_rss_gb": peak_bytes / GB}
+    passed, bare = in_own_process(score_against_limit, grown, sizes.scored, "float32")
+    figures["score_pass_over_limit"] = passed / bare
+    if not SOLVERS["ours, bfloat16"].missing:
+        passed, bare = in_own_process(score_against_limit, grown, sizes.scored // 10, "bfloat16")
+        figures["score_pass_over_limit_bfloat16"] = passed / bare
+    return figures
 
 
 if __name__ == "__main__":

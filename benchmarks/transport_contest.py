@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import Future
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from harness import Measured, own_process
 from transport_judge import Judge
-from transport_lane import Lane, load_problem
-from transport_problem import OWN_RULE
-from transport_solvers import HEADLINE, SOLVERS, YARDSTICK, Solver
+from transport_problem import OWN_RULE, load_problem
+from transport_solvers import HEADLINE, SOLVERS, YARDSTICK, Solver, prepare, run
 
 from selection.reports.tables import text_table
 from selection.transport.stability import top_overlap
@@ -73,42 +74,47 @@ class Contest:
     folder : Path
         Of the real pool and target.
     sizes : Sizes
-    open_lanes : ExitStack
-        Ends the processes.
+    processes : ExitStack
+        Ends them.
     """
 
-    def __init__(self, folder: Path, sizes: Sizes, open_lanes: ExitStack) -> None:
+    def __init__(self, folder: Path, sizes: Sizes, processes: ExitStack) -> None:
         self._folder, self._sizes = folder, sizes
         problem = load_problem(folder, sizes.rows, eps=1.0)
         mean_cost = 2.0 - 2.0 * float(problem.x_ND.mean(axis=0) @ problem.y_MD.mean(axis=0))
         self.eps = EPS_REL * mean_cost
         print(f"eps = {EPS_REL} x mean cost = {self.eps:.4f}; uniform weights; cost |x - y|^2")
-        self._judge = Judge(replace(problem, eps=self.eps), hold=True)
+        self._judge = Judge(replace(problem, eps=self.eps))
         self._reference_N = self._judge.reference()
-        self._missing = {label: solver.missing for label, solver in SOLVERS.items()}
-        self.lanes = {
-            label: open_lanes.enter_context(Lane(label))
-            for label, missing in self._missing.items()
-            if not missing
+        self._processes = {
+            label: processes.enter_context(own_process())
+            for label, solver in SOLVERS.items()
+            if not solver.missing
         }
-        for ready in [self._prepare(lane, sizes.rows) for lane in self.lanes.values()]:
+        for ready in [self.prepare(label, folder, sizes.rows) for label in self._processes]:
             ready.result()
 
     def tables(self) -> dict[float, Table]:
         """Bring every solver to both tolerances, and print what each took."""
-        coarse = {label: self._line(SOLVERS[label], COARSE, None) for label in SOLVERS}
-        self._take_turns(coarse, COARSE)
-        _print_table(coarse, COARSE)
-        fine = {label: self._line(SOLVERS[label], FINE, coarse[label]) for label in SOLVERS}
-        self._take_turns(fine, FINE)
-        _print_table(fine, FINE)
-        return {COARSE: coarse, FINE: fine}
+        tables: dict[float, Table] = {}
+        coarse: Table = {}
+        for tol in (COARSE, FINE):
+            table = {
+                label: self._line(solver, tol, coarse.get(label))
+                for label, solver in SOLVERS.items()
+            }
+            self._take_turns(table, tol)
+            _print_table(table, tol)
+            tables[tol] = coarse = table
+        return tables
 
     def _line(self, solver: Solver, tol: float, coarse: Line | None) -> Line:
         """Run a solver once, or as often as it takes until it is within tol by our measure."""
-        if self._missing[solver.label]:
-            return Line(why_not=self._missing[solver.label])
-        iterations = self._iterations(solver, tol)
+        if solver.missing:
+            return Line(why_not=solver.missing)
+        # What ours is given does not matter.
+        own_rule = solver.schedule == OWN_RULE
+        iterations = 1 if own_rule else self._judge.iterations_to(tol, solver.schedule)
         expected = self._expected_seconds(solver, iterations, tol, coarse)
         if expected > self._sizes.peer_seconds:
             return Line(
@@ -116,30 +122,27 @@ class Contest:
                 iterations=iterations,
                 why_not=f"left out: would take about {expected:.0f} s",
             )
-        line = self._run(solver, tol, iterations)
+        line = self._judged(solver, tol, iterations)
         # Only the first call of a process shows what it takes; more iterations take no more.
         peak_bytes = max(line.peak_bytes, coarse.peak_bytes if coarse else 0)
-        allowed = 0 if solver.schedule == OWN_RULE else MORE_ITERATIONS
+        allowed = 0 if own_rule else MORE_ITERATIONS
         while not line.counts and line.iterations < iterations + allowed:
-            line = self._run(solver, tol, line.iterations + 1)
+            line = self._judged(solver, tol, line.iterations + 1)
         return replace(line, peak_bytes=peak_bytes)
 
-    def _run(self, solver: Solver, tol: float, iterations: int) -> Line:
-        run = self.lanes[solver.label].run(tol, iterations)
-        residual = self._judge.residual(run.solved.g_M)
+    def _judged(self, solver: Solver, tol: float, iterations: int) -> Line:
+        measured = self.run(solver.label, tol, iterations)
+        solved = measured.result
+        residual = self._judge.residual(solved.g_M)
         return Line(
-            seconds=run.seconds,
-            peak_bytes=run.peak_bytes,
-            iterations=run.solved.iterations,
+            seconds=measured.seconds,
+            peak_bytes=measured.peak_bytes,
+            iterations=solved.iterations,
             residual=residual,
-            overlap=top_overlap(run.solved.f_N, self._reference_N, share=TOP_SHARE),
-            precision=run.solved.precision,
+            overlap=top_overlap(solved.f_N, self._reference_N, share=TOP_SHARE),
+            precision=solved.precision,
             why_not="" if residual <= tol else "does not reach the residual",
         )
-
-    def _iterations(self, solver: Solver, tol: float) -> int:
-        """Fewest iterations of a peer's schedule; what ours is given does not matter."""
-        return 1 if solver.schedule == OWN_RULE else self._judge.iterations_to(tol, solver.schedule)
 
     def _expected_seconds(
         self, solver: Solver, iterations: int, tol: float, coarse: Line | None
@@ -150,10 +153,10 @@ class Contest:
             return known * iterations / coarse.iterations
         if not solver.recomputes:
             return 0.0
-        lane, rows = self.lanes[solver.label], self._sizes.rows
-        self._prepare(lane, rows // PROBE).result()
-        expected = PROBE * lane.run(tol, iterations).seconds
-        self._prepare(lane, rows).result()
+        rows = self._sizes.rows
+        self.prepare(solver.label, self._folder, rows // PROBE).result()
+        expected = PROBE * self.run(solver.label, tol, iterations).seconds
+        self.prepare(solver.label, self._folder, rows).result()
         return expected
 
     def _take_turns(self, table: Table, tol: float) -> None:
@@ -161,11 +164,16 @@ class Contest:
         for done in range(1, ROUNDS):
             for label, line in table.items():
                 if line.counts and (done + 1) * line.seconds <= TURN_SECONDS:
-                    run = self.lanes[label].run(tol, line.iterations)
-                    table[label] = replace(line, seconds=min(line.seconds, run.seconds))
+                    again = self.run(label, tol, line.iterations)
+                    table[label] = replace(line, seconds=min(line.seconds, again.seconds))
 
-    def _prepare(self, lane: Lane, rows: int) -> Any:
-        return lane.prepare(self._folder, rows, self.eps)
+    def prepare(self, label: str, folder: Path, rows: int) -> Future[None]:
+        """Prepare a solver, in its process, for the first rows of a pool."""
+        return self._processes[label].submit(prepare, label, folder, rows, self.eps)
+
+    def run(self, label: str, tol: float, iterations: int) -> Measured:
+        """Time a call of a prepared solver, whose result is a `Solved`."""
+        return self._processes[label].submit(run, tol, iterations).result()
 
 
 def _print_table(table: Table, tol: float) -> None:
@@ -209,16 +217,21 @@ def headline(coarse: Table, fine: Table) -> dict[str, Any]:
     }
 
 
-def _best_peer(table: Table) -> str:
-    """Give the fastest peer that reached the residual."""
-    peers = [
-        label
+def peers_that_count(table: Table) -> Table:
+    """Give the lines of others' solvers that reached the residual."""
+    return {
+        label: line
         for label, line in table.items()
         if line.counts and SOLVERS[label].schedule != OWN_RULE
-    ]
+    }
+
+
+def _best_peer(table: Table) -> str:
+    """Give the fastest peer that reached the residual."""
+    peers = peers_that_count(table)
     if not peers:
         raise RuntimeError("no peer reached the residual: install the extra bench")
-    return min(peers, key=lambda label: table[label].seconds)
+    return min(peers, key=lambda label: peers[label].seconds)
 
 
 def written(table: Table) -> dict[str, dict[str, Any]]:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from harness import measure, peak_of_process
-from transport_lane import POOL_FILE, TARGET_FILE
+from pools import BLOCK, blocks, mapped, read_target
 
 from selection.methods.ot.options import OtOptions
 from selection.transport.kernel import block_rows
@@ -20,101 +20,62 @@ from selection.transport.pool_pass import PoolPass
 from selection.transport.potentials import solve_potentials
 from selection.transport.precision import Precision
 from selection.transport.refresh import refresh_potentials
-from selection.transport.sampled import Certificate, solve_on_sample
+from selection.transport.sampled import Certificate, SampledSolve, solve_on_sample
 from selection.transport.solution import Potentials, Side
 
-READ_ROWS = 8192
+if TYPE_CHECKING:
+    import torch
+
 # Blocks that the pass and the bare product take in turn: short enough for both to meet the same
 # machine, long enough for neither to be measured in its warm-up.
 TURN = 8
-NOISE = 0.1
 
 
-@dataclass(frozen=True)
-class Limit:
-    """Seconds that no solver of a problem can avoid: evaluating the kernel, and reading it."""
+def measure_limit(folder: Path, rows: int) -> dict[str, float]:
+    """Time the bare work of a solve, on unit rows that are in memory: each part the best of 3.
 
-    float32: float
-    bfloat16: float
-    read: float
-
-
-@dataclass(frozen=True)
-class Sampled:
-    """Our solve on a sample of a pool, its certificate, and the scores of every row."""
-
-    seconds: float
-    peak_bytes: int
-    n_solved: int
-    residual: float
-    certified: bool
-
-
-@dataclass(frozen=True)
-class Streamed:
-    """Our solve on a whole pool, from a memory map."""
-
-    seconds: float
-    peak_bytes: int
-    residual: float
-    path: str
-
-
-def write_pool(folder: Path, rows_ND: np.ndarray, n: int) -> None:
-    """Write n rows: given rows drawn at random, each with a little seeded noise."""
-    rng = np.random.default_rng(0)
-    width = rows_ND.shape[1]
-    pool_ND = np.lib.format.open_memmap(
-        folder / POOL_FILE, mode="w+", dtype=np.float16, shape=(n, width)
-    )
-    for start in range(0, n, READ_ROWS):
-        stop = min(n, start + READ_ROWS)
-        block_BD = rows_ND[rng.integers(len(rows_ND), size=stop - start)].astype(np.float32)
-        noise_BD = rng.standard_normal(block_BD.shape, dtype=np.float32)
-        block_BD += NOISE / np.sqrt(width) * noise_BD
-        pool_ND[start:stop] = block_BD / np.linalg.norm(block_BD, axis=1, keepdims=True)
-    pool_ND.flush()
-
-
-def blocks(folder: Path, n: int) -> Iterator[np.ndarray]:
-    """Read the first n rows a block at a time."""
-    for start in range(0, n, READ_ROWS):
-        stop = min(start + READ_ROWS, n)
-        yield np.array(np.load(folder / POOL_FILE, mmap_mode="r")[start:stop])
-
-
-def measure_limit(folder: Path, rows: int) -> Limit:
-    """Time the bare work of a solve, on unit rows that are in memory: each part the best of 3."""
+    Seconds that no solver can avoid: evaluating the kernel in either precision, and reading it.
+    """
     import torch
 
-    x_ND = torch.from_numpy(np.load(folder / POOL_FILE, mmap_mode="r")[:rows].astype(np.float32))
-    y_DM = torch.from_numpy(np.load(folder / TARGET_FILE).astype(np.float32)).T
+    x_ND = torch.from_numpy(mapped(folder, rows).astype(np.float32))
+    y_DM = torch.from_numpy(read_target(folder).astype(np.float32)).T
     step = block_rows(y_DM.shape[1], x_ND.device)
     kernel_NM = torch.empty((rows, y_DM.shape[1]))
     some_M = torch.rand(y_DM.shape[1])
 
-    def evaluate(rows_ND: torch.Tensor, target_DM: torch.Tensor) -> Callable[[], None]:
-        low_BM = torch.empty((step, y_DM.shape[1]), dtype=rows_ND.dtype)
+    def evaluate(dtype: torch.dtype) -> Callable[[], None]:
+        rows_ND, target_DM = x_ND.to(dtype), y_DM.to(dtype).contiguous()
+        product_BM = torch.empty((step, y_DM.shape[1]), dtype=dtype)
 
         def call() -> None:
-            for start in range(0, rows, step):
-                kernel_BM = kernel_NM[start : start + step]
-                if rows_ND.dtype == torch.float32:
-                    torch.mm(rows_ND[start : start + step], target_DM, out=kernel_BM)
-                else:
-                    product_BM = low_BM[: len(kernel_BM)]
-                    torch.mm(rows_ND[start : start + step], target_DM, out=product_BM)
-                    kernel_BM.copy_(product_BM)
-                kernel_BM.exp_()
+            for one_BD, kernel_BM in zip(rows_ND.split(step), kernel_NM.split(step), strict=True):
+                _evaluate(one_BD, target_DM, product_BM, kernel_BM)
 
         return call
 
-    low = torch.bfloat16
-    return Limit(
-        float32=measure(evaluate(x_ND, y_DM), repeats=3).seconds,
-        bfloat16=measure(evaluate(x_ND.to(low), y_DM.to(low).contiguous()), repeats=3).seconds,
-        read=measure(lambda: kernel_NM @ some_M, repeats=3).seconds,
-    )
+    calls = {
+        "float32": evaluate(torch.float32),
+        "bfloat16": evaluate(torch.bfloat16),
+        "read": lambda: kernel_NM @ some_M,
+    }
+    return {name: measure(call, repeats=3).seconds for name, call in calls.items()}
+
+
+def _evaluate(
+    rows_BD: torch.Tensor,
+    target_DM: torch.Tensor,
+    product_BM: torch.Tensor,
+    kernel_BM: torch.Tensor,
+) -> None:
+    """Write the exponential of a product; one in a low precision goes through a buffer."""
+    import torch
+
+    if rows_BD.dtype == kernel_BM.dtype:
+        torch.mm(rows_BD, target_DM, out=kernel_BM)
+    else:
+        kernel_BM.copy_(torch.mm(rows_BD, target_DM, out=product_BM[: len(rows_BD)]))
+    kernel_BM.exp_()
 
 
 def score_against_limit(folder: Path, n: int, precision: Precision) -> tuple[float, float]:
@@ -125,8 +86,7 @@ def score_against_limit(folder: Path, n: int, precision: Precision) -> tuple[flo
     """
     import torch
 
-    target_MD = np.load(folder / TARGET_FILE)
-    potentials = _few_potentials(folder, target_MD)
+    target_MD = read_target(folder)
     step = block_rows(len(target_MD), torch.device("cpu"))
     dtype = torch.bfloat16 if precision == "bfloat16" else torch.float32
     rows_BD = torch.from_numpy(next(blocks(folder, n)).astype(np.float32)).to(dtype)
@@ -138,24 +98,17 @@ def score_against_limit(folder: Path, n: int, precision: Precision) -> tuple[flo
         for start in range(0, count, step):
             size = min(step, count - start)
             place = start % (len(rows_BD) - size + 1)
-            one_BD, out_BM = rows_BD[place : place + size], kernel_BM[:size]
-            if dtype == torch.float32:
-                torch.mm(one_BD, target_DM, out=out_BM)
-            else:
-                torch.mm(one_BD, target_DM, out=product_BM[:size])
-                out_BM.copy_(product_BM[:size])
-            out_BM.exp_()
-            out_BM.sum(dim=1)
-            out_BM.sum(dim=0)
+            _evaluate(rows_BD[place : place + size], target_DM, product_BM, kernel_BM[:size])
+            for dim in (1, 0):
+                kernel_BM[:size].sum(dim=dim)
 
     bare(len(rows_BD))
-    one_pass = PoolPass([Side(target_MD, potentials)], precision=precision)
-    passed = one_pass.over(blocks(folder, n))
+    passed = _pass(folder, precision).over(blocks(folder, n))
     pass_seconds = bare_seconds = 0.0
-    for first in range(0, n, TURN * READ_ROWS):
-        count = min(TURN * READ_ROWS, n - first)
+    for first in range(0, n, TURN * BLOCK):
+        count = min(TURN * BLOCK, n - first)
         started = time.perf_counter()
-        for _ in range(0, count, READ_ROWS):
+        for _ in range(0, count, BLOCK):
             next(passed)
         turned = time.perf_counter()
         bare(count)
@@ -166,31 +119,33 @@ def score_against_limit(folder: Path, n: int, precision: Precision) -> tuple[flo
 
 def score_alone(folder: Path, n: int) -> tuple[float, int]:
     """Score n rows and do nothing else; seconds, and the most bytes this process ever held."""
-    target_MD = np.load(folder / TARGET_FILE)
-    potentials = _few_potentials(folder, target_MD)
+    one_pass = _pass(folder, "float32")
     started = time.perf_counter()
-    one_pass = PoolPass([Side(target_MD, potentials)])
     scored = sum(potential_SB.shape[1] for potential_SB in one_pass.over(blocks(folder, n)))
     if scored != n:
         raise RuntimeError(f"{scored} of {n} rows were scored")
     return time.perf_counter() - started, peak_of_process()
 
 
-def _few_potentials(folder: Path, target_MD: np.ndarray) -> Potentials:
-    """Solve on the first blocks: which potentials a pass scores with does not change its time."""
-    return solve_potentials(next(blocks(folder, READ_ROWS)), target_MD)
+def _pass(folder: Path, precision: Precision) -> PoolPass:
+    """Solve on the first block: which potentials a pass scores with does not change its time."""
+    target_MD = read_target(folder)
+    solved = solve_potentials(next(blocks(folder, BLOCK)), target_MD)
+    return PoolPass([Side(target_MD, solved)], precision=precision)
 
 
-def sampled_solve(folder: Path, n: int) -> Sampled:
+def sampled_solve(folder: Path, n: int) -> dict[str, Any]:
     """Solve on a sample with the options of a study, certify, and score every row."""
-    target_MD = np.load(folder / TARGET_FILE)
+    import torch  # noqa: F401  # the engine loads it in its first call
+
+    target_MD = read_target(folder)
     options = OtOptions()
 
     def keyed() -> Iterator[tuple[np.ndarray, np.ndarray]]:
         rng = np.random.default_rng(1)
         return ((rng.random(len(rows_BD)), rows_BD) for rows_BD in blocks(folder, n))
 
-    def call() -> Sampled:
+    def call() -> SampledSolve:
         found = solve_on_sample(
             keyed,
             target_MD,
@@ -200,55 +155,51 @@ def sampled_solve(folder: Path, n: int) -> Sampled:
         )
         for _ in PoolPass([Side(target_MD, found.potentials)]).over(blocks(folder, n)):
             pass
-        return Sampled(0.0, 0, found.n_solved, found.pool_fit.residual, found.certified)
-
-    import torch  # noqa: F401  # the engine loads it in its first call
+        return found
 
     one = measure(call)
-    return Sampled(
-        one.seconds,
-        one.peak_bytes,
-        one.result.n_solved,
-        one.result.residual,
-        one.result.certified,
-    )
+    return {
+        "seconds": one.seconds,
+        "peak_bytes": one.peak_bytes,
+        "n_solved": one.result.n_solved,
+        "residual": one.result.pool_fit.residual,
+        "certified": one.result.certified,
+    }
 
 
-def streamed_solve(folder: Path, n: int) -> Streamed:
-    """Solve on all rows, evaluating the kernel anew in each pass."""
+def streamed_solve(folder: Path, n: int) -> dict[str, Any]:
+    """Solve on all rows of the memory map, evaluating the kernel anew in each pass."""
     import torch  # noqa: F401  # the engine loads it in its first call
 
-    target_MD = np.load(folder / TARGET_FILE)
-    pool_ND = np.load(folder / POOL_FILE, mmap_mode="r")[:n]
+    pool_ND, target_MD = mapped(folder, n), read_target(folder)
     one = measure(lambda: solve_potentials(pool_ND, target_MD, path="streamed"))
-    return Streamed(one.seconds, one.peak_bytes, one.result.residual, one.result.path)
+    return {
+        "seconds": one.seconds,
+        "peak_bytes": one.peak_bytes,
+        "residual": one.result.residual,
+        "path": one.result.path,
+    }
 
 
-@dataclass(frozen=True)
-class Refreshed:
-    """A solve after rows were added: cold, from the potentials before, and by the new rows."""
+def warm_refresh(folder: Path, rows: int, added: int, repeats: int) -> dict[str, float]:
+    """Time a solve after rows were added: cold, from the potentials before, and by the new rows.
 
-    cold_seconds: float
-    warm_seconds: float
-    refresh_seconds: float
-    residual: float
-
-
-def warm_refresh(folder: Path, rows: int, added: int, repeats: int) -> Refreshed:
-    """Time the three ways; the residual of the refresh is that over all rows, in float64.
+    The residual of the refresh is that over all rows, in float64.
 
     Raises
     ------
     RuntimeError
         The refresh asked for a new solve.
     """
-    target_MD = np.load(folder / TARGET_FILE)
-    pool_ND = np.load(folder / POOL_FILE)[: rows + added]
+    target_MD = read_target(folder)
+    pool_ND = np.array(mapped(folder, rows + added))
     before = solve_potentials(pool_ND[:rows], target_MD, precision="auto")
     ways: dict[str, Callable[[], Potentials | None]] = {
-        "cold": lambda: solve_potentials(pool_ND, target_MD, precision="auto"),
-        "warm": lambda: solve_potentials(pool_ND, target_MD, warm_start=before, precision="auto"),
-        "refresh": lambda: refresh_potentials(
+        "cold_solve": lambda: solve_potentials(pool_ND, target_MD, precision="auto"),
+        "warm_start": lambda: solve_potentials(
+            pool_ND, target_MD, warm_start=before, precision="auto"
+        ),
+        "warm_refresh": lambda: refresh_potentials(
             before, pool_ND[:rows], pool_ND[rows:], target_MD, precision=before.precision
         ),
     }
@@ -263,5 +214,8 @@ def warm_refresh(folder: Path, rows: int, added: int, repeats: int) -> Refreshed
     exact = PoolPass([Side(target_MD, refreshed)], precision="float64")
     for _ in exact.over([pool_ND]):
         pass
-    (fit,) = exact.fits()
-    return Refreshed(seconds["cold"], seconds["warm"], seconds["refresh"], fit.residual)
+    return {
+        **{f"{name}_seconds": taken for name, taken in seconds.items()},
+        "warm_refresh_residual": exact.fits()[0].residual,
+        "warm_refresh_share": seconds["warm_refresh"] / seconds["cold_solve"],
+    }

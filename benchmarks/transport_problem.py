@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pools import mapped, read_target, unit
 
 Schedule = str
 """In which order a solver updates: it decides how many iterations a tolerance takes."""
@@ -37,25 +39,57 @@ class Solved:
     precision: str = ""
 
 
-Ready = Callable[[], Solved]
-Prepared = Callable[[float, int], Ready]
+Prepared = Callable[[float, int], Callable[[], Solved]]
 """Given (tol, iterations), what is left is the timed call."""
 
 
-def arrays_of(problem: Problem, library: str) -> tuple[Any, Any, Any, Any]:
+def load_problem(folder: Path, rows: int, eps: float) -> Problem:
+    """Read the first rows of a pool and its target as unit rows."""
+    x_ND, y_MD = (unit(r.astype(np.float64)) for r in (mapped(folder, rows), read_target(folder)))
+    return Problem(x_ND, y_MD, eps)
+
+
+def counted(
+    solve: Callable[[int], tuple[Any, Any]],
+    scale: float,
+    *,
+    least: int = 1,
+    untimed: Callable[[int], object] = lambda iterations: None,
+) -> Prepared:
+    """Prepare a solver that runs a number of iterations and gives two potentials over a scale.
+
+    Parameters
+    ----------
+    solve : callable
+        Takes the iterations, of which it makes no fewer than ``least``.
+    scale : float
+        What its potentials are multiplied with to be in units of the cost.
+    untimed : callable
+        Called with the iterations before the clock starts.
+    """
+
+    def ready(_: float, iterations: int) -> Callable[[], Solved]:
+        iterations = max(least, iterations)
+        untimed(iterations)
+
+        def call() -> Solved:
+            f_N, g_M = (scale * to_numpy(potential).ravel() for potential in solve(iterations))
+            return Solved(f_N, g_M, iterations)
+
+        return call
+
+    return ready
+
+
+def arrays_of(problem: Problem, library: str) -> list[Any]:
     """Give x, y and uniform weights: numpy in float64, torch in float32, as each is used."""
-    arrays = (
-        problem.x_ND,
-        problem.y_MD,
-        np.full(len(problem.x_ND), 1.0 / len(problem.x_ND)),
-        np.full(len(problem.y_MD), 1.0 / len(problem.y_MD)),
-    )
+    sides = (problem.x_ND, problem.y_MD)
+    arrays = [*sides, *(np.full(len(rows), 1.0 / len(rows)) for rows in sides)]
     if library == "numpy":
         return arrays
     import torch
 
-    x_ND, y_MD, a_N, b_M = (torch.tensor(array, dtype=torch.float32) for array in arrays)
-    return x_ND, y_MD, a_N, b_M
+    return [torch.tensor(array, dtype=torch.float32) for array in arrays]
 
 
 def to_numpy(values: Any) -> np.ndarray:

@@ -13,11 +13,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from transport_peers import geomloss, ott_jax
-from transport_pot import pot_lazy, pot_sinkhorn, pot_solve_sample
+from harness import Measured, measure
+from transport_peers import geomloss, ott_jax, pot_lazy, pot_sinkhorn, pot_solve_sample
 from transport_problem import (
     OWN_RULE,
     ROWS_FIRST,
@@ -25,9 +26,9 @@ from transport_problem import (
     TARGET_FIRST,
     Prepared,
     Problem,
-    Ready,
     Schedule,
     Solved,
+    load_problem,
 )
 
 from selection.basics.hardware import has_bfloat16
@@ -85,7 +86,7 @@ def ours(problem: Problem, precision: Any) -> Prepared:
 
     x_ND, y_MD = problem.x_ND.astype(np.float32), problem.y_MD.astype(np.float32)
 
-    def ready(tol: float, iterations: int) -> Ready:
+    def ready(tol: float, _: int) -> Callable[[], Solved]:
         def call() -> Solved:
             found = solve_potentials(
                 x_ND,
@@ -103,19 +104,17 @@ def ours(problem: Problem, precision: Any) -> Prepared:
     return ready
 
 
-def _pot(name: str, method: str) -> list[Solver]:
-    """Give `ot.sinkhorn` with a method as its documentation has it, and with float32 tensors."""
+def _pot(name: str, schedule: Schedule, prepare: Any, recomputes: bool = False) -> list[Solver]:
+    """Give a solver of POT as its documentation has it, and with float32 tensors."""
     both = (("numpy", "float64"), ("torch", "torch float32"))
     return [
-        Solver(
-            name, dtype, "ot", TARGET_FIRST, partial(pot_sinkhorn, method=method, library=library)
-        )
+        Solver(name, dtype, "ot", schedule, partial(prepare, library=library), recomputes)
         for library, dtype in both
     ]
 
 
-def _lazy(name: str, dtype: str, module: str, schedule: Schedule, prepare: Any) -> Solver:
-    return Solver(name, dtype, module, schedule, prepare, recomputes=True)
+def _sinkhorn(name: str, method: str) -> list[Solver]:
+    return _pot(name, TARGET_FIRST, partial(pot_sinkhorn, method=method))
 
 
 SOLVERS = {
@@ -124,35 +123,21 @@ SOLVERS = {
         Solver("ours", "auto", "torch", OWN_RULE, partial(ours, precision="auto")),
         Solver("ours", "float32", "torch", OWN_RULE, partial(ours, precision="float32")),
         Solver("ours", "bfloat16", "torch", OWN_RULE, partial(ours, precision="bfloat16")),
-        *_pot("POT log", "sinkhorn_log"),
-        *_pot("POT stabilised", "sinkhorn_stabilized"),
-        *_pot("POT sinkhorn", "sinkhorn"),
-        Solver(
-            "POT solve_sample",
-            "torch float32",
-            "ot",
-            TARGET_FIRST,
-            partial(pot_solve_sample, library="torch"),
-        ),
-        _lazy(
-            "POT empirical lazy", "float64", "ot", ROWS_FIRST, partial(pot_lazy, library="numpy")
-        ),
-        _lazy(
-            "POT empirical lazy",
-            "torch float32",
-            "ot",
-            ROWS_FIRST,
-            partial(pot_lazy, library="torch"),
-        ),
-        Solver(
-            "geomloss tensorized",
-            "float32",
-            "geomloss",
-            SYMMETRIC,
-            partial(geomloss, backend="tensorized"),
-        ),
-        _lazy(
-            "geomloss online", "float32", "pykeops", SYMMETRIC, partial(geomloss, backend="online")
+        *_sinkhorn("POT log", "sinkhorn_log"),
+        *_sinkhorn("POT stabilised", "sinkhorn_stabilized"),
+        *_sinkhorn("POT sinkhorn", "sinkhorn"),
+        _pot("POT solve_sample", TARGET_FIRST, pot_solve_sample)[1],
+        *_pot("POT empirical lazy", ROWS_FIRST, pot_lazy, recomputes=True),
+        *(
+            Solver(
+                f"geomloss {backend}",
+                "float32",
+                module,
+                SYMMETRIC,
+                partial(geomloss, backend=backend),
+                recomputes=backend == "online",
+            )
+            for backend, module in (("tensorized", "geomloss"), ("online", "pykeops"))
         ),
         Solver("ott-jax log", "float32", "ott", TARGET_FIRST, partial(ott_jax, log_domain=True)),
         Solver(
@@ -162,3 +147,25 @@ SOLVERS = {
 }
 HEADLINE = "ours, auto"
 YARDSTICK = "POT log, float64"
+
+
+# Of a process: a prepared solver cannot be sent from one to another.
+_prepared: Prepared | None = None
+
+
+def prepare(label: str, folder: Path, rows: int, eps: float) -> None:
+    """Load the first rows of the pool and the target, import and convert; not timed."""
+    global _prepared
+    _prepared = None
+    _prepared = SOLVERS[label].prepare(load_problem(folder, rows, eps))
+
+
+def run(tol: float, iterations: int) -> Measured:
+    """Compile where the solver does, then time one call, whose result is a `Solved`.
+
+    The first call of a process is the one whose memory counts: what a call frees, the next may take
+    again without being seen.
+    """
+    if _prepared is None:
+        raise RuntimeError("prepare the solver before running it")
+    return measure(_prepared(tol, iterations))

@@ -1,12 +1,17 @@
-"""Write docs/ccds.md, what our accounting and curves make of CCDS's points: `python docs/ccds.py`.
+"""What do our accounting and curves make of CCDS's points? `python docs/ccds.py`, for docs/ccds.md.
 
+The page's wording is written by hand; its figures stand between comments, and are written here.
 Needs ../shared/reference/ccds_points.csv beside the checkout.
 """
 
+import sys
 from pathlib import Path
 
 import numpy as np
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from docs.results.markers import put_part
 from selection.costs import ccds
 from selection.curves import CurvesFit, Point, fit_curves, frontier
 from selection.reports.numbers import number
@@ -30,57 +35,6 @@ PUBLISHED = (
     ("perplexity selection, 7B", 1.531e18, ccds.selection_flops("perplexity")),
     ("gradient selection, 7B", 8.269e18, ccds.selection_flops("gradient")),
 )
-
-HEAD = f"""# The points of Compute-Constrained Data Selection
-
-Written by `python docs/ccds.py` from the 210 points that
-[CCDS](https://arxiv.org/abs/2410.16208) published: Llama-2 fine-tuned on parts of
-{ccds.POOL_ROWS:,} rows, chosen in five ways; perplexity and gradients are those of the 7B model.
-
-## FLOPs
-
-Our accountant `detailed` against the paper. Gradient selection is charged as
-{ccds.GRADIENT_FORWARDS["paper"]:g} forwards of the selector, as in the paper's figures; in theory
-it takes {ccds.GRADIENT_FORWARDS["theory"]:g}, which would be
-{number(ccds.selection_flops("gradient", accountant="theory"))} FLOPs, and counted literally as LESS
-runs {ccds.GRADIENT_FORWARDS["literal"]:g}, which would be
-{number(ccds.selection_flops("gradient", accountant="literal"))}. All 210 points agree to the digits
-printed of them and of the pool's tokens (9.80e7), but for two: at 13B the total of gradient
-selection with 2.5% of the rows is the 7B panel's, 8.384e18 instead of 8.485e18."""
-
-STAIRS = """## Which arms are worth their cost
-
-The arms that no other dominates, by rising total cost. A percentage is the share of the pool
-trained on."""
-
-RATES = """Lines are the fitted curves below, moved right by what selection costs.
-
-## How fast each method learns
-
-`P(C) = (P_max - P_0) (1 - exp(-lambda C / C_D)) + P_0` over *training* FLOPs C, with C_D those of
-the whole pool. P_0 and P_max are shared by a panel's methods, and fitted, since no zero-shot score
-is among the points. The run on all the data, which is every method's last point, counts once (on
-BBH with 13B perplexity's is 52.27 where the others have 52.78: digits exchanged, it seems, and left
-as they are). Lambda, with 95% intervals; it belongs to its panel, and `predict` refuses another
-model size:"""
-
-CROSSINGS = """Total FLOPs from which, by these curves, the costlier method is ahead of the cheaper;
-"past the pool" where the cheaper would by then have trained on more than all of it:"""
-
-SHARED_END = """That all methods
-end at one P_max is an assumption, too: on MMLU with 70B perplexity learns fastest and levels off
-first, so no crossing to gradient is foretold, yet the staircase has one."""
-
-ON_TOTAL = """Fitted on total FLOPs instead, a method's curve is the same curve, and its P_0 is what
-that curve says of a model trained for less than nothing,
-`P_max - (P_max - P_0) exp(lambda S / C_D)` for a selection cost S: a score that no model has, and
-that a fit held above 0 puts at 0. P_0 of each method fitted alone:"""
-
-ADVICE = """## How much larger the trained model should be
-
-The paper advises a trained model of 5 times the selector's parameters for perplexity, and of 10
-times for gradients. That is read off the 70B panels, and no law: the staircases above agree for
-gradients, but have perplexity at 7B and 13B too."""
 
 
 def title(panel: tuple[str, str]) -> str:
@@ -209,48 +163,55 @@ def advice() -> str:
     return markdown_table(["trained model", "times the selector", *header], rows)
 
 
+def charged() -> str:
+    """What gradient selection is charged, and would be by the other ways of counting it."""
+    forwards = ccds.GRADIENT_FORWARDS
+    theory, literal = (
+        number(ccds.selection_flops("gradient", accountant=way)) for way in ("theory", "literal")
+    )
+    return (
+        f"Gradient selection is charged as {forwards['paper']:g} forwards of the selector, as in "
+        f"the paper's figures; in theory it takes {forwards['theory']:g}, which would be {theory} "
+        f"FLOPs, and counted literally as LESS runs {forwards['literal']:g}, which would be "
+        f"{literal}."
+    )
+
+
+def published() -> str:
+    """Our counts beside the paper's."""
+    rows = []
+    for what, paper, ours in PUBLISHED:
+        printed = [f"{paper:.3e}".replace("e+", "e"), f"{ours:.4e}".replace("e+", "e")]
+        rows.append([what, *printed, 100 * (ours / paper - 1)])
+    return markdown_table(["what", "paper", "ours", "difference, %"], rows)
+
+
 def main() -> None:
-    """Write the page and its pictures."""
+    """Write the page's figures and its pictures."""
     if not POINTS.is_file():
         raise SystemExit("../shared/reference/ccds_points.csv is not beside the checkout")
     panels = ccds.read_points(POINTS)
     fits = {panel: fit(points) for panel, points in panels.items()}
-    pictures = []
-    for target, name in TARGETS.items():
+    for target in TARGETS:
         own = [panel for panel in panels if panel[0] == target]
         png = cost_panels([drawn(panel, panels[panel], fits[panel]) for panel in own])
         (DOCS / "images" / f"ccds_{target}.png").write_bytes(png)
-        pictures.append(f"![{name}: accuracy against total FLOPs](images/ccds_{target}.png)")
-    figures = [
-        [
-            what,
-            f"{paper:.3e}".replace("e+", "e"),
-            f"{ours:.4e}".replace("e+", "e"),
-            100 * (ours / paper - 1),
-        ]
-        for what, paper, ours in PUBLISHED
-    ]
     stairs = [[title(panel), staircase(points)] for panel, points in panels.items()]
-    page = [
-        HEAD,
-        markdown_table(["what", "paper", "ours", "difference, %"], figures),
-        STAIRS,
-        markdown_table(["panel", "staircase"], stairs),
-        *pictures,
-        RATES,
-        rates(fits),
-        CROSSINGS,
-        crossings(fits),
-        f"The ends of an interval of lambda are {widths(fits)} times apart, and the points were\n"
-        f"published without any: a crossing is known no better. {SHARED_END}",
-        ON_TOTAL,
-        zero_points(panels),
-        ADVICE,
-        advice(),
-    ]
-    text = "\n\n".join(page) + "\n"
-    (DOCS / "ccds.md").write_text(text, encoding="utf-8")
-    print(text, end="")
+    parts = {
+        "charged": charged(),
+        "published": published(),
+        "staircase": markdown_table(["panel", "staircase"], stairs),
+        "rates": rates(fits),
+        "crossings": crossings(fits),
+        "widths": f"The ends of an interval of lambda are {widths(fits)} times apart.",
+        "zero points": zero_points(panels),
+        "advice": advice(),
+    }
+    file = DOCS / "ccds.md"
+    page = file.read_text(encoding="utf-8")
+    for name, text in parts.items():
+        page = put_part(page, name, text)
+    file.write_text(page, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,7 @@ class Throughput:
         self.flops_spent += probed.flops
         record = {
             **about,
-            "rate": probed.rate.to_dict(),
+            "rate": asdict(probed.rate),
             "flops": probed.flops,
             "seconds": probed.seconds,
             "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -87,7 +88,7 @@ def _read(file: Path, about: Mapping[str, Any]) -> Rate:
         record = json.loads(file.read_text(encoding="utf-8"))
         if {name: record[name] for name in about} != about:
             raise ValueError("it is of another device, kind or key")
-        return Rate.from_dict(record["rate"])
+        return Rate(**record["rate"])
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(
             f"{file}: not a measured rate ({error}); delete it to measure again"

@@ -10,7 +10,14 @@ from typing import Any
 import pytest
 from figures import Figures
 
-pytest_plugins = ["hub_model", "kinds", "processors", "small_fixtures", "smallest_fixtures"]
+pytest_plugins = [
+    "hub_model",
+    "kept_engines",
+    "kinds",
+    "processors",
+    "small_fixtures",
+    "smallest_fixtures",
+]
 
 WORKER = "PYTEST_XDIST_WORKER" in os.environ
 if WORKER:

@@ -10,43 +10,42 @@ from collections.abc import Callable
 import torch
 
 from gpu_sections.clock import Machine
-from gpu_sections.sizes import Sizes
 from selection.transport.precision import Precision, products_in, work_dtype
 
 TERA = 1e12
 _REPEATS = 7
 
 
-def measure_ceilings(sizes: Sizes, machine: Machine) -> dict[str, float]:
+def measure_ceilings(machine: Machine) -> dict[str, float]:
     """Give TB/s of copies and TFLOP/s of products, by precision.
 
     ``square`` is the product that the device likes best. ``narrow`` is that of the transport
     engine: many rows of the embedding's width against the targets, with a float32 result, which
     takes longer to write than the operations take.
     """
-    figures = copies(sizes, machine)
+    figures = copies(machine)
     for precision in machine.precisions:
-        n = sizes.square
-        figures[f"square_{precision}_tflops"] = product(n, n, n, precision, sizes, machine)
-        rows = min(sizes.pool, 2**26 // sizes.targets)
+        n = machine.sizes.square
+        figures[f"square_{precision}_tflops"] = product(n, n, n, precision, machine)
+        rows = min(machine.sizes.pool, 2**26 // machine.sizes.targets)
         figures[f"narrow_{precision}_tflops"] = product(
-            rows, sizes.width, sizes.targets, precision, sizes, machine
+            rows, machine.sizes.width, machine.sizes.targets, precision, machine
         )
     return figures
 
 
-def copies(sizes: Sizes, machine: Machine) -> dict[str, float]:
+def copies(machine: Machine) -> dict[str, float]:
     """Give TB/s within the device (bytes read and bytes written both count) and to and from it."""
-    source = torch.empty(sizes.copied_bytes // 4, device=machine.device).normal_()
+    source = torch.empty(machine.sizes.copied_bytes // 4, device=machine.device).normal_()
     into = torch.empty_like(source)
 
     def rate(call: Callable[[], object], moved: int) -> float:
         return moved / machine.median(call, repeats=_REPEATS, warm_up=2) / TERA
 
-    figures = {"copy_tb_per_s": rate(lambda: into.copy_(source), 2 * sizes.copied_bytes)}
+    figures = {"copy_tb_per_s": rate(lambda: into.copy_(source), 2 * machine.sizes.copied_bytes)}
     if not machine.on_gpu:
         return figures
-    pageable = torch.ones(sizes.copied_bytes // 4)
+    pageable = torch.ones(machine.sizes.copied_bytes // 4)
     pinned = torch.empty_like(pageable, pin_memory=True)
     moves = {
         "pinned_to_device": lambda: into.copy_(pinned, non_blocking=True),
@@ -55,11 +54,11 @@ def copies(sizes: Sizes, machine: Machine) -> dict[str, float]:
         "pageable_to_pinned": lambda: pinned.copy_(pageable),
     }
     for name, move in moves.items():
-        figures[f"{name}_tb_per_s"] = rate(move, sizes.copied_bytes)
+        figures[f"{name}_tb_per_s"] = rate(move, machine.sizes.copied_bytes)
     return figures
 
 
-def product(n: int, k: int, m: int, precision: Precision, sizes: Sizes, machine: Machine) -> float:
+def product(n: int, k: int, m: int, precision: Precision, machine: Machine) -> float:
     """Give TFLOP/s of (n x k) times (k x m) on random operands, the second one transposed."""
     half = precision == "bfloat16" and machine.on_gpu
     dtype = torch.bfloat16 if half else work_dtype(precision)

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import torch
 
+from gpu_sections.sizes import Sizes
 from selection.basics.hardware import has_bfloat16
 from selection.transport.precision import Precision
 
@@ -18,9 +19,10 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Machine:
-    """The device under test, and how to time it."""
+    """The device under test, how large its problems are, and how to time it."""
 
     device: torch.device
+    sizes: Sizes
 
     @property
     def on_gpu(self) -> bool:
@@ -56,8 +58,11 @@ class Machine:
         self.wait()
         return result, time.perf_counter() - started
 
-    def median(self, call: Callable[[], object], *, repeats: int, warm_up: int = 1) -> float:
-        """Give the median of the wall seconds of some calls, after some that do not count."""
+    def median(self, call: Callable[[], object], *, repeats: int = 0, warm_up: int = 1) -> float:
+        """Give the median of the wall seconds of some calls, after some that do not count.
+
+        Without ``repeats`` as many as the sizes say.
+        """
         for _ in range(warm_up):
             call()
-        return statistics.median(self.timed(call)[1] for _ in range(repeats))
+        return statistics.median(self.timed(call)[1] for _ in range(repeats or self.sizes.repeats))

@@ -9,7 +9,6 @@ import torch
 
 from gpu_sections.clock import Machine
 from gpu_sections.pool import Problem, make_problem
-from gpu_sections.sizes import Sizes
 from selection.transport.pool_pass import PoolPass
 from selection.transport.potentials import solve_potentials
 from selection.transport.precision import Precision
@@ -23,7 +22,7 @@ LEAST_OVERLAP = 0.99
 _PATHS = ("cached", "streamed")
 
 
-def check_correctness(sizes: Sizes, machine: Machine) -> dict[str, Any]:
+def check_correctness(machine: Machine) -> dict[str, Any]:
     """Solve in each precision and path, and compare; ``failures`` names what is wrong.
 
     For each solve: the residual of its g, computed anew in float64 on the CPU; the largest distance
@@ -34,8 +33,8 @@ def check_correctness(sizes: Sizes, machine: Machine) -> dict[str, Any]:
     which is the arithmetic's error alone. bfloat16 rounds the rows, so its scores are reported and
     not held to the share: what it solves is to be scored in a higher precision.
     """
-    n, m = sizes.small
-    problem = make_problem(n, m, sizes.width, machine)
+    n, m = machine.sizes.small
+    problem = make_problem(n, m, machine.sizes.width, machine.device)
     pool_ND, target_MD = problem.pool_ND.cpu(), problem.target_MD.cpu()
     exact = solve_potentials(
         pool_ND, target_MD, precision="float64", tol=REFERENCE_TOL, memory_limit=2**33

@@ -20,7 +20,7 @@ from transformers import BertConfig, BertModel
 from gpu_sections.ceilings import TERA
 from gpu_sections.clock import Machine
 from gpu_sections.large_problem import TOL, cut, score, scoring_precision
-from gpu_sections.sizes import EncoderSize, Sizes
+from gpu_sections.sizes import EncoderSize
 from gpu_sections.texts import TOPICS, make_texts, make_tokenizer, make_words
 from selection.embedding.batches import Batching
 from selection.embedding.bert import PackedBert
@@ -55,21 +55,21 @@ class Bare(list):
         return self[0].auto_model.config.hidden_size
 
 
-def measure_encoders(sizes: Sizes, machine: Machine, ceilings: dict[str, float]) -> dict[str, Any]:
+def measure_encoders(machine: Machine, ceilings: dict[str, float]) -> dict[str, Any]:
     """Measure each encoder alone, its tokenizer alone, and the whole way from text to selection."""
-    words = make_words(sizes.words)
+    words = make_words(machine.sizes.words)
     figures: dict[str, Any] = {
         "cores": len(os.sched_getaffinity(0)),
         "tokenizer_uses_all_cores": os.environ["TOKENIZERS_PARALLELISM"] == "true",
     }
-    for size in sizes.encoders:
+    for size in machine.sizes.encoders:
         embedder = make_embedder(size, words, machine)
-        texts = make_texts(sizes.distinct_texts, words, size.tokens)
+        texts = make_texts(machine.sizes.distinct_texts, words, size.tokens)
         found: dict[str, Any] = {"tokens_per_text": size.tokens, "precision": embedder.precision}
         found |= model_alone(embedder, size, machine, ceilings)
         found |= tokenizer_alone(embedder, texts)
-        targets = make_texts(sizes.target_texts, words, size.tokens, topics=TOPICS // 10)
-        found |= end_to_end(embedder, texts, targets, size, sizes, machine)
+        targets = make_texts(machine.sizes.target_texts, words, size.tokens, topics=TOPICS // 10)
+        found |= end_to_end(embedder, texts, targets, size, machine)
         figures |= {f"{size.name}_{name}": value for name, value in found.items()}
         machine.forget()
     return figures
@@ -175,7 +175,6 @@ def end_to_end(
     distinct: list[str],
     targets: list[str],
     size: EncoderSize,
-    sizes: Sizes,
     machine: Machine,
 ) -> dict[str, Any]:
     """Tokenize, embed, solve on a certified sample, score all rows, take the best: all measured.
@@ -192,12 +191,12 @@ def end_to_end(
     vectors = encoded.vectors
     figures["least_cosine_of_sample_to_float32"] = encoded.min_cosine
     keys = np.random.default_rng(0).random(len(vectors))
-    precision = scoring_precision(machine)
+    precision, block = scoring_precision(machine), machine.sizes.block
     found, figures["solve_seconds"] = machine.timed(
         lambda: solve_on_sample(
-            lambda: zip(cut(keys, sizes.block), cut(vectors, sizes.block), strict=True),
+            lambda: zip(cut(keys, block), cut(vectors, block), strict=True),
             target,
-            n_rows=sizes.sample,
+            n_rows=machine.sizes.sample,
             certificate=CERTIFICATE,
             options={"tol": TOL, "precision": precision},
             device=embedder.device,
@@ -205,7 +204,7 @@ def end_to_end(
         )
     )
     passed, figures["score_seconds"] = machine.timed(
-        lambda: score(cut(vectors, sizes.block), target, found.potentials, precision, machine)
+        lambda: score(cut(vectors, block), target, found.potentials, precision, machine)
     )
     best = int(SELECTED_SHARE * len(vectors))
     chosen, figures["select_seconds"] = machine.timed(

@@ -12,7 +12,6 @@ import torch
 from gpu_sections.ceilings import TERA
 from gpu_sections.clock import Machine
 from gpu_sections.pool import Problem, make_problem
-from gpu_sections.sizes import Sizes
 from selection.transport.pool_pass import PoolPass
 from selection.transport.potentials import solve_potentials
 from selection.transport.precision import Precision
@@ -50,14 +49,13 @@ class Scored:
     flops: float
 
 
-def measure_large_problem(
-    sizes: Sizes, machine: Machine, ceilings: dict[str, float]
-) -> dict[str, Any]:
+def measure_large_problem(machine: Machine, ceilings: dict[str, float]) -> dict[str, Any]:
     """Solve the whole pool in every way, then score it; rows on the device, then on the host."""
-    problem = make_problem(sizes.pool, sizes.targets, sizes.width, machine)
+    n, m, width = machine.sizes.pool, machine.sizes.targets, machine.sizes.width
+    problem = make_problem(n, m, width, machine.device)
     warm_up(problem, machine)
-    figures: dict[str, Any] = {"rows": sizes.pool, "targets": sizes.targets, "width": sizes.width}
-    held = sizes.pool * sizes.targets * 4
+    figures: dict[str, Any] = {"rows": n, "targets": m, "width": width}
+    held = n * m * 4
     paths: tuple[Path, ...] = ("streamed", "cached")
     if held > machine.kernel_bytes:
         paths = ("streamed",)
@@ -66,19 +64,19 @@ def measure_large_problem(
     for precision in machine.precisions:
         for path in paths:
             way = Way(precision, path)
-            found, seconds = solves(way, problem, sizes, machine, ceilings)
+            found = solves(way, problem, machine, ceilings)
             figures |= {f"solve_{way}_{name}": value for name, value in found.items()}
-            if seconds < fastest:
-                fastest, best = seconds, way
+            if found["seconds"] < fastest:
+                fastest, best = found["seconds"], way
     figures["best_solve"] = str(best)
     solved = solve(problem.pool_ND, problem.target_MD, best, machine)
     for precision in machine.precisions:
-        found = scoring(solved, precision, problem, sizes, machine, ceilings)
+        found = scoring(solved, precision, problem, machine, ceilings)
         figures |= {f"score_{precision}_{name}": value for name, value in found.items()}
     precision = scoring_precision(machine)
     figures["scored_in"] = precision
     figures["resident_total_seconds"] = fastest + figures[f"score_{precision}_seconds"]
-    figures |= from_host(best, problem, sizes, machine)
+    figures |= from_host(best, problem, machine)
     certified = figures["score_float32_residual"]
     failure = f"{best}: residual {certified:.2g} when scored in float32, allowed {TOL:g}"
     return figures | {"failures": [failure] if certified > TOL else []}
@@ -111,17 +109,16 @@ def solve(pool: Rows, target_MD: torch.Tensor, way: Way, machine: Machine) -> Po
 
 
 def solves(
-    way: Way, problem: Problem, sizes: Sizes, machine: Machine, ceilings: dict[str, float]
-) -> tuple[dict[str, float], float]:
-    """Give the figures of a cold solve with resident rows, and its median seconds."""
+    way: Way, problem: Problem, machine: Machine, ceilings: dict[str, float]
+) -> dict[str, float]:
+    """Give the figures of a cold solve with resident rows; its seconds are the median."""
     solved = solve(problem.pool_ND, problem.target_MD, way, machine)
     seconds = machine.median(
-        lambda: solve(problem.pool_ND, problem.target_MD, way, machine),
-        repeats=sizes.repeats,
-        warm_up=0,
+        lambda: solve(problem.pool_ND, problem.target_MD, way, machine), warm_up=0
     )
+    machine.forget()
     rate = solved.flops / seconds / TERA
-    figures = {
+    return {
         "seconds": seconds,
         "passes": solved.iterations,
         "residual": solved.residual,
@@ -129,36 +126,32 @@ def solves(
         "tflops": rate,
         "share_of_square_ceiling": rate / ceilings[f"square_{way.precision}_tflops"],
     }
-    machine.forget()
-    return figures, seconds
 
 
 def scoring(
     solved: Potentials,
     precision: Precision,
     problem: Problem,
-    sizes: Sizes,
     machine: Machine,
     ceilings: dict[str, float],
 ) -> dict[str, float]:
     """Give the figures of a scoring pass over resident rows; its residual is the certificate."""
-    blocks = problem.pool_ND.split(sizes.block)
+    blocks = problem.pool_ND.split(machine.sizes.block)
     passed = score(blocks, problem.target_MD, solved, precision, machine)
-    seconds = machine.median(
-        lambda: score(blocks, problem.target_MD, solved, precision, machine),
-        repeats=sizes.repeats,
-    )
+    seconds = machine.median(lambda: score(blocks, problem.target_MD, solved, precision, machine))
     rate = passed.flops / seconds / TERA
-    unfused = sizes.pool * sizes.targets * _UNFUSED_BYTES / seconds / TERA
+    n, m = machine.sizes.pool, machine.sizes.targets
     return {
         "seconds": seconds,
         "residual": passed.residual,
-        "rows_per_second": sizes.pool / seconds,
+        "rows_per_second": n / seconds,
         "tflops": rate,
         "share_of_square_ceiling": rate / ceilings[f"square_{precision}_tflops"],
         "share_of_narrow_ceiling": rate / ceilings[f"narrow_{precision}_tflops"],
         # Above 1: blocks stay in a cache, or steps are fused.
-        "unfused_traffic_share_of_copy_ceiling": unfused / ceilings["copy_tb_per_s"],
+        "unfused_traffic_share_of_copy_ceiling": (
+            n * m * _UNFUSED_BYTES / seconds / TERA / ceilings["copy_tb_per_s"]
+        ),
     }
 
 
@@ -183,7 +176,7 @@ def scoring_precision(machine: Machine) -> Precision:
     return "tf32" if machine.on_gpu else "float32"
 
 
-def from_host(way: Way, problem: Problem, sizes: Sizes, machine: Machine) -> dict[str, Any]:
+def from_host(way: Way, problem: Problem, machine: Machine) -> dict[str, Any]:
     """Give seconds of solve and scoring when the pool is float16 on the host.
 
     ``pageable`` is what a memory map is; ``pinned`` is memory that the device reads by itself;
@@ -201,7 +194,7 @@ def from_host(way: Way, problem: Problem, sizes: Sizes, machine: Machine) -> dic
         )
         passed, passing = machine.timed(
             lambda pool=pool, solved=solved: score(
-                cut(pool, sizes.block), problem.target_MD, solved, precision, machine
+                cut(pool, machine.sizes.block), problem.target_MD, solved, precision, machine
             )
         )
         figures[f"{name}_solve_seconds"], figures[f"{name}_score_seconds"] = solving, passing
@@ -211,19 +204,20 @@ def from_host(way: Way, problem: Problem, sizes: Sizes, machine: Machine) -> dic
     def upload_and_run() -> Scored:
         rows = torch.from_numpy(pools["pageable"]).to(machine.device)
         solved = solve(rows, problem.target_MD, way, machine)
-        return score(rows.split(sizes.block), problem.target_MD, solved, precision, machine)
+        return score(rows.split(machine.sizes.block), problem.target_MD, solved, precision, machine)
 
     passed, seconds = machine.timed(upload_and_run)
     figures["uploaded_total_seconds"], figures["uploaded_residual"] = seconds, passed.residual
     return figures
 
 
-def measure_scoring_from_host(sizes: Sizes, machine: Machine) -> dict[str, Any]:
+def measure_scoring_from_host(machine: Machine) -> dict[str, Any]:
     """Score ten times the pool from pageable float16 host memory, each row read once.
 
     The rows repeat, the memory does not: the array is written in full before.
     """
-    problem = make_problem(sizes.pool, sizes.targets, sizes.width, machine)
+    sizes = machine.sizes
+    problem = make_problem(sizes.pool, sizes.targets, sizes.width, machine.device)
     sample_ND = problem.pool_ND[:: max(1, sizes.pool // sizes.sample)]
     precision = scoring_precision(machine)
     solved = solve(sample_ND, problem.target_MD, Way(precision, "streamed"), machine)

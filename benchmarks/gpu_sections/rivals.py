@@ -18,7 +18,6 @@ from gpu_sections.clock import Machine
 from gpu_sections.correctness import residual_in_float64
 from gpu_sections.large_problem import TOL, Way, solve
 from gpu_sections.pool import Problem, make_problem
-from gpu_sections.sizes import Sizes
 from selection.transport.precision import Precision, products_in
 from selection.transport.solution import Potentials
 
@@ -29,15 +28,15 @@ Solver = Callable[[int], torch.Tensor]
 """Takes a number of steps, gives g after them, from nothing."""
 
 
-def compare_solvers(sizes: Sizes, machine: Machine) -> dict[str, Any]:
+def compare_solvers(machine: Machine) -> dict[str, Any]:
     """Give each solver's seconds at the fewest steps that reach the tolerance."""
-    problem = make_problem(sizes.rivals, sizes.targets, sizes.width, machine)
+    sizes = machine.sizes
+    problem = make_problem(sizes.rivals, sizes.targets, sizes.width, machine.device)
     figures: dict[str, Any] = {"rows": sizes.rivals, "targets": sizes.targets, "tol": TOL}
     for way in (Way(one, path) for one in machine.precisions for path in ("streamed", "cached")):
         solved = solve(problem.pool_ND, problem.target_MD, way, machine)
         figures[f"ours_{way}_seconds"] = machine.median(
-            lambda way=way: solve(problem.pool_ND, problem.target_MD, way, machine),
-            repeats=sizes.repeats,
+            lambda way=way: solve(problem.pool_ND, problem.target_MD, way, machine)
         )
         figures[f"ours_{way}_passes"] = solved.iterations
         figures[f"ours_{way}_residual"] = judged(solved, solved.g, problem)
@@ -47,18 +46,13 @@ def compare_solvers(sizes: Sizes, machine: Machine) -> dict[str, Any]:
         if precision == "bfloat16":
             continue
         plain = plain_solver(x_ND, y_MD, solved.eps, precision)
-        found = at_equal_residual(plain, solved, problem, sizes, machine)
+        found = at_equal_residual(plain, solved, problem, machine)
         figures |= {f"plain_torch_{precision}_{name}": value for name, value in found.items()}
-    return figures | flash(x_ND, y_MD, solved, problem, sizes, machine)
+    return figures | flash(x_ND, y_MD, solved, problem, machine)
 
 
 def flash(
-    x_ND: torch.Tensor,
-    y_MD: torch.Tensor,
-    solved: Potentials,
-    problem: Problem,
-    sizes: Sizes,
-    machine: Machine,
+    x_ND: torch.Tensor, y_MD: torch.Tensor, solved: Potentials, problem: Problem, machine: Machine
 ) -> dict[str, Any]:
     """Run flash-sinkhorn's alternating solver, with TF32 products and without, where it can run."""
     if not machine.on_gpu:
@@ -84,13 +78,13 @@ def flash(
         # Its kernels are tuned at the first call for a size.
         first = machine.timed(lambda steps=steps: steps(1))
         figures[f"{name}_first_call_seconds"] = first[1]
-        found = at_equal_residual(steps, solved, problem, sizes, machine)
+        found = at_equal_residual(steps, solved, problem, machine)
         figures |= {f"{name}_{key}": value for key, value in found.items()}
     return figures
 
 
 def at_equal_residual(
-    steps: Solver, solved: Potentials, problem: Problem, sizes: Sizes, machine: Machine
+    steps: Solver, solved: Potentials, problem: Problem, machine: Machine
 ) -> dict[str, Any]:
     """Give steps, seconds and residual at the fewest steps that reach the tolerance.
 
@@ -104,13 +98,13 @@ def at_equal_residual(
         return residuals[count] <= TOL
 
     high = 1
-    while not reaches(high) and high < sizes.most_steps:
-        high = min(2 * high, sizes.most_steps)
+    while not reaches(high) and high < machine.sizes.most_steps:
+        high = min(2 * high, machine.sizes.most_steps)
     low = high // 2
     while residuals[high] <= TOL and high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if reaches(middle) else (middle, high)
-    seconds = machine.median(lambda: steps(high), repeats=sizes.repeats, warm_up=0)
+    seconds = machine.median(lambda: steps(high), warm_up=0)
     return {
         "steps": high,
         "seconds": seconds,

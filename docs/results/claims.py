@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from docs.results import cost_claims, method_claims
@@ -53,13 +54,13 @@ CLAIMS = (
         "Optimal transport (GOT-D) selects better rows than chance at equal data.",
         GOTD,
         "better on most labelled targets, intervals leaving zero out, at most budgets",
-        method_claims.transport_beats_random,
+        partial(method_claims.transport_beats_random, labelled=True),
     ),
     Claim(
         "It does so for generation, too.",
         GOTD,
         "the same on the targets without labels",
-        method_claims.transport_beats_random_in_generation,
+        partial(method_claims.transport_beats_random, labelled=False),
     ),
     Claim(
         "GOT-D selects better rows than DSIR at equal data.",
@@ -92,13 +93,13 @@ CLAIMS = (
         "Perplexity selection pays from a model 5 times the selector's size on.",
         CCDS,
         "from that ratio on it beats random on most targets at some budget; below it, it does not",
-        cost_claims.perplexity_pays_by_ratio,
+        partial(cost_claims.pays_by_ratio, method="perplexity"),
     ),
     Claim(
         "Gradient selection pays from a model 10 times the selector's size on.",
         CCDS,
         "from that ratio on it beats random on most targets at some budget; below it, it does not",
-        cost_claims.gradient_pays_by_ratio,
+        partial(cost_claims.pays_by_ratio, method="gradient"),
     ),
     Claim(
         "Embedding similarity, the targets taking turns (RDS+), beats gradients (LESS).",

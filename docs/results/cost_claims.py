@@ -51,17 +51,8 @@ def cheap_dominates(studies: Sequence[JudgedStudy]) -> Evidence:
     return enough(len(studies), holds, figures)
 
 
-def perplexity_pays_by_ratio(studies: Sequence[JudgedStudy]) -> Evidence:
-    """Whether perplexity beats random as its size ratio foretells."""
-    return _pays_by_ratio(studies, "perplexity")
-
-
-def gradient_pays_by_ratio(studies: Sequence[JudgedStudy]) -> Evidence:
-    """Whether gradients beat random as their size ratio foretells."""
-    return _pays_by_ratio(studies, "gradient")
-
-
-def _pays_by_ratio(studies: Sequence[JudgedStudy], method: str) -> Evidence:
+def pays_by_ratio(studies: Sequence[JudgedStudy], *, method: str) -> Evidence:
+    """Whether perplexity or gradients beat random as their size ratio foretells."""
     names = named(results_of(studies), method)
     if not names:
         return lacking(f"no arm of {method}")

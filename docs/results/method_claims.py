@@ -12,14 +12,9 @@ from selection.judging.result import RANDOM, budgets_of
 TRANSPORT, TURNS = "ot", "round_robin"
 
 
-def transport_beats_random(studies: Sequence[JudgedStudy]) -> Evidence:
-    """Optimal transport against random on the labelled targets."""
-    return _transport_beats([RANDOM], [s for s in studies if s.result.labelled])
-
-
-def transport_beats_random_in_generation(studies: Sequence[JudgedStudy]) -> Evidence:
-    """Optimal transport against random on the targets of generation."""
-    return _transport_beats([RANDOM], [s for s in studies if not s.result.labelled])
+def transport_beats_random(studies: Sequence[JudgedStudy], *, labelled: bool) -> Evidence:
+    """Optimal transport against random on the labelled targets, or on those of generation."""
+    return _transport_beats([RANDOM], [s for s in studies if s.result.labelled == labelled])
 
 
 def transport_beats_dsir(studies: Sequence[JudgedStudy]) -> Evidence:
@@ -63,9 +58,7 @@ def majorities(
     return counted
 
 
-def _beats(
-    studies: Sequence[JudgedStudy], one: str, other: str, *, equal_cost: bool = False
-) -> Evidence:
+def _beats(studies: Sequence[JudgedStudy], one: str, other: str, *, equal_cost: bool) -> Evidence:
     """One method is better than another on most targets at most budgets."""
     counted = majorities(studies, one, other, equal_cost=equal_cost)
     if not any(majority.judged for majority in counted.values()):
@@ -93,8 +86,5 @@ def _beats_all(
         return lacking("no study has arms of both")
     found = [_beats(studies, one, other, equal_cost=equal_cost) for one in ones for other in others]
     text = " ".join(evidence.figures for evidence in found)
-    if any(evidence.holds is False for evidence in found):
-        return Evidence(False, text)
-    if any(evidence.holds is None for evidence in found):
-        return Evidence(None, text)
-    return Evidence(True, text)
+    holds = {evidence.holds for evidence in found}
+    return Evidence(next((each for each in (False, None) if each in holds), True), text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -30,42 +31,33 @@ def jaccard(one: frozenset[str], other: frozenset[str]) -> float:
     return len(one & other) / either if either else 1.0
 
 
-def overlap(result: StudyResult, budget: str, *, draw: int = 0) -> Overlap:
-    """Compare what the methods of one study selected at a budget.
+def mean_overlap(results: Sequence[StudyResult], budget: str) -> Overlap:
+    """Compare what the methods selected at a budget; the mean over targets.
 
-    Methods that train on fewer rows than others, because their selection costs more or their rows
-    are longer, cannot reach 1 with them.
-
-    Parameters
-    ----------
-    draw : which of the draws of a method that has one for each seed.
+    NaN for methods that never ran together. Methods that train on fewer rows than others, because
+    their selection costs more or their rows are longer, cannot reach 1 with them.
 
     Raises
     ------
     ValueError
-        If an arm at that budget has no such draw.
+        If an arm at that budget has no draw 0.
     """
-    chosen: dict[str, frozenset[str]] = {}
+    chosen = [_first_draws(result, budget) for result in results]
+    methods = tuple(dict.fromkeys(name for own in chosen for name in own))
+
+    def mean(one: str, other: str) -> float:
+        both = [jaccard(own[one], own[other]) for own in chosen if one in own and other in own]
+        return float(np.mean(both)) if both else math.nan
+
+    return Overlap(methods, np.array([[mean(a, b) for b in methods] for a in methods]))
+
+
+def _first_draws(result: StudyResult, budget: str) -> dict[str, frozenset[str]]:
+    found = {}
     for method in result.methods:
         arm = result.arm(method, budget)
-        if arm is None:
-            continue
-        if draw not in arm.selected:
-            raise ValueError(f"{method} at {budget} of {result.name} has no draw {draw}.")
-        chosen[method] = arm.selected[draw]
-    sets = list(chosen.values())
-    jaccard_MM = np.array([[jaccard(a, b) for b in sets] for a in sets])
-    return Overlap(tuple(chosen), jaccard_MM.reshape(len(sets), len(sets)))
-
-
-def mean_overlap(results: Sequence[StudyResult], budget: str) -> Overlap:
-    """Mean over targets of the overlap at a budget; NaN for methods that never ran together."""
-    each = [overlap(result, budget) for result in results]
-    methods = tuple(dict.fromkeys(name for found in each for name in found.methods))
-    sums_MM, n_MM = np.zeros((len(methods),) * 2), np.zeros((len(methods),) * 2)
-    for found in each:
-        places = np.ix_(*[[methods.index(name) for name in found.methods]] * 2)
-        sums_MM[places] += found.jaccard_MM
-        n_MM[places] += 1
-    with np.errstate(invalid="ignore"):
-        return Overlap(methods, sums_MM / n_MM)
+        if arm is not None:
+            if 0 not in arm.selected:
+                raise ValueError(f"{method} at {budget} of {result.name} has no draw 0.")
+            found[method] = arm.selected[0]
+    return found

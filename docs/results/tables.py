@@ -9,7 +9,7 @@ from typing import Any
 from docs.results.equal_data import equal_data
 from docs.results.mean_effect import MeanEffect
 from docs.results.overlap import Overlap
-from selection.judging.judged import JudgedStudy, unjudged
+from selection.judging.judged import JudgedStudy, frontier_rows
 from selection.judging.result import StudyResult, budgets_of
 
 Table = tuple[list[str], list[list[Any]]]
@@ -27,19 +27,13 @@ def frontier_table(study: JudgedStudy) -> Table:
     header = ["method", "budget", "rows", "selection", "loss", "from", "to"]
     header += ["minus random", "from", "to", "verdict", "corrected", "frontier"]
     rows = []
-    for arm in study.result.arms:
-        figures = arm.figures
-        row = [arm.method, arm.budget, figures["rows"], share(arm.figures)]
-        row += [figures["loss"], figures["loss_low"], figures["loss_high"]]
-        judgement = study.judgements.get((arm.method, arm.budget))
-        if judgement is None:
-            row += [None, None, None, unjudged(arm), ""]
-        else:
-            verdict = judgement.verdict
-            row += [verdict.difference, verdict.low, verdict.high]
-            row += [verdict.label, judgement.corrected]
-        row += ["yes" if figures["on_frontier"] else ""]
-        rows.append(row + [figures.get(name) for name, _ in measures])
+    for found in frontier_rows(study.result.arms, study.judgements):
+        row = [found["method"], found["budget"], found["rows"], share(found)]
+        row += [found[name] for name in ("loss", "loss_low", "loss_high")]
+        row += [found[name] for name in ("difference", "difference_low", "difference_high")]
+        row += [found["verdict"], "" if found["difference"] is None else found["corrected"]]
+        row += ["yes" if found["on_frontier"] else ""]
+        rows.append(row + [found.get(name) for name, _ in measures])
     return header + [title for _, title in measures], rows
 
 

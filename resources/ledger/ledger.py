@@ -156,13 +156,7 @@ class Ledger:
 
     def current_versions(self, asset: str) -> dict[str, Artifact]:
         """All current versions of an asset by partition."""
-        with self._database.transaction() as connection:
-            found = connection.execute(
-                "SELECT m.partition, m.data_version, m.path, m.id FROM current_version c"
-                " JOIN materialization m ON m.id = c.materialization WHERE c.asset = ?"
-                " ORDER BY m.partition",
-                [asset],
-            ).fetchall()
+        found = self._current("partition, data_version, path, id", asset)
         return {
             partition: Artifact(asset, partition, version, self._store.root / path, id_)
             for partition, version, path, id_ in found
@@ -177,21 +171,22 @@ class Ledger:
 
     def current_data_versions(self) -> dict[tuple[str, str], str]:
         """(asset, partition) -> data version of everything current."""
-        with self._database.transaction() as connection:
-            found = connection.execute(
-                "SELECT m.asset, m.partition, m.data_version FROM current_version c"
-                " JOIN materialization m ON m.id = c.materialization"
-            ).fetchall()
+        found = self._current("asset, partition, data_version")
         return {(row[0], row[1]): row[2] for row in found}
 
     def current_identities(self) -> dict[tuple[str, str], Identity]:
         """(asset, partition) -> identity of everything current."""
-        with self._database.transaction() as connection:
-            found = connection.execute(
-                "SELECT m.asset, m.partition, m.input_hash, m.code_version FROM current_version c"
-                " JOIN materialization m ON m.id = c.materialization"
-            ).fetchall()
+        found = self._current("asset, partition, input_hash, code_version")
         return {(row[0], row[1]): Identity(*row) for row in found}
+
+    def _current(self, columns: str, asset: str | None = None) -> list[tuple[Any, ...]]:
+        """Columns of the materializations that are current, of one asset or of all."""
+        with self._database.transaction() as connection:
+            return connection.execute(
+                f"SELECT {columns} FROM materialization WHERE asset = coalesce(?, asset)"
+                " AND id IN (SELECT materialization FROM current_version) ORDER BY partition",
+                [asset],
+            ).fetchall()
 
     @property
     def artifacts(self) -> Path:

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from resources.crash import crash_point
-from resources.store import publishing_lock
+from resources.store.publishing_lock import locked
 
 MANIFEST = "manifest.json"
 STAGE, WORK, LOCK = ".stage", ".work", ".publishing.lock"
@@ -205,17 +205,17 @@ class ArtifactStore:
 
     def publishing(self) -> AbstractContextManager[None]:
         """Keep `selection gc` from what is renamed here until the ledger names it."""
-        return publishing_lock.shared(self.root / LOCK)
+        return locked(self.root / LOCK, alone=False)
 
     def nobody_publishing(self) -> AbstractContextManager[None]:
         """Wait until every folder renamed so far is in the ledger or never will be, and hold it so.
 
         Raises
         ------
-        publishing_lock.StoreBusy
+        resources.store.publishing_lock.StoreBusy
             When that moment does not come.
         """
-        return publishing_lock.alone(self.root / LOCK)
+        return locked(self.root / LOCK, alone=True)
 
     def new_stage_folder(self) -> Path:
         """Make a private folder, named after this process: once that is gone, so is its purpose."""

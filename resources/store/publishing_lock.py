@@ -21,33 +21,15 @@ class StoreBusy(RuntimeError):
 
 
 @contextmanager
-def shared(path: Path, timeout: float = TIMEOUT) -> Iterator[None]:
-    """Hold the lock together with other publishers.
+def locked(path: Path, *, alone: bool, timeout: float = TIMEOUT) -> Iterator[None]:
+    """Hold the lock together with other publishers, or alone, while nobody publishes.
 
     Raises
     ------
     StoreBusy
-        When somebody clears away for longer than the timeout.
+        When it was not to be had before the timeout.
     """
-    with _locked(path, fcntl.LOCK_SH, timeout):
-        yield
-
-
-@contextmanager
-def alone(path: Path, timeout: float = TIMEOUT) -> Iterator[None]:
-    """Hold the lock while nobody publishes.
-
-    Raises
-    ------
-    StoreBusy
-        When there is no moment without a publisher before the timeout.
-    """
-    with _locked(path, fcntl.LOCK_EX, timeout):
-        yield
-
-
-@contextmanager
-def _locked(path: Path, kind: int, timeout: float) -> Iterator[None]:
+    kind = fcntl.LOCK_EX if alone else fcntl.LOCK_SH
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:

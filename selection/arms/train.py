@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from selection.budget.meter import UNMETERED, Meter
 from selection.costs import ModelShape, training_flops
@@ -13,7 +13,7 @@ from selection.models.base import load_model, load_tokenizer
 from selection.models.examples import Example, render_all
 from selection.models.packing import pack
 from selection.models.recipe import Recipe
-from selection.models.tokenizer import tokenize
+from selection.models.tokenizer import required_id, tokenize
 from selection.models.training import TrainingResult, train
 
 if TYPE_CHECKING:
@@ -67,26 +67,14 @@ def warm_up(
     meter: Meter = UNMETERED,
 ) -> Phase:
     """Train on packed rows, in place: pre-training, and the warm-up of an arm."""
-    per_token = _flops_per_token(recipe, shape, accountant)
     blocks = pack(
         tokenize(tokenizer, texts),
         block_size=shape.sequence_length,
-        eos_id=_token(tokenizer.eos_token_id),
-        pad_id=_token(tokenizer.pad_token_id),
+        eos_id=required_id(tokenizer.eos_token_id),
+        pad_id=required_id(tokenizer.pad_token_id),
     )
-    result = train(
-        model,
-        blocks,
-        recipe,
-        work_dir=work_dir,
-        pad_id=_token(tokenizer.pad_token_id),
-        device=device,
-        save_steps=STEPS_BETWEEN_SAVES,
-        progress=progress,
-        meter=meter,
-        flops_per_token=per_token,
-    )
-    return _phase(result, per_token)
+    how: Any = {"device": device, "progress": progress, "meter": meter, "work_dir": work_dir}
+    return _run(model, tokenizer, blocks, recipe, shape, accountant, **how)
 
 
 def train_arm(
@@ -119,46 +107,37 @@ def train_arm(
         When the meter has stopped it, after a checkpoint was saved.
     """
     model, tokenizer = load_model(base), load_tokenizer(base)
+    how: Any = {"shape": shape, "accountant": accountant, "device": device}
+    how |= {"progress": progress, "meter": meter}
     warm = None
     if texts:
-        warm = warm_up(
-            model,
-            tokenizer,
-            texts,
-            warm_up_recipe,
-            shape=shape,
-            accountant=accountant,
-            work_dir=work_dir / "warm_up",
-            device=device,
-            progress=progress,
-            meter=meter,
-        )
-    per_token = _flops_per_token(fine_tuning_recipe, shape, accountant)
+        at = work_dir / "warm_up"
+        warm = warm_up(model, tokenizer, texts, warm_up_recipe, work_dir=at, **how)
     dataset, _ = render_all(examples, tokenizer, shape.sequence_length)
-    tuned = train(
+    at = work_dir / "fine_tuning"
+    tuned = _run(model, tokenizer, dataset, fine_tuning_recipe, work_dir=at, **how)
+    return TrainedArm(model, tokenizer, warm, tuned)
+
+
+def _run(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    dataset: Any,
+    recipe: Recipe,
+    shape: ModelShape,
+    accountant: str,
+    **how: Any,
+) -> Phase:
+    """Train in place. Padding is computed on like any token, so it is charged like one."""
+    lora = recipe.lora_rank is not None
+    per_token = training_flops(shape, 1, accountant=accountant, lora=lora)
+    result = train(
         model,
         dataset,
-        fine_tuning_recipe,
-        work_dir=work_dir / "fine_tuning",
-        pad_id=_token(tokenizer.pad_token_id),
-        device=device,
+        recipe,
+        pad_id=required_id(tokenizer.pad_token_id),
         save_steps=STEPS_BETWEEN_SAVES,
-        progress=progress,
-        meter=meter,
         flops_per_token=per_token,
+        **how,
     )
-    return TrainedArm(model, tokenizer, warm, _phase(tuned, per_token))
-
-
-def _flops_per_token(recipe: Recipe, shape: ModelShape, accountant: str) -> float:
-    return training_flops(shape, 1, accountant=accountant, lora=recipe.lora_rank is not None)
-
-
-def _phase(result: TrainingResult, per_token: float) -> Phase:
-    """Padding is computed on like any token, so it is charged like one."""
     return Phase(result, per_token * result.tokens_processed, per_token * result.tokens_resumed)
-
-
-def _token(token_id: object) -> int:
-    assert isinstance(token_id, int)
-    return token_id

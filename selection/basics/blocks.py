@@ -6,10 +6,9 @@ and is named by what it was computed of and by. Whoever asks for the same finds 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,30 +18,20 @@ import numpy as np
 from selection.basics.whole_files import write_bytes_whole
 
 FLOPS = "flops"
-"""The number of a block that says what computing it took."""
+"""The array of a block, of length one, that says what computing it took."""
 
 # One entry, since safetensors writes several in any order, and the same block is the same bytes.
-_NUMBERS = "checksum and numbers"
+_CHECKSUM = "checksum"
+
+Block = Mapping[str, np.ndarray]
+"""What was computed of one part of the work, `FLOPS` among it: arrays by name, numeric; those of
+all parts are joined along their first axis."""
 
 PartT = TypeVar("PartT")
 
 
 class DamagedBlock(ValueError):
     """A block's file does not hold what was written into it."""
-
-
-@dataclass(frozen=True)
-class Block:
-    """What was computed of one part of the work.
-
-    Attributes
-    ----------
-    arrays : by name, numeric; those of all parts are joined along their first axis.
-    numbers : by name, `FLOPS` among them.
-    """
-
-    arrays: Mapping[str, np.ndarray]
-    numbers: Mapping[str, float] = field(default_factory=dict)
 
 
 class BlockStore:
@@ -76,22 +65,19 @@ class BlockStore:
         if not file.is_file():
             return None
         with _opened(file) as stored:
-            said = (stored.metadata() or {}).get(_NUMBERS, "")
-            arrays = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
-        checksum, _, numbers = said.partition(" ")
-        if checksum != _checksum(arrays, numbers):
+            said = (stored.metadata() or {}).get(_CHECKSUM)
+            block = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+        if said != _checksum(block):
             raise _damaged(file, "its content does not hash to what it says")
-        return Block(arrays, json.loads(numbers))
+        return block
 
     def put(self, key: str, block: Block) -> None:
         """Keep a finished block."""
         from safetensors.numpy import save
 
-        arrays = {name: np.ascontiguousarray(array) for name, array in block.arrays.items()}
-        numbers = json.dumps(dict(block.numbers))
+        arrays = {name: np.ascontiguousarray(array) for name, array in block.items()}
         self._folder.mkdir(parents=True, exist_ok=True)
-        said = f"{_checksum(arrays, numbers)} {numbers}"
-        write_bytes_whole(self._file(key), save(arrays, {_NUMBERS: said}))
+        write_bytes_whole(self._file(key), save(arrays, {_CHECKSUM: _checksum(arrays)}))
 
     def join(self, keys: Iterable[str]) -> dict[str, np.ndarray]:
         """Join finished blocks' arrays; only one block is held beside what they become.
@@ -113,7 +99,7 @@ class BlockStore:
         for key in keys:
             block = self.get(key)
             assert block is not None
-            for name, array in block.arrays.items():
+            for name, array in block.items():
                 if name not in joined:
                     joined[name] = np.empty((lengths[name], *array.shape[1:]), array.dtype)
                 joined[name][filled[name] : filled[name] + len(array)] = array
@@ -130,19 +116,14 @@ class Finished:
 
     Attributes
     ----------
-    arrays : the blocks' arrays, joined along the first axis in the order of the parts.
-    numbers : by name, those of the blocks that have one.
+    arrays : the blocks' arrays but `FLOPS`, joined along the first axis in the order of the parts.
+    flops : of all blocks, whoever computed them.
     resumed_flops : of the blocks that were finished before.
     """
 
     arrays: dict[str, np.ndarray]
-    numbers: dict[str, list[float]]
+    flops: float
     resumed_flops: float
-
-    @property
-    def flops(self) -> float:
-        """FLOPs of all blocks, whoever computed them."""
-        return sum(self.numbers[FLOPS])
 
 
 def compute_in_blocks(
@@ -163,38 +144,32 @@ def compute_in_blocks(
     content : what a part's block is of, see `BlockStore.key`.
     compute : gives a part's block, which does not depend on other parts.
     cost : FLOPs of a part, where they are known before it is begun; else its block says them as
-        its number `FLOPS`.
+        `FLOPS`.
     charge : receives the FLOPs of each block that is computed here, before that where they are
         known, and always before it is kept: what nobody paid for is not found again. It may raise,
         such as `BudgetExhausted`; the blocks before are kept.
     done : receives each part when its block is finished, and whether it was so before.
     """
-
-    def finished(key: str, part: PartT) -> tuple[Mapping[str, float], bool]:
-        found = store.get(key)
-        if found is not None:
-            return found.numbers, True
-        if cost is None:
-            block = compute(part)
-            charge(block.numbers[FLOPS])
-        else:
-            flops = cost(part)
-            charge(flops)
-            block = Block(compute(part).arrays, {FLOPS: flops})
-        store.put(key, block)
-        return block.numbers, False
-
     keys: list[str] = []
-    numbers: dict[str, list[float]] = {}
     resumed_flops = 0.0
     for part in parts:
         keys.append(store.key(content(part)))
-        of_part, resumed = finished(keys[-1], part)
-        for name, number in of_part.items():
-            numbers.setdefault(name, []).append(number)
-        resumed_flops += of_part[FLOPS] if resumed else 0.0
+        block = store.get(keys[-1])
+        resumed = block is not None
+        if block is not None:
+            resumed_flops += float(block[FLOPS][0])
+        elif cost is None:
+            block = compute(part)
+            charge(float(block[FLOPS][0]))
+            store.put(keys[-1], block)
+        else:
+            flops = cost(part)
+            charge(flops)
+            store.put(keys[-1], {**compute(part), FLOPS: np.array([flops])})
+        del block  # only one is held at a time
         done(part, resumed)
-    return Finished(store.join(keys), numbers, resumed_flops)
+    arrays = store.join(keys)
+    return Finished(arrays, sum(arrays.pop(FLOPS).tolist()), resumed_flops)
 
 
 def stretches(n: int, size: int) -> Iterator[slice]:
@@ -211,12 +186,12 @@ def _digest(values: Iterable[str | bytes]) -> bytes:
     return digest.digest()
 
 
-def _checksum(arrays: Mapping[str, np.ndarray], numbers: str) -> str:
+def _checksum(block: Block) -> str:
     from xxhash import xxh3_128
 
-    checksum = xxh3_128(numbers.encode())
-    for name in sorted(arrays):
-        array = np.ascontiguousarray(arrays[name])
+    checksum = xxh3_128()
+    for name in sorted(block):
+        array = np.ascontiguousarray(block[name])
         checksum.update(repr((name, array.dtype.str, array.shape)).encode())
         checksum.update(array.reshape(-1).view(np.uint8).data)
     return checksum.hexdigest()

@@ -1,10 +1,9 @@
-"""From the records of a source to its table, or to the refusal of the source."""
+"""From the records of a source to its tables."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import NamedTuple
 
@@ -39,44 +38,6 @@ QUARANTINE_SCHEMA = pa.schema(
 CHUNK_ROWS = 4096
 
 
-class QuarantineExceeded(ValueError):
-    """More of a source is unusable than it may be.
-
-    Attributes
-    ----------
-    source : str
-        The source.
-    share, threshold : float
-        Bad rows over all rows, and what was allowed; in [0, 1].
-    reasons : tuple of (str, int)
-        The three commonest kinds of reason with their counts.
-    quarantine : pa.Table
-        All bad rows, so that a refused source can still be looked into.
-    """
-
-    def __init__(
-        self,
-        source: str,
-        share: float,
-        threshold: float,
-        reasons: Sequence[tuple[str, int]],
-        quarantine: pa.Table,
-    ) -> None:
-        listed = "; ".join(f"{kind} ({count:,})" for kind, count in reasons)
-        first = quarantine.slice(0, 1).to_pylist()[0]
-        super().__init__(
-            f"source {source!r}: {share:.2%} of its rows are unusable, more than the "
-            f"{threshold:.2%} allowed. Commonest reasons: {listed}. First: {first['origin']}: "
-            f"{first['reason']}. Repair the files or the column names, or raise max_quarantined "
-            "for this source."
-        )
-        self.source = source
-        self.share = share
-        self.threshold = threshold
-        self.reasons = tuple(reasons)
-        self.quarantine = quarantine
-
-
 @dataclass(frozen=True)
 class Corpus:
     """A source's rows.
@@ -106,9 +67,7 @@ class _Kept(NamedTuple):
     origins: list[str]
 
 
-def ingest(
-    records: Iterable[Record | BadRecord], *, source: str, max_quarantined: float = 0.05
-) -> Corpus:
+def ingest(records: Iterable[Record | BadRecord], *, source: str) -> Corpus:
     """Collapse exact duplicates, set the bad rows aside and build the table of a source.
 
     The records are read once, as a stream (wrap them in tqdm to see them pass); memory grows with
@@ -120,8 +79,6 @@ def ingest(
         As a reader yields them.
     source : str
         The source's name.
-    max_quarantined : float
-        The share of bad rows, bad / (bad + good), that the source may have; in [0, 1].
 
     Returns
     -------
@@ -130,13 +87,9 @@ def ingest(
 
     Raises
     ------
-    QuarantineExceeded
-        Too many bad rows.
     ValueError
-        No good row at all, or `max_quarantined` is not a share.
+        No good row at all.
     """
-    if not 0 <= max_quarantined <= 1:
-        raise ValueError(f"max_quarantined is {max_quarantined}; it must lie in [0, 1]")
     kept: dict[str, _Kept] = {}
     bad: list[BadRecord] = []
     n_good = 0
@@ -150,12 +103,8 @@ def ingest(
             kept[key].origins.append(record.origin)
         else:
             kept[key] = _Kept(record, count_words(record.text), [record.origin])
-    quarantine = _table(QUARANTINE_SCHEMA, _quarantine_rows(bad, source))
+    quarantine = _table(QUARANTINE_SCHEMA, ({"source": source, **asdict(record)} for record in bad))
     n_read = len(bad) + n_good
-    share = len(bad) / n_read if n_read else 0.0
-    if share > max_quarantined:
-        reasons = Counter(record.kind for record in bad).most_common(3)
-        raise QuarantineExceeded(source, share, max_quarantined, reasons, quarantine)
     if not kept:
         raise ValueError(
             f"source {source!r}: no usable row among the {n_read:,} read; "
@@ -178,16 +127,6 @@ def _rows(kept: dict[str, _Kept], source: str) -> Iterator[dict[str, object]]:
             "label": record.label,
             "n_words": n_words,
             "origins": origins,
-        }
-
-
-def _quarantine_rows(bad: list[BadRecord], source: str) -> Iterator[dict[str, object]]:
-    for record in bad:
-        yield {
-            "source": source,
-            "origin": record.origin,
-            "reason": record.reason,
-            "raw_sha256": record.raw_sha256,
         }
 
 

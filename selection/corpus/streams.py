@@ -9,8 +9,9 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO
 
 import zstandard
 
@@ -128,16 +129,6 @@ def read_blocks(file: BinaryIO, *, block: int = BLOCK) -> Iterator[bytes]:
         yield data
 
 
-class _Unpacker(Protocol):
-    """What zlib's and zstandard's decompression objects have in common."""
-
-    @property
-    def eof(self) -> bool: ...
-    @property
-    def unused_data(self) -> bytes: ...
-    def decompress(self, data: bytes, /) -> bytes: ...
-
-
 def unpack(file: BinaryIO, packing: str) -> Iterator[bytes]:
     """Read a file through its compression.
 
@@ -180,15 +171,11 @@ def unpack(file: BinaryIO, packing: str) -> Iterator[bytes]:
         raise StreamDamaged(f"truncated {packing} stream")
 
 
-def _gzip_unpacker() -> _Unpacker:
-    return zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
-
-
-def _zstd_unpacker() -> _Unpacker:
-    return zstandard.ZstdDecompressor(max_window_size=ZSTD_WINDOW).decompressobj()
-
-
-_UNPACKERS: dict[str, Callable[[], _Unpacker]] = {"gz": _gzip_unpacker, "zst": _zstd_unpacker}
+# Each gives an object with `decompress`, `eof` and `unused_data`.
+_UNPACKERS: dict[str, Callable[[], Any]] = {
+    "gz": partial(zlib.decompressobj, wbits=16 + zlib.MAX_WBITS),
+    "zst": lambda: zstandard.ZstdDecompressor(max_window_size=ZSTD_WINDOW).decompressobj(),
+}
 
 
 def split_lines(blocks: Iterator[bytes], *, max_bytes: int) -> Iterator[Line]:

@@ -132,6 +132,8 @@ def measured_scores(points: Iterable[Sequence[Any] | np.ndarray]) -> MeasuredSco
     ValueError
         If there is no point, or one is not finite or has a negative cost.
     """
+    from scipy.optimize import isotonic_regression
+
     rows = [(float(row[0]), float(row[1])) for row in points]
     if not rows:
         raise ValueError("there is no measured point: run the method at some budget first.")
@@ -145,22 +147,4 @@ def measured_scores(points: Iterable[Sequence[Any] | np.ndarray]) -> MeasuredSco
     cost_N, place = np.unique(at[:, 0], return_inverse=True)
     count_N = np.bincount(place).astype(float)
     mean_N = np.bincount(place, weights=at[:, 1]) / count_N
-    return MeasuredScores(cost_N, _isotonic(mean_N, count_N))
-
-
-def _isotonic(score_N: np.ndarray, weight_N: np.ndarray) -> np.ndarray:
-    """Pool adjacent violators."""
-    means: list[float] = []
-    weights: list[float] = []
-    lengths: list[int] = []
-    for score, weight in zip(score_N.tolist(), weight_N.tolist(), strict=True):
-        mean, total, length = score, weight, 1
-        while means and means[-1] >= mean:
-            last_mean, last_weight = means.pop(), weights.pop()
-            mean = (last_mean * last_weight + mean * total) / (last_weight + total)
-            total += last_weight
-            length += lengths.pop()
-        means.append(mean)
-        weights.append(total)
-        lengths.append(length)
-    return np.repeat(means, lengths)
+    return MeasuredScores(cost_N, isotonic_regression(mean_N, weights=count_N).x)

@@ -55,13 +55,14 @@ def encode_in_shards(
         charge=meter.charge,
         done=lambda part, resumed: report(len(part)) if resumed and report is not None else None,
     )
+    arrays = found.arrays
     return Encoded(
-        found.arrays["vectors"],
-        np.flatnonzero(found.arrays["has_vector"]),
-        int(sum(found.numbers["n_tokens"])),
+        arrays["vectors"],
+        np.flatnonzero(arrays["has_vector"]),
+        int(arrays["n_tokens"].sum()),
         found.flops,
-        sum(found.numbers["seconds"]),
-        min(found.numbers.get("min_cosine", []), default=None),
+        sum(arrays["seconds"].tolist()),
+        min(arrays["min_cosine"].tolist(), default=None),
         found.resumed_flops,
     )
 
@@ -69,7 +70,11 @@ def encode_in_shards(
 def _to_block(shard: Encoded, n_texts: int) -> Block:
     has_vector = np.zeros(n_texts, dtype=bool)
     has_vector[shard.kept] = True
-    numbers = {"n_tokens": shard.n_tokens, FLOPS: shard.flops, "seconds": shard.seconds}
-    if shard.min_cosine is not None:
-        numbers["min_cosine"] = shard.min_cosine
-    return Block({"vectors": shard.vectors, "has_vector": has_vector}, numbers)
+    return {
+        "vectors": shard.vectors,
+        "has_vector": has_vector,
+        "n_tokens": np.array([shard.n_tokens]),
+        FLOPS: np.array([shard.flops]),
+        "seconds": np.array([shard.seconds]),
+        "min_cosine": np.array([] if shard.min_cosine is None else [shard.min_cosine]),
+    }

@@ -88,19 +88,38 @@ def why_not_packed(model: SentenceTransformer, max_tokens: int) -> str | None:
 
 
 @dataclass(frozen=True)
-class PackedEmbedder:
-    """A BERT-shaped model whose batches hold next to no padding, run on one device."""
+class _Sized:
+    """What can be said of any model of sentence-transformers before it runs."""
 
     model: SentenceTransformer
     max_tokens: int
-    device: str
-    precision: Precision
-    path: str = "packed BERT"
 
     @property
     def width(self) -> int:
         """Width of the vectors."""
-        return _width(self.model)
+        width = self.model.get_embedding_dimension()
+        assert width is not None
+        return int(width)
+
+    def flops(self, n_tokens: np.ndarray) -> float:
+        """Detailed count of an encoder's forward pass, padding left out."""
+        transformer: Any = self.model[0]
+        config = transformer.auto_model.config
+        return encoder_flops(
+            layers=config.num_hidden_layers,
+            width=config.hidden_size,
+            ffn_width=config.intermediate_size,
+            lengths=n_tokens,
+        )
+
+
+@dataclass(frozen=True)
+class PackedEmbedder(_Sized):
+    """A BERT-shaped model whose batches hold next to no padding, run on one device."""
+
+    device: str
+    precision: Precision
+    path: str = "packed BERT"
 
     @property
     def batching(self) -> Batching:
@@ -128,10 +147,6 @@ class PackedEmbedder:
     def exact(self) -> PackedEmbedder:
         """Return the same model in float32."""
         return self if self.precision == "float32" else self._exact
-
-    def flops(self, n_tokens: np.ndarray) -> float:
-        """Detailed count of an encoder's forward pass, padding left out."""
-        return _flops(self.model, n_tokens)
 
     @cached_property
     def _encoder(self) -> PackedBert:
@@ -161,19 +176,12 @@ class PackedEmbedder:
 
 
 @dataclass(frozen=True)
-class SentenceEmbedder:
+class SentenceEmbedder(_Sized):
     """Any other model of sentence-transformers, run by that library on one device."""
 
-    model: SentenceTransformer
-    max_tokens: int
     precision: Precision
     path: str
     batching: Batching = AS_THE_LIBRARY
-
-    @property
-    def width(self) -> int:
-        """Width of the vectors."""
-        return _width(self.model)
 
     def tokenize(self, texts: Sequence[str]) -> Tokens:
         """Read the texts to know their lengths; the library reads them again."""
@@ -203,29 +211,8 @@ class SentenceEmbedder:
             return self
         return SentenceEmbedder(self.model, self.max_tokens, "float32", self.path)
 
-    def flops(self, n_tokens: np.ndarray) -> float:
-        """Detailed count of an encoder's forward pass, padding left out."""
-        return _flops(self.model, n_tokens)
-
     @cached_property
     def _run(self) -> SentenceTransformer:
         if self.precision == "float32":
             return self.model
         return copy.deepcopy(self.model).bfloat16()
-
-
-def _width(model: SentenceTransformer) -> int:
-    width = model.get_embedding_dimension()
-    assert width is not None
-    return int(width)
-
-
-def _flops(model: SentenceTransformer, n_tokens: np.ndarray) -> float:
-    transformer: Any = model[0]
-    config = transformer.auto_model.config
-    return encoder_flops(
-        layers=config.num_hidden_layers,
-        width=config.hidden_size,
-        ffn_width=config.intermediate_size,
-        lengths=n_tokens,
-    )

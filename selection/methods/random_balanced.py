@@ -6,21 +6,14 @@ from collections import Counter
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
 from selection.basics.draws import keyed_uniform
 from selection.methods.contract.common import MethodDefaults, draw_per_seed
-from selection.methods.contract.cost import CostInputs, MethodCost
+from selection.methods.contract.options import NoOptions
 from selection.methods.contract.protocol import FitInputs, Fitted, ScoreInputs, Scores
 
 
-class RandomBalancedOptions(BaseModel):
-    """Balanced random has no options."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class RandomBalancedMethod(MethodDefaults[RandomBalancedOptions]):
+class RandomBalancedMethod(MethodDefaults[NoOptions]):
     """One ranking per seed that takes equally many rows of each source, as long as it has some.
 
     A row's draw is uniform up to the number of rows of its source, so that the rows below any bound
@@ -28,23 +21,21 @@ class RandomBalancedMethod(MethodDefaults[RandomBalancedOptions]):
     """
 
     name: str = "random_balanced"
-    needs_embeddings: bool = False
-    needs_device: bool = False
     receipts: frozenset[str] = frozenset({"source_rows"})
-    options: type[RandomBalancedOptions] = RandomBalancedOptions
+    options: type[NoOptions] = NoOptions
 
-    def draws_per_seed(self, options: RandomBalancedOptions) -> bool:
+    def draws_per_seed(self, options: NoOptions) -> bool:
         """Each seed draws anew."""
         return True
 
-    def fit(self, inputs: FitInputs[RandomBalancedOptions]) -> Fitted:
+    def fit(self, inputs: FitInputs[NoOptions]) -> Fitted:
         """Count the rows of each source that the pool yields, be it all of them or one."""
         counts: Counter[str] = Counter()
         for rows in inputs.pool():
             counts[rows.source] += len(rows.row_id)
         return Fitted(facts={"sources": [[source, counts[source]] for source in sorted(counts)]})
 
-    def score(self, fitted: Fitted, inputs: ScoreInputs[RandomBalancedOptions]) -> Scores:
+    def score(self, fitted: Fitted, inputs: ScoreInputs[NoOptions]) -> Scores:
         """Draw up to minus the source's rows: score (len(seeds), n), receipt source_rows.
 
         Raises
@@ -63,10 +54,6 @@ class RandomBalancedMethod(MethodDefaults[RandomBalancedOptions]):
             )
         receipt = np.full(n_rows, counted, dtype=np.int64)
         return Scores(-counted * draws, {"source_rows": receipt})
-
-    def cost(self, inputs: CostInputs[RandomBalancedOptions]) -> MethodCost:
-        """No floating-point work."""
-        return self.charges(inputs.options, {})
 
 
 METHOD = RandomBalancedMethod()

@@ -70,6 +70,19 @@ def new_model(config: PretrainedConfig, *, seed: int) -> PreTrainedModel:
         return AutoModelForCausalLM.from_config(config, dtype=torch.float32)
 
 
+def with_adapters(model: PreTrainedModel, *, rank: int, seed: int) -> Any:
+    """Wrap a decoder with LoRA adapters on all linear layers but the head, alpha twice the rank."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+
+    config = LoraConfig(
+        r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM"
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return get_peft_model(model, config)
+
+
 def load_model(folder_or_id: str | Path, *, revision: str | None = None) -> PreTrainedModel:
     """Load a decoder in float32 from a local folder, or from the hub at a pinned commit.
 

@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from selection.models.recipe import Recipe
 
 
-def training_order(
-    n_rows: int, *, epochs: int, batch_size: int, max_steps: int | None, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
+def training_order(n_rows: int, recipe: Recipe) -> tuple[np.ndarray, np.ndarray]:
     """Order in which rows are trained on, and how many each step takes.
 
     Fixed before training, so that a resumed run needs no sampler state and the tokens of a run are
@@ -31,8 +29,9 @@ def training_order(
     sizes : ndarray of shape (steps,), int64
         Rows per step; sums to ``n_seen``.
     """
-    n_seen = n_rows * epochs if max_steps is None else max_steps * batch_size
-    rng = np.random.default_rng(seed)
+    batch_size, max_steps = recipe.batch_size, recipe.max_steps
+    n_seen = n_rows * recipe.epochs if max_steps is None else max_steps * batch_size
+    rng = np.random.default_rng(recipe.seed)
     passes = [rng.permutation(n_rows) for _ in range(math.ceil(n_seen / n_rows))]
     order = np.concatenate(passes)[:n_seen]
     sizes = np.full(math.ceil(n_seen / batch_size), batch_size)
@@ -53,13 +52,7 @@ def tokens_by_step(widths: Sequence[int] | np.ndarray, recipe: Recipe) -> np.nda
     recipe : Recipe
         How the dataset will be trained on.
     """
-    order, sizes = training_order(
-        len(widths),
-        epochs=recipe.epochs,
-        batch_size=recipe.batch_size,
-        max_steps=recipe.max_steps,
-        seed=recipe.seed,
-    )
+    order, sizes = training_order(len(widths), recipe)
     batches = np.split(np.asarray(widths)[order], np.cumsum(sizes)[:-1])
     return np.array([len(batch) * int(batch.max()) for batch in batches], dtype=np.int64)
 
@@ -102,15 +95,20 @@ def training_rows(
     return rows, lengths
 
 
-def length_batches(lengths: Sequence[int], batch_tokens: int) -> Iterator[np.ndarray]:
+def length_batches(
+    lengths: Sequence[int], batch_tokens: int, *, shortest_share: float = 0.0
+) -> Iterator[np.ndarray]:
     """Index arrays, longest sequences first, of at most `batch_tokens` with padding.
 
-    The longest go first so that a memory shortage shows at once, not at the end.
+    The longest go first so that a memory shortage shows at once, not at the end. A sequence that is
+    shorter than that share of a batch's longest goes into the next one.
     """
     order = np.argsort(-np.asarray(lengths), kind="stable")
+    falling = np.asarray(lengths)[order]
     start = 0
     while start < len(order):
-        stop = start + max(1, batch_tokens // max(1, lengths[order[start]]))
+        near = np.count_nonzero(falling[start:] >= shortest_share * falling[start])
+        stop = start + min(near, max(1, batch_tokens // max(1, int(falling[start]))))
         yield order[start:stop]
         start = stop
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from selection.models.tokenizer import count_tokens, tokenize
+from selection.models.tokenizer import count_tokens, required_id, tokenize
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -78,18 +78,14 @@ class Rendered:
 
 
 def render(
-    example: Example,
-    tokenizer: PreTrainedTokenizerBase,
-    max_length: int,
-    *,
-    with_label: bool = True,
+    example: Example, tokenizer: PreTrainedTokenizerBase, max_length: int
 ) -> tuple[list[int], list[int]]:
     """Token ids and loss mask of one example; see `render_parts` for what was cut.
 
     Plain and labelled examples are trained on everything after the first separator; generation
     examples on the response and its end of text only.
     """
-    rendered = render_parts(example, tokenizer, max_length, with_label=with_label)
+    rendered = render_parts(example, tokenizer, max_length)
     return rendered.ids, rendered.loss_mask
 
 
@@ -126,7 +122,7 @@ def render_parts(
         middle, tail = tokenize(tokenizer, [LABEL_PREFIX, f" {example.label}"])
     else:
         head, middle, tail = example.text, [], []
-    eos = [_required_id(tokenizer.eos_token_id)]
+    eos = [required_id(tokenizer.eos_token_id)]
     room = max_length - len(middle) - len(tail) - 2
     if room < 1:
         raise ValueError(
@@ -146,11 +142,7 @@ def render_parts(
 
 
 def render_all(
-    examples: Sequence[Example],
-    tokenizer: PreTrainedTokenizerBase,
-    max_length: int,
-    *,
-    with_label: bool = True,
+    examples: Sequence[Example], tokenizer: PreTrainedTokenizerBase, max_length: int
 ) -> tuple[list[tuple[list[int], list[int]]], int]:
     """Render a training set for `selection.models.training.train`.
 
@@ -160,7 +152,7 @@ def render_all(
     n_truncated : int
         How many examples lost text to `max_length`.
     """
-    parts = [render_parts(e, tokenizer, max_length, with_label=with_label) for e in examples]
+    parts = [render_parts(e, tokenizer, max_length) for e in examples]
     return [(p.ids, p.loss_mask) for p in parts], sum(p.n_truncated > 0 for p in parts)
 
 
@@ -200,11 +192,5 @@ def cut_text(
 def separator_id(tokenizer: PreTrainedTokenizerBase) -> int:
     """Token that stands before a row: begin-of-text where there is one, else end-of-text."""
     if tokenizer.bos_token_id is not None:
-        return _required_id(tokenizer.bos_token_id)
-    return _required_id(tokenizer.eos_token_id)
-
-
-def _required_id(token_id: object) -> int:
-    if not isinstance(token_id, int):
-        raise ValueError("the tokenizer defines no end-of-text token (eos_token)")
-    return token_id
+        return required_id(tokenizer.bos_token_id)
+    return required_id(tokenizer.eos_token_id)

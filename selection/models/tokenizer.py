@@ -88,3 +88,10 @@ def count_tokens(
     """
     lengths = map(len, tokenize(tokenizer, texts, batch=batch))
     return np.fromiter(lengths, dtype=np.int64, count=len(texts)) + 1
+
+
+def required_id(token_id: object) -> int:
+    """Give the id of a special token, or raise ValueError where the tokenizer has none."""
+    if not isinstance(token_id, int):
+        raise ValueError("the tokenizer defines no end-of-text token (eos_token)")
+    return token_id

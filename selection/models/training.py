@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from selection.budget.meter import UNMETERED, Meter
+from selection.models.base import with_adapters
 from selection.models.batches import tokens_by_step, training_order, training_rows
 from selection.models.checkpoints import last_complete, rows_digest, weights_digest
 from selection.models.packing import PackedBlocks
@@ -109,13 +110,7 @@ def train(
     from selection.models.trainer_loop import run_trainer
 
     rows, lengths = training_rows(dataset)
-    order, sizes = training_order(
-        len(rows),
-        epochs=recipe.epochs,
-        batch_size=recipe.batch_size,
-        max_steps=recipe.max_steps,
-        seed=recipe.seed,
-    )
+    order, sizes = training_order(len(rows), recipe)
     fingerprint = _fingerprint(model, rows, recipe, pad_id)
     args = _arguments(recipe, len(sizes), work_dir, device, save_steps)
     checkpoint = last_complete(work_dir, fingerprint)
@@ -154,18 +149,7 @@ def _fingerprint(model: PreTrainedModel, rows: list[Any], recipe: Recipe, pad_id
 def _with_lora(model: PreTrainedModel, recipe: Recipe) -> torch.nn.Module:
     if recipe.lora_rank is None:
         return model
-    import torch
-    from peft import LoraConfig, get_peft_model
-
-    config = LoraConfig(
-        r=recipe.lora_rank,
-        lora_alpha=2 * recipe.lora_rank,
-        target_modules="all-linear",
-        task_type="CAUSAL_LM",
-    )
-    with torch.random.fork_rng():
-        torch.manual_seed(recipe.seed)
-        return get_peft_model(model, config)
+    return with_adapters(model, rank=recipe.lora_rank, seed=recipe.seed)
 
 
 def _arguments(

@@ -40,11 +40,6 @@ class Densities:
     bandwidth : float
         h, positive: the distance at which a row no longer counts. ``sqrt(2 - 2 cos)`` makes it of
         a cosine: 0.245 for 0.97.
-    queries : array or tensor of shape (n, D) or None
-        Like those that will be asked for, on which an approximate index measures its recall; None
-        is the reference. See `selection.neighbours.index` for when there is one.
-    seed : int
-        Of an approximate index.
 
     Attributes
     ----------
@@ -63,14 +58,12 @@ class Densities:
         *,
         neighbours: int,
         bandwidth: float,
-        queries: ArrayLike | torch.Tensor | None = None,
-        seed: int = 0,
     ) -> None:
         if not (np.isfinite(bandwidth) and bandwidth > 0):
             raise ValueError(f"bandwidth is {bandwidth}; it is a distance and must be positive")
         reference_MD = unit_rows(reference, "reference", dtype=np.float32)
-        asked = reference_MD if queries is None else queries
-        self._index = build_index(reference_MD, asked, neighbours, seed=seed)
+        # An approximate index measures its recall on rows like those that will be asked for.
+        self._index = build_index(reference_MD, reference_MD, neighbours)
         self._width = reference_MD.shape[1]
         self._neighbours, self._bandwidth = neighbours, bandwidth
         self.flops = self._index.facts.flops
@@ -90,21 +83,3 @@ class Densities:
             rho_N[block] = np.maximum(1.0 - squared_BK / self._bandwidth**2, 0.0).sum(axis=1)
         self.flops += self._index.search_flops(len(rows_ND))
         return np.maximum(rho_N, 1.0)
-
-
-def density(
-    rows: ArrayLike | torch.Tensor,
-    reference: ArrayLike | torch.Tensor,
-    *,
-    neighbours: int,
-    bandwidth: float,
-    seed: int = 0,
-) -> np.ndarray:
-    """Give the density of each row among its nearest reference rows, once; see `Densities`."""
-    rows_ND = as_numpy(rows)
-    width = unit_rows(as_numpy(reference)[:1], "reference").shape[1]
-    unit_rows(rows_ND[:0], "rows", width=width, may_be_empty=True)  # the shape, before the search
-    found = Densities(
-        reference, neighbours=neighbours, bandwidth=bandwidth, queries=rows_ND, seed=seed
-    )
-    return found.of(rows_ND)

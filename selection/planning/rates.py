@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 ARITHMETIC = "arithmetic"
@@ -58,24 +57,6 @@ class Rate:
     def seconds(self, flops: float, *, times: int = 1) -> float:
         """Seconds of `flops` FLOPs in all, begun `times` times."""
         return times * self.fixed_seconds + flops * self.seconds_per_flop
-
-    def to_dict(self) -> dict[str, float]:
-        """Give both values by name, for JSON."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, float]) -> Rate:
-        """Read what `to_dict` gave.
-
-        Raises
-        ------
-        ValueError
-            For other names or values.
-        """
-        try:
-            return cls(**{name: float(value) for name, value in values.items()})
-        except (TypeError, AttributeError) as error:
-            raise ValueError(f"not a rate ({error}): {values!r}") from error
 
 
 def fit_rate(small: tuple[float, float], large: tuple[float, float]) -> Rate:

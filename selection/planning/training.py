@@ -18,7 +18,7 @@ from selection.models.base import load_model, load_tokenizer, save_checkpoint
 from selection.models.checkpoints import weights_digest
 from selection.models.examples import Example, render_all
 from selection.models.recipe import Recipe
-from selection.models.tokenizer import count_tokens
+from selection.models.tokenizer import count_tokens, required_id
 from selection.models.training import train
 from selection.planning.measuring import Probed, probe_sizes
 
@@ -120,7 +120,7 @@ def probe_fine_tuning(
                 dataset,
                 recipe,
                 work_dir=Path(folder),
-                pad_id=int(tokenizer.pad_token_id),  # pyright: ignore[reportArgumentType]
+                pad_id=required_id(tokenizer.pad_token_id),
                 device=device,
                 save_steps=STEPS_BETWEEN_SAVES,
             )

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from tqdm import tqdm
 
 from selection.neighbours.duplicates import NearDuplicates
 
@@ -68,7 +67,6 @@ def choose_rows(
     near_duplicate_cosine: float | None = 0.97,
     excluded: Mapping[str, str] | None = None,
     reason: ArrayLike | None = None,
-    progress: bool = False,
 ) -> Subset:
     """Take rows in rank order until the next one does not fit, then stop.
 
@@ -92,8 +90,6 @@ def choose_rows(
         Rows never to select, such as the target's test rows; it goes before `reason`.
     reason : array of str of shape (n,) or None
         Why this very candidate is not to be selected, "" for one that may be; its copies may be.
-    progress : bool
-        Show a progress bar over the token budget.
 
     Returns
     -------
@@ -139,22 +135,18 @@ def choose_rows(
         near = NearDuplicates(embeddings.shape[1], near_duplicate_cosine)
     selected: list[int] = []
     spent = 0
-    with tqdm(
-        total=token_budget, unit="token", desc="choose rows", disable=not progress
-    ) as progress_bar:
-        for candidate, twin in _judged(eligible, embeddings, near):
-            if twin >= 0:
-                fate[candidate] = NEAR_DUPLICATE
-                # Every row kept so far was selected, or the loop would have ended at it.
-                duplicate_of[candidate] = ids[selected[twin]]
-                continue
-            cost = int(tokens[candidate])
-            if spent + cost > token_budget:
-                break
-            fate[candidate] = SELECTED
-            selected.append(candidate)
-            spent += cost
-            progress_bar.update(cost)
+    for candidate, twin in _judged(eligible, embeddings, near):
+        if twin >= 0:
+            fate[candidate] = NEAR_DUPLICATE
+            # Every row kept so far was selected, or the loop would have ended at it.
+            duplicate_of[candidate] = ids[selected[twin]]
+            continue
+        cost = int(tokens[candidate])
+        if spent + cost > token_budget:
+            break
+        fate[candidate] = SELECTED
+        selected.append(candidate)
+        spent += cost
     cutoff = float(scores[selected[-1]]) if selected else float("nan")
     return Subset(
         order=order,

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
-from tqdm import tqdm
 
 from selection.transport.precision import Precision
 from selection.transport.row_scorer import RowScorer
@@ -71,8 +70,6 @@ class PoolPass:
         blocks: Iterable[ArrayLike | torch.Tensor],
         *,
         weigh: Callable[[ArrayLike | torch.Tensor], np.ndarray] | None = None,
-        progress: bool = False,
-        n_rows: int | None = None,
     ) -> Iterator[np.ndarray]:
         """Yield the potentials of each block, float64 of shape (sides, B).
 
@@ -81,19 +78,15 @@ class PoolPass:
         blocks : iterable of arrays or tensors of shape (B, D)
         weigh : callable or None
             Gives the weights of a block's rows in the fit, shape (B,); None is uniform.
-        progress, n_rows
-            Show a progress bar, over n_rows when that is known.
         """
-        with tqdm(total=n_rows, unit="row", desc="score", disable=not progress) as bar:
-            for rows in blocks:
-                weight_B = np.ones(_size(rows)) if weigh is None else weigh(rows)
-                potential_SB, masses = self._score(rows, weight_B)
-                self._weight += float(weight_B.sum())
-                self._n += len(weight_B)
-                for total_M, mass_M in zip(self._mass, masses, strict=True):
-                    total_M += mass_M
-                bar.update(len(weight_B))
-                yield potential_SB
+        for rows in blocks:
+            weight_B = np.ones(_size(rows)) if weigh is None else weigh(rows)
+            potential_SB, masses = self._score(rows, weight_B)
+            self._weight += float(weight_B.sum())
+            self._n += len(weight_B)
+            for total_M, mass_M in zip(self._mass, masses, strict=True):
+                total_M += mass_M
+            yield potential_SB
 
     def fits(self) -> tuple[PoolFit, ...]:
         """Give the fit of each side to the rows passed so far.

@@ -142,7 +142,7 @@ def build_budget_plan(study: Study) -> Stage:
                 "expected_flops": sum(flops for flops, _ in forecast.values()),
                 "expected_seconds": sum(seconds or 0.0 for _, seconds in forecast.values()),
                 "expected_usd": usd(study, sum(s or 0.0 for _, s in forecast.values())),
-                "rates": {kind: rate.to_dict() for kind, rate in rates.items()},
+                "rates": {kind: asdict(rate) for kind, rate in rates.items()},
             },
             checks=[
                 Check(

@@ -141,7 +141,7 @@ def _read(module: str) -> _Module:
             for alias in node.names:
                 target = (node.module, alias.name)
                 found.imports.setdefault(alias.asname or alias.name, set()).add(target)
-    _Stripped().visit(tree)
+    _strip(tree)
     for statement in tree.body:
         names = _defined(statement)
         for name in names:
@@ -165,22 +165,17 @@ def _hash(tree: ast.stmt) -> str:
     return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
 
 
-class _Stripped(ast.NodeTransformer):
-    """Takes away what says nothing about what code does: docstrings and import statements."""
+def _strip(tree: ast.Module) -> None:
+    """Take away what says nothing about what code does: imports, docstrings, texts of constants."""
+    for node in ast.walk(tree):
+        for name in ("body", "orelse", "finalbody"):
+            statements = getattr(node, name, None)
+            if isinstance(statements, list):
+                kept = [statement for statement in statements if not _is_silent(statement)]
+                setattr(node, name, kept or ([ast.Pass()] if name == "body" else []))
 
-    def visit_Import(self, node: ast.Import) -> None:
-        """Leave it out."""
 
-    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
-        """Leave it out."""
-
-    def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:
-        """Leave out a text that stands alone: a docstring, or one of a constant."""
-        return None if isinstance(node.value, ast.Constant) else node
-
-    def generic_visit(self, node: ast.AST) -> ast.AST:
-        """Go on below; a body that has become empty passes."""
-        super().generic_visit(node)
-        if getattr(node, "body", None) == [] and not isinstance(node, ast.Module):
-            node.body = [ast.Pass()]  # pyright: ignore[reportAttributeAccessIssue]
-        return node
+def _is_silent(statement: ast.stmt) -> bool:
+    if isinstance(statement, ast.Expr):
+        return isinstance(statement.value, ast.Constant)
+    return isinstance(statement, ast.Import | ast.ImportFrom)

@@ -10,24 +10,17 @@ from selection_assets.stage.keys import decoder_key, embedder_key, pool_key, stu
 
 def whole_pool(study: Study) -> dg.AssetIn:
     """Every source's rows."""
-    return dg.AssetIn(
-        pool_key(study.pool, "raw_corpus"), partition_mapping=dg.AllPartitionMapping()
-    )
+    return _every(source_rows(study))
 
 
 def whole_pool_embeddings(study: Study) -> dg.AssetIn:
     """Every source's vectors."""
-    return dg.AssetIn(
-        embedder_key(study.pool, study.embedder.name, "corpus_embeddings"),
-        partition_mapping=dg.AllPartitionMapping(),
-    )
+    return _every(source_embeddings(study))
 
 
 def whole_pool_tokens(study: Study, decoder: Decoder, name: str) -> dg.AssetIn:
     """How many tokens a decoder finds in every source's rows."""
-    return dg.AssetIn(
-        decoder_key(study.pool, decoder, name), partition_mapping=dg.AllPartitionMapping()
-    )
+    return _every(decoder_part(study, decoder, name))
 
 
 def source_rows(study: Study) -> dg.AssetIn:
@@ -83,3 +76,8 @@ def asset_key(asset_in: dg.AssetIn) -> dg.AssetKey:
     """Key of the asset that an input names."""
     assert isinstance(asset_in.key, dg.AssetKey)
     return asset_in.key
+
+
+def _every(source: dg.AssetIn) -> dg.AssetIn:
+    """All partitions of what an input names."""
+    return dg.AssetIn(source.key, partition_mapping=dg.AllPartitionMapping())

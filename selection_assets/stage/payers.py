@@ -1,40 +1,8 @@
-"""Who pays for a stage: the studies that use it, in equal parts."""
-
-from collections.abc import Sequence
+"""Under which cap a study spends: that of its file, until the ledger enforces one."""
 
 from resources.ledger.ledger import Ledger
-from resources.ledger.spends import Spender
 from selection.budget.amounts import Cap
 from selection.config.study import Study
-
-
-def spender(
-    campaign: str,
-    payers: Sequence[Study],
-    *,
-    asset: str,
-    partition: str,
-    run_id: str,
-    device: str,
-) -> Spender:
-    """Return who spends, and under whose caps.
-
-    Parameters
-    ----------
-    campaign : the study or pool whose work it is.
-    payers : the studies that use it; none: the campaign pays, without a cap.
-    """
-    prices = [study.usd_per_device_hour for study in payers]
-    return Spender(
-        campaign,
-        asset,
-        partition,
-        run_id,
-        device,
-        payers={study.name: 1 / len(payers) for study in payers},
-        caps={study.name: cap for study in payers if (cap := cap_of(study)) is not None},
-        usd_per_device_hour=prices[0] if prices else None,
-    )
 
 
 def cap_of(study: Study) -> Cap | None:

@@ -7,9 +7,9 @@ from resources.ledger.caps import CapConflict
 from resources.ledger.history import rates_seen
 from resources.ledger.reservation import Reservation
 from resources.ledger.spending import OverCap
-from resources.ledger.spends import Cost
+from resources.ledger.spends import Cost, Spender
 from selection_assets.stage.expected import Expected
-from selection_assets.stage.payers import spender
+from selection_assets.stage.payers import cap_of
 from selection_assets.stage.stage import Stage
 from selection_assets.stage.step import Step
 
@@ -32,13 +32,16 @@ def reserve(stage: Stage, step: Step) -> Reservation:
     seen = rates_seen(step.workspace.ledger, step.device.name).get(identity.asset)
     if seen is not None:  # its own record says more of its seconds than any probe
         expected = Expected(expected.flops, seen.seconds(expected.flops))
-    who = spender(
+    who = Spender(
         stage.campaign,
-        stage.payers,
-        asset=identity.asset,
-        partition=identity.partition,
-        run_id=step.context.run.run_id,
-        device=step.device.name,
+        identity.asset,
+        identity.partition,
+        step.context.run.run_id,
+        step.device.name,
+        # The studies that use it, in equal parts.
+        payers={study.name: 1 / len(stage.payers) for study in stage.payers},
+        caps={study.name: cap for study in stage.payers if (cap := cap_of(study)) is not None},
+        usd_per_device_hour=next((study.usd_per_device_hour for study in stage.payers), None),
     )
     planned = (expected.flops, expected.seconds)
     try:

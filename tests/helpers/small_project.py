@@ -22,7 +22,7 @@ from selection_assets.refresh.staleness import Work
 from selection_assets.studies import load_studies
 
 # Standard library packages: the same real English wherever the tests run.
-SOURCES = ("asyncio", "email", "multiprocessing", "tkinter")
+SOURCES = ("asyncio", "email", "multiprocessing")
 
 POOL = """
 name: library

@@ -25,7 +25,7 @@ from resources.ledger.lineage import current_artifacts
 from resources.processes import is_alive
 from resources.project import ROOT_VARIABLE
 from resources.store.artifacts import ArtifactStore
-from resources.store.publishing_lock import StoreBusy, alone
+from resources.store.publishing_lock import StoreBusy, locked
 from selection_assets.command.gc import gc
 
 PUBLISH = Path(everything.__file__).read_text()
@@ -165,7 +165,7 @@ def test_nothing_is_removed_between_a_rename_and_its_row(tmp_path):
         store.publish(store.stage({"a.md": "x"}), "study/thing", "all")
         with (
             pytest.raises(StoreBusy, match="stayed locked"),
-            alone(store.root / ".publishing.lock", timeout=0.1),
+            locked(store.root / ".publishing.lock", alone=True, timeout=0.1),
         ):
             raise AssertionError
     assert [debris.kind for debris in find_debris(ledger, store, unfinished_days=14)] == ["version"]

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import yaml
 from real_processes import Child
-from small_project import Project, enter
+from small_project import SOURCES, Project, enter
 
 from resources.dead_runs import clear_dead_runs
 from selection.config.study import Study
@@ -24,7 +24,6 @@ from selection_assets.studies import load_pools
 BASE = {"library/tiny/base_tokenizer", "library/tiny/base_checkpoint"}
 CORPUS, EMBEDDINGS = "library/raw_corpus", "library/static/corpus_embeddings"
 SOURCE = "asyncio"
-SOURCES = {"asyncio", "email", "multiprocessing", "tkinter"}
 TRAIN = """
 import sys
 import dagster as dg

@@ -6,23 +6,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from scipy.sparse import csc_array
 
 from selection.basics.text import normalise
 from selection.methods.contract.blocks import prepare_in_blocks
-from selection.methods.contract.cost import CostInputs
-from selection.methods.contract.preparation import NotBySource, Prepared, PrepareInputs
+from selection.methods.contract.options import MethodOptions
+from selection.methods.contract.preparation import PreparationDefaults, Prepared, PrepareInputs
 from selection.methods.contract.values import Rows
 
 _BLOCK_ROWS = 8192
 _WORD_END = "\n"  # which no word contains
 
 
-class Bm25Options(BaseModel):
+class Bm25Options(MethodOptions):
     """Options of the BM25 method."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     k1: float = Field(
         default=1.5, gt=0, description="how slowly the repetition of a word saturates"
@@ -38,7 +36,7 @@ class Bm25Options(BaseModel):
     )
 
 
-class Bm25Index(NotBySource):
+class Bm25Index(PreparationDefaults):
     """The pool's BM25 weights, by row and word.
 
     The formula is Lucene's, ``log(1 + (N - n + 0.5) / (n + 0.5)) f / (f + k1 (1 - b + b L / mean
@@ -52,9 +50,6 @@ class Bm25Index(NotBySource):
 
     asset: str = "bm25_index"
     shared: bool = True
-    needs_selector: bool = False
-    needs_device: bool = False
-    needs: tuple[str, ...] = ()
     reads: tuple[str, ...] = ("k1", "b", "stopwords")
 
     def prepare(self, inputs: PrepareInputs[Bm25Options]) -> Prepared:
@@ -95,10 +90,6 @@ class Bm25Index(NotBySource):
             rows=len(row_id),
             facts={"documents": len(row_id), "terms": len(terms), "entries": len(weights["data"])},
         )
-
-    def flops(self, inputs: CostInputs[Bm25Options]) -> float:
-        """Counting words is no model's work."""
-        return 0.0
 
 
 def tokens_of(texts: Sequence[str], options: Bm25Options) -> Iterator[list[str]]:

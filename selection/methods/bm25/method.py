@@ -8,7 +8,6 @@ often a row of the target uses each word.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,8 +15,7 @@ from scipy.sparse import csr_array
 
 from selection.methods.bm25.index import Bm25Index, Bm25Options, tokens_of
 from selection.methods.bm25.top_parts import top_parts
-from selection.methods.contract.common import MethodDefaults
-from selection.methods.contract.cost import CostInputs, MethodCost
+from selection.methods.contract.common import MethodDefaults, prepared_by
 from selection.methods.contract.preparation import Files, Preparation
 from selection.methods.contract.protocol import FitInputs, Fitted, ScoreInputs, Scores
 
@@ -32,8 +30,6 @@ class Bm25Method(MethodDefaults[Bm25Options]):
     """Mean BM25 over the target, with the words that made it as receipt."""
 
     name: str = "bm25"
-    needs_embeddings: bool = False
-    needs_device: bool = False
     receipts: frozenset[str] = frozenset({"top_terms"})
     options: type[Bm25Options] = Bm25Options
 
@@ -60,7 +56,8 @@ class Bm25Method(MethodDefaults[Bm25Options]):
         n_target = len(inputs.target.text)
         if n_target == 0:
             raise ValueError("the target has no rows and BM25 needs queries; give it at least 1")
-        number = {term: i for i, term in enumerate(_index(inputs.prepared).json("vocabulary.json"))}
+        vocabulary = prepared_by(INDEX.asset, inputs.prepared, self.name).json("vocabulary.json")
+        number = {term: i for i, term in enumerate(vocabulary)}
         queries = tokens_of(inputs.target.text, options)
         words = [word for query in queries for word in query]
         known = [number[word] for word in words if word in number]
@@ -81,7 +78,7 @@ class Bm25Method(MethodDefaults[Bm25Options]):
         ValueError
             When a row is not in the index.
         """
-        files = _index(inputs.prepared)
+        files = prepared_by(INDEX.asset, inputs.prepared, self.name)
         parts = _weights(files, inputs.rows.row_id)
         parts.data = parts.data * fitted.arrays["query_weight"][parts.indices]
         # A row of a sparse matrix is summed by itself and in the order of its words, which the
@@ -89,21 +86,8 @@ class Bm25Method(MethodDefaults[Bm25Options]):
         score = parts.sum(axis=1)
         return Scores(score[None, :], {"top_terms": _top_terms(parts, files)})
 
-    def cost(self, inputs: CostInputs[Bm25Options]) -> MethodCost:
-        """No FLOPs of a model: CCDS (arXiv 2410.16208) counts lexical selection as free."""
-        return self.charges(inputs.options, {INDEX.asset: INDEX.flops(inputs)})
-
 
 METHOD = Bm25Method()
-
-
-def _index(prepared: Mapping[str, Files]) -> Files:
-    if INDEX.asset not in prepared:
-        raise ValueError(
-            f"method {METHOD.name!r} needs the preparation {INDEX.asset!r} and was given "
-            f"{sorted(prepared)}; prepare it and pass it as `prepared`"
-        )
-    return prepared[INDEX.asset]
 
 
 def _weights(files: Files, row_id: np.ndarray) -> csr_array:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from pydantic_core import to_jsonable_python
 
-from selection.basics.blocks import Block, BlockStore, Finished, compute_in_blocks, stretches
+from selection.basics.blocks import BlockStore, Finished, compute_in_blocks, stretches
 from selection.methods.contract.preparation import Preparation, PrepareInputs
 from selection.methods.contract.values import Rows
 
@@ -38,7 +38,7 @@ def prepare_in_blocks(
         BlockStore(inputs.work, _made_by(preparation, inputs)),
         _cut(inputs, block_rows),
         lambda rows: [*rows.row_id.tolist(), *rows.text],
-        lambda rows: Block(compute(rows)),
+        compute,
         cost=flops,
         charge=inputs.meter.charge,
         done=lambda rows, resumed: inputs.advance(len(rows.row_id)),

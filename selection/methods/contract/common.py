@@ -8,9 +8,10 @@ from typing import Generic
 
 import numpy as np
 
-from selection.methods.contract.cost import ACCOUNTANT, MethodCost, Phase
+from selection.methods.contract.cost import ACCOUNTANT, CostInputs, MethodCost, Phase
 from selection.methods.contract.options import OptionsT
-from selection.methods.contract.preparation import Preparation
+from selection.methods.contract.preparation import Files, Preparation
+from selection.methods.contract.protocol import FitInputs, Fitted
 from selection.methods.contract.values import Rows
 
 # Coarse enough to hide rounding, finer than any embedding or solve is accurate.
@@ -21,6 +22,8 @@ class MethodDefaults(Generic[OptionsT]):
     """The answers of a method that prepares nothing, fits for nothing, and ranks once."""
 
     name: str
+    needs_embeddings: bool = False
+    needs_device: bool = False
     cost_parts: Mapping[str, Phase] = MappingProxyType({})
     receipts: frozenset[str] = frozenset()
 
@@ -35,6 +38,15 @@ class MethodDefaults(Generic[OptionsT]):
     def preparations(self, options: OptionsT) -> tuple[Preparation, ...]:
         """Nothing comes before the fit."""
         return ()
+
+    def fit(self, inputs: FitInputs[OptionsT]) -> Fitted:
+        """Nothing to learn."""
+        return Fitted()
+
+    def cost(self, inputs: CostInputs[OptionsT]) -> MethodCost:
+        """What is prepared, and no floating-point work beside."""
+        prepared = self.preparations(inputs.options)
+        return self.charges(inputs.options, {one.asset: one.flops(inputs) for one in prepared})
 
     def charges(
         self, options: OptionsT, parts: Mapping[str, float], accountant: str = ACCOUNTANT
@@ -101,3 +113,13 @@ def embeddings_of(rows: Rows, method: str) -> np.ndarray:
             "pass Rows with embeddings"
         )
     return rows.embeddings
+
+
+def prepared_by(asset: str, prepared: Mapping[str, Files], method: str) -> Files:
+    """Give what a preparation has made, or raise ValueError when it was not given."""
+    if asset not in prepared:
+        raise ValueError(
+            f"method {method!r} needs the preparation {asset!r} and was given {sorted(prepared)}; "
+            f"prepare {asset} first and pass it as `prepared`"
+        )
+    return prepared[asset]

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 OptionsT = TypeVar("OptionsT", bound=BaseModel)
 OptionsT_co = TypeVar("OptionsT_co", bound=BaseModel, covariant=True)
 """Of what only reads them: inputs."""
+
+
+class MethodOptions(BaseModel):
+    """Options of a method: one that it does not know is an error, and none ever changes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class NoOptions(MethodOptions):
+    """For a method without options."""
 
 
 def wants_contrast(options: BaseModel) -> bool:

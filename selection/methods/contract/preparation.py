@@ -111,29 +111,26 @@ class Prepared:
     resumed_flops: float = 0.0
     facts: Mapping[str, Fact] = field(default_factory=dict)
 
-    def array(self, name: str) -> np.ndarray:
-        """Give a `.npy` file's array, so that what was made here serves as `Files`."""
+    def array(self, name: str) -> Any:
+        """Give what a file is to hold, so that what was made here serves as `Files`."""
         return self.files[name]
 
-    def arrays(self, name: str) -> dict[str, np.ndarray]:
-        """Give a `.safetensors` file's arrays."""
-        return self.files[name]
-
-    def json(self, name: str) -> Any:
-        """Give a `.json` file's values."""
-        return self.files[name]
-
-    def path(self, name: str) -> Path:
-        """Give a folder's place."""
-        return self.files[name]
+    arrays = json = path = array
 
 
-class NotBySource:
-    """A preparation that is one for all sources, or of the target."""
+class PreparationDefaults:
+    """The answers of a preparation that is not by source, and that no model works on."""
 
     asset: str
     by_source: bool = False
     row_by_row: bool = False
+    needs_selector: bool = False
+    needs_device: bool = False
+    needs: tuple[str, ...] = ()
+
+    def flops(self, inputs: CostInputs[Any]) -> float:
+        """None: CCDS (arXiv 2410.16208) counts lexical selection as free."""
+        return 0.0
 
     def features(self, files: Files) -> Any:
         """There is nothing row by row in it."""

@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 from pydantic_core import to_json
 
-from selection.basics.blocks import FLOPS, Block, BlockStore, Finished, compute_in_blocks, stretches
+from selection.basics.blocks import FLOPS, Block, BlockStore, compute_in_blocks, stretches
 from selection.budget.meter import UNMETERED, Meter
 from selection.methods.contract.protocol import Fitted, Method, ScoreInputs, Scores, checked_scores
 
 BLOCK_ROWS = 65_536
-_RECEIPT_BYTES = "receipt_bytes"
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ def score_in_blocks(
     )
     return BlockScores(
         np.ascontiguousarray(found.arrays["score"].T),
-        _read_receipts(found),
+        _read_receipts(found.arrays),
         found.flops,
         found.resumed_flops,
     )
@@ -98,16 +97,19 @@ def _to_block(scores: Scores) -> Block:
     content = pa.BufferOutputStream()
     pq.write_table(pa.table(scores.receipts), content)
     receipts = np.frombuffer(content.getvalue(), dtype=np.uint8)
-    numbers = {FLOPS: float(scores.flops), _RECEIPT_BYTES: len(receipts)}
-    return Block({"score": scores.score.T, "receipts": receipts}, numbers)
+    return {
+        "score": scores.score.T,
+        "receipts": receipts,
+        "receipt_bytes": np.array([len(receipts)]),
+        FLOPS: np.array([float(scores.flops)]),
+    }
 
 
-def _read_receipts(found: Finished) -> dict[str, Any]:
+def _read_receipts(arrays: Block) -> dict[str, Any]:
     """Join the receipts of all blocks, whose files follow one another."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    ends = np.cumsum(found.numbers[_RECEIPT_BYTES]).astype(np.int64)
-    files = np.split(found.arrays["receipts"], ends[:-1])
+    files = np.split(arrays["receipts"], np.cumsum(arrays["receipt_bytes"])[:-1])
     table = pa.concat_tables([pq.read_table(pa.BufferReader(file)) for file in files])
     return {name: table[name].combine_chunks() for name in table.column_names}

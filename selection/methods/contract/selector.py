@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from selection.methods.contract.cost import CostInputs, SelectorSize
-from selection.methods.contract.preparation import PrepareInputs, Selector
+from typing import TypeVar
+
+from selection.methods.contract.cost import SelectorSize
+from selection.methods.contract.preparation import Selector
+
+SelectorT = TypeVar("SelectorT", Selector, SelectorSize)
 
 _NO_SELECTOR = (
     "perplexity and gradient selection read the pool with a selector model and the study names "
@@ -11,15 +15,8 @@ _NO_SELECTOR = (
 )
 
 
-def selector_size(inputs: CostInputs) -> SelectorSize:
-    """Give what the selector would read, or raise ValueError for a study without one."""
-    if inputs.selector is None:
+def required_selector(selector: SelectorT | None) -> SelectorT:
+    """Give the selector, or what it would read, or raise ValueError for a study without one."""
+    if selector is None:
         raise ValueError(_NO_SELECTOR)
-    return inputs.selector
-
-
-def selector_of(inputs: PrepareInputs) -> Selector:
-    """Give the selector, or raise ValueError for a study without one."""
-    if inputs.selector is None:
-        raise ValueError(_NO_SELECTOR)
-    return inputs.selector
+    return selector

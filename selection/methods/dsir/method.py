@@ -16,7 +16,6 @@ from pydantic import ConfigDict, Field
 from scipy.sparse import csr_array
 
 from selection.methods.contract.common import MethodDefaults, draw_per_seed
-from selection.methods.contract.cost import CostInputs, MethodCost
 from selection.methods.contract.preparation import Preparation
 from selection.methods.contract.protocol import FitInputs, Fitted, ScoreInputs, Scores
 from selection.methods.contract.values import Rows
@@ -53,8 +52,6 @@ class DsirMethod(MethodDefaults[DsirOptions]):
     """Log importance weights of hashed n-grams, with the n-grams that made them as receipt."""
 
     name: str = "dsir"
-    needs_embeddings: bool = False
-    needs_device: bool = False
     receipts: frozenset[str] = frozenset({"log_weight", "top_ngrams"})
     options: type[DsirOptions] = DsirOptions
 
@@ -122,10 +119,6 @@ class DsirMethod(MethodDefaults[DsirOptions]):
             )
         receipts = {"log_weight": log_weight, "top_ngrams": _top_ngrams(rows.text, log_ratio)}
         return Scores(score, receipts)
-
-    def cost(self, inputs: CostInputs[DsirOptions]) -> MethodCost:
-        """No FLOPs of a model: CCDS (arXiv 2410.16208) counts lexical selection as free."""
-        return self.charges(inputs.options, {COUNTS.asset: COUNTS.flops(inputs)})
 
 
 METHOD = DsirMethod()

@@ -18,8 +18,12 @@ from scipy.sparse import csr_array
 
 from selection.basics.text import normalise
 from selection.methods.contract.blocks import prepare_in_blocks
-from selection.methods.contract.cost import CostInputs
-from selection.methods.contract.preparation import Files, Prepared, PrepareInputs
+from selection.methods.contract.preparation import (
+    Files,
+    PreparationDefaults,
+    Prepared,
+    PrepareInputs,
+)
 from selection.methods.contract.values import Rows
 
 _WORDS = re.compile(r"\w+|[^\w\s]+")
@@ -72,16 +76,12 @@ def count_ngrams(texts: Sequence[str], buckets: int) -> csr_array:
     )
 
 
-class NgramCounts:
+class NgramCounts(PreparationDefaults):
     """Hashed n-gram counts of each row, source by source."""
 
     asset: str = "ngram_counts"
     shared: bool = True
     by_source: bool = True
-    row_by_row: bool = False
-    needs_selector: bool = False
-    needs_device: bool = False
-    needs: tuple[str, ...] = ()
     reads: tuple[str, ...] = ("buckets",)
 
     def prepare(self, inputs: PrepareInputs[NgramOptions]) -> Prepared:
@@ -107,10 +107,6 @@ class NgramCounts:
             rows=len(arrays["row_lengths"]),
             facts={"ngrams": int(arrays["counts"].sum()), "buckets": buckets},
         )
-
-    def flops(self, inputs: CostInputs[NgramOptions]) -> float:
-        """Counting n-grams is no model's work."""
-        return 0.0
 
     def features(self, files: Files) -> csr_array:
         """Give the counts, of shape (n, buckets), int32."""

@@ -7,10 +7,11 @@ from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from selection.methods.contract.common import MethodDefaults, embeddings_of, settled
 from selection.methods.contract.cost import CostInputs, MethodCost, Phase
+from selection.methods.contract.options import MethodOptions
 from selection.methods.contract.protocol import FitInputs, Fitted, ScoreInputs, Scores
 from selection.methods.embedding.turn_order import columns_of_turns, fitted_turns, scores_by_turn
 from selection.neighbours.targets import NEAREST_RECEIPTS, nearest_receipts
@@ -18,10 +19,8 @@ from selection.neighbours.turns import MAX_PAIRS, play_turns
 from selection.transport.points import unit_rows
 
 
-class EmbeddingOptions(BaseModel):
+class EmbeddingOptions(MethodOptions):
     """Options of the embedding method."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     variant: Literal["mean", "round_robin"] = Field(
         default="mean",

@@ -12,12 +12,12 @@ from selection.methods.contract.blocks import prepare_in_blocks
 from selection.methods.contract.cost import CostInputs
 from selection.methods.contract.preparation import (
     Files,
-    NotBySource,
     Preparation,
+    PreparationDefaults,
     Prepared,
     PrepareInputs,
 )
-from selection.methods.contract.selector import selector_of, selector_size
+from selection.methods.contract.selector import required_selector
 from selection.methods.contract.values import Rows
 from selection.methods.gradient.flops import projected_gradient_flops
 from selection.methods.gradient.lora import Adapted
@@ -61,14 +61,14 @@ class GradientStore:
 
     def flops(self, inputs: CostInputs[GradientOptions]) -> float:
         """Gradients and projection at every checkpoint, by the rows' own lengths."""
-        return _projected_flops(inputs, selector_size(inputs).pool_lengths)
+        return _projected_flops(inputs, required_selector(inputs.selector).pool_lengths)
 
     def features(self, files: Files) -> np.ndarray:
         """Give the array of shape (n, C, D), mapped into memory where the store maps files."""
         return files.array("gradients.npy")
 
 
-class TargetGradients(NotBySource):
+class TargetGradients(PreparationDefaults):
     """Plain gradients of the target: `gradients.npy` (m, C, D) float32, and `subtasks.json`."""
 
     asset: str = TARGET
@@ -102,11 +102,11 @@ class TargetGradients(NotBySource):
 
     def flops(self, inputs: CostInputs[GradientOptions]) -> float:
         """Gradients and projection at every checkpoint, by the examples' own lengths."""
-        return _projected_flops(inputs, selector_size(inputs).target_lengths)
+        return _projected_flops(inputs, required_selector(inputs.selector).target_lengths)
 
 
 def _projected_flops(inputs: CostInputs[GradientOptions], lengths: np.ndarray) -> float:
-    options, size = inputs.options, selector_size(inputs)
+    options, size = inputs.options, required_selector(inputs.selector)
     return _flops_of(size.shape, size.accountant, options, lengths)
 
 
@@ -133,7 +133,7 @@ def _prepare(
 ) -> Prepared:
     """Compute `gradients.npy` of all rows at the checkpoints of the warm-up."""
     options = inputs.options
-    selector = selector_of(inputs)
+    selector = required_selector(inputs.selector)
     tokenizer = load_tokenizer(selector.folder)
     adapted = adapted_selector(selector, options, inputs.device)
     checkpoints = _checkpoints(inputs, options, adapted)

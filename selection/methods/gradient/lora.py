@@ -64,19 +64,11 @@ def adapt(folder: Path, *, rank: int, seed: int, device: str) -> Adapted:
     ValueError
         As `selection.models.base.load_model`.
     """
-    import torch
-    from peft import LoraConfig, get_peft_model
-
-    from selection.models.base import load_model
+    from selection.models.base import load_model, with_adapters
 
     base = load_model(folder)
     base.set_attn_implementation("eager")
-    config = LoraConfig(
-        r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM"
-    )
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        model = get_peft_model(base, config)
+    model = with_adapters(base, rank=rank, seed=seed)
     model.eval().to(device)
     trained = {n: tuple(p.shape) for n, p in model.named_parameters() if p.requires_grad}
     return Adapted(model, dict(sorted(trained.items())), device)

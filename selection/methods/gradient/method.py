@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from selection.methods.contract.common import MethodDefaults, settled
+from selection.methods.contract.common import MethodDefaults, prepared_by, settled
 from selection.methods.contract.cost import CostInputs, MethodCost, Phase
-from selection.methods.contract.preparation import Files, Preparation
+from selection.methods.contract.preparation import Preparation
 from selection.methods.contract.protocol import FitInputs, Fitted, ScoreInputs, Scores
-from selection.methods.contract.selector import selector_size
+from selection.methods.contract.selector import required_selector
 from selection.methods.gradient.gradient_store import STORE, TARGET, GradientStore, TargetGradients
 from selection.methods.gradient.influence import influence, influence_flops, subtask_means
 from selection.methods.gradient.options import GradientOptions
@@ -31,7 +31,6 @@ class GradientMethod(MethodDefaults[GradientOptions]):
     """Best subtask's influence, with the influence on every subtask as receipt."""
 
     name: str = "gradient"
-    needs_embeddings: bool = False
     needs_device: bool = True
     cost_parts: Mapping[str, Phase] = MappingProxyType({"fit": "fit", "score": "score"})
     receipts: frozenset[str] = frozenset({"best_subtask", "influence_by_subtask"})
@@ -56,7 +55,9 @@ class GradientMethod(MethodDefaults[GradientOptions]):
             When the preparations are missing.
         """
         options = inputs.options
-        target, warm_up = (_prepared(inputs, asset) for asset in (TARGET, WARM_UP))
+        target, warm_up = (
+            prepared_by(asset, inputs.prepared, self.name) for asset in (TARGET, WARM_UP)
+        )
         gradients_MCD = target.array("gradients.npy")
         names, mean_SCD = subtask_means(gradients_MCD, target.json("subtasks.json"))
         rates = np.asarray(warm_up.json("warm_up.json")["learning_rates"], dtype=np.float64)
@@ -98,7 +99,7 @@ class GradientMethod(MethodDefaults[GradientOptions]):
         ValueError
             For a study without a selector.
         """
-        options, size = inputs.options, selector_size(inputs)
+        options, size = inputs.options, required_selector(inputs.selector)
         features = options.checkpoints * options.dimensions
         parts = {made.asset: made.flops(inputs) for made in self.preparations(options)}
         parts["fit"] = float(inputs.n_target * features)
@@ -109,15 +110,6 @@ class GradientMethod(MethodDefaults[GradientOptions]):
 
 
 METHOD = GradientMethod()
-
-
-def _prepared(inputs: FitInputs[GradientOptions], asset: str) -> Files:
-    if asset not in inputs.prepared:
-        raise ValueError(
-            f"method 'gradient' fits to what {asset} has made and it was not given; "
-            f"prepare {asset} first"
-        )
-    return inputs.prepared[asset]
 
 
 def _by_subtask(names: np.ndarray, influence_NS: np.ndarray) -> pa.Array:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from selection.methods.contract.options import MethodOptions
 
 
-class GradientOptions(BaseModel):
+class GradientOptions(MethodOptions):
     """Options of the gradient method.
 
     LESS (arXiv 2402.04333) warms 7B models up with rank 128 and a learning rate of 2e-5, in
     batches of 128; the defaults of these three suit the small selectors that pay.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     dimensions: int = Field(
         default=8192, ge=8, multiple_of=8, description="width of the random projection"

@@ -9,8 +9,13 @@ import numpy as np
 
 from selection.basics.draws import keyed_uniform
 from selection.methods.contract.cost import CostInputs
-from selection.methods.contract.preparation import NotBySource, Prepared, PrepareInputs, Selector
-from selection.methods.contract.selector import selector_of, selector_size
+from selection.methods.contract.preparation import (
+    PreparationDefaults,
+    Prepared,
+    PrepareInputs,
+    Selector,
+)
+from selection.methods.contract.selector import required_selector
 from selection.methods.contract.values import Rows
 from selection.methods.gradient.flops import gradient_flops
 from selection.methods.gradient.lora import Adapted, adapt
@@ -26,14 +31,13 @@ if TYPE_CHECKING:
 WARM_UP = "selector_warm_up"
 
 
-class SelectorWarmUp(NotBySource):
+class SelectorWarmUp(PreparationDefaults):
     """LoRA warm-up of the selector: `checkpoint_<c>.safetensors`, and `warm_up.json`."""
 
     asset: str = WARM_UP
     shared: bool = True
     needs_selector: bool = True
     needs_device: bool = True
-    needs: tuple[str, ...] = ()
     reads: tuple[str, ...] = tuple(
         name for name in GradientOptions.model_fields if name != "dimensions"
     )
@@ -41,7 +45,7 @@ class SelectorWarmUp(NotBySource):
     def prepare(self, inputs: PrepareInputs[GradientOptions]) -> Prepared:
         """Train on the sample, or go on where the last attempt stopped."""
         options = inputs.options
-        selector = selector_of(inputs)
+        selector = required_selector(inputs.selector)
         longest = selector.shape.sequence_length
         rows = token_rows(_sample(inputs, options), load_tokenizer(selector.folder), longest)
         adapted = adapted_selector(selector, options, inputs.device)
@@ -80,7 +84,7 @@ class SelectorWarmUp(NotBySource):
 
     def flops(self, inputs: CostInputs[GradientOptions]) -> float:
         """Cost of a sample like the one that will be drawn: only its texts' lengths may differ."""
-        options, size = inputs.options, selector_size(inputs)
+        options, size = inputs.options, required_selector(inputs.selector)
         n_rows = _sample_size(len(size.pool_lengths), options)
         draw = np.random.default_rng(options.seed)
         lengths = draw.choice(size.pool_lengths, size=n_rows, replace=False)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from selection.methods.contract.options import MethodOptions
 
 
-class OtOptions(BaseModel):
+class OtOptions(MethodOptions):
     """Options of the optimal-transport method."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     eps_rel: float = Field(
         default=0.05, gt=0, description="regularisation as a share of the mean squared distance"

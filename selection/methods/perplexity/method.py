@@ -13,7 +13,7 @@ from selection.methods.contract.common import MethodDefaults, settled
 from selection.methods.contract.cost import CostInputs, MethodCost
 from selection.methods.contract.preparation import Preparation
 from selection.methods.contract.protocol import FitInputs, Fitted, ScoreInputs, Scores
-from selection.methods.contract.selector import selector_size
+from selection.methods.contract.selector import required_selector
 from selection.methods.contract.values import Rows
 from selection.methods.perplexity.distribution import Distribution
 from selection.methods.perplexity.options import PerplexityOptions
@@ -24,7 +24,6 @@ class PerplexityMethod(MethodDefaults[PerplexityOptions]):
     """A band of the pool's perplexities, with the row's quantile as receipt."""
 
     name: str = "perplexity"
-    needs_embeddings: bool = False
     needs_device: bool = True
     receipts: frozenset[str] = frozenset({"perplexity", "quantile", "band"})
     options: type[PerplexityOptions] = PerplexityOptions
@@ -82,7 +81,7 @@ class PerplexityMethod(MethodDefaults[PerplexityOptions]):
         ValueError
             Without a selector.
         """
-        accountant = selector_size(inputs).accountant
+        accountant = required_selector(inputs.selector).accountant
         made = self.preparations(inputs.options)
         parts = {preparation.asset: preparation.flops(inputs) for preparation in made}
         return self.charges(inputs.options, parts, accountant)

@@ -7,12 +7,12 @@ size; in float64 by 1e-13, which rounding hides. It takes about twice as long.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from selection.models.batches import pad_right
+from selection.models.batches import length_batches, pad_right
 from selection.models.examples import Rendered
 from selection.models.packing import IGNORED_LABEL
 
@@ -58,7 +58,8 @@ def text_nll(
     model.to(device, torch.float64).eval()  # pyright: ignore[reportArgumentType]
     nll = np.zeros(len(rows))
     with torch.inference_mode():
-        for batch in _near_batches([len(row.ids) for row in rows], batch_tokens):
+        lengths = [len(row.ids) for row in rows]
+        for batch in length_batches(lengths, batch_tokens, shortest_share=_SHORTEST_SHARE):
             ids_BT = pad_right([rows[i].ids for i in batch], 0).to(device)
             labels_BT = pad_right([_labels(rows[i]) for i in batch], IGNORED_LABEL)[:, 1:].to(
                 device
@@ -73,18 +74,6 @@ def text_nll(
             nll[batch] = losses.view(labels_BT.shape).sum(dim=1).cpu().numpy()
     # Adding zero turns -0.0 into 0.0.
     return nll.round(_DECIMALS) + 0.0
-
-
-def _near_batches(lengths: Sequence[int], batch_tokens: int) -> Iterator[np.ndarray]:
-    """Index arrays of rows of near lengths, longest first so that a memory shortage shows soon."""
-    order = np.argsort(-np.asarray(lengths), kind="stable")
-    falling = np.asarray(lengths)[order]
-    start = 0
-    while start < len(order):
-        near = np.count_nonzero(falling[start:] >= _SHORTEST_SHARE * falling[start])
-        stop = start + min(near, max(1, batch_tokens // int(falling[start])))
-        yield order[start:stop]
-        start = stop
 
 
 def _labels(row: Rendered) -> list[int]:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from selection.methods.contract.options import MethodOptions
 from selection.models.recipe import Recipe
 
 
-class PerplexityOptions(BaseModel):
+class PerplexityOptions(MethodOptions):
     """What is tuned, and which rows come first."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     band: Literal["low", "mid", "high"] = Field(
         default="mid",

@@ -12,14 +12,20 @@ import numpy as np
 from selection.costs.rows import rows_forward_flops, rows_training_flops
 from selection.methods.contract.blocks import prepare_in_blocks
 from selection.methods.contract.cost import CostInputs
-from selection.methods.contract.preparation import Files, NotBySource, Prepared, PrepareInputs
-from selection.methods.contract.selector import selector_of, selector_size
+from selection.methods.contract.preparation import (
+    Files,
+    PreparationDefaults,
+    Prepared,
+    PrepareInputs,
+)
+from selection.methods.contract.selector import required_selector
 from selection.methods.contract.values import Rows
 from selection.methods.perplexity.nll import text_nll
 from selection.methods.perplexity.options import PerplexityOptions
 from selection.models.batches import training_order
 from selection.models.examples import Example, Rendered, render_all, render_parts
 from selection.models.recipe import Recipe
+from selection.models.tokenizer import required_id
 from selection.models.training import train
 
 if TYPE_CHECKING:
@@ -35,14 +41,13 @@ BLOCK_ROWS = 4096
 
 
 @dataclass
-class TunedSelector(NotBySource):
+class TunedSelector(PreparationDefaults):
     """The selector, fine-tuned on the examples that steer the selection: `checkpoint/`."""
 
     asset: str = TUNED_SELECTOR
     shared: bool = False
     needs_selector: bool = True
     needs_device: bool = True
-    needs: tuple[str, ...] = ()
     reads: tuple[str, ...] = ("epochs", "learning_rate", "batch_size", "seed")
 
     def prepare(self, inputs: PrepareInputs[PerplexityOptions]) -> Prepared:
@@ -58,7 +63,7 @@ class TunedSelector(NotBySource):
         from selection.models.base import load_model, load_tokenizer, save_checkpoint
 
         recipe = inputs.options.recipe
-        selector = selector_of(inputs)
+        selector = required_selector(inputs.selector)
         if not inputs.target:
             raise ValueError(
                 "the target has no example to tune the selector on; "
@@ -73,7 +78,7 @@ class TunedSelector(NotBySource):
             dataset,
             recipe,
             work_dir=inputs.work / "training",
-            pad_id=_token(tokenizer.pad_token_id),
+            pad_id=required_id(tokenizer.pad_token_id),
             device=inputs.device,
             save_steps=_STEPS_BETWEEN_SAVES,
             meter=inputs.meter,
@@ -101,7 +106,7 @@ class TunedSelector(NotBySource):
 
     def flops(self, inputs: CostInputs[PerplexityOptions]) -> float:
         """Of the forward and backward passes over the target's examples, padding included."""
-        size = selector_size(inputs)
+        size = required_selector(inputs.selector)
         recipe = inputs.options.recipe
         return _tuning(size.target_lengths, recipe, size.shape, size.accountant)[1]
 
@@ -129,7 +134,7 @@ class Perplexities:
         ValueError
             Without a selector, or naming a row without a token.
         """
-        selector = selector_of(inputs)
+        selector = required_selector(inputs.selector)
         folder = selector.folder
         if TUNED_SELECTOR in self.needs:
             folder = inputs.prepared[TUNED_SELECTOR].path("checkpoint")
@@ -153,7 +158,7 @@ class Perplexities:
 
     def flops(self, inputs: CostInputs[PerplexityOptions]) -> float:
         """Of one forward over the rows."""
-        size = selector_size(inputs)
+        size = required_selector(inputs.selector)
         return rows_forward_flops(size.shape, size.pool_lengths, accountant=size.accountant)
 
     def features(self, files: Files) -> np.ndarray:
@@ -213,18 +218,7 @@ def _tuning(
     Each step's rows are as long as its longest: padding is computed on like any token, so it is
     charged like one. The seed decides which rows meet in a step, so this is known before it runs.
     """
-    order, sizes = training_order(
-        len(lengths),
-        epochs=recipe.epochs,
-        batch_size=recipe.batch_size,
-        max_steps=recipe.max_steps,
-        seed=recipe.seed,
-    )
+    order, sizes = training_order(len(lengths), recipe)
     starts = np.cumsum(sizes) - sizes
     widths = np.repeat(np.maximum.reduceat(np.asarray(lengths)[order], starts), sizes)
     return int(widths.sum()), rows_training_flops(shape, widths, accountant=accountant)
-
-
-def _token(token_id: object) -> int:
-    assert isinstance(token_id, int)
-    return token_id

@@ -10,10 +10,10 @@ import numpy as np
 
 from selection.curves.amortised import amortised
 from selection.reports.plots.style import (
-    FONT,
     GREY,
     INK,
     label_axes,
+    legend_below,
     method_styles,
     new_figure,
     plain_label,
@@ -98,13 +98,7 @@ def break_even_lines(lines: Sequence[SharedCost], *, budget: float, title: str) 
         x="targets that share the pool's part of the selection (T)",
         y="selection cost, share of the budget",
     )
-    figure.legend(
-        *axes.get_legend_handles_labels(),
-        loc="outside lower center",
-        ncols=3,
-        fontsize=FONT,
-        frameon=False,
-    )
+    legend_below(figure, *axes.get_legend_handles_labels(), columns=3)
     return to_png(figure)
 
 

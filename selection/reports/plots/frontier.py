@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 from selection.curves import frontier
 from selection.reports.plots.style import (
     FONT,
-    GREY,
     INK,
     label_axes,
+    legend_below,
     method_styles,
     new_figure,
     plain_label,
+    staircase,
     to_png,
 )
 
@@ -69,17 +70,7 @@ def loss_frontier(
     lowest, highest = min(p.cost for p in points), max(p.cost for p in points)
     left, right = lowest / 1.35, highest * 1.35
     axes.set_xlim(left, right)
-    axes.step(
-        [*(p.cost for p in best), right],
-        [*(-p.score for p in best), -best[-1].score],
-        where="post",
-        color=GREY,
-        linewidth=5,
-        alpha=0.35,
-        solid_capstyle="butt",
-        label="best so far",
-        zorder=1,
-    )
+    staircase(axes, [p.cost for p in best], [-p.score for p in best], right)
     shifts = _side_by_side(points, math.log(right / left))
     for name, (colour, marker) in method_styles(shifts).items():
         own = sorted((p for p in points if p.name == name), key=lambda p: p[:2])
@@ -92,13 +83,7 @@ def loss_frontier(
         x="total FLOPs, selection and training (equal costs are drawn side by side)",
         y=f"target loss ({unit}), lower is better",
     )
-    figure.legend(
-        *axes.get_legend_handles_labels(),
-        loc="outside lower center",
-        ncols=4,
-        fontsize=FONT,
-        frameon=False,
-    )
+    legend_below(figure, *axes.get_legend_handles_labels(), columns=4)
     return to_png(figure)
 
 

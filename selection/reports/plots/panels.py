@@ -6,7 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from selection.curves import frontier
-from selection.reports.plots.style import FONT, GREY, INK, method_styles, plain_label, to_png
+from selection.reports.plots.style import (
+    FONT,
+    INK,
+    legend_below,
+    method_styles,
+    new_panels,
+    plain_label,
+    staircase,
+    to_png,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -63,9 +72,6 @@ def cost_panels(panels: Sequence[Panel], *, score: str = "accuracy (%)") -> byte
         If there is no panel, a panel has no point, or a cost is not positive (the axis is
         logarithmic).
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     if not panels:
         raise ValueError("panels is empty: there is nothing to draw.")
     for panel in panels:
@@ -74,9 +80,7 @@ def cost_panels(panels: Sequence[Panel], *, score: str = "accuracy (%)") -> byte
         for point in panel.points:
             if point.cost <= 0:
                 raise ValueError(f"{point} costs nothing, which a log axis cannot show.")
-    figure = Figure(figsize=(7.6, 0.9 + 3.1 * len(panels)), dpi=110, layout="constrained")
-    FigureCanvasAgg(figure)
-    axes_list = list(figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0])
+    figure, axes_list = new_panels(7.6, 0.9 + 3.1 * len(panels), len(panels))
     costs = [point.cost for panel in panels for point in panel.points]
     left, right = min(costs) / 1.35, max(costs) * 1.35
     styles = method_styles(point.name for panel in panels for point in panel.points)
@@ -86,34 +90,14 @@ def cost_panels(panels: Sequence[Panel], *, score: str = "accuracy (%)") -> byte
         _draw(axes, panel, styles, right)
         axes.set_ylabel(score, fontsize=FONT)
     axes_list[-1].set_xlabel("total FLOPs, selection and training", fontsize=FONT)
-    figure.legend(
-        *_legend(axes_list),
-        loc="outside lower center",
-        ncols=4,
-        fontsize=FONT,
-        frameon=False,
-    )
+    legend_below(figure, *_legend(axes_list), columns=4)
     return to_png(figure)
 
 
 def _draw(axes: Axes, panel: Panel, styles: Mapping[str, tuple[str, str]], right: float) -> None:
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(labelsize=FONT)
-    axes.set_axisbelow(True)
-    axes.grid(color="#e6e6e6", linewidth=0.6)
     axes.set_title(panel.title, fontsize=FONT + 2, loc="left")
     best = frontier(panel.points)
-    axes.step(
-        [*(p.cost for p in best), right],
-        [*(p.score for p in best), best[-1].score],
-        where="post",
-        color=GREY,
-        linewidth=5,
-        alpha=0.35,
-        solid_capstyle="butt",
-        label="best so far",
-        zorder=1,
-    )
+    staircase(axes, [p.cost for p in best], [p.score for p in best], right)
     for name, (colour, marker) in styles.items():
         own = sorted((p for p in panel.points if p.name == name), key=lambda p: p[:2])
         if not own:

@@ -10,7 +10,7 @@ import io
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -28,17 +28,45 @@ MAX_ROWS = 30
 
 def new_figure(width: float, height: float) -> tuple[Figure, Axes]:
     """Make an empty figure of the given size in inches, with one set of axes."""
+    figure, [axes] = new_panels(width, height, 1)
+    return figure, axes
+
+
+def new_panels(width: float, height: float, n: int) -> tuple[Figure, list[Axes]]:
+    """The same with n sets of axes below each other, over one horizontal axis."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(labelsize=FONT)
-    axes.set_axisbelow(True)
-    axes.grid(color="#e6e6e6", linewidth=0.6)
-    return figure, axes
+    panels = list(figure.subplots(n, 1, sharex=True, squeeze=False)[:, 0])
+    for axes in panels:
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.tick_params(labelsize=FONT)
+        axes.set_axisbelow(True)
+        axes.grid(color="#e6e6e6", linewidth=0.6)
+    return figure, panels
+
+
+def legend_below(figure: Figure, handles: list, labels: list[str], *, columns: int) -> None:
+    """Explain the lines and marks below all axes."""
+    place = "outside lower center"
+    figure.legend(handles, labels, loc=place, ncols=columns, fontsize=FONT, frameon=False)
+
+
+def staircase(axes: Axes, costs: Sequence[float], heights: Sequence[float], right: float) -> None:
+    """Draw the best so far by rising cost, up to the right edge."""
+    axes.step(
+        [*costs, right],
+        [*heights, heights[-1]],
+        where="post",
+        color=GREY,
+        linewidth=5,
+        alpha=0.35,
+        solid_capstyle="butt",
+        label="best so far",
+        zorder=1,
+    )
 
 
 def label_axes(axes: Axes, *, title: str, x: str, y: str) -> None:

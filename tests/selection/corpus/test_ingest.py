@@ -1,4 +1,4 @@
-"""The table of a source: duplicates, quarantine, refusals."""
+"""The table of a source: duplicates, quarantine."""
 
 import pytest
 from hypothesis import given
@@ -9,7 +9,6 @@ from selection.corpus.ingest import (
     CHUNK_ROWS,
     QUARANTINE_SCHEMA,
     ROW_SCHEMA,
-    QuarantineExceeded,
     ingest,
 )
 from selection.corpus.records import BadRecord, Record
@@ -58,7 +57,7 @@ def mixed(n_good: int, n_bad: int) -> list[Record | BadRecord]:
     return [*[Record(f"row {i}", f"g:{i}") for i in range(n_good)], *bad]
 
 
-def test_bad_rows_within_the_threshold_are_listed_in_reading_order() -> None:
+def test_bad_rows_are_listed_in_reading_order() -> None:
     corpus = ingest(mixed(95, 5), source="s")
     assert (corpus.n_read, corpus.rows.num_rows) == (100, 95)
     assert corpus.quarantine.schema.equals(QUARANTINE_SCHEMA)
@@ -66,22 +65,8 @@ def test_bad_rows_within_the_threshold_are_listed_in_reading_order() -> None:
     assert set(corpus.quarantine["source"].to_pylist()) == {"s"}
 
 
-def test_too_large_a_share_of_bad_rows_fails_with_its_number_and_reasons() -> None:
-    with pytest.raises(
-        QuarantineExceeded, match=r"'s': 10\.00% .* 5\.00% .*not JSON \(4\)"
-    ) as info:
-        ingest(mixed(90, 10), source="s")
-    assert (info.value.share, info.value.threshold) == (0.1, 0.05)
-    assert info.value.reasons[0] == ("not JSON", 4)
-    assert len(info.value.reasons) == 3
-    assert info.value.quarantine.num_rows == 10
-    assert ingest(mixed(90, 10), source="s", max_quarantined=0.1).quarantine.num_rows == 10
-
-
 def test_a_source_without_a_good_row_is_an_error() -> None:
     with pytest.raises(ValueError, match="no usable row"):
         ingest([], source="s")
     with pytest.raises(ValueError, match="no usable row"):
-        ingest(mixed(0, 3), source="s", max_quarantined=1.0)
-    with pytest.raises(ValueError, match=r"\[0, 1\]"):
-        ingest([], source="s", max_quarantined=5)
+        ingest(mixed(0, 3), source="s")

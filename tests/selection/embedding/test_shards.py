@@ -2,10 +2,8 @@
 
 import numpy as np
 import pytest
-from processors import BFLOAT16
 from real_processes import die
 
-from selection.basics.hardware import BFLOAT16_VARIABLE
 from selection.corpus.docstrings import read_docstrings
 from selection.embedding.build import minilm_folder
 from selection.embedding.embedder import encode
@@ -57,12 +55,9 @@ class Counting:
         return self.model.tokenize(texts)
 
 
-@pytest.fixture(scope="module", params=BFLOAT16)
-def model(request):
-    """On a processor without bfloat16 products, and on one with them."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(BFLOAT16_VARIABLE, BFLOAT16[request.param])
-        yield load()
+@pytest.fixture(scope="module")
+def model():
+    return load()
 
 
 def test_a_killed_run_is_resumed_at_its_shard(model, tmp_path):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from planted import COSTS, planted
 
-from docs.results.overlap import jaccard, mean_overlap, overlap
+from docs.results.overlap import jaccard, mean_overlap
 from selection.judging.paying import paying
 
 
@@ -68,7 +68,7 @@ def test_jaccard_is_rows_in_both_over_rows_in_either():
 
 def test_overlaps_are_symmetric_and_one_with_itself_and_chance_between_strangers():
     study = planted("t", {"random": 0.0, "ot": 0.0, "dsir": 0.0}, rng=np.random.default_rng(2))
-    found = overlap(study, "5pct")
+    found = mean_overlap([study], "5pct")
     assert found.methods == ("random", "ot", "dsir")
     np.testing.assert_array_equal(np.diag(found.jaccard_MM), 1.0)
     np.testing.assert_array_equal(found.jaccard_MM, found.jaccard_MM.T)
@@ -82,11 +82,12 @@ def test_the_mean_overlap_is_over_the_targets_on_which_both_methods_ran():
     other = planted("other", {"random": 0.0, "dsir": 0.0}, rng=rng)
     mean = mean_overlap([one, other], "5pct")
     assert mean.methods == ("random", "ot", "dsir")
-    assert mean.jaccard_MM[0, 1] == overlap(one, "5pct").jaccard_MM[0, 1]
+    assert mean.jaccard_MM[0, 1] == mean_overlap([one], "5pct").jaccard_MM[0, 1]
     assert math.isnan(mean.jaccard_MM[1, 2])
 
 
 def test_a_draw_that_is_not_there_is_refused():
     study = planted("t", {"random": 0.0}, rng=np.random.default_rng(1))
-    with pytest.raises(ValueError, match="has no draw 7"):
-        overlap(study, "5pct", draw=7)
+    drawn = [replace(arm, selected={7: frozenset("a")}) for arm in study.arms]
+    with pytest.raises(ValueError, match="has no draw 0"):
+        mean_overlap([replace(study, arms=drawn)], "5pct")

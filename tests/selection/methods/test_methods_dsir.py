@@ -23,7 +23,7 @@ from selection.methods.contract.preparation import PrepareInputs
 from selection.methods.contract.protocol import FitInputs, Fitted, ScoreInputs, Scores
 from selection.methods.contract.values import Rows
 from selection.methods.dsir.method import DsirOptions
-from selection.methods.dsir.ngrams import NgramCounts, count_ngrams, ngrams
+from selection.methods.dsir.ngrams import NgramCounts, NgramOptions, count_ngrams, ngrams
 
 METHOD = REGISTRY["dsir"]
 
@@ -234,7 +234,7 @@ def test_counting_goes_on_after_a_kill_where_it_stopped(tmp_path, monkeypatch):
 def test_counts_of_other_buckets_are_not_taken_for_these(tmp_path):
     rows = rows_of(generated_texts(20)["law"])
     for buckets in (64, 90, 64):
-        inputs = PrepareInputs({"buckets": buckets}, lambda: iter([rows]), 20, tmp_path)
+        inputs = PrepareInputs(NgramOptions(buckets=buckets), lambda: iter([rows]), 20, tmp_path)
         features = NgramCounts().features(NgramCounts().prepare(inputs))
         np.testing.assert_array_equal(
             features.toarray(), count_ngrams(rows.text, buckets).toarray()

@@ -35,8 +35,8 @@ def test_a_plain_example_is_trained_on_whole_with_its_end():
 def test_a_labelled_example_is_trained_on_text_and_label():
     example = Example("r", "some text", label="yes")
     assert trained(example, 100) == "some text\n\nLabel: yes<|endoftext|>"
-    plain, _ = render(example, TOKENIZER, 100, with_label=False)
-    assert plain == render(Example("r", "some text"), TOKENIZER, 100)[0]
+    plain = render_parts(example, TOKENIZER, 100, with_label=False)
+    assert plain.ids == render(Example("r", "some text"), TOKENIZER, 100)[0]
 
 
 def test_a_generation_example_is_trained_on_the_response_only():

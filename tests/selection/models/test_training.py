@@ -124,7 +124,7 @@ def test_a_last_block_of_one_token_does_not_spoil_the_run(tmp_path):
 )
 def test_the_order_visits_each_row_once_an_epoch(n_rows, epochs, batch_size, max_steps):
     order, sizes = training_order(
-        n_rows, epochs=epochs, batch_size=batch_size, max_steps=max_steps, seed=0
+        n_rows, Recipe(epochs=epochs, batch_size=batch_size, max_steps=max_steps, seed=0)
     )
     assert sizes.sum() == len(order)
     assert (sizes >= 1).all() and (sizes <= batch_size).all()
@@ -138,7 +138,7 @@ def test_the_order_visits_each_row_once_an_epoch(n_rows, epochs, batch_size, max
 
 def test_another_seed_takes_another_order():
     orders = [
-        training_order(50, epochs=1, batch_size=8, max_steps=None, seed=seed)[0].tolist()
+        training_order(50, Recipe(epochs=1, batch_size=8, max_steps=None, seed=seed))[0].tolist()
         for seed in (0, 0, 1)
     ]
     assert orders[0] == orders[1] != orders[2]

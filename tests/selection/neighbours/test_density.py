@@ -7,9 +7,13 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 
 from selection.neighbours import density as density_module
-from selection.neighbours.density import density
+from selection.neighbours.density import Densities
 
 RNG = np.random.default_rng(4)
+
+
+def density(rows, reference, **how):
+    return Densities(reference, **how).of(rows)
 
 
 def unit(rows):
