@@ -19,8 +19,7 @@ pytest_plugins = [
     "smallest_fixtures",
 ]
 
-WORKER = "PYTEST_XDIST_WORKER" in os.environ
-if WORKER:
+if "PYTEST_XDIST_WORKER" in os.environ:
     # Two processes with two threads each would take each other's cores; what tests start inherits
     # it. Libraries read this when they are imported, which none has been so far.
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
@@ -39,7 +38,8 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Remember how the run ended, for `_leave_quietly`; figures of a failed run are not kept."""
     global _exit_status
     _exit_status = exitstatus
-    if WORKER:
+    # Not by the variable: a pytest that a worker starts inherits it, and is none.
+    if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["figures"] = json.dumps(_figures.found)  # pyright: ignore
         return
     wanted = session.config.getoption("figures")

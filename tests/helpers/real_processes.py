@@ -49,9 +49,12 @@ class Child(subprocess.Popen):
     def next_line(self) -> str:
         """Wait for its next line."""
         assert self.stdout is not None
-        line = self.stdout.readline()
+        # Byte by byte: what a buffer had read ahead, `communicate` would not find any more.
+        line = b""
+        while not line.endswith(b"\n") and (byte := os.read(self.stdout.fileno(), 1)):
+            line += byte
         assert line, f"ended before it printed: {self.error_text()}"
-        return line
+        return line.decode()
 
     def error_text(self) -> str:
         """Everything that it wrote to its standard error."""

@@ -15,7 +15,9 @@ from resources.store.artifacts import UNPARTITIONED
 from selection.curves import fit_curves
 from selection.planning.history import rate_seen
 from selection_assets.command.cli import main
+from selection_assets.graph import all_stages
 from selection_assets.planning.current import foreseen
+from selection_assets.planning.steps import embedding_step, models_step, preparation_step
 from selection_assets.stage.keys import arm_key
 
 FIELDS = {
@@ -56,6 +58,17 @@ def test_the_plan_of_a_finished_study_has_every_arm_with_its_cost_and_expected_l
         assert arm["seconds"] > 0
         assert arm["usd"] is None
         assert arm["predicted_low"] < arm["predicted_loss"] < arm["predicted_high"]
+
+
+def test_a_plan_foresees_nothing_but_assets_and_what_the_pool_shares(finished):
+    """A forecast under a name that no step has would never be found, and never be missed."""
+    study = finished.study
+    assets = {stage.asset.key.to_user_string() for stage in all_stages()}
+    shared = {embedding_step(study)[0], models_step(study)[0]}
+    shared |= {preparation_step(study, name)[0] for name in study.named_methods}
+    expected = finished.ledger.spending.forecasts("small")
+    assert {asset for asset, _ in expected} <= assets | shared
+    assert {embedding_step(study), models_step(study)} <= expected.keys()
 
 
 def test_expected_losses_are_those_of_the_curve_through_the_reports(finished):

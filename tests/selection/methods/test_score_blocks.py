@@ -17,6 +17,7 @@ from selection.methods.contract.preparation import Prepared
 from selection.methods.contract.protocol import FitInputs, ScoreInputs
 from selection.methods.contract.score_blocks import score_in_blocks
 from selection.methods.contract.values import Rows
+from selection.methods.dsir.method import DsirOptions
 
 RNG = np.random.default_rng(2)
 
@@ -118,7 +119,7 @@ def test_finished_blocks_are_not_scored_again(tmp_path):
     [
         ("random", {"seeds": [3, 5]}),
         ("random", {"pool": make_rows(500, "q")}),
-        ("dsir", {"options": {"draw": "top"}}),
+        ("dsir", {"options": DsirOptions(draw="top")}),
         ("embedding", {"target": make_rows(20, "u")}),
     ],
 )
