@@ -1,8 +1,11 @@
 """Which tests are fast, need a study, or are slow; in which order they run; what is left out."""
 
 import gc
+import subprocess
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from inspect import unwrap
+from types import CodeType, FunctionType
 from typing import Any
 
 import pytest
@@ -19,7 +22,7 @@ LONGEST_FIRST = (
 """Files that two workers would otherwise wait for at the end."""
 
 KINDS = {
-    "study": "that need a finished study, killed processes or a browser (make test)",
+    "study": "of promises, or that need a finished study or other processes (make test)",
     "slow": "that take minutes (make test-all)",
 }
 
@@ -33,11 +36,51 @@ def kind(item: pytest.Item) -> str:
     return "fast" if item.get_closest_marker("study") is None else "study"
 
 
+def needs_a_study(item: pytest.Item) -> bool:
+    """Whether a test guards a promise, or what it uses says that it cannot be fast."""
+    if item.path.parent.name == "promises" or not isinstance(item, pytest.Function):
+        return True
+    if NEEDS_A_STUDY & set(item.fixturenames):
+        return True
+    fixtures = (found[-1].func for found in item._fixtureinfo.name2fixturedefs.values())
+    return any(starts_processes(unwrap(used)) for used in (item.function, *fixtures))
+
+
+def starts_processes(function: Any) -> bool:
+    """Whether a function of a test file, or one of that file that it calls, starts a process."""
+    files, waiting, seen = function.__globals__, [function], set()
+    while waiting:
+        code = waiting.pop().__code__
+        seen.add(code)
+        for name in names_in(code):
+            value = files.get(name)
+            if value is subprocess or getattr(value, "__module__", None) == "real_processes":
+                return True
+            own = getattr(value, "__module__", None) == files["__name__"]
+            called = vars(value).values() if own and isinstance(value, type) else [value]
+            waiting += [
+                one
+                for one in called
+                if isinstance(one, FunctionType)
+                and one.__globals__ is files
+                and one.__code__ not in seen
+            ]
+    return False
+
+
+def names_in(code: CodeType) -> Iterator[str]:
+    """Names of globals and attributes in a function, and in those defined in it."""
+    yield from code.co_names
+    for inner in code.co_consts:
+        if isinstance(inner, CodeType):
+            yield from names_in(inner)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs a study by its fixtures, and begin with the files that take longest."""
+    """Mark what needs a study, and begin with the files that take longest."""
     for item in items:
-        if NEEDS_A_STUDY & set(getattr(item, "fixturenames", ())):
+        if needs_a_study(item):
             item.add_marker("study")
     with_study = {item.path for item in items if kind(item) == "study"}
 
