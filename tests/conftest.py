@@ -12,9 +12,9 @@ from figures import Figures
 
 pytest_plugins = [
     "hub_model",
-    "kept_engines",
     "kinds",
     "processors",
+    "quick_storage",
     "small_fixtures",
     "smallest_fixtures",
 ]
