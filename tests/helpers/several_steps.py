@@ -66,7 +66,11 @@ def build_total() -> Stage:
 def everything() -> dg.JobDefinition:
     """All steps, in processes of their own."""
     stages = [*(build_part(number) for number in range(PARTS)), build_total()]
-    executor = dg.multiprocess_executor.configured({"max_concurrent": AT_ONCE})
+    # What a step's process imports has been imported once, in the server it is forked from.
+    forked = {"forkserver": {"preload_modules": ["several_steps"]}}
+    executor = dg.multiprocess_executor.configured(
+        {"max_concurrent": AT_ONCE, "start_method": forked}
+    )
     definitions = dg.Definitions(
         assets=[made.asset for made in stages],
         resources=project_resources(),

@@ -193,7 +193,7 @@ class Clients(RuleBasedStateMachine):
 
 
 small = settings(
-    max_examples=12,
+    max_examples=8,
     stateful_step_count=14,
     deadline=None,
     suppress_health_check=list(HealthCheck),

@@ -187,7 +187,7 @@ def test_training_stops_at_its_reservation_and_goes_on_from_there_when_the_cap_i
 
 def test_what_the_cap_refuses_in_spite_of_the_plan_leaves_the_rest_to_run(copied):
     """Losses have eaten what the plan had counted on."""
-    write_study(copied, "small", seeds=[0, 2])
+    write_study(copied, "small", seeds=[0, 2], methods={"random": {}, "length": {}})
     spent = copied.ledger.query(
         "SELECT sum(share * flops) AS flops FROM share JOIN spend ON id = spend"
         " WHERE share.campaign = 'small'"

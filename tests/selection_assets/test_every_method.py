@@ -40,11 +40,15 @@ METHODS: dict[str, dict[str, Any]] = {
     "gradient": {"dimensions": 64, "checkpoints": 2, "lora_rank": 2},
     "ot": {},
 }
+# Those that read the pool with a model, which studies share, and what each is held against.
+READING = {
+    name: METHODS[name] for name in ("random", "perplexity_low", "perplexity_mid", "gradient")
+}
 # Three studies of one pool, of which the third can afford no method that needs a selector.
-STUDIES = {
+STUDIES: dict[str, dict[str, Any]] = {
     "every": {"budgets": [0.7]},
-    "other": {"budgets": [0.7], "seeds": [3, 4]},
-    "poor": {"budgets": [0.02]},
+    "other": {"budgets": [0.7], "seeds": [3, 4], "methods": READING},
+    "poor": {"budgets": [0.02], "methods": READING | {"ot": {}}},
 }
 SOURCE = "email"
 
@@ -80,7 +84,7 @@ def selected(finished_root: Path, tmp_path_factory: pytest.TempPathFactory) -> I
     root = shutil.copytree(finished_root, tmp_path_factory.mktemp("methods") / "project")
     study = yaml.safe_load((root / "studies/small.yaml").read_text())
     for name, fields in STUDIES.items():
-        content = study | fields | {"name": name, "selector": SELECTOR, "methods": METHODS}
+        content = study | {"name": name, "selector": SELECTOR, "methods": METHODS} | fields
         (root / f"studies/{name}.yaml").write_text(yaml.safe_dump(content))
     for entered in enter(Project(root)):
         found = Selected(entered, {})
