@@ -1,6 +1,6 @@
 """Which tests are fast, need a study, or are slow; in which order they run; what is left out."""
 
-import gc
+import os
 import subprocess
 from collections import Counter
 from collections.abc import Generator, Iterator
@@ -9,6 +9,7 @@ from types import CodeType, FunctionType
 from typing import Any
 
 import pytest
+from zygote import import_everything
 
 NEEDS_A_STUDY = {"finished_root", "fresh", "hub_studies", "zygote"}
 """Fixtures that run a whole study, or the process that runs are forked from."""
@@ -93,9 +94,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Collect what importing left behind, once: every training asks for it again."""
-    gc.collect()
-    gc.freeze()
+    """Import in a worker, which runs many tests, what most of them need."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        import_everything()
 
 
 def pytest_deselected(items: list[pytest.Item]) -> None:

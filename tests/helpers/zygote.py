@@ -22,13 +22,7 @@ IMPORTED = (
 
 def main() -> None:
     """Serve orders until the input ends."""
-    # Some packages print when they are imported, and our output is for answers.
-    with contextlib.redirect_stdout(sys.stderr):
-        for name in IMPORTED:
-            importlib.import_module(name)
-    # Every training of a run collects garbage, which need not look through all that was imported.
-    gc.collect()
-    gc.freeze()
+    import_everything()
     _answer("ready")
     for line in sys.stdin:
         order = json.loads(line)
@@ -38,6 +32,19 @@ def main() -> None:
         _answer(child)
         _, status = os.waitpid(child, 0)
         _answer(os.waitstatus_to_exitcode(status))
+
+
+def import_everything() -> None:
+    """Import what studies use, which no collection of garbage then looks through again.
+
+    Every training collects garbage, and most of what lives is imported modules.
+    """
+    # Some packages print when they are imported, and our output is for answers.
+    with contextlib.redirect_stdout(sys.stderr):
+        for name in IMPORTED:
+            importlib.import_module(name)
+    gc.collect()
+    gc.freeze()
 
 
 def _run(arguments: list[str], environment: dict[str, str], log: str) -> None:
