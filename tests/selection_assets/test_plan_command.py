@@ -13,7 +13,7 @@ from small_project import STUDY, Project, enter
 
 from resources.store.artifacts import UNPARTITIONED
 from selection.curves import fit_curves
-from selection.planning.history import rate_seen
+from selection.planning.rates import rate_seen
 from selection_assets.command.cli import main
 from selection_assets.graph import all_stages
 from selection_assets.planning.current import foreseen
