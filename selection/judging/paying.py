@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from selection.curves import fit_curves
-from selection.curves.amortised import BreakEven, ScoreCurve, break_even
-from selection.curves.scores import FittedScores, MeasuredScores, measured_scores
+from selection.curves.amortised import BreakEven, break_even
+from selection.curves.scores import FittedScores, MeasuredScores, ScoreCurve, measured_scores
 from selection.judging.result import RANDOM, StudyResult
 
 UNTRAINED, WHOLE = "fine_tuning_only", "full_data"

@@ -97,7 +97,7 @@ def test_expected_losses_are_those_of_the_curve_through_the_reports(finished):
         cost_full=lines["full_data"]["warm_up_flops"],
     )
     for arm in printed_json("plan", "small"):
-        score, _, _ = fitted.predict(arm["method"], [arm["training_flops"]])
+        score, _, _ = fitted[arm["method"]].predict([arm["training_flops"]])
         assert arm["predicted_loss"] == pytest.approx(-score[0])
 
 
