@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from docs.results.markers import put_part
 from selection.costs import ccds
-from selection.curves import CurvesFit, Point, fit_curves, frontier
+from selection.curves import CurveFit, Point, crossing, fit_curves, frontier
 from selection.reports.numbers import number
 from selection.reports.plots.panels import Panel, cost_panels
 from selection.reports.tables import markdown_table
@@ -52,7 +52,7 @@ def by_method(points: list[ccds.Published], *, total: bool = False) -> dict[str,
     return rows
 
 
-def fit(points: list[ccds.Published], *, total: bool = False) -> CurvesFit:
+def fit(points: list[ccds.Published], *, total: bool = False) -> dict[str, CurveFit]:
     """All methods of a panel together; the one run on all the data counts once among them."""
     rows = by_method(points, total=total)
     weights = {
@@ -74,14 +74,16 @@ def staircase(points: list[ccds.Published]) -> str:
     return ", ".join([*names, "full data"])
 
 
-def drawn(panel: tuple[str, str], points: list[ccds.Published], fitted: CurvesFit) -> Panel:
+def drawn(
+    panel: tuple[str, str], points: list[ccds.Published], fitted: dict[str, CurveFit]
+) -> Panel:
     """One panel of the picture."""
     curves = {}
-    for method in fitted.curves:
+    for method, curve in fitted.items():
         own = [p for p in points if p.method == method]
         selection = ccds.selection_flops(method)
         training = np.geomspace(own[0].train_flops, own[-1].train_flops, 60)
-        curves[method] = (selection + training, fitted.predict(method, training)[0])
+        curves[method] = (selection + training, curve.predict(training)[0])
     full = next(p for p in points if p.method == "random" and p.fraction == 1)
     return Panel(
         f"{TARGETS[panel[0]]}, Llama-2 {panel[1]}",
@@ -91,34 +93,31 @@ def drawn(panel: tuple[str, str], points: list[ccds.Published], fitted: CurvesFi
     )
 
 
-def rates(fits: dict[tuple[str, str], CurvesFit]) -> str:
+def rates(fits: dict[tuple[str, str], dict[str, CurveFit]]) -> str:
     """Lambda of every method and panel, with the ends that they share."""
     header = ["panel", "P_0", "P_max", *ccds.METHODS.values()]
     rows = []
     for panel, fitted in fits.items():
-        one = fitted.curves["random"]
+        one = fitted["random"]
         rows.append(
             [
                 title(panel),
                 f"{one.p0:.2f} ({one.p0_low:.2f} to {one.p0_high:.2f})",
                 f"{one.p_max:.2f} ({one.p_max_low:.2f} to {one.p_max_high:.2f})",
-                *(
-                    f"{c.rate:.1f} ({c.rate_low:.1f} to {c.rate_high:.1f})"
-                    for c in fitted.curves.values()
-                ),
+                *(f"{c.rate:.1f} ({c.rate_low:.1f} to {c.rate_high:.1f})" for c in fitted.values()),
             ]
         )
     return markdown_table(header, rows)
 
 
-def crossings(fits: dict[tuple[str, str], CurvesFit]) -> str:
+def crossings(fits: dict[tuple[str, str], dict[str, CurveFit]]) -> str:
     """Total FLOPs from which the second method of each pair is ahead."""
     rows = []
     for panel, fitted in fits.items():
         cells = []
         for cheap, dear in PAIRS:
             costs = ccds.selection_flops(cheap), ccds.selection_flops(dear)
-            met = fitted.crossing(cheap, dear, *costs)
+            met = crossing(fitted[cheap].rate, fitted[dear].rate, *costs)
             past = met is not None and met - costs[0] > ccds.train_flops(panel[1])
             cells.append("never" if met is None else number(met) + (" (past the pool)" * past))
         rows.append([title(panel), *cells])
@@ -133,15 +132,15 @@ def zero_points(panels: dict[tuple[str, str], list[ccds.Published]]) -> str:
         for method in ("perplexity", "gradient"):
             for total in (False, True):
                 alone = {method: by_method(points, total=total)[method]}
-                cells.append(fit_curves(alone).curves[method].p0)
+                cells.append(fit_curves(alone)[method].p0)
         rows.append([title(panel), *cells])
     header = [f"{m}, {c} FLOPs" for m in ("perplexity", "gradient") for c in ("training", "total")]
     return markdown_table(["panel", *header], rows)
 
 
-def widths(fits: dict[tuple[str, str], CurvesFit]) -> str:
+def widths(fits: dict[tuple[str, str], dict[str, CurveFit]]) -> str:
     """How many times the upper end of lambda's intervals is the lower: from and to."""
-    ratios = [c.rate_high / c.rate_low for f in fits.values() for c in f.curves.values()]
+    ratios = [c.rate_high / c.rate_low for f in fits.values() for c in f.values()]
     return f"{min(ratios):.1f} to {max(ratios):.1f}"
 
 

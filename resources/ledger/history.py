@@ -1,8 +1,7 @@
 """How fast has each asset been made here, by the ledger's own record of what was spent?"""
 
 from resources.ledger.ledger import Ledger
-from selection.planning.history import rate_seen
-from selection.planning.rates import Rate
+from selection.planning.rates import Rate, rate_seen
 
 NEWEST = 64
 """Steps of an asset that count: a device and its load change with time."""

@@ -91,10 +91,6 @@ def word_counts(texts: Iterable[str]) -> Counter[str]:
     ----------
     texts : iterable of str
         Read once, in a stream.
-
-    Returns
-    -------
-    Counter of str
     """
     counts: Counter[str] = Counter()
     for text in texts:
@@ -127,10 +123,6 @@ def describe_target(
         Lower-cased words of the pool, as `word_counts` finds them.
     seed : int
         Seed of the draws, which depend on a set's own rows only.
-
-    Returns
-    -------
-    TargetStats
 
     Raises
     ------

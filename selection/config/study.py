@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
 from selection.budget.amounts import Unit
 from selection.config.decoders import Decoder, Training
@@ -14,6 +14,15 @@ from selection.config.names import Name, Revision, Strict
 from selection.config.targets import Target
 from selection.methods.contract.named import NamedMethod
 from selection.methods.contract.options import wants_contrast
+
+
+def _distinct(what: str) -> AfterValidator:
+    def check(values: list[Any]) -> list[Any]:
+        if len(set(values)) < len(values):
+            raise ValueError(f"{what} is given twice")
+        return values
+
+    return AfterValidator(check)
 
 
 class Budget(Strict):
@@ -77,7 +86,9 @@ class Selection(Strict):
 class Harness(Strict):
     """Tasks of EleutherAI's harness, `lm_eval`, which the extra `lm-eval` installs."""
 
-    tasks: list[str] = Field(min_length=1, description="Names of tasks, groups or tags.")
+    tasks: Annotated[list[str], _distinct("a task")] = Field(
+        min_length=1, description="Names of tasks, groups or tags."
+    )
     include_path: str | None = Field(
         default=None,
         description="Folder with task files (`*.yaml`) and their rows, beside the harness's own;"
@@ -95,13 +106,6 @@ class Harness(Strict):
         ge=0,
         description="Solved examples before each question; null: as each task's file says.",
     )
-
-    @field_validator("tasks")
-    @classmethod
-    def _distinct_tasks(cls, tasks: list[str]) -> list[str]:
-        if len(set(tasks)) < len(tasks):
-            raise ValueError("a task is given twice")
-        return tasks
 
 
 class Evaluation(Strict):
@@ -138,10 +142,10 @@ class Study(Strict):
         "have a `contrast_weight`.",
     )
     budgets: list[Budget] = Field(min_length=1)
-    seeds: list[int] = Field(
+    seeds: Annotated[list[int], _distinct("a seed")] = Field(
         min_length=2, description="One training an arm and seed; a verdict needs at least two."
     )
-    full_data_seeds: list[int] = Field(
+    full_data_seeds: Annotated[list[int], _distinct("a seed")] = Field(
         min_length=1, description="Seeds of the full-data line, the dearest run of a study."
     )
     cap: CapSpec | None = Field(
@@ -233,13 +237,6 @@ class Study(Strict):
         if not isinstance(budgets, list):
             return budgets
         return [{"share": b} if isinstance(b, int | float) else b for b in budgets]
-
-    @field_validator("seeds", "full_data_seeds")
-    @classmethod
-    def _distinct_seeds(cls, seeds: list[int]) -> list[int]:
-        if len(set(seeds)) < len(seeds):
-            raise ValueError("a seed is given twice")
-        return seeds
 
     def budget(self, key: str) -> Budget:
         """The budget of a partition key."""

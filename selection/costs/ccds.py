@@ -14,7 +14,6 @@ from selection.costs import ModelShape, forward_flops, training_flops
 if TYPE_CHECKING:
     from pathlib import Path
 
-POOL_ROWS = 270_679
 # Published to three digits: every FLOP count made from it is uncertain by 0.051 %.
 POOL_TOKENS = 9.80e7
 

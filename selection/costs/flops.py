@@ -20,7 +20,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from selection.costs.measured import backward_per_token, forward_per_token
+from selection.costs.measured import measured_per_token
 from selection.costs.shape import ModelShape
 
 FULL_BACKWARD = 2.0
@@ -28,10 +28,6 @@ FULL_BACKWARD = 2.0
 
 LORA_BACKWARD = 1.0
 """With frozen base weights, whose gradients are never formed."""
-
-
-def _dense(shape: ModelShape) -> float:
-    return 2.0 * shape.parameters
 
 
 def _detailed(shape: ModelShape, *, kv_share: float = 1.0) -> float:
@@ -42,15 +38,11 @@ def _detailed(shape: ModelShape, *, kv_share: float = 1.0) -> float:
     return float(shape.layers * (attention + ffn) + head)
 
 
-def _detailed_gqa(shape: ModelShape) -> float:
-    return _detailed(shape, kv_share=shape.kv_heads / shape.heads)
-
-
 _FORWARD_PER_TOKEN: dict[str, Callable[[ModelShape], float]] = {
-    "dense": _dense,
+    "dense": lambda shape: 2.0 * shape.parameters,
     "detailed": _detailed,
-    "detailed_gqa": _detailed_gqa,
-    "measured": forward_per_token,
+    "detailed_gqa": lambda shape: _detailed(shape, kv_share=shape.kv_heads / shape.heads),
+    "measured": lambda shape: measured_per_token(shape)[0],
 }
 
 ACCOUNTANTS = tuple(_FORWARD_PER_TOKEN)
@@ -109,7 +101,8 @@ def training_flops(
     """
     forward = forward_flops(shape, tokens, accountant=accountant)
     if backward is None and accountant == "measured":
-        return forward + backward_per_token(shape, lora=lora) * tokens
+        _, per_token = measured_per_token(shape, backward="frozen" if lora else "full")
+        return forward + per_token * tokens
     if backward is None:
         backward = LORA_BACKWARD if lora else FULL_BACKWARD
     if not 0 <= backward < math.inf:

@@ -18,7 +18,7 @@ every accountant: none knows their rank, and at rank r they add about ``r / d`` 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     import torch
@@ -28,35 +28,22 @@ if TYPE_CHECKING:
 
 
 @lru_cache(maxsize=64)
-def forward_per_token(shape: ModelShape) -> float:
-    """FLOPs per token of a forward pass over a text of `shape.sequence_length` tokens.
+def measured_per_token(
+    shape: ModelShape, *, backward: Literal["full", "frozen"] | None = None
+) -> tuple[float, float]:
+    """FLOPs per token of a forward and of a backward pass over `shape.sequence_length` tokens.
+
+    Parameters
+    ----------
+    backward : {"full", "frozen"} or None
+        With "frozen" gradients flow through frozen weights, and those of the weights are never
+        formed; without a backward pass its FLOPs are 0.
 
     Raises
     ------
     ValueError
         For a shape that none of the known architectures has.
     """
-    return _measure(shape)[0]
-
-
-@lru_cache(maxsize=64)
-def backward_per_token(shape: ModelShape, *, lora: bool) -> float:
-    """FLOPs per token of the backward pass that follows.
-
-    Parameters
-    ----------
-    lora : bool
-        Gradients flow through frozen weights; those of the weights are never formed.
-
-    Raises
-    ------
-    ValueError
-        As `forward_per_token`.
-    """
-    return _measure(shape, backward="frozen" if lora else "full")[1]
-
-
-def _measure(shape: ModelShape, *, backward: str | None = None) -> tuple[float, float]:
     import torch
     from torch._subclasses.fake_tensor import FakeTensorMode
     from torch.utils.flop_counter import FlopCounterMode

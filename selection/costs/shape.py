@@ -43,17 +43,9 @@ class ModelShape:
 
     def __post_init__(self) -> None:
         """Refuse sizes that no model can have."""
-        for field in (
-            "layers",
-            "width",
-            "heads",
-            "kv_heads",
-            "ffn_width",
-            "vocabulary",
-            "sequence_length",
-        ):
-            if getattr(self, field) < 1:
-                raise ValueError(f"ModelShape.{field} must be >= 1, got {getattr(self, field)}")
+        for field, size in vars(self).items():
+            if not isinstance(size, bool) and size < 1:
+                raise ValueError(f"ModelShape.{field} must be >= 1, got {size}")
         if self.width % self.heads:
             raise ValueError(f"width {self.width} is not a multiple of heads {self.heads}")
         if self.heads % self.kv_heads:

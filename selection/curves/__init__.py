@@ -1,13 +1,12 @@
 """How score grows with compute: staircases of arms, fitted curves, and where two curves cross."""
 
 from selection.curves.break_even import crossing
-from selection.curves.joint import CurvesFit, fit_curves
-from selection.curves.single import CurveFit, fit_curve
+from selection.curves.joint import fit_curve, fit_curves
+from selection.curves.single import CurveFit
 from selection.curves.staircase import Point, frontier, loss_point
 
 __all__ = [
     "CurveFit",
-    "CurvesFit",
     "Point",
     "crossing",
     "fit_curve",

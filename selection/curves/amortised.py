@@ -10,26 +10,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from selection.curves.scores import Needed
+    from selection.curves.scores import ScoreCurve
 
 
 # A score's cost comes back from a curve's inverse with an error of this share or less.
 _ROUNDING = 1e-9
-
-
-class ScoreCurve(Protocol):
-    """How well a method does by the FLOPs that it trains with, never falling."""
-
-    def score(self, cost: float) -> float:
-        """Score after training for `cost` FLOPs; higher is better."""
-        ...
-
-    def cost_of(self, score: float) -> Needed:
-        """Least training FLOPs that reach a score."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -108,10 +96,6 @@ def break_even(
         FLOPs of training on one packed block, the least that an arm can train on.
     method, random : ScoreCurve
         Scores by *training* FLOPs.
-
-    Returns
-    -------
-    BreakEven
 
     Raises
     ------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from selection.curves.offset_form import Data, curve, parameter_count, slopes
+from selection.curves.offset_form import Data, curve, slopes
 
 # Less of a curve than this and it is a straight line, of which only the slope P_max * lambda can
 # be known; more and it has levelled off before its first point.
@@ -15,37 +15,27 @@ _GRID = 60
 class Fit:
     """One least-squares problem in scaled scores.
 
-    The parameters are P_0 if free, the rises P_max - P_0 if P_max is free (so that the bound 0
+    The parameters are P_0 if free, the rise P_max - P_0 if P_max is free (so that the bound 0
     keeps curves from falling), and the log rates. Coefficients are linear in them.
     """
 
-    def __init__(
-        self, data: Data, p0: float | None, p_max: float | None, shared_p_max: bool
-    ) -> None:
+    def __init__(self, data: Data, p0: float | None, p_max: float | None) -> None:
         """Lay out the parameters."""
         self.data, self.p0, self.p_max = data, p0, p_max
         n = data.n_methods
-        self.n_rises = 0 if p_max is not None else 1 if shared_p_max else n
-        self.first_rise = int(p0 is None)
-        self.first_rate = self.first_rise + self.n_rises
-        self.n_parameters = parameter_count(n, free_p0=p0 is None, free_p_max=self.n_rises)
+        self.rise = int(p0 is None)
+        self.first_rate = self.rise + int(p_max is None)
+        self.n_parameters = self.first_rate + n
         self.root_N = np.sqrt(data.weight_N)
         self.linear_M3K = np.zeros((n, 3, self.n_parameters))
         self.constant_3 = np.array([p0 or 0.0, p_max if p_max is not None else p0 or 0.0, 0.0])
-        for m in range(n):
-            if p0 is None:
-                self.linear_M3K[m, 0, 0] = 1.0
-            if p_max is None:
-                self.linear_M3K[m, 1, : self.first_rise] = 1.0
-                self.linear_M3K[m, 1, self.rise_of(m)] = 1.0
-            self.linear_M3K[m, 2, self.first_rate + m] = 1.0
+        self.linear_M3K[:, 0, : self.rise] = 1.0
+        if p_max is None:
+            self.linear_M3K[:, 1, : self.first_rate] = 1.0
+        self.linear_M3K[:, 2, self.first_rate :] = np.eye(n)
         positive_N = data.share_N[data.share_N > 0]
         self.low_rate = float(np.log(_STRAIGHT / positive_N.max()))
         self.high_rate = float(np.log(_LEVEL / positive_N.min()))
-
-    def rise_of(self, method: int) -> int:
-        """Which parameter is a method's rise."""
-        return self.first_rise + (method if self.n_rises > 1 else 0)
 
     def coefficients(self, parameters_K: np.ndarray) -> np.ndarray:
         """P_0, P_max and log lambda of each method, (M, 3)."""
@@ -69,7 +59,7 @@ class Fit:
         from scipy.optimize import least_squares
 
         low_K, high_K = np.full(self.n_parameters, -np.inf), np.full(self.n_parameters, np.inf)
-        low_K[self.first_rise : self.first_rate] = 0.0
+        low_K[self.rise : self.first_rate] = 0.0
         low_K[self.first_rate :], high_K[self.first_rate :] = self.low_rate, self.high_rate
         if self.p0 is None and self.p_max is not None:
             high_K[0] = self.p_max
@@ -115,8 +105,8 @@ class Fit:
                 [misfit_GN[:, data.method_N == m].sum(axis=1) for m in range(data.n_methods)], 1
             )
             start_K = np.empty(self.n_parameters)
-            start_K[: self.first_rise] = p0
-            start_K[self.first_rise : self.first_rate] = p_max - p0
+            start_K[: self.rise] = p0
+            start_K[self.rise : self.first_rate] = p_max - p0
             start_K[self.first_rate :] = grid_G[misfit_GM.argmin(axis=0)]
             starts.append(start_K)
         return starts

@@ -6,8 +6,8 @@ selection not counted::
     P(x) = (P_max - P_0) (1 - exp(-lambda x)) + P_0
 
 Axis letters: N points, M methods, K free parameters. Every method has three coefficients, (P_0,
-P_max, log lambda), each a free parameter, shared or its own, or a given number. The logarithm keeps
-lambda and both ends of its interval positive.
+P_max, log lambda): the ends, which all methods share, are free parameters or given numbers, and a
+lambda is its method's own. The logarithm keeps it and both ends of its interval positive.
 """
 
 from __future__ import annotations
@@ -54,8 +54,3 @@ def slopes(coefficients_3: np.ndarray, share_N: np.ndarray) -> np.ndarray:
     exponent_N = np.exp(log_rate) * share_N
     left_N = np.exp(-exponent_N)
     return np.stack([left_N, 1.0 - left_N, (p_max - p0) * exponent_N * left_N], axis=-1)
-
-
-def parameter_count(n_methods: int, *, free_p0: bool, free_p_max: int) -> int:
-    """K: a rate a method, P_0 if it is free, and `free_p_max` values of P_max."""
-    return n_methods + free_p0 + free_p_max

@@ -114,6 +114,10 @@ class MeasuredScores:
         return Needed(float(c0 + (score - s0) / (s1 - s0) * (c1 - c0)))
 
 
+ScoreCurve = FittedScores | MeasuredScores
+"""How well a method does by the FLOPs that it trains with, never falling."""
+
+
 def measured_scores(points: Iterable[Sequence[Any] | np.ndarray]) -> MeasuredScores:
     """Join measured points by a curve that never falls.
 

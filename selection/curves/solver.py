@@ -5,7 +5,7 @@ The curve and the axis letters are those of `offset_form`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -41,9 +41,7 @@ class Solution:
     freedom: float
 
 
-def solve(
-    data: Data, *, p0: float | None, p_max: float | None, shared_p_max: bool = True
-) -> Solution:
+def solve(data: Data, *, p0: float | None, p_max: float | None) -> Solution:
     """Fit all curves together.
 
     Parameters
@@ -52,27 +50,14 @@ def solve(
         Checked by the caller: finite, and weighing no less than there are parameters.
     p0, p_max : float or None
         Given, or None to be fitted. ``p_max`` exceeds ``p0`` where both are given.
-    shared_p_max : bool
-        One fitted P_max for all methods, or one a method.
-
-    Returns
-    -------
-    Solution
     """
     # In units of the scores' own spread, which makes tolerances mean the same for all.
     centre, spread = _scale(data, p0, p_max)
-    scaled = Data(
-        data.share_N,
-        (data.score_N - centre) / spread,
-        data.method_N,
-        data.weight_N,
-        data.n_methods,
-    )
+    scaled = replace(data, score_N=(data.score_N - centre) / spread)
     fit = Fit(
         scaled,
         None if p0 is None else (p0 - centre) / spread,
         None if p_max is None else (p_max - centre) / spread,
-        shared_p_max,
     )
     parameters_K = fit.minimise()
     coefficients_M3 = fit.coefficients(parameters_K)
@@ -125,9 +110,7 @@ def _covariance(fit: Fit, parameters_K: np.ndarray) -> tuple[np.ndarray, float, 
     rates_M = parameters_K[fit.first_rate :]
     straight_M = rates_M < fit.low_rate + _AT_EDGE
     unknown_K[fit.first_rate :] |= straight_M | (rates_M > fit.high_rate - _AT_EDGE)
-    for rise in range(fit.n_rises):
-        users = [m for m in range(len(rates_M)) if fit.rise_of(m) == fit.first_rise + rise]
-        unknown_K[fit.first_rise + rise] |= bool(straight_M[users].all())
+    unknown_K[fit.rise : fit.first_rate] |= bool(straight_M.all())
 
     covariance_KK = np.zeros((0, 0)) if not known else variance * half_KK @ half_KK.T
     covariance_M33 = np.zeros((fit.data.n_methods, 3, 3))

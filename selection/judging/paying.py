@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from selection.curves import CurvesFit, fit_curves
-from selection.curves.amortised import BreakEven, ScoreCurve, break_even
-from selection.curves.scores import FittedScores, MeasuredScores, measured_scores
+from selection.curves import fit_curves
+from selection.curves.amortised import BreakEven, break_even
+from selection.curves.scores import FittedScores, MeasuredScores, ScoreCurve, measured_scores
 from selection.judging.result import RANDOM, StudyResult
 
 UNTRAINED, WHOLE = "fine_tuning_only", "full_data"
@@ -110,10 +110,10 @@ def _fitted(study: StudyResult) -> dict[str, FittedScores]:
                 own.append((full, -loss))
                 weights[name].append(1.0 / len(points))
     try:
-        curves: CurvesFit = fit_curves(
+        curves = fit_curves(
             points, p0=-study.lines[UNTRAINED]["loss"], weights=weights, cost_full=full
         )
     except ValueError:
         # Too few points for a curve: what was measured must do, and the table says what it cannot.
         return {}
-    return {name: FittedScores(fit) for name, fit in curves.curves.items() if fit.determined}
+    return {name: FittedScores(fit) for name, fit in curves.items() if fit.determined}

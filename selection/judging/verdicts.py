@@ -68,10 +68,6 @@ def compare(
     level, n_resamples, seed
         As in `score_interval`.
 
-    Returns
-    -------
-    Verdict
-
     Raises
     ------
     ValueError

@@ -12,8 +12,6 @@ from selection.arms.distances import distances_to_target
 from selection.planning.measuring import Probed, probe_seconds, probe_sizes
 
 MOST_ROWS = 32_768
-_FIT_ROWS = 2_048
-_PASSES = 20  # a solve takes a few; one that would take more is as fast by FLOP
 _CLUSTERS = 32
 _WIDTH = 2_048
 
@@ -39,15 +37,11 @@ def probe_distances(*, n_rows: int, n_target: int, width: int) -> Probed:
     n_target : rows of the target that steer the selection.
     """
     vectors, target = _vectors(2 * n_rows, width, seed=0), _vectors(n_target, width, seed=1)
-    row_id = _row_ids(2 * n_rows)
+    row_id = np.array([f"{number:032x}" for number in range(2 * n_rows)])
     chosen = set(row_id[:n_rows].tolist())
     return probe_seconds(
         lambda: distances_to_target(row_id, vectors, chosen, target, max_rows=n_rows)
     )
-
-
-def _row_ids(n: int) -> np.ndarray:
-    return np.array([f"{number:032x}" for number in range(n)])
 
 
 def _vectors(n: int, width: int, *, seed: int) -> np.ndarray:

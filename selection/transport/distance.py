@@ -27,14 +27,11 @@ class OtDistance:
         Mean squared Euclidean distance travelled, in [0, 4].
     rows_x, rows_y : int
         Rows used on each side.
-    sampled : bool
-        Whether either side was larger than that.
     """
 
     distance: float
     rows_x: int
     rows_y: int
-    sampled: bool
 
 
 def ot_distance(
@@ -60,10 +57,6 @@ def ot_distance(
     seed : int
     max_rows : int
         Rows of each side at most; the solver's time grows a little faster than its square.
-
-    Returns
-    -------
-    OtDistance
 
     Raises
     ------
@@ -93,8 +86,7 @@ def ot_distance(
             f"exact transport between {cost.shape[0]} and {cost.shape[1]} rows did not finish: "
             f"{log['warning']}; lower max_rows"
         )
-    sampled = len(kept_x) < len(x_ND) or len(kept_y) < len(y_MD)
-    return OtDistance(float(distance), len(kept_x), len(kept_y), sampled)
+    return OtDistance(float(distance), len(kept_x), len(kept_y))
 
 
 def _sample(rows_ND: np.ndarray, seed: int, max_rows: int) -> np.ndarray:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import torch
 
 LARGEST_COST = 4.0
+# Costs in float32 are uncertain by a few 1e-7; a mean below this is rounding, not distance.
+SMALLEST_COST = 1e-6
 _BLOCK_ROWS = 65_536
 # Between these lengths float32 squares entries without losing them; beyond, float64 is used.
 _SHORT, _LONG = 1e-12, 1e12

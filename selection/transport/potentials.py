@@ -29,9 +29,6 @@ from selection.transport.solution import Path, Potentials
 if TYPE_CHECKING:
     import torch
 
-# Costs in float32 are uncertain by a few 1e-7; a mean below this is rounding, not distance.
-SMALLEST_COST = 1e-6
-
 
 class NotConverged(ValueError):
     """The marginal residual was still above the tolerance at the last iteration allowed."""
@@ -131,54 +128,21 @@ def solve_potentials(
         report=report,
     )
     if eps is None:
-        eps = eps_rel * _mean_cost(problem)
+        eps = eps_rel * problem.mean_cost()
     start = None if warm_start is None else starting_potential(warm_start, m)
-    g_M = None if start is None else torch.tensor(start, device=device)
     for attempt in ladder:
-        reached = problem.solve(
-            attempt, g_M, eps, tol=tol, max_iterations=max_iterations, accelerate=accelerate
+        solved = problem.solve(
+            attempt, start, eps, tol=tol, max_iterations=max_iterations, accelerate=accelerate
         )
-        if reached.converged or problem.passes >= max_iterations:
+        if solved.converged or problem.passes >= max_iterations:
             break
-        g_M = reached.g_M
-    if not (reached.converged or allow_unconverged):
+        start = solved.g
+    if not (solved.converged or allow_unconverged):
+        error = solved.precision_error
+        own = f" (whose own error is {error:.2g})" if error else ""
         raise NotConverged(
-            f"marginal residual {reached.residual:.3g} > tol {tol:g} after {problem.passes} passes "
-            f"at eps {eps:.3g} in {attempt}"
-            + (
-                f" (whose own error is {reached.precision_error:.2g})"
-                if reached.precision_error
-                else ""
-            )
-            + "; raise eps_rel, tol or max_iterations, or use a higher precision: "
-            "float32 for tol below 1e-3, float64 for tol below 1e-5"
+            f"marginal residual {solved.residual:.3g} > tol {tol:g} after {problem.passes} passes "
+            f"at eps {eps:.3g} in {attempt}{own}; raise eps_rel, tol or max_iterations, or use a "
+            "higher precision: float32 for tol below 1e-3, float64 for tol below 1e-5"
         )
-    f_N = reached.f_N.cpu().numpy()
-    return Potentials(
-        f=f_N,
-        n=n,
-        mean_f=float(f_N.mean()),
-        g=reached.g_M.cpu().numpy(),
-        b=problem.b_M.cpu().numpy(),
-        eps=eps,
-        residual=reached.residual,
-        converged=reached.converged,
-        history=tuple(problem.history),
-        mass=reached.mass_M.cpu().numpy(),
-        path=problem.path,
-        precision=attempt,
-        precision_error=reached.precision_error,
-        peak_bytes=problem.peak_bytes,
-        flops=problem.flops,
-    )
-
-
-def _mean_cost(problem: Problem) -> float:
-    """Mean of 2 - 2 <x, y> under a x b: exact from the two weighted means, no sample needed."""
-    mean_cost = problem.mean_cost()
-    if mean_cost < SMALLEST_COST:
-        raise ValueError(
-            f"the mean cost is zero within rounding ({mean_cost:.1e}): every candidate equals "
-            "every target row, so nothing can be ranked; give other rows, or eps"
-        )
-    return mean_cost
+    return solved

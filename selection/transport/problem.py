@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Literal
 from selection.transport.kernel import GibbsKernel, block_rows
 from selection.transport.marginals import Marginals
 from selection.transport.options import choose_path
-from selection.transport.points import LARGEST_COST, UnitRows
+from selection.transport.points import LARGEST_COST, SMALLEST_COST, UnitRows
 from selection.transport.precision import Precision
 from selection.transport.sinkhorn import anneal, iterate, log_ratio
-from selection.transport.solution import Path
+from selection.transport.solution import Path, Potentials
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
 
 # At this eps the kernel of the largest cost is exp(-64), still far inside float32.
@@ -27,18 +28,6 @@ _COARSE_TOL = 2e-2
 _COARSE_PASSES = 100
 # Rows that the error of a precision is measured on: at least so many, or this share of them.
 _ROWS_FOR_PRECISION, _SHARE_FOR_PRECISION = 1024, 1 / 32
-
-
-@dataclass(frozen=True)
-class Reached:
-    """Where a solve in one precision stopped; see `solution.Potentials`."""
-
-    f_N: torch.Tensor
-    g_M: torch.Tensor
-    mass_M: torch.Tensor
-    residual: float
-    precision_error: float
-    converged: bool
 
 
 @dataclass
@@ -62,7 +51,7 @@ class Problem:
         return len(self.history)
 
     def mean_cost(self) -> float:
-        """Mean of 2 - 2 <x, y> under a x b, from the two weighted means."""
+        """Mean of 2 - 2 <x, y> under a x b: exact from the two weighted means, no sample needed."""
         n, step = len(self.rows), block_rows(self.rows.width, self.b_M.device)
         mean_D = sum(
             (
@@ -71,26 +60,34 @@ class Problem:
             ),
             start=self.target_MD.new_zeros(self.rows.width),
         )
-        return 2.0 - 2.0 * float(mean_D.double() @ (self.b_M @ self.target_MD.double()))
+        mean_cost = 2.0 - 2.0 * float(mean_D.double() @ (self.b_M @ self.target_MD.double()))
+        if mean_cost < SMALLEST_COST:
+            raise ValueError(
+                f"the mean cost is zero within rounding ({mean_cost:.1e}): every candidate equals "
+                "every target row, so nothing can be ranked; give other rows, or eps"
+            )
+        return mean_cost
 
     def solve(
         self,
         precision: Precision,
-        g_M: torch.Tensor | None,
+        start: np.ndarray | None,
         eps: float,
         *,
         tol: float,
         max_iterations: int,
         accelerate: bool,
-    ) -> Reached:
-        """Start at g (or coarsely), iterate, and count the precision's own error as residual."""
+    ) -> Potentials:
+        """Start at these g (or coarsely), iterate, and count the precision's error as residual."""
         import torch
 
         measured = precision in ("tf32", "bfloat16")
         if self.rows_on_cuda:
             torch.cuda.reset_peak_memory_stats()
-        if g_M is None:
+        if start is None:
             g_M = self._coarse_start(precision, eps, max_iterations)
+        else:
+            g_M = torch.tensor(start, device=self.b_M.device)
         marginals = self._marginals(self.rows, self.a_N, precision, self.path)
         iterated = iterate(
             marginals.at,
@@ -110,8 +107,24 @@ class Problem:
             # A constant that leaves g goes to f: together they make the same plan.
             constant = self.b_M @ (g_M + moved_M)
             g_M, f_N = g_M + moved_M - constant, f_N + constant
-        residual = iterated.residual + error
-        return Reached(f_N, g_M, iterated.mass_M, residual, error, residual <= tol)
+        residual, potential_N = iterated.residual + error, f_N.cpu().numpy()
+        return Potentials(
+            f=potential_N,
+            n=len(self.rows),
+            mean_f=float(potential_N.mean()),
+            g=g_M.cpu().numpy(),
+            b=self.b_M.cpu().numpy(),
+            eps=eps,
+            residual=residual,
+            converged=residual <= tol,
+            history=tuple(self.history),
+            mass=iterated.mass_M.cpu().numpy(),
+            path=self.path,
+            precision=precision,
+            precision_error=error,
+            peak_bytes=self.peak_bytes,
+            flops=self.flops,
+        )
 
     @property
     def rows_on_cuda(self) -> bool:

@@ -6,8 +6,8 @@ the sample may be from the whole pool; together they start the solve that is kep
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -127,20 +127,37 @@ def solve_on_sample(
         Unusable rows.
     """
     flops = weigh_flops = 0.0
+
+    def solve(rows: np.ndarray, start: np.ndarray | None, name: str, **more: Any) -> Potentials:
+        nonlocal flops
+        solved = solve_potentials(
+            rows,
+            target,
+            warm_start=start,
+            device=device,
+            report=lambda i, residual: say(f"{name}, pass {i}: marginal residual {residual:.3g}"),
+            **{**options, **more},
+        )
+        flops += solved.flops
+        say(
+            f"{name}: {len(rows)} rows in {solved.iterations} passes, {solved.path} kernel, "
+            f"{solved.precision}, {solved.peak_bytes / 2**20:.0f} MiB"
+        )
+        return solved
+
     while True:
         sample, n_pool = take_sample(batches, n_rows)
         weights = None if weigh is None else weigh(sample)
         weight_N = None if weights is None else weights.of(sample)
-        solve = _SampleSolve(target, {**options, "device": device}, say)
         say(f"solve potentials on {len(sample)} of {n_pool} rows")
-        halves = solve.halves(sample, weight_N, warm_start) if len(sample) < n_pool else ()
-        solved = solve.whole(sample, weight_N, halves, warm_start)
-        flops += solve.flops
         if len(sample) == n_pool:
+            solved = solve(sample, warm_start, "all", a=weight_N)
             fit, overlap = PoolFit(solved.residual, n_pool), dict.fromkeys(TOP_SHARES, 1.0)
         else:
+            solves = _with_halves(solve, sample, weight_N, warm_start)
+            solved = solves[0]
             say(f"certify over all {n_pool} rows")
-            sides = [Side(target, one) for one in (solved, *halves)]
+            sides = [Side(target, one) for one in solves]
             one_pass = PoolPass(sides, device=device, precision=precision)
             of = None if weights is None else weights.of
             fit, overlap = _certify(one_pass, batches, of, len(sample) / n_pool)
@@ -164,61 +181,21 @@ def solve_on_sample(
         say(f"not certified: the sample grows from {len(sample)} to {min(n_rows, n_pool)} rows")
 
 
-@dataclass
-class _SampleSolve:
-    """The solves on one sample: its halves, then all of it."""
+def _with_halves(
+    solve: Callable[..., Potentials],
+    sample: np.ndarray,
+    weight_N: np.ndarray | None,
+    start: np.ndarray | None,
+) -> tuple[Potentials, Potentials, Potentials]:
+    """Solve all of a sample, every other row, and the rest: all at one eps, so that they compare.
 
-    target: np.ndarray
-    options: Mapping[str, Any]
-    say: Callable[[str], None]
-    flops: float = field(default=0.0)
-
-    def halves(
-        self, sample: np.ndarray, weight_N: np.ndarray | None, warm_start: np.ndarray | None
-    ) -> Sequence[Potentials]:
-        """Solve every other row and the rest, at one eps: two independent samples."""
-        first_a, rest_a = (None, None) if weight_N is None else (weight_N[::2], weight_N[1::2])
-        first = self._solve(sample[::2], first_a, warm_start, "first half")
-        rest = self._solve(sample[1::2], rest_a, first.g, "second half", eps=first.eps)
-        return first, rest
-
-    def whole(
-        self,
-        sample: np.ndarray,
-        weight_N: np.ndarray | None,
-        halves: Sequence[Potentials],
-        warm_start: np.ndarray | None,
-    ) -> Potentials:
-        """Solve all of it, from the mean of the halves, so that all three compare."""
-        if not halves:
-            return self._solve(sample, weight_N, warm_start, "all")
-        start = (halves[0].g + halves[1].g) / 2.0
-        return self._solve(sample, weight_N, start, "all", eps=halves[0].eps)
-
-    def _solve(
-        self,
-        rows: np.ndarray,
-        weight_N: np.ndarray | None,
-        start: np.ndarray | None,
-        name: str,
-        **more: Any,
-    ) -> Potentials:
-        solved = solve_potentials(
-            rows,
-            self.target,
-            a=weight_N,
-            warm_start=start,
-            report=lambda i, residual: self.say(
-                f"{name}, pass {i}: marginal residual {residual:.3g}"
-            ),
-            **{**self.options, **more},
-        )
-        self.flops += solved.flops
-        self.say(
-            f"{name}: {len(rows)} rows in {solved.iterations} passes, {solved.path} kernel, "
-            f"{solved.precision}, {solved.peak_bytes / 2**20:.0f} MiB"
-        )
-        return solved
+    The halves are two independent samples; the solve on all starts from their mean.
+    """
+    first_a, rest_a = (None, None) if weight_N is None else (weight_N[::2], weight_N[1::2])
+    first = solve(sample[::2], start, "first half", a=first_a)
+    rest = solve(sample[1::2], first.g, "second half", a=rest_a, eps=first.eps)
+    mean_g = (first.g + rest.g) / 2.0
+    return solve(sample, mean_g, "all", a=weight_N, eps=first.eps), first, rest
 
 
 def _certify(

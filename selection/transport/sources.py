@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from selection.transport.points import unit_rows
-from selection.transport.potentials import SMALLEST_COST, solve_potentials
+from selection.transport.points import SMALLEST_COST, unit_rows
+from selection.transport.potentials import solve_potentials
 from selection.transport.sample import KeyedSample
 
 

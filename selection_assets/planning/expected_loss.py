@@ -7,7 +7,7 @@ import numpy as np
 
 from resources.ledger.ledger import Ledger
 from selection.config.study import Study
-from selection.curves import CurvesFit, fit_curves
+from selection.curves import CurveFit, crossing, fit_curves
 from selection_assets.stage.keys import FULL_DATA
 
 FINE_TUNING_ONLY = "fine_tuning_only"
@@ -23,7 +23,7 @@ class Quality:
     why_not : why there is no prediction; empty when there is one.
     """
 
-    curves: CurvesFit | None
+    curves: dict[str, CurveFit] | None
     why_not: str = ""
 
     def predict(self, arm: dict[str, Any], parameters: int) -> dict[str, float | None]:
@@ -33,11 +33,10 @@ class Quality:
             "predicted_low": None,
             "predicted_high": None,
         }
-        if self.curves is None or arm["method"] not in self.curves.curves or not arm["feasible"]:
+        if self.curves is None or arm["method"] not in self.curves or not arm["feasible"]:
             return nothing
-        score, low, high = self.curves.predict(
-            arm["method"], [arm["training_flops"]], model=parameters
-        )
+        curve = self.curves[arm["method"]]
+        score, low, high = curve.predict([arm["training_flops"]], model=parameters)
         if not np.isfinite([score[0], low[0], high[0]]).all():
             return nothing
         return {
@@ -53,14 +52,14 @@ class Quality:
         ----------
         selection : method to the FLOPs of its selection.
         """
-        if self.curves is None or "random" not in self.curves.curves:
+        if self.curves is None or "random" not in self.curves:
             return {}
-        fits = self.curves.curves
-        known = [name for name in fits if name != "random" and name in selection]
+        random = self.curves["random"]
         return {
-            name: self.curves.crossing(name, "random", selection[name], 0.0)
-            for name in known
-            if fits[name].determined and fits["random"].determined
+            name: crossing(curve.rate, random.rate, selection[name], 0.0)
+            for name, curve in self.curves.items()
+            if name != "random" and name in selection
+            if curve.determined and random.determined
         }
 
 
@@ -107,7 +106,7 @@ def fit_quality(study: Study, ledger: Ledger, parameters: int) -> Quality:
             model=sizes.pop(),
             level=study.evaluation.level,
         )
-        curves.predict(next(iter(points)), [0.0], model=parameters)  # refuses another size
+        next(iter(curves.values())).predict([0.0], model=parameters)  # refuses another size
     except ValueError as error:
         return Quality(None, str(error))
     return Quality(curves)

@@ -11,11 +11,15 @@ from selection.arms.base import pretrained_source
 from selection.config.decoders import PretrainedBase, TinyBase
 from selection.models.base import load_model, save_checkpoint
 from selection.planning.arithmetic import probe_arithmetic, probe_distances
-from selection.planning.embedding import probe_embedding
-from selection.planning.evaluation import probe_evaluation
 from selection.planning.measuring import Probed, probe_seconds
+from selection.planning.probes import (
+    probe_embedding,
+    probe_evaluation,
+    probe_fine_tuning,
+    probe_training,
+    write_untrained,
+)
 from selection.planning.rates import ARITHMETIC, Rate
-from selection.planning.training import probe_fine_tuning, probe_training, write_untrained
 from selection_assets.planning.inputs import PlanInputs
 from selection_assets.planning.known_rates import embedding_key, model_key, training_key
 from selection_assets.stage.draft import emptied

@@ -79,7 +79,7 @@ def curves_table(quality: Quality, arms: list[dict[str, Any]]) -> tuple[list[str
     meets = quality.crossings(selection)
     rows = [
         [name, fit.rate, fit.rate_low, fit.rate_high, _crossing(name, meets)]
-        for name, fit in quality.curves.curves.items()
+        for name, fit in quality.curves.items()
     ]
     return ["method", "lambda", "low", "high", "ahead of random from"], rows
 

@@ -13,7 +13,7 @@ from small_project import STUDY, Project, enter
 
 from resources.store.artifacts import UNPARTITIONED
 from selection.curves import fit_curves
-from selection.planning.history import rate_seen
+from selection.planning.rates import rate_seen
 from selection_assets.command.cli import main
 from selection_assets.graph import all_stages
 from selection_assets.planning.current import foreseen
@@ -97,7 +97,7 @@ def test_expected_losses_are_those_of_the_curve_through_the_reports(finished):
         cost_full=lines["full_data"]["warm_up_flops"],
     )
     for arm in printed_json("plan", "small"):
-        score, _, _ = fitted.predict(arm["method"], [arm["training_flops"]])
+        score, _, _ = fitted[arm["method"]].predict([arm["training_flops"]])
         assert arm["predicted_loss"] == pytest.approx(-score[0])
 
 

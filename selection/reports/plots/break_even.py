@@ -64,11 +64,6 @@ def break_even_lines(lines: Sequence[SharedCost], *, budget: float, title: str) 
     title : str
         Of which target and budget.
 
-    Returns
-    -------
-    bytes
-        PNG.
-
     Raises
     ------
     ValueError

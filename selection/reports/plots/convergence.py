@@ -25,11 +25,6 @@ def residual_history(
         The certificate: the residual of the result over the whole pool, of which the solve may
         have seen a sample.
 
-    Returns
-    -------
-    bytes
-        PNG.
-
     Raises
     ------
     ValueError

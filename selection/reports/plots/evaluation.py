@@ -8,7 +8,7 @@ from selection.reports.plots.style import (
     FONT,
     GREY,
     PALETTE,
-    bars,
+    distance_figure,
     label_axes,
     new_figure,
     plain_label,
@@ -19,26 +19,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
-def before_after(
-    before: float, after: Sequence[float], seeds: Sequence[int], *, unit: str = "nats per token"
-) -> bytes:
+def before_after(before: float, after: Sequence[float], seeds: Sequence[int]) -> bytes:
     """Draw the target loss of the base model and of every seed's trained model.
 
     Parameters
     ----------
     before : float
-        Loss of the base model, which has no seed.
+        Loss of the base model in nats per token; it has no seed.
     after : sequence of float
         Loss after training, one per seed.
     seeds : sequence of int
         The seeds, as many as losses.
-    unit : str
-        Unit of the losses.
-
-    Returns
-    -------
-    bytes
-        PNG.
 
     Raises
     ------
@@ -66,7 +57,7 @@ def before_after(
     axes.margins(x=0.1)
     axes.grid(visible=False, axis="y")
     axes.legend(fontsize=FONT, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
-    label_axes(axes, title=f"Target loss, {before:.4f} before training", x=unit, y="")
+    label_axes(axes, title=f"Target loss, {before:.4f} before training", x="nats per token", y="")
     return to_png(figure)
 
 
@@ -80,11 +71,6 @@ def distance_bars(distances: Mapping[str, float], *, highlight: str) -> bytes:
     highlight : str
         The set in colour.
 
-    Returns
-    -------
-    bytes
-        PNG.
-
     Raises
     ------
     ValueError
@@ -92,12 +78,5 @@ def distance_bars(distances: Mapping[str, float], *, highlight: str) -> bytes:
     """
     if highlight not in distances:
         raise ValueError(f"highlight is {highlight!r}, and the sets are {sorted(distances)}.")
-    figure, axes = new_figure(6.4, 1.1 + 0.3 * len(distances))
-    bars(axes, dict(distances), highlight=highlight)
-    label_axes(
-        axes,
-        title=f"How near {plain_label(highlight)} is to the target",
-        x="OT distance (squared Euclidean cost)",
-        y="",
-    )
-    return to_png(figure)
+    title = f"How near {plain_label(highlight)} is to the target"
+    return distance_figure(distances, highlight=highlight, title=title, bar_height=0.3)

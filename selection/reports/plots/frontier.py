@@ -32,7 +32,6 @@ def loss_frontier(
     *,
     zero_shot: float | None = None,
     full_data: float | None = None,
-    unit: str = "nats per token",
 ) -> bytes:
     """Draw the arms, the staircase of those that no other dominates, and the two reference lines.
 
@@ -42,17 +41,10 @@ def loss_frontier(
     Parameters
     ----------
     points : sequence of Point
-        One per arm, made by `selection.curves.loss_point`: ``score`` is minus the loss, ``name``
-        the method, ``cost`` the total FLOPs, positive.
+        One per arm, made by `selection.curves.loss_point`: ``score`` is minus the loss in nats per
+        token, ``name`` the method, ``cost`` the total FLOPs, positive.
     zero_shot, full_data : float, optional
         Loss of the base model, and of training on the whole pool.
-    unit : str
-        Unit of the losses.
-
-    Returns
-    -------
-    bytes
-        PNG.
 
     Raises
     ------
@@ -81,7 +73,7 @@ def loss_frontier(
         axes,
         title="Target loss against total cost",
         x="total FLOPs, selection and training (equal costs are drawn side by side)",
-        y=f"target loss ({unit}), lower is better",
+        y="target loss (nats per token), lower is better",
     )
     legend_below(figure, *axes.get_legend_handles_labels(), columns=4)
     return to_png(figure)

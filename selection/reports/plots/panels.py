@@ -51,20 +51,13 @@ class Panel:
     zero_shot: float | None = None
 
 
-def cost_panels(panels: Sequence[Panel], *, score: str = "accuracy (%)") -> bytes:
+def cost_panels(panels: Sequence[Panel]) -> bytes:
     """Draw panels below each other over one cost axis, so that costs compare between them.
 
     Parameters
     ----------
     panels : sequence of Panel
-        From top to bottom.
-    score : str
-        Name and unit of the scores, of which more is better.
-
-    Returns
-    -------
-    bytes
-        PNG.
+        From top to bottom; scores are accuracies in percent.
 
     Raises
     ------
@@ -88,7 +81,7 @@ def cost_panels(panels: Sequence[Panel], *, score: str = "accuracy (%)") -> byte
         axes.set_xscale("log")
         axes.set_xlim(left, right)
         _draw(axes, panel, styles, right)
-        axes.set_ylabel(score, fontsize=FONT)
+        axes.set_ylabel("accuracy (%)", fontsize=FONT)
     axes_list[-1].set_xlabel("total FLOPs, selection and training", fontsize=FONT)
     legend_below(figure, *_legend(axes_list), columns=4)
     return to_png(figure)

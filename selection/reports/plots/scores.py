@@ -33,11 +33,6 @@ def score_distributions(scores: Mapping[str, np.ndarray], *, cutoff: float | Non
     cutoff : float or None
         Score of the last selected row; None when nothing was cut off.
 
-    Returns
-    -------
-    bytes
-        PNG.
-
     Raises
     ------
     ValueError

@@ -1,5 +1,7 @@
 """The look that all pictures share: palette, fonts, frame, and PNG bytes that do not vary.
 
+Every function of this folder that draws a picture gives the bytes of a PNG file.
+
 Everything goes through figure objects; pyplot keeps global state, which the threads of a web
 server would share.
 """
@@ -10,7 +12,7 @@ import io
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -83,9 +85,9 @@ def to_png(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
-def plain_label(name: str, limit: int = 32) -> str:
+def plain_label(name: str) -> str:
     """Make a user's name safe as a label: no mathematics between dollar signs, no sprawl."""
-    short = name if len(name) <= limit else name[: limit - 1] + "…"
+    short = name if len(name) <= 32 else name[:31] + "…"
     return short.replace("$", r"\$")
 
 
@@ -102,15 +104,21 @@ def method_styles(names: Iterable[str]) -> dict[str, tuple[str, str]]:
     return {"random": (INK, "o"), **styles}
 
 
-def bars(axes: Axes, values: dict[str, float], *, highlight: str) -> None:
-    """Draw one labelled horizontal bar per name, the first on top, `highlight` in colour."""
+def distance_figure(
+    distances: Mapping[str, float], *, highlight: str, title: str, bar_height: float
+) -> bytes:
+    """Draw a labelled bar for each distance, the first on top, `highlight` in colour."""
     from matplotlib.ticker import MaxNLocator
 
-    colours = [PALETTE[0] if name == highlight else "#b9c4cc" for name in values]
-    drawn = axes.barh(range(len(values)), list(values.values()), color=colours, height=0.7)
+    n = len(distances)
+    figure, axes = new_figure(6.4, 1.1 + bar_height * n)
+    colours = [PALETTE[0] if name == highlight else "#b9c4cc" for name in distances]
+    drawn = axes.barh(range(n), list(distances.values()), color=colours, height=0.7)
     axes.bar_label(drawn, fmt="%.3f", padding=3, fontsize=FONT - 1)
-    axes.set_yticks(range(len(values)), [plain_label(name) for name in values])
-    axes.set_ylim(len(values) - 0.5, -0.5)
+    axes.set_yticks(range(n), [plain_label(name) for name in distances])
+    axes.set_ylim(n - 0.5, -0.5)
     axes.margins(x=0.12)
     axes.grid(visible=False, axis="y")
     axes.xaxis.set_major_locator(MaxNLocator(6))
+    label_axes(axes, title=title, x="OT distance (squared Euclidean cost)", y="")
+    return to_png(figure)

@@ -11,7 +11,7 @@ from selection.reports.plots.style import (
     INK,
     MAX_ROWS,
     PALETTE,
-    bars,
+    distance_figure,
     label_axes,
     new_figure,
     to_png,
@@ -30,11 +30,6 @@ def length_histogram(n_words: ArrayLike) -> bytes:
     ----------
     n_words : array_like of shape (m,)
         Words and punctuation marks of each row.
-
-    Returns
-    -------
-    bytes
-        PNG.
 
     Raises
     ------
@@ -71,11 +66,6 @@ def spectrum(eigenvalues: ArrayLike, effective_rank: float) -> bytes:
         Covariance spectrum, largest first.
     effective_rank : float
         Marked on the picture.
-
-    Returns
-    -------
-    bytes
-        PNG.
 
     Raises
     ------
@@ -115,11 +105,6 @@ def source_distance_bars(distances: Mapping[str, float]) -> bytes:
     distances : mapping of str to float
         Source to distance. The 30 nearest are drawn, and the title says if there are more.
 
-    Returns
-    -------
-    bytes
-        PNG.
-
     Raises
     ------
     ValueError
@@ -129,13 +114,6 @@ def source_distance_bars(distances: Mapping[str, float]) -> bytes:
         raise ValueError("distances is empty: there is no source to draw.")
     by_distance = dict(sorted(distances.items(), key=lambda item: (item[1], item[0])))
     shown = dict(list(by_distance.items())[:MAX_ROWS])
-    figure, axes = new_figure(6.4, 1.1 + 0.26 * len(shown))
-    bars(axes, shown, highlight=next(iter(shown)))
     more = f" (the {len(shown)} nearest of {len(distances)})" if len(distances) > MAX_ROWS else ""
-    label_axes(
-        axes,
-        title=f"Distance of each source to the target{more}",
-        x="OT distance (squared Euclidean cost)",
-        y="",
-    )
-    return to_png(figure)
+    title = f"Distance of each source to the target{more}"
+    return distance_figure(shown, highlight=next(iter(shown)), title=title, bar_height=0.26)

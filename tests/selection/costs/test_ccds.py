@@ -179,14 +179,14 @@ def test_curves_of_every_panel_have_rates_and_random_learns_slowest_of_mmlu(pane
             rows.setdefault(p.method, []).append((p.train_flops, p.accuracy))
         weights = {method: [1, 1, 1, 1, 1, 0.2] for method in rows}
         fit = fit_curves(rows, weights=weights, cost_full=train_flops(model), model=model)
-        assert all(curve.determined for curve in fit.curves.values())
+        assert all(curve.determined for curve in fit.values())
         first, last = points[0].accuracy, points[5].accuracy
-        assert fit.curves["random"].p_max == pytest.approx(last, abs=0.15 * abs(last - first) + 0.3)
+        assert fit["random"].p_max == pytest.approx(last, abs=0.15 * abs(last - first) + 0.3)
         if target == "mmlu":
-            rates = {method: curve.rate for method, curve in fit.curves.items()}
+            rates = {method: curve.rate for method, curve in fit.items()}
             assert min(rates, key=lambda method: rates[method]) == "random"
         with pytest.raises(ValueError, match="does not transfer across model sizes"):
-            fit.predict("random", 1e18, model="34B")
+            fit["random"].predict(1e18, model="34B")
 
 
 @needs_points
@@ -195,8 +195,8 @@ def test_on_total_flops_the_start_is_no_score(panels):
         own = [p for p in panels[target, "7B"] if p.method == "gradient"]
         trained = fit_curves({"gradient": [(p.train_flops, p.accuracy) for p in own]})
         total = fit_curves({"gradient": [(p.total_flops, p.accuracy) for p in own]})
-        assert trained.curves["gradient"].p0 > 15
-        assert total.curves["gradient"].p0 < -400
+        assert trained["gradient"].p0 > 15
+        assert total["gradient"].p0 < -400
 
 
 @pytest.mark.parametrize(

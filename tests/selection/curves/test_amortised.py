@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.isotonic import IsotonicRegression
 
+from selection.curves import fit_curve
 from selection.curves.amortised import amortised, break_even
 from selection.curves.scores import FittedScores, measured_scores
-from selection.curves.single import fit_curve
 
 FULL = 100.0
 

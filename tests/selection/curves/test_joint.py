@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import curve_fit
 
-from selection.curves import Point, fit_curve, fit_curves
+from selection.curves import Point, crossing, fit_curve, fit_curves
 
 SHARES = np.array([0.025, 0.05, 0.1, 0.25, 0.5, 1.0])
 RATES = {"random": 3.0, "ot": 8.0, "gradient": 25.0}
@@ -33,13 +33,12 @@ def arms(rng=None, *, rates=RATES, p0=45.0, p_max=47.0, noise=0.1):
     log_rates=st.lists(st.floats(math.log(0.8), math.log(50.0)), min_size=2, max_size=4),
     p0=st.floats(-9.0, 60.0),
     rise=st.floats(0.1, 40.0),
-    shared=st.booleans(),
 )
-def test_planted_rates_and_ends_are_recovered_without_noise(log_rates, p0, rise, shared):
+def test_planted_rates_and_ends_are_recovered_without_noise(log_rates, p0, rise):
     rates = {str(i): math.exp(x) for i, x in enumerate(log_rates)}
-    fit = fit_curves(arms(rates=rates, p0=p0, p_max=p0 + rise), shared_p_max=shared)
+    fit = fit_curves(arms(rates=rates, p0=p0, p_max=p0 + rise))
     for name, rate in rates.items():
-        curve = fit.curves[name]
+        curve = fit[name]
         assert curve.rate == pytest.approx(rate, rel=1e-3)
         assert curve.p0 == pytest.approx(p0, abs=1e-3 * rise)
         assert curve.p_max == pytest.approx(p0 + rise, abs=1e-3 * rise)
@@ -57,7 +56,7 @@ def test_it_agrees_with_scipy_s_curve_fit_of_all_methods_at_once(seed):
     start = [45.0, 47.0, *(math.log(rate) for rate in RATES.values())]
     scores = [point.score for points in rows.values() for point in points]
     found, covariance = curve_fit(all_curves, np.tile(SHARES, 3), scores, p0=start)
-    for m, curve in enumerate(fit.curves.values()):
+    for m, curve in enumerate(fit.values()):
         assert [curve.p0, curve.p_max] == pytest.approx(found[:2], rel=1e-6)
         assert curve.rate == pytest.approx(math.exp(found[2 + m]), rel=1e-3)
         own = [0, 1, 2 + m]
@@ -67,7 +66,7 @@ def test_it_agrees_with_scipy_s_curve_fit_of_all_methods_at_once(seed):
 
 def test_one_method_with_a_given_start_is_the_single_fit():
     points = arms(np.random.default_rng(7))["ot"]
-    joint = fit_curves({"ot": points}, p0=45.0).curves["ot"]
+    joint = fit_curves({"ot": points}, p0=45.0)["ot"]
     alone = fit_curve(SHARES, [p.score for p in points], p0=45.0, p_max=None)
     assert joint == alone
 
@@ -78,8 +77,8 @@ def test_intervals_cover_the_planted_rates_about_as_often_as_they_say():
     covered = np.zeros(4)
     for _ in range(repetitions):
         fit = fit_curves(arms(rng))
-        inside = [c.rate_low <= RATES[name] <= c.rate_high for name, c in fit.curves.items()]
-        _, low, high = fit.predict("ot", 0.15)
+        inside = [c.rate_low <= RATES[name] <= c.rate_high for name, c in fit.items()]
+        _, low, high = fit["ot"].predict(0.15)
         covered += [*inside, low <= offset(0.15, 45.0, 47.0, 8.0) <= high]
     assert (covered >= 0.905 * repetitions).all() and (covered <= 0.99 * repetitions).all()
 
@@ -93,53 +92,45 @@ def test_a_point_given_twice_at_half_weight_counts_once():
     )
     for name in rows:
         for field in ("rate", "rate_low", "rate_high", "p0", "p_max_high", "residual_std"):
-            expected = getattr(once.curves[name], field)
-            assert getattr(twice.curves[name], field) == pytest.approx(expected, rel=1e-4)
+            expected = getattr(once[name], field)
+            assert getattr(twice[name], field) == pytest.approx(expected, rel=1e-4)
 
 
 def test_only_the_method_without_a_rate_is_said_to_have_none():
     rows = arms(np.random.default_rng(9))
     rows["useless"] = [Point(share, 45.0 - share, "useless") for share in SHARES]
     fit = fit_curves(rows, p0=45.0)
-    assert {name for name, curve in fit.curves.items() if curve.determined} == set(RATES)
-    assert math.isinf(fit.predict("useless", 0.5)[2])
-    assert math.isfinite(fit.predict("ot", 0.5)[2])
-    assert math.isfinite(fit.curves["ot"].p_max_high)
+    assert {name for name, curve in fit.items() if curve.determined} == set(RATES)
+    assert math.isinf(fit["useless"].predict(0.5)[2])
+    assert math.isfinite(fit["ot"].predict(0.5)[2])
+    assert math.isfinite(fit["ot"].p_max_high)
 
 
 @settings(deadline=None, max_examples=25)
 @given(seed=st.integers(0, 10**6), selection=st.floats(0.05, 0.5))
 def test_on_total_costs_the_start_is_pushed_back_along_the_same_curve(seed, selection):
     points = arms(np.random.default_rng(seed), noise=0.02)["ot"]
-    trained = fit_curves({"ot": points}, cost_full=1.0).curves["ot"]
+    trained = fit_curves({"ot": points}, cost_full=1.0)["ot"]
     total = fit_curves({"ot": [(p.cost + selection, p.score) for p in points]}, cost_full=1.0)
-    moved = total.curves["ot"]
+    moved = total["ot"]
     assert moved.rate == pytest.approx(trained.rate, rel=1e-3)
     back = (trained.p_max - trained.p0) * math.exp(trained.rate * selection)
     assert moved.p_max - moved.p0 == pytest.approx(back, rel=1e-2)
 
 
-def test_methods_with_their_own_ends_are_told_apart_but_not_crossed():
-    rows = arms(rates={"a": 8.0}, p_max=47.0) | arms(rates={"b": 8.0}, p_max=50.0)
-    fit = fit_curves(rows, shared_p_max=False)
-    assert [fit.curves[m].p_max for m in "ab"] == pytest.approx([47.0, 50.0], abs=1e-3)
-    with pytest.raises(ValueError, match="shared_p_max=True"):
-        fit.crossing("a", "b", 0.0, 1.0)
-
-
 def test_the_crossing_of_fitted_curves_is_where_they_meet():
     fit = fit_curves(arms(), p0=45.0, p_max=47.0)
-    met = fit.crossing("random", "gradient", 0.0, 0.3)
+    met = crossing(fit["random"].rate, fit["gradient"].rate, 0.0, 0.3)
+    assert met is not None
     assert met == pytest.approx(25 * 0.3 / 22, rel=1e-6)
-    assert fit.predict("random", met)[0] == pytest.approx(fit.predict("gradient", met - 0.3)[0])
+    slow, fast = fit["random"].predict(met)[0], fit["gradient"].predict(met - 0.3)[0]
+    assert slow == pytest.approx(fast)
 
 
-def test_another_model_and_an_unknown_method_are_refused():
+def test_another_model_is_refused():
     fit = fit_curves(arms(), model="7B")
     with pytest.raises(ValueError, match=r"7B, not for 70B.*does not transfer"):
-        fit.predict("ot", 0.5, model="70B")
-    with pytest.raises(ValueError, match="no curve of method 'bm25'; known: random, ot"):
-        fit.predict("bm25", 0.5)
+        fit["ot"].predict(0.5, model="70B")
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
-from selection.planning.history import rate_seen
+from selection.planning.rates import rate_seen
 
 FLOPS = st.lists(st.floats(1e6, 1e14), min_size=2, max_size=20, unique=True)
 

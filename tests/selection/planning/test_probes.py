@@ -16,10 +16,14 @@ from selection.models.recipe import Recipe
 from selection.models.tokenizer import train_tokenizer
 from selection.planning import measuring
 from selection.planning.arithmetic import probe_arithmetic, probe_distances
-from selection.planning.embedding import probe_embedding
-from selection.planning.evaluation import probe_evaluation
 from selection.planning.measuring import Probed
-from selection.planning.training import probe_fine_tuning, probe_training, write_untrained
+from selection.planning.probes import (
+    probe_embedding,
+    probe_evaluation,
+    probe_fine_tuning,
+    probe_training,
+    write_untrained,
+)
 
 DOCUMENTED = [inspect.getdoc(getattr(statistics, name)) for name in statistics.__all__]
 TEXTS = sorted({text for text in DOCUMENTED if text})

@@ -1,4 +1,4 @@
-"""How long do a warm-up and a fine-tuning take on this device, by FLOP?"""
+"""How long do embedding, training and evaluating take on this device, by FLOP?"""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from selection.arms.base import tiny_model
+from selection.arms.evaluate import evaluate_checkpoint, evaluation_flops
 from selection.arms.train import STEPS_BETWEEN_SAVES, warm_up
 from selection.config.decoders import TinyBase
 from selection.costs import ModelShape, training_flops
+from selection.embedding.embedder import Embedder, encode
 from selection.models.base import load_model, load_tokenizer, save_checkpoint
 from selection.models.checkpoints import weights_digest
 from selection.models.examples import Example, render_all
@@ -26,13 +28,21 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 
+def probe_embedding(embedder: Embedder, texts: Sequence[str]) -> Probed:
+    """Measure `encode`, the model once loaded.
+
+    Parameters
+    ----------
+    texts : rows of the pool in no order of length; thousands for a static model, which takes a
+        second for them, and any model reads only as many as it needs.
+    """
+    return probe_sizes(lambda n_texts: encode(embedder, texts[:n_texts]).flops, most=len(texts))
+
+
 def write_untrained(base: TinyBase, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
     """Write a tiny base before its pre-training: as fast as the trained one, which may not exist.
 
-    Raises
-    ------
-    ValueError
-        When the folder already holds something.
+    ValueError when the folder already holds something.
     """
     save_checkpoint(tiny_model(base, len(tokenizer)), tokenizer, folder)
 
@@ -128,3 +138,35 @@ def probe_fine_tuning(
         return training_flops(shape, result.tokens_processed, accountant=accountant, lora=lora)
 
     return probe_sizes(fine_tune, most=len(examples))
+
+
+def probe_evaluation(
+    base: Path,
+    examples: Sequence[Example],
+    labels: Sequence[str],
+    *,
+    shape: ModelShape,
+    accountant: str,
+    device: str,
+) -> Probed:
+    """Measure the evaluation of one checkpoint, its loading included.
+
+    Parameters
+    ----------
+    base : folder of a checkpoint of the model, trained or not.
+    examples : the target's test split, at least two.
+    labels : candidates of a labelled target; empty for another.
+    """
+
+    def evaluate(n_examples: int) -> float:
+        losses = evaluate_checkpoint(
+            base,
+            examples[:n_examples],
+            labels,
+            seed=0,
+            max_length=shape.sequence_length,
+            device=device,
+        )
+        return evaluation_flops(losses, labels, shape, accountant)
+
+    return probe_sizes(evaluate, most=len(examples))
