@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from selection.basics.draws import keyed_uniform
-from selection.methods.contract.common import MethodDefaults, draw_per_seed
+from selection.methods.contract.common import draw_per_seed
 from selection.methods.contract.options import NoOptions
-from selection.methods.contract.protocol import FitInputs, Fitted, ScoreInputs, Scores
+from selection.methods.contract.protocol import FitInputs, Fitted, Method, ScoreInputs, Scores
 
 
-class RandomBalancedMethod(MethodDefaults[NoOptions]):
+class RandomBalancedMethod(Method[NoOptions]):
     """One ranking per seed that takes equally many rows of each source, as long as it has some.
 
     A row's draw is uniform up to the number of rows of its source, so that the rows below any bound

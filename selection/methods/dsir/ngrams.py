@@ -20,7 +20,7 @@ from selection.basics.text import normalise
 from selection.methods.contract.blocks import prepare_in_blocks
 from selection.methods.contract.preparation import (
     Files,
-    PreparationDefaults,
+    Preparation,
     Prepared,
     PrepareInputs,
 )
@@ -76,7 +76,7 @@ def count_ngrams(texts: Sequence[str], buckets: int) -> csr_array:
     )
 
 
-class NgramCounts(PreparationDefaults):
+class NgramCounts(Preparation):
     """Hashed n-gram counts of each row, source by source."""
 
     asset: str = "ngram_counts"
@@ -95,11 +95,7 @@ class NgramCounts(PreparationDefaults):
         """
         buckets = inputs.options.buckets
         done = prepare_in_blocks(
-            self,
-            inputs,
-            lambda rows: _arrays_of(rows, buckets),
-            lambda rows: 0.0,
-            block_rows=_BLOCK_ROWS,
+            self, inputs, lambda rows, _: _arrays_of(rows, buckets), block_rows=_BLOCK_ROWS
         )
         arrays = done.arrays | {"buckets": np.array([buckets])}
         return Prepared(

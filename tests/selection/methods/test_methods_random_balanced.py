@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
+from selection.basics.draws import keyed_gumbel
 from selection.methods import REGISTRY
 from selection.methods.contract.protocol import FitInputs, Fitted, ScoreInputs
 from selection.methods.contract.values import Rows
-from selection.methods.dsir.gumbel import keyed_gumbel
 
 METHOD = REGISTRY["random_balanced"]
 SIZES = {"huge": 6000, "large": 2000, "middle": 800, "small": 400}
