@@ -46,7 +46,8 @@ class RandomBalancedMethod(Method[NoOptions]):
         rows = inputs.rows
         draws = draw_per_seed(keyed_uniform, rows, inputs.seeds, self.name)
         n_rows = len(rows.row_id)
-        counted = _rows_of(fitted, rows.source)
+        sources: Any = fitted.facts["sources"]
+        counted = dict(sources).get(rows.source, 0)
         if counted < n_rows:
             raise ValueError(
                 f"method {self.name!r} counted {counted} rows of source {rows.source!r} and is to "
@@ -57,8 +58,3 @@ class RandomBalancedMethod(Method[NoOptions]):
 
 
 METHOD = RandomBalancedMethod()
-
-
-def _rows_of(fitted: Fitted, source: str) -> int:
-    counts: Any = fitted.facts["sources"]
-    return dict(counts).get(source, 0)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from pydantic import ConfigDict, Field
+from pydantic import Field
 from scipy.sparse import csr_array
 
 from selection.basics.draws import keyed_gumbel
@@ -31,8 +31,6 @@ _TOP_NGRAMS = 5
 
 class DsirOptions(NgramOptions):
     """Options of DSIR."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     smoothing: float = Field(
         default=1.0,

@@ -13,11 +13,12 @@ from itertools import pairwise
 
 import numpy as np
 import xxhash
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from scipy.sparse import csr_array
 
 from selection.basics.text import normalise
 from selection.methods.contract.blocks import prepare_in_blocks
+from selection.methods.contract.options import MethodOptions
 from selection.methods.contract.preparation import (
     Files,
     Preparation,
@@ -30,10 +31,8 @@ _WORDS = re.compile(r"\w+|[^\w\s]+")
 _BLOCK_ROWS = 8192
 
 
-class NgramOptions(BaseModel):
+class NgramOptions(MethodOptions):
     """Options of the counts; those of a method that reads them add to these."""
-
-    model_config = ConfigDict(frozen=True)
 
     buckets: int = Field(
         default=10_000, ge=2, le=2**31 - 1, description="number of buckets n-grams are hashed into"
