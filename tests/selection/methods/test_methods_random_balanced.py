@@ -126,5 +126,5 @@ def test_the_noise_is_gumbel():
 
 
 def test_a_draw_of_zero_still_gives_a_finite_number(monkeypatch):
-    monkeypatch.setattr("selection.methods.dsir.gumbel.keyed_uniform", lambda *_, **__: np.zeros(1))
+    monkeypatch.setattr("selection.basics.draws.keyed_uniform", lambda *_, **__: np.zeros(1))
     assert np.isfinite(keyed_gumbel(["row"], seed=0, purpose="x")).all()
