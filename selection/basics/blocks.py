@@ -18,14 +18,14 @@ import numpy as np
 from selection.basics.whole_files import write_bytes_whole
 
 FLOPS = "flops"
-"""The array of a block, of length one, that says what computing it took."""
+"""The array of a block, of length one, that says what was charged for computing it."""
 
 # One entry, since safetensors writes several in any order, and the same block is the same bytes.
 _CHECKSUM = "checksum"
 
 Block = Mapping[str, np.ndarray]
-"""What was computed of one part of the work, `FLOPS` among it: arrays by name, numeric; those of
-all parts are joined along their first axis."""
+"""What was computed of one part of the work: arrays by name, numeric; those of all parts are joined
+along their first axis."""
 
 PartT = TypeVar("PartT")
 
@@ -126,14 +126,17 @@ class Finished:
     resumed_flops: float
 
 
+Charge = Callable[[float], object]
+"""Receives FLOPs that are about to be spent, or were; may raise, such as `BudgetExhausted`."""
+
+
 def compute_in_blocks(
     store: BlockStore,
     parts: Iterable[PartT],
     content: Callable[[PartT], Iterable[str | bytes]],
-    compute: Callable[[PartT], Block],
+    compute: Callable[[PartT, Charge], Block],
     *,
-    cost: Callable[[PartT], float] | None = None,
-    charge: Callable[[float], object] = lambda flops: None,
+    charge: Charge = lambda flops: None,
     done: Callable[[PartT, bool], object] = lambda part, resumed: None,
 ) -> Finished:
     """Compute a block of each part; what an earlier run had finished is read, not computed.
@@ -142,12 +145,10 @@ def compute_in_blocks(
     ----------
     parts : at least one.
     content : what a part's block is of, see `BlockStore.key`.
-    compute : gives a part's block, which does not depend on other parts.
-    cost : FLOPs of a part, where they are known before it is begun; else its block says them as
-        `FLOPS`.
-    charge : receives the FLOPs of each block that is computed here, before that where they are
-        known, and always before it is kept: what nobody paid for is not found again. It may raise,
-        such as `BudgetExhausted`; the blocks before are kept.
+    compute : gives a part's block, which does not depend on other parts, and charges its FLOPs:
+        before it spends them where they are known by then.
+    charge : receives the FLOPs of each block that is computed here, always before it is kept: what
+        nobody paid for is not found again. When it raises, the blocks before are kept.
     done : receives each part when its block is finished, and whether it was so before.
     """
     keys: list[str] = []
@@ -158,18 +159,25 @@ def compute_in_blocks(
         resumed = block is not None
         if block is not None:
             resumed_flops += float(block[FLOPS][0])
-        elif cost is None:
-            block = compute(part)
-            charge(float(block[FLOPS][0]))
-            store.put(keys[-1], block)
         else:
-            flops = cost(part)
-            charge(flops)
-            store.put(keys[-1], {**compute(part), FLOPS: np.array([flops])})
+            store.put(keys[-1], _paid(part, compute, charge))
         del block  # only one is held at a time
         done(part, resumed)
     arrays = store.join(keys)
     return Finished(arrays, sum(arrays.pop(FLOPS).tolist()), resumed_flops)
+
+
+def _paid(part: PartT, compute: Callable[[PartT, Charge], Block], charge: Charge) -> Block:
+    spent: list[float] = []
+
+    def spend(flops: float) -> None:
+        charge(flops)
+        spent.append(flops)
+
+    block = compute(part, spend)
+    if not spent:
+        spend(0.0)  # a budget has seconds too, so that what is free also has to ask
+    return {**block, FLOPS: np.array([sum(spent)])}
 
 
 def stretches(n: int, size: int) -> Iterator[slice]:

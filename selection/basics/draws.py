@@ -36,3 +36,20 @@ def keyed_uniform(row_id: Iterable[str], *, seed: int, purpose: str) -> np.ndarr
         digests += keyed.digest()
     # 53 bits: exactly what a double holds in [0, 1).
     return (np.frombuffer(bytes(digests), dtype="<u8") >> np.uint64(11)) * 2.0**-53
+
+
+def keyed_gumbel(row_id: Iterable[str], *, seed: int, purpose: str) -> np.ndarray:
+    """Standard Gumbel numbers of rows, keyed as those of `keyed_uniform`.
+
+    The k largest of log w_i + G_i are k rows drawn one after another, each with a probability
+    proportional to its weight among the rows that are left (Efraimidis and Spirakis, 2006, in the
+    logarithmic form of Kool et al., arXiv 1903.06059, section 2.3).
+
+    Returns
+    -------
+    np.ndarray of shape (n,), float64
+        Finite, from -3.7 to 36.8.
+    """
+    uniform = keyed_uniform(row_id, seed=seed, purpose=purpose)
+    # The draw can be 0, whose logarithm is not finite; half of its step stands for it.
+    return -np.log(-np.log(np.maximum(uniform, 2.0**-54)))

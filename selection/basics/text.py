@@ -13,28 +13,13 @@ def normalise(text: str) -> str:
     """Return the form of a text that decides its identity.
 
     Unicode NFC, every run of white space one space, none at the ends. Case and punctuation stay:
-    texts that differ in them are different training rows.
-
-    Parameters
-    ----------
-    text : str
-        Any text.
-
-    Returns
-    -------
-    str
-        The normalised text; ``normalise`` of it is itself.
+    texts that differ in them are different training rows. ``normalise`` of the result is itself.
     """
     return " ".join(unicodedata.normalize("NFC", text).split())
 
 
 def row_id(text: str) -> str:
-    """Return the content hash that names a row.
-
-    Parameters
-    ----------
-    text : str
-        The row's text, as read or normalised.
+    """Return the content hash that names a row, of its text as read or normalised.
 
     Returns
     -------
@@ -50,34 +35,12 @@ def row_id(text: str) -> str:
 
 
 def count_words(text: str) -> int:
-    r"""Count words and punctuation marks: a length that depends on no tokenizer.
-
-    Parameters
-    ----------
-    text : str
-        Any text.
-
-    Returns
-    -------
-    int
-        The number of matches of ``\w+|[^\w\s]``.
-    """
+    r"""Count words and punctuation marks (``\w+|[^\w\s]``), a length that no tokenizer decides."""
     return sum(1 for _ in _WORD.finditer(text))
 
 
 def text_fault(text: str) -> str | None:
-    """Say why a text cannot be stored or trained on.
-
-    Parameters
-    ----------
-    text : str
-        A text as decoded.
-
-    Returns
-    -------
-    str or None
-        The reason, or None for a usable text.
-    """
+    """Say why a text, as decoded, cannot be stored or trained on; None for a usable one."""
     if not text or text.isspace():
         return "empty text"
     if "\0" in text:

@@ -6,9 +6,10 @@ import csv
 import hashlib
 from collections import deque
 from collections.abc import Iterator
+from functools import partial
 
 from selection.corpus.records import BadRecord, Record
-from selection.corpus.rows import RowFault, RowRules, to_record
+from selection.corpus.rows import RowFault, RowRules, decoded, read_row
 from selection.corpus.streams import Line
 
 
@@ -18,27 +19,13 @@ def read_csv(lines: Iterator[Line], name: str, rules: RowRules) -> Iterator[Reco
     A malformed row costs its first line only: reading goes on at the line after it, so that an
     unclosed quote cannot hide the rows behind it. An empty cell of a column other than the
     text's is null.
-
-    Parameters
-    ----------
-    lines : Iterator of Line
-        The file's lines.
-    name : str
-        The file's name in origins.
-    rules : RowRules
-        Columns, filter and size limit.
-
-    Yields
-    ------
-    Record or BadRecord
-        In file order.
     """
     # The limit is the process's own; it is only ever raised, rows are bounded by the feed.
     csv.field_size_limit(max(csv.field_size_limit(), rules.max_bytes_per_row))
     feed = _Feed(lines, rules.max_bytes_per_row)
     parser = csv.reader(feed, strict=True)
     header: list[str] | None = None
-    header_fault = ""
+    header_fault: RowFault | None = None
     while True:
         feed.start_row()
         try:
@@ -57,17 +44,10 @@ def read_csv(lines: Iterator[Line], name: str, rules: RowRules) -> Iterator[Reco
         if header is None:
             header, header_fault = cells, _header_fault(cells, fault)
             if header_fault:
-                yield BadRecord(origin, header_fault, feed.sha256())
+                yield BadRecord(origin, str(header_fault), feed.sha256())
             continue
-        try:
-            if fault or header_fault:
-                raise fault or RowFault(header_fault)
-            record = to_record(_row(header, cells, rules), rules, origin=origin, sparse=False)
-        except RowFault as error:
-            yield BadRecord(origin, str(error), feed.sha256())
-        else:
-            if record is not None:
-                yield record
+        row = partial(_row, header, cells, rules.columns.text, fault or header_fault)
+        yield from read_row(row, rules, origin=origin, digest=feed.sha256)
 
 
 class _Feed:
@@ -98,11 +78,7 @@ class _Feed:
     def require_utf8(self) -> None:
         """Raise if a line of the row was not UTF-8."""
         for line in self.taken:
-            try:
-                line.raw.decode("utf-8")
-            except UnicodeDecodeError as error:
-                place = f"byte {error.start} of line {line.number}"
-                raise RowFault(f"invalid UTF-8: {place}") from error
+            decoded(line.raw, f"line {line.number}")
 
     def keep_first_line(self) -> None:
         """Give the row's later lines back to be parsed again."""
@@ -112,7 +88,7 @@ class _Feed:
     def sha256(self) -> str:
         """Return the hash of the row's lines."""
         if len(self.taken) == 1:
-            return self.taken[0].sha256
+            return self.taken[0].sha256()
         return hashlib.sha256(b"\n".join(line.raw for line in self.taken)).hexdigest()
 
 
@@ -120,17 +96,19 @@ def _as_fault(error: RowFault | csv.Error) -> RowFault:
     return error if isinstance(error, RowFault) else RowFault(f"malformed CSV: {error}")
 
 
-def _header_fault(cells: list[str], fault: RowFault | None) -> str:
-    if fault:
-        return f"unusable CSV header: {fault}"
+def _header_fault(cells: list[str], fault: RowFault | None) -> RowFault | None:
     repeated = sorted({cell for cell in cells if cells.count(cell) > 1})
-    return f"unusable CSV header: column {repeated[0]!r} is repeated" if repeated else ""
+    reason = fault or (f"column {repeated[0]!r} is repeated" if repeated else None)
+    return RowFault(f"unusable CSV header: {reason}") if reason else None
 
 
-def _row(header: list[str], cells: list[str], rules: RowRules) -> dict[str, object]:
+def _row(
+    header: list[str], cells: list[str], text: str, fault: RowFault | None
+) -> dict[str, object]:
+    if fault:
+        raise fault
     if len(cells) != len(header):
         raise RowFault(f"malformed CSV: {len(cells)} cells under a header of {len(header)}")
-    text = rules.columns.text
     return {
         column: cell if cell or column == text else None
         for column, cell in zip(header, cells, strict=True)

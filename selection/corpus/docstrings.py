@@ -52,23 +52,7 @@ def read_docstrings(
 
 
 def package_files(package: str) -> list[Path]:
-    """Return the files that `read_docstrings` reads, in its order.
-
-    Parameters
-    ----------
-    package : str
-        As for `read_docstrings`.
-
-    Returns
-    -------
-    list of Path
-        Python sources without tests.
-
-    Raises
-    ------
-    ValueError
-        The package is not installed or has no Python source.
-    """
+    """Return the files that `read_docstrings` reads, in its order; raise ValueError as it does."""
     return [path for path, _ in _sources(*_locate(package))]
 
 

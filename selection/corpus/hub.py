@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from selection.config.pool import DEFAULT_COLUMNS, ColumnNames
 from selection.corpus.records import BadRecord, Record
-from selection.corpus.rows import RowFault, RowRules, row_digest, to_record
+from selection.corpus.rows import RowRules, read_row, row_digest
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
@@ -58,7 +60,15 @@ def read_hub(
     name = Path(dataset_id).resolve().name if local else f"{dataset_id}@{revision[:12]}"
     rules = RowRules(columns, {}, max_bytes_per_row)
     rows, label_names = _open(dataset_id, None if local else revision, split, config, rules)
-    return _read(rows, label_names, f"{name}/{split}", rules)
+    return chain.from_iterable(
+        read_row(
+            partial(_named, row, label_names),
+            rules,
+            origin=f"{name}/{split}#{index}",
+            digest=partial(row_digest, row),
+        )
+        for index, row in enumerate(rows)
+    )
 
 
 LabelNames = dict[str, list[str]]
@@ -95,23 +105,6 @@ def _open(
         if column in wanted and isinstance(feature, datasets.ClassLabel):
             names[column] = feature.names
     return iter(found.select_columns(wanted)), names
-
-
-def _read(
-    rows: Iterator[Mapping[str, object]],
-    names: LabelNames,
-    place: str,
-    rules: RowRules,
-) -> Iterator[Record | BadRecord]:
-    for index, row in enumerate(rows):
-        origin = f"{place}#{index}"
-        try:
-            record = to_record(_named(row, names), rules, origin=origin, sparse=False)
-        except RowFault as fault:
-            yield BadRecord(origin, str(fault), row_digest(row))
-        else:
-            if record is not None:
-                yield record
 
 
 def _named(row: Mapping[str, object], names: LabelNames) -> dict[str, object]:

@@ -71,19 +71,7 @@ def ingest(records: Iterable[Record | BadRecord], *, source: str) -> Corpus:
     """Collapse exact duplicates, set the bad rows aside and build the table of a source.
 
     The records are read once, as a stream (wrap them in tqdm to see them pass); memory grows with
-    the rows kept and the bad rows listed.
-
-    Parameters
-    ----------
-    records : Iterable of Record or BadRecord
-        As a reader yields them.
-    source : str
-        The source's name.
-
-    Returns
-    -------
-    Corpus
-        The same tables for the same records in the same order.
+    the rows kept and the bad rows listed. The same records in the same order give the same tables.
 
     Raises
     ------

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from functools import partial
 
 from selection.corpus.records import BadRecord, Record
-from selection.corpus.rows import RowFault, RowRules, to_record
+from selection.corpus.rows import RowFault, RowRules, decoded, read_row
 from selection.corpus.streams import Line
 
 # Python's parser recurses on the C stack, so its own limit depends on who calls it.
@@ -18,34 +19,16 @@ _BRACKET_OR_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
 def read_json_lines(
     lines: Iterator[Line], name: str, rules: RowRules
 ) -> Iterator[Record | BadRecord]:
-    """Read one JSON object a line; a blank line is no row.
-
-    Parameters
-    ----------
-    lines : Iterator of Line
-        The file's lines.
-    name : str
-        The file's name in origins.
-    rules : RowRules
-        Columns, filter and size limit.
-
-    Yields
-    ------
-    Record or BadRecord
-        In file order.
-    """
+    """Read one JSON object a line; a blank line is no row."""
     for line in lines:
-        if not line.long_sha256 and not line.raw.strip():
-            continue
-        origin = f"{name}:{line.number}"
-        try:
-            row = _parse(line, rules.max_bytes_per_row)
-            record = to_record(row, rules, origin=origin, sparse=True)
-        except RowFault as fault:
-            yield BadRecord(origin, str(fault), line.sha256)
-        else:
-            if record is not None:
-                yield record
+        if line.long_sha256 or line.raw.strip():
+            yield from read_row(
+                partial(_parse, line, rules.max_bytes_per_row),
+                rules,
+                origin=f"{name}:{line.number}",
+                digest=line.sha256,
+                sparse=True,
+            )
 
 
 def _parse(line: Line, max_bytes: int) -> dict[str, object]:
@@ -53,10 +36,7 @@ def _parse(line: Line, max_bytes: int) -> dict[str, object]:
         raise RowFault(f"row too large: {line.size:,} bytes, limit {max_bytes:,}")
     if b"\0" in line.raw:
         raise RowFault("NUL character")
-    try:
-        text = line.raw.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise RowFault(f"invalid UTF-8: byte {error.start} of the line") from error
+    text = decoded(line.raw, "the line")
     if _depth_exceeds(line.raw, MAX_DEPTH):
         raise RowFault(f"nested too deeply: more than {MAX_DEPTH} levels of JSON")
     try:

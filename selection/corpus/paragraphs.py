@@ -4,41 +4,34 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from functools import partial
+from itertools import chain
 
 from selection.corpus.records import BadRecord, Record
-from selection.corpus.rows import RowFault, RowRules, to_record
+from selection.corpus.rows import RowFault, RowRules, decoded, read_row
 from selection.corpus.streams import Line
 
 
 def read_paragraphs(
     lines: Iterator[Line], name: str, rules: RowRules
 ) -> Iterator[Record | BadRecord]:
-    """Read the paragraphs of a text, which blank lines separate.
+    """Read the paragraphs of a text, which blank lines separate; the origin is the first line's.
 
-    Parameters
-    ----------
-    lines : Iterator of Line
-        The file's lines.
-    name : str
-        The file's name in origins.
-    rules : RowRules
-        The size limit; a text has no columns to choose or filter by.
-
-    Yields
-    ------
-    Record or BadRecord
-        In file order; the origin is a paragraph's first line.
+    Of the rules only the size limit counts: a text has no columns to choose or filter by.
     """
     paragraph = _Paragraph(rules.max_bytes_per_row)
-    for line in lines:
-        if not line.long_sha256 and not line.raw.strip():
-            if paragraph.first:
-                yield _finish(paragraph, name, rules)
-                paragraph = _Paragraph(rules.max_bytes_per_row)
-        else:
+    for line in chain(lines, [Line(0, b"", 0)]):
+        if line.long_sha256 or line.raw.strip():
             paragraph.add(line)
-    if paragraph.first:
-        yield _finish(paragraph, name, rules)
+        elif paragraph.first:
+            yield from read_row(
+                partial(_row, paragraph, rules),
+                rules,
+                origin=f"{name}:{paragraph.first}",
+                digest=paragraph.hasher.hexdigest,
+                sparse=True,
+            )
+            paragraph = _Paragraph(rules.max_bytes_per_row)
 
 
 class _Paragraph:
@@ -62,18 +55,8 @@ class _Paragraph:
             self.raw.append(line.raw)
 
 
-def _finish(paragraph: _Paragraph, name: str, rules: RowRules) -> Record | BadRecord:
-    origin = f"{name}:{paragraph.first}"
-    try:
-        if paragraph.size > rules.max_bytes_per_row:
-            size = f"{paragraph.size:,} bytes, limit {rules.max_bytes_per_row:,}"
-            raise RowFault(f"row too large: {size}")
-        try:
-            text = b"\n".join(paragraph.raw).decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise RowFault(f"invalid UTF-8: byte {error.start} of the paragraph") from error
-        record = to_record({rules.columns.text: text}, rules, origin=origin, sparse=True)
-    except RowFault as fault:
-        return BadRecord(origin, str(fault), paragraph.hasher.hexdigest())
-    assert record is not None, "a text is read without a filter"
-    return record
+def _row(paragraph: _Paragraph, rules: RowRules) -> dict[str, object]:
+    if paragraph.size > rules.max_bytes_per_row:
+        size = f"{paragraph.size:,} bytes, limit {rules.max_bytes_per_row:,}"
+        raise RowFault(f"row too large: {size}")
+    return {rules.columns.text: decoded(b"\n".join(paragraph.raw), "the paragraph")}

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from selection.corpus.records import BadRecord, Record
-from selection.corpus.rows import RowFault, RowRules, row_digest, to_record
+from selection.corpus.rows import RowFault, RowRules, decoded, read_row, row_digest
 from selection.corpus.streams import StreamDamaged, read_blocks
 
 BATCH_ROWS = 1024
@@ -22,20 +23,6 @@ def read_parquet(file: BinaryIO, name: str, rules: RowRules) -> Iterator[Record 
 
     A file without a readable footer (a truncated one) is one bad record, for nothing in it can be
     found; a row group that cannot be read is one bad record that says which rows are lost.
-
-    Parameters
-    ----------
-    file : BinaryIO
-        The open file.
-    name : str
-        The file's name in origins.
-    rules : RowRules
-        Columns, filter and size limit.
-
-    Yields
-    ------
-    Record or BadRecord
-        In file order; origins count rows from 0.
     """
     try:
         parquet = pq.ParquetFile(file, page_checksum_verification=True)
@@ -67,15 +54,9 @@ def _records(
 ) -> Iterator[Record | BadRecord]:
     columns = {field: _values(batch.column(field)) for field in batch.schema.names}
     for index in range(batch.num_rows):
-        origin = f"{name}#{first + index}"
         raw = {field: values[index] for field, values in columns.items()}
-        try:
-            record = to_record(_decoded(raw), rules, origin=origin, sparse=False)
-        except RowFault as fault:
-            yield BadRecord(origin, str(fault), row_digest(raw))
-        else:
-            if record is not None:
-                yield record
+        origin, digest = f"{name}#{first + index}", partial(row_digest, raw)
+        yield from read_row(partial(_decoded, raw), rules, origin=origin, digest=digest)
 
 
 class _Utf8(bytes):
@@ -101,13 +82,7 @@ def _decoded(raw: dict[str, object]) -> dict[str, object]:
     for column, value in raw.items():
         if isinstance(value, pa.DataType):
             raise RowFault(f"wrong type: column {column!r} is {value}")
-        if isinstance(value, _Utf8):
-            try:
-                row[column] = value.decode("utf-8")
-            except UnicodeDecodeError as error:
-                raise RowFault(f"invalid UTF-8: byte {error.start} of {column!r}") from error
-        else:
-            row[column] = value
+        row[column] = decoded(value, repr(column)) if isinstance(value, _Utf8) else value
     return row
 
 

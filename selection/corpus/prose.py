@@ -45,8 +45,7 @@ def description(docstring: str) -> list[str]:
 
     Parameters
     ----------
-    docstring : str
-        A docstring with its common indentation removed, as ``ast.get_docstring`` gives it.
+    docstring : with its common indentation removed, as ``ast.get_docstring`` gives it.
 
     Returns
     -------
@@ -61,19 +60,7 @@ def passages(paragraphs: list[str], *, min_words: int, max_words: int) -> Iterat
     """Cut prose into passages of at most `max_words` white-space words.
 
     Whole paragraphs are joined while they fit; a longer one is cut between sentences, and a longer
-    sentence between words.
-
-    Parameters
-    ----------
-    paragraphs : list of str
-        Prose.
-    min_words, max_words : int
-        Shorter passages are dropped; none is longer.
-
-    Yields
-    ------
-    str
-        Passages in reading order.
+    sentence between words. Passages of fewer than `min_words` are dropped.
     """
     passage, length = "", 0
     for piece, joint in _pieces(paragraphs, max_words):

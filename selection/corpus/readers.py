@@ -25,6 +25,7 @@ from selection.corpus.streams import (
 )
 
 LineReader = Callable[[Iterator[Line], str, RowRules], Iterator[Record | BadRecord]]
+"""Reads a file's lines: (lines, the file's name in origins, rules), in the order of the file."""
 
 _LINE_FORMATS: Mapping[str, tuple[LineReader, str]] = MappingProxyType(
     {
@@ -80,8 +81,7 @@ def read_path(
         raise ValueError(f"{path}: no such file or folder")
     rules = RowRules(columns, dict(where or {}), max_bytes_per_row)
     if path.is_dir():
-        root = (root or path).resolve()
-        return _read_folder(path, root, rules)
+        return _read_folder(path, (root or path).resolve(), rules)
     if _suffix(path) is None:
         raise ValueError(f"{path}: unknown format; the file name must end in {_known()}")
     if rules.where and _suffix(path) == ".txt":

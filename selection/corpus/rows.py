@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from selection.basics.text import text_fault
 from selection.config.pool import ColumnNames
-from selection.corpus.records import Record
+from selection.corpus.records import BadRecord, Record
 
 
 class RowFault(ValueError):
@@ -29,33 +29,49 @@ class RowRules:
         return {self.columns.text, *self.columns.optional().values(), *self.where}
 
 
-def to_record(
-    row: Mapping[str, object], rules: RowRules, *, origin: str, sparse: bool
-) -> Record | None:
-    """Turn one parsed row into a record.
+def read_row(
+    parse: Callable[[], Mapping[str, object]],
+    rules: RowRules,
+    *,
+    origin: str,
+    digest: Callable[[], str],
+    sparse: bool = False,
+) -> Iterator[Record | BadRecord]:
+    """Yield one row's record, or why it is none; nothing when the filter does not want the row.
 
     Parameters
     ----------
-    row : Mapping
-        Column to value.
-    rules : RowRules
-        Columns, filter and size limit.
-    origin : str
-        Where the row stands.
-    sparse : bool
-        Whether a row may leave out a column that it has no value for. True for JSON lines; in a
-        table every row has every column, so there an absent one is a misspelt name.
-
-    Returns
-    -------
-    Record or None
-        None when the filter does not want the row.
-
-    Raises
-    ------
-    RowFault
-        The row cannot be used.
+    parse : gives column to value; may raise `RowFault`.
+    digest : gives the hash of the row's bytes; asked for a bad row only.
+    sparse : whether a row may leave out a column that it has no value for. True for JSON lines; in
+        a table every row has every column, so there an absent one is a misspelt name.
     """
+    try:
+        record = _to_record(parse(), rules, origin, sparse)
+    except RowFault as fault:
+        yield BadRecord(origin, str(fault), digest())
+    else:
+        if record is not None:
+            yield record
+
+
+def decoded(raw: bytes, place: str) -> str:
+    """Decode UTF-8, or raise `RowFault` with the place of the first byte that is none."""
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise RowFault(f"invalid UTF-8: byte {error.start} of {place}") from error
+
+
+def row_digest(row: Mapping[str, object]) -> str:
+    """Return the SHA-256 of a row that has no raw line: of its canonical JSON."""
+    line = json.dumps(row, sort_keys=True, default=repr)
+    return hashlib.sha256(line.encode("utf-8")).hexdigest()
+
+
+def _to_record(
+    row: Mapping[str, object], rules: RowRules, origin: str, sparse: bool
+) -> Record | None:
     for column, value in rules.where.items():
         if column not in row:
             raise RowFault(f"missing filter column: {_absent(column, row)}")
@@ -79,12 +95,6 @@ def to_record(
     if size > rules.max_bytes_per_row:
         raise RowFault(f"row too large: {size:,} bytes, limit {rules.max_bytes_per_row:,}")
     return Record(text=text, origin=origin, **values)
-
-
-def row_digest(row: Mapping[str, object]) -> str:
-    """Return the SHA-256 of a row that has no raw line: of its canonical JSON."""
-    line = json.dumps(row, sort_keys=True, default=repr)
-    return hashlib.sha256(line.encode("utf-8")).hexdigest()
 
 
 def _text(row: Mapping[str, object], columns: ColumnNames, values: Mapping[str, str | None]) -> str:

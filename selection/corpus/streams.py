@@ -52,7 +52,6 @@ class Line:
     size: int
     long_sha256: str | None = None
 
-    @property
     def sha256(self) -> str:
         """SHA-256 of the line's bytes."""
         return self.long_sha256 or hashlib.sha256(self.raw).hexdigest()
@@ -62,17 +61,7 @@ class Line:
 def open_regular(path: Path, root: Path) -> Iterator[BinaryIO]:
     """Open a regular file that lies under a root, never waiting on a pipe.
 
-    Parameters
-    ----------
-    path : Path
-        The file; a symbolic link is followed when it stays under the root.
-    root : Path
-        A resolved folder.
-
-    Yields
-    ------
-    BinaryIO
-        The open file.
+    A symbolic link is followed when it stays under the root, which is a resolved folder.
 
     Raises
     ------
@@ -101,19 +90,7 @@ def _require_regular(mode: int) -> None:
 
 
 def read_blocks(file: BinaryIO, *, block: int = BLOCK) -> Iterator[bytes]:
-    """Read the bytes that the file had when it was opened, and no byte appended since.
-
-    Parameters
-    ----------
-    file : BinaryIO
-        A regular file at its beginning.
-    block : int
-        Bytes per read.
-
-    Yields
-    ------
-    bytes
-        Consecutive blocks.
+    """Read the bytes that a regular file has now, block by block, and no byte appended since.
 
     Raises
     ------
@@ -130,19 +107,12 @@ def read_blocks(file: BinaryIO, *, block: int = BLOCK) -> Iterator[bytes]:
 
 
 def unpack(file: BinaryIO, packing: str) -> Iterator[bytes]:
-    """Read a file through its compression.
+    """Read a regular file through its compression, up to a damage if there is one.
 
     Parameters
     ----------
-    file : BinaryIO
-        A regular file at its beginning.
     packing : {"", "gz", "zst"}
         The compression; members and frames may follow one another.
-
-    Yields
-    ------
-    bytes
-        Blocks of unpacked bytes, all that come before a damage included.
 
     Raises
     ------
@@ -181,17 +151,7 @@ _UNPACKERS: dict[str, Callable[[], Any]] = {
 def split_lines(blocks: Iterator[bytes], *, max_bytes: int) -> Iterator[Line]:
     r"""Split a byte stream at ``\n``, ``\r\n`` or ``\r``, even mixed, and drop a leading BOM.
 
-    Parameters
-    ----------
-    blocks : Iterator of bytes
-        The stream.
-    max_bytes : int
-        A longer line is hashed as it passes and not kept.
-
-    Yields
-    ------
-    Line
-        Every line; the last one needs no ending.
+    A line of more than `max_bytes` is hashed as it passes and not kept; the last needs no ending.
 
     Raises
     ------

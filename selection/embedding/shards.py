@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from selection.basics.blocks import FLOPS, Block, BlockStore, compute_in_blocks, stretches
+from selection.basics.blocks import Block, BlockStore, Charge, compute_in_blocks, stretches
 from selection.budget.meter import UNMETERED, Meter
 from selection.embedding.embedder import Embedder, Encoded, encode
 
@@ -47,11 +47,17 @@ def encode_in_shards(
     BudgetExhausted
         When the meter stops it; the shards before are kept.
     """
+
+    def embed(part: Sequence[str], charge: Charge) -> Block:
+        shard = encode(embedder, part, report=report)
+        charge(shard.flops)
+        return _to_block(shard, len(part))
+
     found = compute_in_blocks(
         BlockStore(folder, (version, embedder.precision, embedder.path)),
         (texts[some] for some in stretches(len(texts), size)),
         lambda part: part,
-        lambda part: _to_block(encode(embedder, part, report=report), len(part)),
+        embed,
         charge=meter.charge,
         done=lambda part, resumed: report(len(part)) if resumed and report is not None else None,
     )
@@ -74,7 +80,6 @@ def _to_block(shard: Encoded, n_texts: int) -> Block:
         "vectors": shard.vectors,
         "has_vector": has_vector,
         "n_tokens": np.array([shard.n_tokens]),
-        FLOPS: np.array([shard.flops]),
         "seconds": np.array([shard.seconds]),
         "min_cosine": np.array([] if shard.min_cosine is None else [shard.min_cosine]),
     }

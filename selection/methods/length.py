@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from selection.methods.contract.common import MethodDefaults
 from selection.methods.contract.options import NoOptions
-from selection.methods.contract.protocol import Fitted, ScoreInputs, Scores
+from selection.methods.contract.protocol import Fitted, Method, ScoreInputs, Scores
 
 
-class LengthMethod(MethodDefaults[NoOptions]):
+class LengthMethod(Method[NoOptions]):
     """A row's score is its number of words."""
 
     name: str = "length"

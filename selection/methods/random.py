@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from selection.basics.draws import keyed_uniform
-from selection.methods.contract.common import MethodDefaults, draw_per_seed
+from selection.methods.contract.common import draw_per_seed
 from selection.methods.contract.options import NoOptions
-from selection.methods.contract.protocol import Fitted, ScoreInputs, Scores
+from selection.methods.contract.protocol import Fitted, Method, ScoreInputs, Scores
 
 
-class RandomMethod(MethodDefaults[NoOptions]):
+class RandomMethod(Method[NoOptions]):
     """One uniform ranking per seed."""
 
     name: str = "random"

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from selection.basics.draws import keyed_uniform
-from selection.methods.contract.common import MethodDefaults, draw_per_seed
+from selection.methods.contract.common import draw_per_seed
 from selection.methods.contract.options import NoOptions
-from selection.methods.contract.protocol import FitInputs, Fitted, ScoreInputs, Scores
+from selection.methods.contract.protocol import FitInputs, Fitted, Method, ScoreInputs, Scores
 
 
-class RandomBalancedMethod(MethodDefaults[NoOptions]):
+class RandomBalancedMethod(Method[NoOptions]):
     """One ranking per seed that takes equally many rows of each source, as long as it has some.
 
     A row's draw is uniform up to the number of rows of its source, so that the rows below any bound
@@ -46,7 +46,8 @@ class RandomBalancedMethod(MethodDefaults[NoOptions]):
         rows = inputs.rows
         draws = draw_per_seed(keyed_uniform, rows, inputs.seeds, self.name)
         n_rows = len(rows.row_id)
-        counted = _rows_of(fitted, rows.source)
+        sources: Any = fitted.facts["sources"]
+        counted = dict(sources).get(rows.source, 0)
         if counted < n_rows:
             raise ValueError(
                 f"method {self.name!r} counted {counted} rows of source {rows.source!r} and is to "
@@ -57,8 +58,3 @@ class RandomBalancedMethod(MethodDefaults[NoOptions]):
 
 
 METHOD = RandomBalancedMethod()
-
-
-def _rows_of(fitted: Fitted, source: str) -> int:
-    counts: Any = fitted.facts["sources"]
-    return dict(counts).get(source, 0)

@@ -113,11 +113,12 @@ def length_batches(
         start = stop
 
 
-def pad_right(sequences: list[Any], fill: int) -> torch.Tensor:
-    """Stack sequences of ints as int64 of shape (n, longest), filled up on the right."""
+def pad_right(sequences: list[Any], fill: int, width: int | None = None) -> torch.Tensor:
+    """Stack sequences of ints as int64 of shape (n, width or longest), filled up on the right."""
     import torch
 
-    padded = np.full((len(sequences), max(map(len, sequences))), fill, dtype=np.int64)
+    width = max(map(len, sequences)) if width is None else width
+    padded = np.full((len(sequences), width), fill, dtype=np.int64)
     for row, sequence in zip(padded, sequences, strict=True):
         row[: len(sequence)] = sequence
     return torch.from_numpy(padded)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from selection.models.batches import length_batches, pad_right
 from selection.models.examples import (
     LABEL_PREFIX,
     Example,
+    Rendered,
     cut_text,
     render_parts,
     separator_id,
@@ -62,18 +63,12 @@ def evaluate(
 
     Parameters
     ----------
-    model : PreTrainedModel
-        A decoder; moved to `device`.
-    tokenizer : PreTrainedTokenizerBase
-        Its tokenizer.
-    examples : sequence of Example
-        At least one.
+    model, tokenizer : PreTrainedModel, PreTrainedTokenizerBase
+        A decoder, moved to `device`, and its tokenizer.
     max_length : int
         Longest sequence in tokens.
     batch_tokens : int
         Tokens per batch, padding included; a longer example makes a batch of its own.
-    device : str
-        A torch device.
 
     Raises
     ------
@@ -87,19 +82,8 @@ def evaluate(
         if part.measured[0] == part.measured[1]:
             raise ValueError(f"row {example.row_id} has no token to measure: it is empty")
     # what follows the measured tokens cannot change their loss
-    sequences = [part.ids[: part.measured[1]] for part in parts]
-    nll = np.empty(len(examples))
-    with _inference(model, device):
-        for batch in length_batches([len(ids) for ids in sequences], batch_tokens):
-            # one step ahead of the tokens, so that they line up with the logits
-            targets = [
-                [IGNORED_LABEL] * (parts[i].measured[0] - 1)
-                + [*sequences[i][parts[i].measured[0] :], IGNORED_LABEL]
-                for i in batch
-            ]
-            ids = pad_right([sequences[i] for i in batch], 0).to(device)
-            logits = model(input_ids=ids, use_cache=False).logits
-            nll[batch] = _nll(logits, pad_right(targets, IGNORED_LABEL).to(device))
+    cut = [replace(part, ids=part.ids[: part.measured[1]]) for part in parts]
+    nll = measured_nll(model, cut, device=device, batch_tokens=batch_tokens)
     return ExampleLosses(
         row_id=np.array([e.row_id for e in examples], dtype=str),
         nll=nll,
@@ -107,6 +91,35 @@ def evaluate(
         n_bytes=np.array([len(part.measured_text.encode("utf-8")) for part in parts]),
         n_truncated=np.array([part.n_truncated for part in parts]),
     )
+
+
+def measured_nll(
+    model: PreTrainedModel,
+    rows: Sequence[Rendered],
+    *,
+    device: str,
+    batch_tokens: int,
+    shortest_share: float = 0.0,
+) -> np.ndarray:
+    """Sum the negative log-likelihoods of each row's measured tokens: nats, float64 of shape (n,).
+
+    Padding is on the right, where causal attention never looks.
+
+    Parameters
+    ----------
+    batch_tokens, shortest_share : as in `selection.models.batches.length_batches`.
+    """
+    nll = np.zeros(len(rows))
+    lengths = [len(row.ids) for row in rows]
+    with _inference(model, device):
+        for batch in length_batches(lengths, batch_tokens, shortest_share=shortest_share):
+            ids = pad_right([rows[i].ids for i in batch], 0).to(device)
+            # one step ahead of the tokens, so that they line up with the logits
+            spans = [(rows[i].ids, *rows[i].measured) for i in batch]
+            ahead = [[IGNORED_LABEL] * (first - 1) + ids[first:end] for ids, first, end in spans]
+            targets = pad_right(ahead, IGNORED_LABEL, ids.shape[1]).to(device)
+            nll[batch] = _nll(model(input_ids=ids, use_cache=False).logits, targets)
+    return nll
 
 
 def classify(
@@ -122,12 +135,10 @@ def classify(
     """Label whose continuation of the text, its end of text included, is likeliest.
 
     The text is run once and its keys and values are shared by the labels. Ties go to the label
-    that comes first in `labels`.
+    that comes first in `labels`; the examples' own labels are not looked at.
 
     Parameters
     ----------
-    model, tokenizer, examples, max_length, device
-        As for `evaluate`; the examples' own labels are not looked at.
     labels : sequence of str
         Distinct candidates.
     batch_tokens : int
@@ -224,10 +235,11 @@ def bits_per_byte(nll: Any, n_bytes: Any) -> float:
 
 def _nll(logits: torch.Tensor, targets: torch.Tensor) -> np.ndarray:
     """Sum the loss per row, float64: logits (B, T, V) already aligned with targets (B, T)."""
+    import torch
     from torch.nn.functional import cross_entropy
 
     losses = cross_entropy(
-        logits.flatten(0, 1).float(),
+        logits.flatten(0, 1).to(torch.promote_types(logits.dtype, torch.float32)),
         targets.flatten(),
         ignore_index=IGNORED_LABEL,
         reduction="none",

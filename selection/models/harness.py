@@ -119,7 +119,8 @@ def run_harness(
 
         manager = load_tasks(tasks)
         model.to(device)  # pyright: ignore[reportArgumentType]
-        lm = model_classes().running(model, tokenizer, max_length)
+        running, _ = model_classes()
+        lm = running(model, tokenizer, max_length)
         with _counting(model, meter, flops_per_token) as passed:
             evaluate: Any = lm_eval.simple_evaluate  # its decorator hides its type
             found = evaluate(
@@ -151,7 +152,8 @@ def count_harness_tokens(
     """
     with _quiet(), _own_randomness():
         loaded = load_tasks(tasks).load(list(tasks.names))
-        lm = model_classes().counting(tokenizer, max_length)
+        _, counting = model_classes()
+        lm = counting(tokenizer, max_length)
         requests = defaultdict(list)
         random.seed(0)
         np.random.seed(FEWSHOT_SEED)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -15,25 +14,17 @@ BATCH_SIZE = 8
 """Sequences a batch. Fixed, because the padding of a batch is computed on and paid for."""
 
 
-@dataclass(frozen=True)
-class ModelClasses:
-    """Two classes for the harness.
+@cache
+def model_classes() -> tuple[Any, Any]:
+    """Make the two classes, which need the harness installed.
 
-    Attributes
-    ----------
-    running : (model, tokenizer, max_length); runs a loaded model; `n_truncated` counts requests
+    Returns
+    -------
+    running : of (model, tokenizer, max_length); runs a loaded model; `n_truncated` counts requests
         that were cut.
-    counting : (tokenizer, max_length); answers nonsense, and counts in `tokens` what `running`
+    counting : of (tokenizer, max_length); answers nonsense, and counts in `tokens` what the other
         would have put through its model.
     """
-
-    running: Any
-    counting: Any
-
-
-@cache
-def model_classes() -> ModelClasses:
-    """Make the classes, which need the harness installed."""
     from lm_eval.models import huggingface
     from lm_eval.models.utils import Collator
 
@@ -103,4 +94,4 @@ def model_classes() -> ModelClasses:
             self.tokens += len(context) * max_length
             return context
 
-    return ModelClasses(Running, Counting)
+    return Running, Counting

@@ -212,12 +212,13 @@ def _check_data(name: str, config: Mapping[str, Any], tasks: HarnessTasks) -> No
         raise ValueError(f"task {name} makes its rows by code; write them to a file beside it")
     files = _files(options.get("data_files"))
     if files:
-        folder = tasks.folder
-        outside = [f for f in files if not _lies_in(Path(f), folder)]
+        # A link that leads out of the folder lies outside.
+        folder = tasks.folder and tasks.folder.resolve()
+        outside = [f for f in files if not folder or not Path(f).resolve().is_relative_to(folder)]
         if outside:
             raise ValueError(
                 f"task {name} reads {', '.join(outside)}; its rows must lie in `include_path`"
-                f" ({folder}), where a change is noticed"
+                f" ({tasks.folder}), where a change is noticed"
             )
     elif not _COMMIT.fullmatch(str(options.get("revision"))):
         data_set = config.get("dataset_path")
@@ -225,11 +226,6 @@ def _check_data(name: str, config: Mapping[str, Any], tasks: HarnessTasks) -> No
             f"task {name} reads the data set {data_set!r} at no pinned commit; add"
             f" `revisions: {{{data_set}: <full 40-digit commit hash>}}` to `evaluation.harness`"
         )
-
-
-def _lies_in(file: Path, folder: Path | None) -> bool:
-    """Whether a file is below a folder, and no link that leads out of it."""
-    return folder is not None and file.resolve().is_relative_to(folder.resolve())
 
 
 def _map_files(files: Any, beside: Path) -> Any:

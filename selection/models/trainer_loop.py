@@ -15,7 +15,7 @@ from selection.models.packing import IGNORED_LABEL
 
 if TYPE_CHECKING:
     import torch
-    from transformers import TrainerCallback, TrainingArguments
+    from transformers import TrainingArguments
 
 CHECK_EVERY = 10  # steps between looks at the losses: each look makes a GPU wait
 STEP_LOSS = "step_loss"  # key of our entries in the Trainer's log history
@@ -41,24 +41,12 @@ def run_trainer(
 
     Parameters
     ----------
-    model : Module
-        A transformers model, or a peft model, whose adapters are merged into its base at the end.
-    rows : list of (ids, labels)
-        int32 arrays; labels are unshifted with -100 where nothing is predicted.
-    args : TrainingArguments
-        One epoch, sequential sampling.
-    pad_id : int
-        Fills short rows on the right.
-    fingerprint : str
-        Written into each checkpoint's marker.
-    checkpoint : Path or None
-        A whole checkpoint of the same run.
-    progress : bool
-        Show a progress bar.
-    meter : Meter
-        Charged for each step before it is taken.
-    step_flops : ndarray of shape (steps,), float64
-        What each step costs.
+    model : a transformers model, or a peft model, whose adapters are merged into its base.
+    rows : (ids, labels), int32; labels are unshifted with -100 where nothing is predicted.
+    args : of one epoch with sequential sampling.
+    fingerprint : written into each checkpoint's marker.
+    meter : charged for each step before it is taken.
+    step_flops : float64 of shape (steps,), what each step costs.
 
     Raises
     ------
@@ -75,7 +63,7 @@ def run_trainer(
     from transformers.trainer_callback import PrinterCallback
 
     pending: list[torch.Tensor] = []
-    allowance = _Allowance(meter, step_flops)
+    keeper = _loss_keeper(pending, fingerprint, progress, meter, step_flops)
 
     def loss_of_batch(
         outputs: Any, labels: torch.Tensor, num_items_in_batch: torch.Tensor
@@ -98,12 +86,12 @@ def run_trainer(
         train_dataset=rows,  # pyright: ignore[reportArgumentType]  (any sized sequence does)
         data_collator=collate,
         compute_loss_func=loss_of_batch,
-        callbacks=[_loss_keeper(pending, fingerprint, progress, allowance)],
+        callbacks=[keeper],
     )
     trainer.remove_callback(PrinterCallback)
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    if allowance.stopped_before is not None:
-        step = allowance.stopped_before
+    step = keeper.stopped_before
+    if step is not None:
         # Refuses by itself, and says what is left; what is left may have grown since.
         meter.charge(float(step_flops[step]))
         raise BudgetExhausted(
@@ -133,32 +121,21 @@ def shifted_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     )
 
 
-class _Allowance:
-    """Asks the meter for each step, and remembers where it said no."""
-
-    def __init__(self, meter: Meter, step_flops: np.ndarray) -> None:
-        self._meter = meter
-        self._step_flops = step_flops
-        self.stopped_before: int | None = None
-
-    def begin(self, step: int) -> None:
-        self._meter.charge(float(self._step_flops[step]))
-
-    def must_stop_before(self, step: int) -> bool:
-        if not self._meter.affords(float(self._step_flops[step])):
-            self.stopped_before = step
-        return self.stopped_before is not None
-
-
 def _loss_keeper(
-    pending: list[torch.Tensor], fingerprint: str, progress: bool, allowance: _Allowance
-) -> TrainerCallback:
+    pending: list[torch.Tensor],
+    fingerprint: str,
+    progress: bool,
+    meter: Meter,
+    step_flops: np.ndarray,
+) -> Any:
     """Make a callback that asks for each step, keeps its loss and marks checkpoints."""
     import torch
     from tqdm import tqdm
     from transformers import TrainerCallback
 
     class LossKeeper(TrainerCallback):
+        stopped_before: int | None = None  # the step that the meter did not afford
+
         def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
             self.bar = tqdm(
                 total=state.max_steps,
@@ -169,7 +146,7 @@ def _loss_keeper(
             )
 
         def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-            allowance.begin(state.global_step)
+            meter.charge(float(step_flops[state.global_step]))
 
         def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
             self.bar.update()
@@ -177,7 +154,8 @@ def _loss_keeper(
             if last:
                 # the Trainer would save here; continuing from a finished run it trains on
                 control.should_save = False
-            elif allowance.must_stop_before(state.global_step):
+            elif not meter.affords(float(step_flops[state.global_step])):
+                self.stopped_before = state.global_step
                 control.should_save = control.should_training_stop = True
             if last or control.should_save or len(pending) >= CHECK_EVERY:
                 first = state.global_step - len(pending) + 1

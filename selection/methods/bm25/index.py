@@ -12,7 +12,7 @@ from scipy.sparse import csc_array
 from selection.basics.text import normalise
 from selection.methods.contract.blocks import prepare_in_blocks
 from selection.methods.contract.options import MethodOptions
-from selection.methods.contract.preparation import PreparationDefaults, Prepared, PrepareInputs
+from selection.methods.contract.preparation import Preparation, Prepared, PrepareInputs
 from selection.methods.contract.values import Rows
 
 _BLOCK_ROWS = 8192
@@ -36,7 +36,7 @@ class Bm25Options(MethodOptions):
     )
 
 
-class Bm25Index(PreparationDefaults):
+class Bm25Index(Preparation):
     """The pool's BM25 weights, by row and word.
 
     The formula is Lucene's, ``log(1 + (N - n + 0.5) / (n + 0.5)) f / (f + k1 (1 - b + b L / mean
@@ -71,11 +71,7 @@ class Bm25Index(PreparationDefaults):
         if not any(map(len, pool_row_id)):
             raise ValueError("the pool has no rows and BM25 needs documents; read a source first")
         words = prepare_in_blocks(
-            self,
-            inputs,
-            lambda rows: _words_of(rows, options),
-            lambda rows: 0.0,
-            block_rows=_BLOCK_ROWS,
+            self, inputs, lambda rows, _: _words_of(rows, options), block_rows=_BLOCK_ROWS
         )
         # As text: read from Parquet they are objects, which no array file holds.
         row_id, first = np.unique(np.concatenate(pool_row_id).astype(str), return_index=True)

@@ -14,10 +14,9 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from selection.methods.bm25.index import Bm25Index, Bm25Options, tokens_of
-from selection.methods.bm25.top_parts import top_parts
-from selection.methods.contract.common import MethodDefaults, prepared_by
+from selection.methods.contract.common import prepared_by
 from selection.methods.contract.preparation import Files, Preparation
-from selection.methods.contract.protocol import FitInputs, Fitted, ScoreInputs, Scores
+from selection.methods.contract.protocol import FitInputs, Fitted, Method, ScoreInputs, Scores
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,7 +25,7 @@ INDEX = Bm25Index()
 _TOP_TERMS = 5
 
 
-class Bm25Method(MethodDefaults[Bm25Options]):
+class Bm25Method(Method[Bm25Options]):
     """Mean BM25 over the target, with the words that made it as receipt."""
 
     name: str = "bm25"
@@ -108,10 +107,22 @@ def _weights(files: Files, row_id: np.ndarray) -> csr_array:
 
 
 def _top_terms(parts: csr_array, files: Files) -> pa.ListArray:
-    """Up to five {term, score} of each row, the largest part of its score first."""
+    """Up to five {term, score} of each row: the largest positive parts of its score, in order."""
     import pyarrow as pa
 
-    top = top_parts(parts, _TOP_TERMS)
-    terms = pa.array(files.json("vocabulary.json"), pa.string()).take(pa.array(top.columns))
-    found = pa.StructArray.from_arrays([terms, pa.array(top.values)], names=["term", "score"])
-    return pa.ListArray.from_arrays(pa.array(top.offsets), found)
+    indptr, columns, values = (np.asarray(a) for a in (parts.indptr, parts.indices, parts.data))
+    n_rows = len(indptr) - 1
+    row = np.repeat(np.arange(n_rows), np.diff(indptr))
+    # Of equal ones the first columns.
+    order = np.lexsort((columns, np.negative(values), row))
+    order = order[values[order] > 0]
+    row = row[order]
+    first = np.searchsorted(row, np.arange(n_rows))
+    kept = np.arange(len(row)) - first[row] < _TOP_TERMS
+    ends = np.cumsum(np.bincount(row[kept], minlength=n_rows))
+    terms = pa.array(files.json("vocabulary.json"), pa.string())
+    found = pa.StructArray.from_arrays(
+        [terms.take(pa.array(columns[order][kept])), pa.array(values[order][kept])],
+        names=["term", "score"],
+    )
+    return pa.ListArray.from_arrays(pa.array(np.concatenate([[0], ends]), pa.int32()), found)

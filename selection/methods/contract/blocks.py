@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 from pydantic_core import to_jsonable_python
 
-from selection.basics.blocks import BlockStore, Finished, compute_in_blocks, stretches
+from selection.basics.blocks import BlockStore, Charge, Finished, compute_in_blocks, stretches
 from selection.methods.contract.preparation import Preparation, PrepareInputs
 from selection.methods.contract.values import Rows
 
@@ -16,17 +16,16 @@ from selection.methods.contract.values import Rows
 def prepare_in_blocks(
     preparation: Preparation,
     inputs: PrepareInputs,
-    compute: Callable[[Rows], dict[str, np.ndarray]],
-    flops: Callable[[Rows], float],
+    compute: Callable[[Rows, Charge], dict[str, np.ndarray]],
     *,
     block_rows: int,
 ) -> Finished:
-    """Compute arrays of each block of rows, charging the meter before each.
+    """Compute arrays of each block of rows.
 
     Parameters
     ----------
-    compute : rows to named arrays, whose values for a row do not depend on the rest of its block.
-    flops : what that will cost.
+    compute : charges what it will cost and gives named arrays of some rows, whose values for a row
+        do not depend on the rest of its block.
 
     Raises
     ------
@@ -36,10 +35,9 @@ def prepare_in_blocks(
     """
     return compute_in_blocks(
         BlockStore(inputs.work, _made_by(preparation, inputs)),
-        _cut(inputs, block_rows),
+        (r.take(some) for r in inputs.pool() for some in stretches(len(r.row_id), block_rows)),
         lambda rows: [*rows.row_id.tolist(), *rows.text],
         compute,
-        cost=flops,
         charge=inputs.meter.charge,
         done=lambda rows, resumed: inputs.advance(len(rows.row_id)),
     )
@@ -51,9 +49,3 @@ def _made_by(preparation: Preparation, inputs: PrepareInputs) -> list[str]:
     read = {option: options.get(option) for option in preparation.reads}
     counted_by = "" if inputs.selector is None else inputs.selector.accountant
     return [preparation.asset, json.dumps(read, sort_keys=True), counted_by]
-
-
-def _cut(inputs: PrepareInputs, block_rows: int) -> Iterator[Rows]:
-    for rows in inputs.pool():
-        for some in stretches(len(rows.row_id), block_rows):
-            yield rows.take(some)

@@ -1,72 +1,20 @@
-"""What several methods share: plain answers, seeded draws, batch-independent scores."""
+"""What several methods share: seeded draws, batch-independent scores, what they must be given."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
-from typing import Generic
+from typing import TypeVar
 
 import numpy as np
 
-from selection.methods.contract.cost import ACCOUNTANT, CostInputs, MethodCost, Phase
-from selection.methods.contract.options import OptionsT
-from selection.methods.contract.preparation import Files, Preparation
-from selection.methods.contract.protocol import FitInputs, Fitted
+from selection.methods.contract.cost import SelectorSize
+from selection.methods.contract.preparation import Files, Selector
 from selection.methods.contract.values import Rows
+
+SelectorT = TypeVar("SelectorT", Selector, SelectorSize)
 
 # Coarse enough to hide rounding, finer than any embedding or solve is accurate.
 SCORE_DECIMALS = 7
-
-
-class MethodDefaults(Generic[OptionsT]):
-    """The answers of a method that prepares nothing, fits for nothing, and ranks once."""
-
-    name: str
-    needs_embeddings: bool = False
-    needs_device: bool = False
-    cost_parts: Mapping[str, Phase] = MappingProxyType({})
-    receipts: frozenset[str] = frozenset()
-
-    def fit_asset(self, options: OptionsT) -> str | None:
-        """Its fit is too cheap to store."""
-        return None
-
-    def draws_per_seed(self, options: OptionsT) -> bool:
-        """All seeds have one ranking."""
-        return False
-
-    def preparations(self, options: OptionsT) -> tuple[Preparation, ...]:
-        """Nothing comes before the fit."""
-        return ()
-
-    def fit(self, inputs: FitInputs[OptionsT]) -> Fitted:
-        """Nothing to learn."""
-        return Fitted()
-
-    def cost(self, inputs: CostInputs[OptionsT]) -> MethodCost:
-        """What is prepared, and no floating-point work beside."""
-        prepared = self.preparations(inputs.options)
-        return self.charges(inputs.options, {one.asset: one.flops(inputs) for one in prepared})
-
-    def charges(
-        self, options: OptionsT, parts: Mapping[str, float], accountant: str = ACCOUNTANT
-    ) -> MethodCost:
-        """Charge these FLOPs by part, each done by the step that the method declares for it.
-
-        Raises
-        ------
-        ValueError
-            For a part that is neither in `cost_parts` nor one of its preparations.
-        """
-        prepared = self.preparations(options)
-        return MethodCost(
-            self.name,
-            accountant,
-            parts,
-            {**self.cost_parts, **{one.asset: one.asset for one in prepared}},
-            frozenset(one.asset for one in prepared if one.shared)
-            | ({"pool_embedding"} & self.cost_parts.keys()),
-        )
 
 
 def draw_per_seed(
@@ -123,3 +71,13 @@ def prepared_by(asset: str, prepared: Mapping[str, Files], method: str) -> Files
             f"prepare {asset} first and pass it as `prepared`"
         )
     return prepared[asset]
+
+
+def required_selector(selector: SelectorT | None) -> SelectorT:
+    """Give the selector, or what it would read, or raise ValueError for a study without one."""
+    if selector is None:
+        raise ValueError(
+            "perplexity and gradient selection read the pool with a selector model and the study "
+            "names none; add `selector:` to the study"
+        )
+    return selector

@@ -6,6 +6,7 @@ pool and serves every study of it; its cost is split over them (CCDS, arXiv 2410
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -118,27 +119,8 @@ class Prepared:
     arrays = json = path = array
 
 
-class PreparationDefaults:
-    """The answers of a preparation that is not by source, and that no model works on."""
-
-    asset: str
-    by_source: bool = False
-    row_by_row: bool = False
-    needs_selector: bool = False
-    needs_device: bool = False
-    needs: tuple[str, ...] = ()
-
-    def flops(self, inputs: CostInputs[Any]) -> float:
-        """None: CCDS (arXiv 2410.16208) counts lexical selection as free."""
-        return 0.0
-
-    def features(self, files: Files) -> Any:
-        """There is nothing row by row in it."""
-        raise ValueError(f"{self.asset} is not by source, and so holds no features of rows")
-
-
-class Preparation(Protocol):
-    """One thing that is made before a method fits.
+class Preparation(ABC):
+    """One thing that is made before a method fits; by default no model works on it.
 
     One by source is given the rows of that source; one that is shared, and not by source, the whole
     pool; one that is neither, the target.
@@ -166,13 +148,14 @@ class Preparation(Protocol):
 
     asset: str
     shared: bool
-    by_source: bool
-    row_by_row: bool
-    needs_selector: bool
-    needs_device: bool
-    needs: tuple[str, ...]
+    by_source: bool = False
+    row_by_row: bool = False
+    needs_selector: bool = False
+    needs_device: bool = False
+    needs: tuple[str, ...] = ()
     reads: tuple[str, ...]
 
+    @abstractmethod
     def prepare(self, inputs: PrepareInputs[Any]) -> Prepared:
         """Make it.
 
@@ -181,12 +164,14 @@ class Preparation(Protocol):
         BudgetExhausted
             When the meter stops it; what was finished is kept in `inputs.work`.
         """
-        ...
 
     def flops(self, inputs: CostInputs[Any]) -> float:
-        """What it will cost; of one by source for the rows of that source in `inputs`."""
-        ...
+        """What it will cost; of one by source for the rows of that source in `inputs`.
+
+        By default nothing: CCDS (arXiv 2410.16208) counts lexical selection as free.
+        """
+        return 0.0
 
     def features(self, files: Files) -> Any:
         """What `Rows.features` is to hold: n rows, sliceable. Only asked of one by source."""
-        ...
+        raise ValueError(f"{self.asset} is not by source, and so holds no features of rows")

@@ -6,13 +6,15 @@ as arrays, and what it learns goes back as arrays and plain facts that any store
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Generic, Protocol
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Generic
 
 import numpy as np
 
-from selection.methods.contract.cost import CostInputs, MethodCost, Phase
+from selection.methods.contract.cost import ACCOUNTANT, CostInputs, MethodCost, Phase
 from selection.methods.contract.options import OptionsT, OptionsT_co
 from selection.methods.contract.preparation import Files, Preparation
 from selection.methods.contract.values import Fact, Rows
@@ -113,8 +115,11 @@ class Scores:
     flops: float = 0.0
 
 
-class Method(Protocol[OptionsT]):
+class Method(ABC, Generic[OptionsT]):
     """A way of ranking the rows of a pool for a target.
+
+    What it does not define is that of a method which prepares nothing, learns nothing, counts no
+    FLOPs and ranks once for all seeds.
 
     Attributes
     ----------
@@ -132,35 +137,56 @@ class Method(Protocol[OptionsT]):
     """
 
     name: str
-    needs_embeddings: bool
-    needs_device: bool
+    needs_embeddings: bool = False
+    needs_device: bool = False
     options: type[OptionsT]
-    cost_parts: Mapping[str, Phase]
-    receipts: frozenset[str]
+    cost_parts: Mapping[str, Phase] = MappingProxyType({})
+    receipts: frozenset[str] = frozenset()
 
     def fit_asset(self, options: OptionsT) -> str | None:
         """Ending of the name of the asset that stores the fit; None: too cheap to store."""
-        ...
+        return None
 
     def draws_per_seed(self, options: OptionsT) -> bool:
         """Whether each seed gives its own ranking."""
-        ...
+        return False
 
     def preparations(self, options: OptionsT) -> tuple[Preparation, ...]:
         """What is to be made before the fit, each after those that it reads."""
-        ...
+        return ()
 
     def fit(self, inputs: FitInputs[OptionsT]) -> Fitted:
         """Learn the method's global state, once per study."""
-        ...
+        return Fitted()
 
+    @abstractmethod
     def score(self, fitted: Fitted, inputs: ScoreInputs[OptionsT]) -> Scores:
         """Score a batch of rows; a row's score does not depend on the rest of its batch."""
-        ...
 
     def cost(self, inputs: CostInputs[OptionsT]) -> MethodCost:
         """FLOPs of preparing, fitting and scoring the whole pool, before any of it has run."""
-        ...
+        prepared = self.preparations(inputs.options)
+        return self.charges(inputs.options, {one.asset: one.flops(inputs) for one in prepared})
+
+    def charges(
+        self, options: OptionsT, parts: Mapping[str, float], accountant: str = ACCOUNTANT
+    ) -> MethodCost:
+        """Charge these FLOPs by part, each done by the step that the method declares for it.
+
+        Raises
+        ------
+        ValueError
+            For a part that is neither in `cost_parts` nor one of its preparations.
+        """
+        prepared = self.preparations(options)
+        return MethodCost(
+            self.name,
+            accountant,
+            parts,
+            {**self.cost_parts, **{one.asset: one.asset for one in prepared}},
+            frozenset(one.asset for one in prepared if one.shared)
+            | ({"pool_embedding"} & self.cost_parts.keys()),
+        )
 
 
 def checked_scores(

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 from pydantic_core import to_json
 
-from selection.basics.blocks import FLOPS, Block, BlockStore, compute_in_blocks, stretches
+from selection.basics.blocks import Block, BlockStore, Charge, compute_in_blocks, stretches
 from selection.budget.meter import UNMETERED, Meter
 from selection.methods.contract.protocol import Fitted, Method, ScoreInputs, Scores, checked_scores
+from selection.methods.contract.values import Rows
 
 BLOCK_ROWS = 65_536
 
@@ -62,12 +63,18 @@ def score_in_blocks(
     BudgetExhausted
         When the meter stops it; the blocks before are kept.
     """
+
+    def score(block: Rows, charge: Charge) -> Block:
+        scores = checked_scores(method, fitted, replace(inputs, rows=block))
+        charge(float(scores.flops))
+        return _to_block(scores)
+
     rows = inputs.rows
     found = compute_in_blocks(
         BlockStore(finished, _made_by(method, fitted, inputs)),
         (rows.take(some) for some in stretches(len(rows.row_id), block_rows)),
         lambda block: block.row_id.tolist(),
-        lambda block: _to_block(checked_scores(method, fitted, replace(inputs, rows=block))),
+        score,
         charge=meter.charge,
         done=lambda block, resumed: report(len(block.row_id)),
     )
@@ -101,7 +108,6 @@ def _to_block(scores: Scores) -> Block:
         "score": scores.score.T,
         "receipts": receipts,
         "receipt_bytes": np.array([len(receipts)]),
-        FLOPS: np.array([float(scores.flops)]),
     }
 
 

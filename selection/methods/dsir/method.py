@@ -12,14 +12,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from pydantic import ConfigDict, Field
+from pydantic import Field
 from scipy.sparse import csr_array
 
-from selection.methods.contract.common import MethodDefaults, draw_per_seed
+from selection.basics.draws import keyed_gumbel
+from selection.methods.contract.common import draw_per_seed
 from selection.methods.contract.preparation import Preparation
-from selection.methods.contract.protocol import FitInputs, Fitted, ScoreInputs, Scores
+from selection.methods.contract.protocol import FitInputs, Fitted, Method, ScoreInputs, Scores
 from selection.methods.contract.values import Rows
-from selection.methods.dsir.gumbel import keyed_gumbel
 from selection.methods.dsir.ngrams import NgramCounts, NgramOptions, bucket, count_ngrams, ngrams
 
 if TYPE_CHECKING:
@@ -31,8 +31,6 @@ _TOP_NGRAMS = 5
 
 class DsirOptions(NgramOptions):
     """Options of DSIR."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     smoothing: float = Field(
         default=1.0,
@@ -48,7 +46,7 @@ class DsirOptions(NgramOptions):
     )
 
 
-class DsirMethod(MethodDefaults[DsirOptions]):
+class DsirMethod(Method[DsirOptions]):
     """Log importance weights of hashed n-grams, with the n-grams that made them as receipt."""
 
     name: str = "dsir"

@@ -13,14 +13,15 @@ from itertools import pairwise
 
 import numpy as np
 import xxhash
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from scipy.sparse import csr_array
 
 from selection.basics.text import normalise
 from selection.methods.contract.blocks import prepare_in_blocks
+from selection.methods.contract.options import MethodOptions
 from selection.methods.contract.preparation import (
     Files,
-    PreparationDefaults,
+    Preparation,
     Prepared,
     PrepareInputs,
 )
@@ -30,10 +31,8 @@ _WORDS = re.compile(r"\w+|[^\w\s]+")
 _BLOCK_ROWS = 8192
 
 
-class NgramOptions(BaseModel):
+class NgramOptions(MethodOptions):
     """Options of the counts; those of a method that reads them add to these."""
-
-    model_config = ConfigDict(frozen=True)
 
     buckets: int = Field(
         default=10_000, ge=2, le=2**31 - 1, description="number of buckets n-grams are hashed into"
@@ -76,7 +75,7 @@ def count_ngrams(texts: Sequence[str], buckets: int) -> csr_array:
     )
 
 
-class NgramCounts(PreparationDefaults):
+class NgramCounts(Preparation):
     """Hashed n-gram counts of each row, source by source."""
 
     asset: str = "ngram_counts"
@@ -95,11 +94,7 @@ class NgramCounts(PreparationDefaults):
         """
         buckets = inputs.options.buckets
         done = prepare_in_blocks(
-            self,
-            inputs,
-            lambda rows: _arrays_of(rows, buckets),
-            lambda rows: 0.0,
-            block_rows=_BLOCK_ROWS,
+            self, inputs, lambda rows, _: _arrays_of(rows, buckets), block_rows=_BLOCK_ROWS
         )
         arrays = done.arrays | {"buckets": np.array([buckets])}
         return Prepared(

@@ -9,10 +9,10 @@ from typing import Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from selection.methods.contract.common import MethodDefaults, embeddings_of, settled
+from selection.methods.contract.common import embeddings_of, settled
 from selection.methods.contract.cost import CostInputs, MethodCost, Phase
 from selection.methods.contract.options import MethodOptions
-from selection.methods.contract.protocol import FitInputs, Fitted, ScoreInputs, Scores
+from selection.methods.contract.protocol import FitInputs, Fitted, Method, ScoreInputs, Scores
 from selection.methods.embedding.turn_order import columns_of_turns, fitted_turns, scores_by_turn
 from selection.neighbours.targets import NEAREST_RECEIPTS, nearest_receipts
 from selection.neighbours.turns import MAX_PAIRS, play_turns
@@ -45,7 +45,7 @@ class EmbeddingOptions(MethodOptions):
         return self
 
 
-class EmbeddingMethod(MethodDefaults[EmbeddingOptions]):
+class EmbeddingMethod(Method[EmbeddingOptions]):
     """Cosines to the target, with the nearest target rows as receipts."""
 
     name: str = "embedding"

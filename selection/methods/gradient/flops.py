@@ -10,31 +10,32 @@ from __future__ import annotations
 
 import numpy as np
 
-from selection.costs import ModelShape
 from selection.costs.rows import rows_training_flops
+from selection.methods.contract.cost import SelectorSize
+from selection.methods.contract.preparation import Selector
 from selection.methods.gradient.lora import adapter_weights
+from selection.methods.gradient.options import GradientOptions
 from selection.methods.gradient.tokens import padded_widths
 
 
-def gradient_flops(shape: ModelShape, widths: np.ndarray, *, rank: int, accountant: str) -> float:
+def gradient_flops(
+    selector: Selector | SelectorSize, widths: np.ndarray, options: GradientOptions
+) -> float:
     """Forward and backward pass over rows that are computed `widths` tokens wide, (n,) int."""
     # Each weight of an adapter multiplies a token once forward, once for the gradient of the
     # adapter's input and once for that of the weight: 2 FLOPs each.
-    adapters = 6.0 * adapter_weights(shape, rank) * float(np.sum(widths))
-    return adapters + rows_training_flops(shape, widths, accountant=accountant, lora=True)
+    weights = adapter_weights(selector.shape, options.lora_rank)
+    adapters = 6.0 * weights * float(np.sum(widths))
+    return adapters + rows_training_flops(
+        selector.shape, widths, accountant=selector.accountant, lora=True
+    )
 
 
 def projected_gradient_flops(
-    shape: ModelShape,
-    lengths: np.ndarray,
-    *,
-    rank: int,
-    dimensions: int,
-    checkpoints: int,
-    accountant: str,
+    selector: Selector | SelectorSize, lengths: np.ndarray, options: GradientOptions
 ) -> float:
     """Projected gradients of rows of `lengths` tokens, (n,) int, at every checkpoint."""
-    widths = padded_widths(lengths, shape.sequence_length)
-    gradients = gradient_flops(shape, widths, rank=rank, accountant=accountant)
-    projection = 2.0 * len(widths) * adapter_weights(shape, rank) * dimensions
-    return checkpoints * (gradients + projection)
+    widths = padded_widths(lengths, selector.shape.sequence_length)
+    weights = adapter_weights(selector.shape, options.lora_rank)
+    projection = 2.0 * len(widths) * weights * options.dimensions
+    return options.checkpoints * (gradient_flops(selector, widths, options) + projection)

@@ -8,28 +8,27 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from selection.basics.blocks import Charge
 from selection.methods.contract.blocks import prepare_in_blocks
+from selection.methods.contract.common import required_selector
 from selection.methods.contract.cost import CostInputs
 from selection.methods.contract.preparation import (
     Files,
     Preparation,
-    PreparationDefaults,
     Prepared,
     PrepareInputs,
 )
-from selection.methods.contract.selector import required_selector
 from selection.methods.contract.values import Rows
 from selection.methods.gradient.flops import projected_gradient_flops
 from selection.methods.gradient.lora import Adapted
 from selection.methods.gradient.options import GradientOptions
 from selection.methods.gradient.projected import projected_gradients, rows_at_once
 from selection.methods.gradient.selector_warm_up import WARM_UP, adapted_selector
-from selection.methods.gradient.tokens import token_rows
+from selection.methods.gradient.tokens import lengths_of, token_rows
 from selection.models.base import load_tokenizer
 from selection.models.examples import plain_examples
 
 if TYPE_CHECKING:
-    from selection.costs import ModelShape
     from selection.models.examples import Example
 
 STORE, TARGET = "gradient_store", "target_gradients"
@@ -37,7 +36,7 @@ NO_SUBTASK = "target"
 """Subtask of examples without a label."""
 
 
-class GradientStore:
+class GradientStore(Preparation):
     """Adam's direction of every row of a source: `gradients.npy`, (n, C, D) float16."""
 
     asset: str = STORE
@@ -61,14 +60,15 @@ class GradientStore:
 
     def flops(self, inputs: CostInputs[GradientOptions]) -> float:
         """Gradients and projection at every checkpoint, by the rows' own lengths."""
-        return _projected_flops(inputs, required_selector(inputs.selector).pool_lengths)
+        size = required_selector(inputs.selector)
+        return projected_gradient_flops(size, size.pool_lengths, inputs.options)
 
     def features(self, files: Files) -> np.ndarray:
         """Give the array of shape (n, C, D), mapped into memory where the store maps files."""
         return files.array("gradients.npy")
 
 
-class TargetGradients(PreparationDefaults):
+class TargetGradients(Preparation):
     """Plain gradients of the target: `gradients.npy` (m, C, D) float32, and `subtasks.json`."""
 
     asset: str = TARGET
@@ -102,25 +102,8 @@ class TargetGradients(PreparationDefaults):
 
     def flops(self, inputs: CostInputs[GradientOptions]) -> float:
         """Gradients and projection at every checkpoint, by the examples' own lengths."""
-        return _projected_flops(inputs, required_selector(inputs.selector).target_lengths)
-
-
-def _projected_flops(inputs: CostInputs[GradientOptions], lengths: np.ndarray) -> float:
-    options, size = inputs.options, required_selector(inputs.selector)
-    return _flops_of(size.shape, size.accountant, options, lengths)
-
-
-def _flops_of(
-    shape: ModelShape, accountant: str, options: GradientOptions, lengths: np.ndarray
-) -> float:
-    return projected_gradient_flops(
-        shape,
-        lengths,
-        rank=options.lora_rank,
-        dimensions=options.dimensions,
-        checkpoints=options.checkpoints,
-        accountant=accountant,
-    )
+        size = required_selector(inputs.selector)
+        return projected_gradient_flops(size, size.target_lengths, inputs.options)
 
 
 def _prepare(
@@ -139,11 +122,13 @@ def _prepare(
     checkpoints = _checkpoints(inputs, options, adapted)
     longest = selector.shape.sequence_length
 
-    def compute(block: Rows) -> dict[str, np.ndarray]:
+    def gradients_of(block: Rows, charge: Charge) -> dict[str, np.ndarray]:
+        rows = token_rows(examples_of(block), tokenizer, longest)
+        charge(projected_gradient_flops(selector, lengths_of(rows), options))
         gradients = projected_gradients(
             adapted,
             checkpoints,
-            token_rows(examples_of(block), tokenizer, longest),
+            rows,
             longest=longest,
             adam=adam,
             dimensions=options.dimensions,
@@ -151,13 +136,8 @@ def _prepare(
         )
         return {"gradients": gradients.astype(dtype)}
 
-    def flops(block: Rows) -> float:
-        rows = token_rows(examples_of(block), tokenizer, longest)
-        lengths = np.array([len(row.ids) for row in rows], dtype=np.int64)
-        return _flops_of(selector.shape, selector.accountant, options, lengths)
-
     blocks = prepare_in_blocks(
-        preparation, inputs, compute, flops, block_rows=rows_at_once(adapted.size)
+        preparation, inputs, gradients_of, block_rows=rows_at_once(adapted.size)
     )
     gradients = blocks.arrays["gradients"]
     return Prepared(

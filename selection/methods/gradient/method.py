@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from selection.methods.contract.common import MethodDefaults, prepared_by, settled
+from selection.methods.contract.common import prepared_by, required_selector, settled
 from selection.methods.contract.cost import CostInputs, MethodCost, Phase
 from selection.methods.contract.preparation import Preparation
-from selection.methods.contract.protocol import FitInputs, Fitted, ScoreInputs, Scores
-from selection.methods.contract.selector import required_selector
+from selection.methods.contract.protocol import FitInputs, Fitted, Method, ScoreInputs, Scores
 from selection.methods.gradient.gradient_store import STORE, TARGET, GradientStore, TargetGradients
 from selection.methods.gradient.influence import influence, influence_flops, subtask_means
 from selection.methods.gradient.options import GradientOptions
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-class GradientMethod(MethodDefaults[GradientOptions]):
+class GradientMethod(Method[GradientOptions]):
     """Best subtask's influence, with the influence on every subtask as receipt."""
 
     name: str = "gradient"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from selection.methods.gradient.lora import Adapted
-from selection.methods.gradient.tokens import TokenRow, padded_widths, stack
+from selection.methods.gradient.tokens import TokenRow, lengths_of, padded_widths, stack
 from selection.models.packing import IGNORED_LABEL
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def row_gradients(
     each = vmap(grad(loss), in_dims=(None, 0, 0))
     named = adapted.named(weights.to(adapted.device))
     gradients = torch.empty((len(rows), adapted.size), device=adapted.device)
-    widths = padded_widths(np.array([len(row.ids) for row in rows], dtype=np.int64), longest)
+    widths = padded_widths(lengths_of(rows), longest)
     for width, some in _same_width(widths, batch_tokens):
         ids, labels = stack([rows[i] for i in some], width, adapted.device)
         gradients[torch.from_numpy(some)] = adapted.flat(each(named, ids, labels), batched=True)

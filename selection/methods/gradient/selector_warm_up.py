@@ -3,35 +3,32 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from selection.basics.draws import keyed_uniform
+from selection.methods.contract.common import required_selector
 from selection.methods.contract.cost import CostInputs
 from selection.methods.contract.preparation import (
-    PreparationDefaults,
+    Preparation,
     Prepared,
     PrepareInputs,
     Selector,
 )
-from selection.methods.contract.selector import required_selector
 from selection.methods.contract.values import Rows
 from selection.methods.gradient.flops import gradient_flops
 from selection.methods.gradient.lora import Adapted, adapt
 from selection.methods.gradient.options import GradientOptions
-from selection.methods.gradient.tokens import token_rows
+from selection.methods.gradient.tokens import lengths_of, token_rows
 from selection.methods.gradient.warm_up import Schedule, plan_schedule, warm_up_adapters
 from selection.models.base import load_tokenizer
 from selection.models.examples import Example, plain_examples
 
-if TYPE_CHECKING:
-    from selection.costs import ModelShape
-
 WARM_UP = "selector_warm_up"
 
 
-class SelectorWarmUp(PreparationDefaults):
+class SelectorWarmUp(Preparation):
     """LoRA warm-up of the selector: `checkpoint_<c>.safetensors`, and `warm_up.json`."""
 
     asset: str = WARM_UP
@@ -50,8 +47,8 @@ class SelectorWarmUp(PreparationDefaults):
         rows = token_rows(_sample(inputs, options), load_tokenizer(selector.folder), longest)
         adapted = adapted_selector(selector, options, inputs.device)
         schedule = _plan(len(rows), options)
-        widths = schedule.widths(np.array([len(row.ids) for row in rows]), longest)
-        step_flops = [_step_flops(selector.shape, selector.accountant, options, w) for w in widths]
+        widths = schedule.widths(lengths_of(rows), longest)
+        step_flops = [gradient_flops(selector, w, options) for w in widths]
         warmed = warm_up_adapters(
             adapted,
             rows,
@@ -89,7 +86,7 @@ class SelectorWarmUp(PreparationDefaults):
         draw = np.random.default_rng(options.seed)
         lengths = draw.choice(size.pool_lengths, size=n_rows, replace=False)
         widths = _plan(n_rows, options).widths(lengths, size.shape.sequence_length)
-        return sum(_step_flops(size.shape, size.accountant, options, w) for w in widths)
+        return sum(gradient_flops(size, w, options) for w in widths)
 
 
 def adapted_selector(selector: Selector, options: GradientOptions, device: str) -> Adapted:
@@ -126,9 +123,3 @@ def _plan(n_rows: int, options: GradientOptions) -> Schedule:
         learning_rate=options.learning_rate,
         seed=options.seed,
     )
-
-
-def _step_flops(
-    shape: ModelShape, accountant: str, options: GradientOptions, widths: np.ndarray
-) -> float:
-    return gradient_flops(shape, widths, rank=options.lora_rank, accountant=accountant)

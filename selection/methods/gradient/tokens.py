@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from selection.models.batches import pad_right
 from selection.models.examples import Example, render
 from selection.models.packing import IGNORED_LABEL
 
@@ -44,6 +45,11 @@ def token_rows(
     return rows
 
 
+def lengths_of(rows: Sequence[TokenRow]) -> np.ndarray:
+    """Tokens of each row, int64 of shape (n,)."""
+    return np.array([len(row.ids) for row in rows], dtype=np.int64)
+
+
 def padded_widths(lengths: np.ndarray, longest: int) -> np.ndarray:
     """Tokens each row is computed with: its own, filled up to the next multiple of eight.
 
@@ -58,11 +64,6 @@ def stack(rows: Sequence[TokenRow], width: int, device: str) -> tuple[torch.Tens
 
     Padding needs no mask: causal attention never looks right, and nothing is predicted there.
     """
-    import torch
-
-    ids = np.zeros((len(rows), width), dtype=np.int64)
-    labels = np.full((len(rows), width), IGNORED_LABEL, dtype=np.int64)
-    for number, row in enumerate(rows):
-        ids[number, : len(row.ids)] = row.ids
-        labels[number, : len(row.ids)] = row.labels
-    return torch.from_numpy(ids).to(device), torch.from_numpy(labels).to(device)
+    ids = pad_right([row.ids for row in rows], 0, width)
+    labels = pad_right([row.labels for row in rows], IGNORED_LABEL, width)
+    return ids.to(device), labels.to(device)

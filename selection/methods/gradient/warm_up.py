@@ -18,7 +18,7 @@ from selection.basics.whole_files import write_bytes_whole
 from selection.budget.meter import BudgetExhausted, Meter
 from selection.methods.gradient.adam import BETAS
 from selection.methods.gradient.lora import Adapted
-from selection.methods.gradient.tokens import TokenRow, padded_widths, stack
+from selection.methods.gradient.tokens import TokenRow, lengths_of, padded_widths, stack
 from selection.models.packing import IGNORED_LABEL
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def warm_up_adapters(
     """
     import torch
 
-    states = [work / _checkpoint(epoch) for epoch in range(schedule.epochs)]
+    states = [work / f"checkpoint_{epoch}.safetensors" for epoch in range(schedule.epochs)]
     start, losses = 0, np.zeros(len(schedule.batches))
     weights = adapted.initial_weights()
     optimiser = torch.optim.AdamW([weights.requires_grad_()], betas=BETAS, weight_decay=0.0)
@@ -136,7 +136,7 @@ def warm_up_adapters(
         _restore(weights, optimiser, found)
         report(f"warm-up goes on after step {start} of {len(losses)}")
     advance(sum(map(len, schedule.batches[:start])))
-    all_widths = schedule.widths(np.array([len(row.ids) for row in rows]), longest)
+    all_widths = schedule.widths(lengths_of(rows), longest)
     for step in range(start, len(losses)):
         try:
             meter.charge(step_flops[step])
@@ -178,10 +178,6 @@ def _batch_loss(
     output = functional_call(adapted.model, adapted.named(weights), (ids,), {"use_cache": False})
     logits = output.logits[:, :-1].flatten(0, 1).float()
     return cross_entropy(logits, labels[:, 1:].flatten(), ignore_index=IGNORED_LABEL)
-
-
-def _checkpoint(epoch: int) -> str:
-    return f"checkpoint_{epoch}.safetensors"
 
 
 def _keep(

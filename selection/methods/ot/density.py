@@ -12,31 +12,23 @@ from selection.methods.ot.options import OtOptions
 from selection.neighbours.density import Densities
 
 
-class DensityWeights:
-    """Weights of rows by their density in a sample, whose index is built once."""
-
-    def __init__(self, sample: np.ndarray, options: OtOptions) -> None:
-        # A sample may have fewer rows than the neighbours asked for; then all of them count.
-        neighbours = min(options.density_neighbours or 1, len(sample))
-        self._densities = Densities(
-            sample, neighbours=neighbours, bandwidth=options.density_bandwidth
-        )
-
-    @property
-    def flops(self) -> float:
-        """Spent so far."""
-        return self._densities.flops
+class DensityWeights(Densities):
+    """Weights of rows by their density in a sample, at most 1."""
 
     def of(self, rows: Any) -> np.ndarray:
-        """Give weights of shape (B,), at most 1."""
-        return 1.0 / self._densities.of(rows)
+        """Give weights of shape (B,)."""
+        return 1.0 / super().of(rows)
 
 
 def weighing(options: OtOptions) -> Callable[[np.ndarray], DensityWeights] | None:
     """Give what learns weights from a sample; None where every row weighs the same."""
-    if options.density_neighbours is None:
+    neighbours, bandwidth = options.density_neighbours, options.density_bandwidth
+    if neighbours is None:
         return None
-    return lambda sample: DensityWeights(sample, options)
+    # A sample may have fewer rows than the neighbours asked for; then all of them count.
+    return lambda sample: DensityWeights(
+        sample, neighbours=min(neighbours, len(sample)), bandwidth=bandwidth
+    )
 
 
 def density_flops(inputs: CostInputs[OtOptions], options: OtOptions) -> float:

@@ -14,9 +14,9 @@ from types import MappingProxyType
 import numpy as np
 
 from selection.basics.draws import keyed_uniform
-from selection.methods.contract.common import MethodDefaults, embeddings_of, settled
+from selection.methods.contract.common import embeddings_of, settled
 from selection.methods.contract.cost import CostInputs, MethodCost, Phase
-from selection.methods.contract.protocol import FitInputs, Fitted, ScoreInputs, Scores
+from selection.methods.contract.protocol import FitInputs, Fitted, Method, ScoreInputs, Scores
 from selection.methods.ot.contrast import (
     CONTRAST,
     CONTRAST_ROWS,
@@ -39,7 +39,7 @@ from selection.transport.solution import Side
 _PLANNED_PASSES = 5
 
 
-class OtMethod(MethodDefaults[OtOptions]):
+class OtMethod(Method[OtOptions]):
     """Minus the calibrated gradient of the transport cost to the target."""
 
     name: str = "ot"

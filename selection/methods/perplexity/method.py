@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from selection.methods.contract.common import MethodDefaults, settled
+from selection.methods.contract.common import required_selector, settled
 from selection.methods.contract.cost import CostInputs, MethodCost
 from selection.methods.contract.preparation import Preparation
-from selection.methods.contract.protocol import FitInputs, Fitted, ScoreInputs, Scores
-from selection.methods.contract.selector import required_selector
+from selection.methods.contract.protocol import FitInputs, Fitted, Method, ScoreInputs, Scores
 from selection.methods.contract.values import Rows
 from selection.methods.perplexity.distribution import Distribution
 from selection.methods.perplexity.options import PerplexityOptions
 from selection.methods.perplexity.perplexities import Perplexities, TunedSelector
 
 
-class PerplexityMethod(MethodDefaults[PerplexityOptions]):
+class PerplexityMethod(Method[PerplexityOptions]):
     """A band of the pool's perplexities, with the row's quantile as receipt."""
 
     name: str = "perplexity"

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from selection.models.batches import length_batches, pad_right
+from selection.models.evaluation import measured_nll
 from selection.models.examples import Rendered
-from selection.models.packing import IGNORED_LABEL
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -34,15 +33,12 @@ def text_nll(
 ) -> np.ndarray:
     """Sum the negative log-likelihoods of the measured tokens of each row.
 
-    Rows of near lengths share a batch, with at most a twentieth of it padding. That is on the
-    right, where causal attention never looks.
+    Rows of near lengths share a batch, with at most a twentieth of it padding.
 
     Parameters
     ----------
     model : PreTrainedModel
         A decoder; moved to `device`, in float64 and evaluation mode from then on.
-    rows : sequence of Rendered
-        Of `selection.models.examples.render_parts`.
     device : str
         A torch device that computes in float64.
     batch_tokens : int
@@ -53,30 +49,12 @@ def text_nll(
     np.ndarray of shape (n,), float64
         Nats, rounded to 6 decimals: the same whatever the batches.
     """
-    import torch
-
-    model.to(device, torch.float64).eval()  # pyright: ignore[reportArgumentType]
-    nll = np.zeros(len(rows))
-    with torch.inference_mode():
-        lengths = [len(row.ids) for row in rows]
-        for batch in length_batches(lengths, batch_tokens, shortest_share=_SHORTEST_SHARE):
-            ids_BT = pad_right([rows[i].ids for i in batch], 0).to(device)
-            labels_BT = pad_right([_labels(rows[i]) for i in batch], IGNORED_LABEL)[:, 1:].to(
-                device
-            )
-            logits_BTV = model(input_ids=ids_BT, use_cache=False).logits
-            losses = torch.nn.functional.cross_entropy(
-                logits_BTV[:, :-1].flatten(0, 1),
-                labels_BT.flatten(),
-                ignore_index=IGNORED_LABEL,
-                reduction="none",
-            )
-            nll[batch] = losses.view(labels_BT.shape).sum(dim=1).cpu().numpy()
+    nll = measured_nll(
+        model.double(),
+        rows,
+        device=device,
+        batch_tokens=batch_tokens,
+        shortest_share=_SHORTEST_SHARE,
+    )
     # Adding zero turns -0.0 into 0.0.
     return nll.round(_DECIMALS) + 0.0
-
-
-def _labels(row: Rendered) -> list[int]:
-    start, stop = row.measured
-    unmeasured = [IGNORED_LABEL] * (len(row.ids) - stop)
-    return [IGNORED_LABEL] * start + row.ids[start:stop] + unmeasured

@@ -4,33 +4,31 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from selection.basics.blocks import Charge
 from selection.costs.rows import rows_forward_flops, rows_training_flops
 from selection.methods.contract.blocks import prepare_in_blocks
+from selection.methods.contract.common import required_selector
 from selection.methods.contract.cost import CostInputs
 from selection.methods.contract.preparation import (
     Files,
-    PreparationDefaults,
+    Preparation,
     Prepared,
     PrepareInputs,
 )
-from selection.methods.contract.selector import required_selector
 from selection.methods.contract.values import Rows
 from selection.methods.perplexity.nll import text_nll
 from selection.methods.perplexity.options import PerplexityOptions
 from selection.models.batches import training_order
-from selection.models.examples import Example, Rendered, render_all, render_parts
+from selection.models.examples import plain_examples, render_all, render_parts
 from selection.models.recipe import Recipe
 from selection.models.tokenizer import required_id
 from selection.models.training import train
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
-
     from selection.costs import ModelShape
 
 TUNED_SELECTOR = "tuned_selector"
@@ -40,8 +38,7 @@ _STEPS_BETWEEN_SAVES = 100
 BLOCK_ROWS = 4096
 
 
-@dataclass
-class TunedSelector(PreparationDefaults):
+class TunedSelector(Preparation):
     """The selector, fine-tuned on the examples that steer the selection: `checkpoint/`."""
 
     asset: str = TUNED_SELECTOR
@@ -112,7 +109,7 @@ class TunedSelector(PreparationDefaults):
 
 
 @dataclass
-class Perplexities:
+class Perplexities(Preparation):
     """Losses of every row: `nll.npy` (nats, float64) and `tokens.npy` (int64), of shape (n,)."""
 
     needs: tuple[str, ...]
@@ -134,20 +131,29 @@ class Perplexities:
         ValueError
             Without a selector, or naming a row without a token.
         """
+        from selection.models.base import load_model, load_tokenizer
+
         selector = required_selector(inputs.selector)
-        folder = selector.folder
+        shape, folder = selector.shape, selector.folder
         if TUNED_SELECTOR in self.needs:
             folder = inputs.prepared[TUNED_SELECTOR].path("checkpoint")
-        reader = _Reader(folder, selector.shape.sequence_length, inputs.device)
-        blocks = prepare_in_blocks(
-            self,
-            inputs,
-            reader.losses,
-            lambda rows: rows_forward_flops(
-                selector.shape, reader.lengths(rows), accountant=selector.accountant
-            ),
-            block_rows=BLOCK_ROWS,
-        )
+        model, tokenizer = load_model(folder), load_tokenizer(folder)
+
+        def losses(rows: Rows, charge: Charge) -> dict[str, np.ndarray]:
+            examples = plain_examples(rows.row_id, rows.text)
+            rendered = [render_parts(e, tokenizer, shape.sequence_length) for e in examples]
+            lengths = np.array([len(row.ids) for row in rendered], dtype=np.int64)
+            charge(rows_forward_flops(shape, lengths, accountant=selector.accountant))
+            measured = [row.measured[1] - row.measured[0] for row in rendered]
+            if 0 in measured:
+                raise ValueError(
+                    f"row {rows.row_id[measured.index(0)]} of the pool is empty: it has no token "
+                    "to measure; quarantine it"
+                )
+            nll = text_nll(model, rendered, device=inputs.device)
+            return {"nll": nll, "tokens": np.array(measured, dtype=np.int64)}
+
+        blocks = prepare_in_blocks(self, inputs, losses, block_rows=BLOCK_ROWS)
         return Prepared(
             {"nll.npy": blocks.arrays["nll"], "tokens.npy": blocks.arrays["tokens"]},
             rows=len(blocks.arrays["nll"]),
@@ -164,50 +170,6 @@ class Perplexities:
     def features(self, files: Files) -> np.ndarray:
         """Give (nll, tokens) of each row, of shape (n, 2), float64."""
         return np.stack([files.array("nll.npy"), files.array("tokens.npy")], axis=1)
-
-
-class _Reader:
-    """Renders rows and runs the model over them; neither is loaded before it is needed."""
-
-    def __init__(self, folder: Path, max_length: int, device: str) -> None:
-        self._folder, self._max_length, self._device = folder, max_length, device
-        self._tokenizer: PreTrainedTokenizerBase | None = None
-        self._model: PreTrainedModel | None = None
-        self._last: tuple[Rows, list[Rendered]] | None = None
-
-    def lengths(self, rows: Rows) -> np.ndarray:
-        """Tokens that the model is given of each row, int64 of shape (n,)."""
-        return np.array([len(row.ids) for row in self._rendered(rows)], dtype=np.int64)
-
-    def losses(self, rows: Rows) -> dict[str, np.ndarray]:
-        """`nll` and `tokens` of each row."""
-        from selection.models.base import load_model
-
-        if self._model is None:
-            self._model = load_model(self._folder)
-        rendered = self._rendered(rows)
-        measured = [row.measured[1] - row.measured[0] for row in rendered]
-        if 0 in measured:
-            raise ValueError(
-                f"row {rows.row_id[measured.index(0)]} of the pool is empty: it has no token to "
-                "measure; quarantine it"
-            )
-        return {
-            "nll": text_nll(self._model, rendered, device=self._device),
-            "tokens": np.array(measured, dtype=np.int64),
-        }
-
-    def _rendered(self, rows: Rows) -> list[Rendered]:
-        """Render a block once, though its cost is asked for before its losses."""
-        from selection.models.base import load_tokenizer
-
-        if self._last is None or self._last[0] is not rows:
-            if self._tokenizer is None:
-                self._tokenizer = load_tokenizer(self._folder)
-            examples = map(Example, rows.row_id.tolist(), rows.text)
-            rendered = [render_parts(e, self._tokenizer, self._max_length) for e in examples]
-            self._last = rows, rendered
-        return self._last[1]
 
 
 def _tuning(

@@ -17,6 +17,7 @@ from selection.basics.blocks import (
     FLOPS,
     Block,
     BlockStore,
+    Charge,
     DamagedBlock,
     compute_in_blocks,
     stretches,
@@ -41,20 +42,22 @@ class Work:
             [numbers[some] for some in stretches(len(numbers), size)],
             lambda part: [str(number) for number in part],
             self.compute,
-            cost=(lambda part: float(len(part))) if self.known else None,
             charge=self.charge,
             done=lambda part, resumed: self.seen.append((len(part), resumed)),
         )
 
-    def compute(self, part: list[int]) -> Block:
+    def compute(self, part: list[int], charge: Charge) -> Block:
+        if self.known:
+            charge(float(len(part)))
         self.may_die()
         self.computed += part
         found: Block = {
             "square": np.array([[number, number**2] for number in part]).reshape(-1, 2),
             "spelled": np.frombuffer("".join(map(str, part)).encode(), dtype=np.uint8),
         }
-        said = {FLOPS: np.array([float(len(part))]), "n": np.array([len(part)])}
-        return found if self.known else {**found, **said}
+        if not self.known:
+            charge(float(len(part)))
+        return found
 
     def charge(self, flops: float) -> None:
         self.may_die()
@@ -100,7 +103,6 @@ def test_any_interruption_and_any_size_of_block_give_what_one_run_gives(
     assert last.charged == found.flops - found.resumed_flops
     assert sum(n for n, _ in last.seen) == len(numbers)
     assert sum(n for n, resumed in last.seen if resumed) == len(kept)
-    assert sum(found.arrays.get("n", [])) == (0 if known else len(numbers))
 
 
 @pytest.mark.parametrize("known", [True, False])
@@ -198,15 +200,15 @@ from selection.basics.blocks import BlockStore, compute_in_blocks
 
 folder, dies_at = Path(sys.argv[1]), int(sys.argv[2])
 
-def compute(part):
+def compute(part, charge):
+    charge(2.0)
     if part == dies_at:
         os.kill(os.getpid(), signal.SIGKILL)
     print(part)
     return {"x": np.full(3, part / 7)}
 
 found = compute_in_blocks(
-    BlockStore(folder, ["sevenths"]), range(5), lambda part: [str(part)], compute,
-    cost=lambda part: 2.0,
+    BlockStore(folder, ["sevenths"]), range(5), lambda part: [str(part)], compute
 )
 print(found.flops, found.resumed_flops, found.arrays["x"].tobytes().hex())
 """

@@ -9,9 +9,8 @@ import pytest
 from pydantic import BaseModel
 
 from selection.methods import REGISTRY
-from selection.methods.contract.common import MethodDefaults
 from selection.methods.contract.cost import MethodCost
-from selection.methods.contract.protocol import Fitted, ScoreInputs, Scores, checked_scores
+from selection.methods.contract.protocol import Fitted, Method, ScoreInputs, Scores, checked_scores
 from selection.methods.contract.values import Rows
 from selection.methods.perplexity.options import PerplexityOptions
 
@@ -22,7 +21,7 @@ class NoOptions(BaseModel):
     """Of the method below."""
 
 
-class Careless(MethodDefaults[NoOptions]):
+class Careless(Method[NoOptions]):
     """A method that does more than it declares."""
 
     name = "careless"

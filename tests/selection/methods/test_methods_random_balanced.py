@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
+from selection.basics.draws import keyed_gumbel
 from selection.methods import REGISTRY
 from selection.methods.contract.protocol import FitInputs, Fitted, ScoreInputs
 from selection.methods.contract.values import Rows
-from selection.methods.dsir.gumbel import keyed_gumbel
 
 METHOD = REGISTRY["random_balanced"]
 SIZES = {"huge": 6000, "large": 2000, "middle": 800, "small": 400}
@@ -126,5 +126,5 @@ def test_the_noise_is_gumbel():
 
 
 def test_a_draw_of_zero_still_gives_a_finite_number(monkeypatch):
-    monkeypatch.setattr("selection.methods.dsir.gumbel.keyed_uniform", lambda *_, **__: np.zeros(1))
+    monkeypatch.setattr("selection.basics.draws.keyed_uniform", lambda *_, **__: np.zeros(1))
     assert np.isfinite(keyed_gumbel(["row"], seed=0, purpose="x")).all()

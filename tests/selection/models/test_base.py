@@ -86,7 +86,7 @@ def test_a_folder_with_only_bin_weights_is_refused(folder):
 def test_a_truncated_file_is_refused(folder):
     path = folder / "model.safetensors"
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(ValueError, match=r"model\.safetensors is damaged"):
+    with pytest.raises(ValueError, match=r"model\.safetensors is .*damaged: .*not fully covered"):
         load_model(folder)
 
 
@@ -102,7 +102,7 @@ def test_a_header_that_is_not_a_tensor_table_is_refused(tmp_path):
     path = tmp_path / "weights.safetensors"
     for header in (b"[1]", b'{"a": 3}', b'{"a": {"data_offsets": []}}', b"[" * 50_000):
         path.write_bytes(len(header).to_bytes(8, "little") + header)
-        with pytest.raises(ValueError, match="not a tensor table"):
+        with pytest.raises(ValueError, match=r"weights\.safetensors is not safetensors.*header"):
             check_safetensors(path)
 
 
