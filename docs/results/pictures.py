@@ -65,9 +65,9 @@ def heat_map(names: Sequence[str], share_MM: np.ndarray, *, title: str) -> bytes
     axes.imshow(np.ma.masked_invalid(share_MM), cmap="Blues", vmin=0.0, vmax=1.0)
     for (i, j), share in np.ndenumerate(share_MM):
         if np.isfinite(share):
-            colour = "white" if share > 0.6 else "black"
-            centred = {"ha": "center", "va": "center"}
-            axes.text(j, i, f"{share:.2f}", color=colour, fontsize=FONT - 2, **centred)
+            ink = "white" if share > 0.6 else "black"
+            text = axes.text(j, i, f"{share:.2f}", ha="center", va="center", color=ink)
+            text.set_fontsize(FONT - 2)
     labels = [plain_label(name) for name in names]
     axes.set_xticks(range(len(names)), labels, rotation=40, ha="right")
     axes.set_yticks(range(len(names)), labels)

@@ -116,11 +116,9 @@ def best(effects: Sequence[MeanEffect], results: Sequence[StudyResult]) -> list[
         if first.difference >= 0:
             said.append(f"At {budget} no method has a lower mean loss than random.")
             continue
-        telling = {
-            "better": "which leaves zero out",
-            "worse": "which leaves zero out",
-            UNDECIDED: "which contains zero, so that on other targets it may be no better",
-        }[first.label]
+        telling = "which leaves zero out"
+        if first.label == UNDECIDED:
+            telling = "which contains zero, so that on other targets it may be no better"
         said.append(
             f"At {budget} the lowest mean loss is that of {first.method}, "
             f"{-first.difference:.4f} nats per token below random; the interval for targets like "
