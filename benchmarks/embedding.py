@@ -10,8 +10,9 @@ import statistics
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -28,6 +29,7 @@ from selection.embedding.precision import Precision
 from selection.embedding.transformer import load_transformer
 
 TEXTS = Path(__file__).resolve().parents[2] / "shared" / "data" / "pool_domains_small.parquet"
+Name = TypeVar("Name", str, int)
 LIBRARIES = ("torch", "sentence-transformers", "transformers", "tokenizers", "numpy")
 
 
@@ -38,13 +40,6 @@ def load_theirs(precision: Precision, device: str) -> SentenceTransformer:
     )
     model.max_seq_length = MINILM_MAX_TOKENS
     return model
-
-
-def seconds(call: Callable[[], Any]) -> float:
-    """Wall seconds of one call."""
-    started = time.perf_counter()
-    call()
-    return time.perf_counter() - started
 
 
 def busy_elsewhere() -> float:
@@ -59,21 +54,22 @@ def busy_elsewhere() -> float:
     return busy / os.sysconf("SC_CLK_TCK") - own.user - own.system
 
 
-def rounds_of(calls: dict[str, Callable[[], Any]], rounds: int) -> dict[str, list[float]]:
+def rounds_of(calls: dict[Name, Callable[[], Any]], rounds: int) -> dict[Name, list[float]]:
     """Seconds of each call in each round; all calls take part in every round."""
-    taken: dict[str, list[float]] = {name: [] for name in calls}
+    taken: dict[Name, list[float]] = {name: [] for name in calls}
     for _ in range(rounds):
         for name, call in calls.items():
-            taken[name].append(seconds(call))
+            started = time.perf_counter()
+            call()
+            taken[name].append(time.perf_counter() - started)
     return taken
 
 
 def best_batch_size(model: SentenceTransformer, texts: list[str], sizes: tuple[int, ...]) -> int:
     """Return the fastest batch size, by the better of two calls."""
     model.encode(texts[:32])
-    calls = {str(n): lambda n=n: model.encode(texts, batch_size=n) for n in sizes}
-    taken = rounds_of(calls, 2)
-    return int(min(taken, key=lambda name: min(taken[name])))
+    taken = rounds_of({n: partial(model.encode, texts, batch_size=n) for n in sizes}, 2)
+    return min(taken, key=lambda size: min(taken[size]))
 
 
 def our_padding(model: Embedder, texts: list[str]) -> tuple[int, float]:
@@ -96,33 +92,28 @@ def main() -> None:
     logging.disable_progress_bar()
     device = "cuda" if torch.cuda.is_available() else "cpu"
     n_texts, n_swept, rounds = (256, 96, 2) if arguments.quick else (768, 192, 3)
-    if device != "cpu":
-        n_texts, n_swept = 16 * n_texts, 16 * n_swept
     sizes = (8, 16, 32) if arguments.quick else (8, 16, 24, 32, 64)
     if device != "cpu":
-        sizes = tuple(8 * size for size in sizes)
+        n_texts, n_swept, sizes = 16 * n_texts, 16 * n_swept, tuple(8 * size for size in sizes)
     texts = pq.read_table(TEXTS, columns=["text"])["text"].to_pylist()[:n_texts]
 
-    precisions: list[Precision] = ["float32", "bfloat16"]
-    if not has_bfloat16(device):
-        precisions = ["float32"]
+    precisions: list[Precision] = ["float32", *(["bfloat16"] if has_bfloat16(device) else [])]
     calls: dict[str, Callable[[], Any]] = {}
     ours: dict[Precision, Embedder] = {}
     swept: dict[Precision, int] = {}
     for precision in precisions:
         theirs = load_theirs(precision, device)
         swept[precision] = best_batch_size(theirs, texts[:n_swept], sizes)
-        calls[f"sentence-transformers {precision}"] = lambda theirs=theirs, n=swept[precision]: (
-            theirs.encode(texts, batch_size=n)
+        calls[f"sentence-transformers {precision}"] = partial(
+            theirs.encode, texts, batch_size=swept[precision]
         )
         ours[precision] = load_transformer(
             minilm_folder(), MINILM_MAX_TOKENS, device=device, precision=precision
         )
-        calls[f"ours {precision}"] = lambda model=ours[precision]: encode(model, texts)
+        calls[f"ours {precision}"] = partial(encode, ours[precision], texts)
     busy = busy_elsewhere()
     taken = rounds_of(calls, rounds)
     others = busy_elsewhere() - busy
-    best = {name: min(values) for name, values in taken.items()}
 
     fastest = precisions[-1]
     encoded = encode(ours[fastest], texts)
@@ -153,8 +144,8 @@ def main() -> None:
         figures["min_cosine_of_sample"] = encoded.min_cosine
     for precision in precisions:
         figures[f"st_batch_size_{precision}"] = swept[precision]
-    for name, value in best.items():
-        figures[f"tokens_per_second {name}"] = n_tokens / value
+    for name, seconds in taken.items():
+        figures[f"tokens_per_second {name}"] = n_tokens / min(seconds)
     publish(figures, LIBRARIES, arguments.json)
 
 

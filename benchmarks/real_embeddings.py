@@ -9,7 +9,6 @@ removed at any time.
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -21,11 +20,11 @@ import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from selection.basics.whole_files import write_whole
-from selection.config.embedders import EmbedderSpec
 from selection.corpus.docstrings import read_docstrings
 from selection.corpus.records import Record
-from selection.embedding.build import minilm_folder, write_embedder
-from selection.embedding.embedder import encode, load_embedder
+from selection.embedding.build import minilm_folder
+from selection.embedding.embedder import encode
+from selection.embedding.transformer import load_transformer
 
 CACHE = Path(__file__).resolve().parent / ".cache"
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -50,13 +49,7 @@ class RealEmbeddings:
 
 
 def real_embeddings(n_pool: int, n_target: int) -> RealEmbeddings:
-    """Read or make the vectors of that many texts.
-
-    Raises
-    ------
-    ValueError
-        Neither ../shared/data nor the installed packages hold that many texts.
-    """
+    """Read or make the vectors of that many texts; refused where there are not so many."""
     if POOL_FILE.is_file() and TARGET_FILE.is_file():
         pool = _parquet_texts(POOL_FILE, None, n_pool)
         target = _parquet_texts(TARGET_FILE, TARGET_SPLIT, n_target)
@@ -116,12 +109,6 @@ def _cached(name: str, texts: Sequence[str]) -> np.ndarray:
 
 def embed(texts: Sequence[str]) -> np.ndarray:
     """Embed texts as a study does, with a progress bar; float16 unit rows."""
-    model = {
-        "kind": "sentence_transformer",
-        "model": str(minilm_folder()),
-        "max_tokens": MAX_TOKENS,
-    }
-    spec = EmbedderSpec.model_validate({"name": "minilm", "model": model})
-    with tempfile.TemporaryDirectory() as folder, tqdm(total=len(texts), unit="text") as bar:
-        write_embedder(spec, Path(folder), resolve=Path)
-        return encode(load_embedder(Path(folder)), texts, report=bar.update).vectors
+    model = load_transformer(minilm_folder(), MAX_TOKENS, device="cpu", precision="auto")
+    with tqdm(total=len(texts), unit="text") as bar:
+        return encode(model, texts, report=bar.update).vectors

@@ -9,12 +9,12 @@ over all 222,480 passages of ../shared/data/pool_domains.parquet; the target is 
 """
 
 import tempfile
-import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
-from harness import parse_arguments, publish
+from harness import measure, parse_arguments, publish
 
 from selection.basics.draws import keyed_uniform
 from selection.config.embedders import EmbedderSpec
@@ -47,17 +47,14 @@ def main() -> None:
     rows = []
     figures: dict[str, float] = {}
     for eps_rel in EPS_REL:
-        started = time.perf_counter()
         # A residual well below any sample's, so that what differs is the sample.
-        full = solve_potentials(pool, target, eps_rel=eps_rel, tol=1e-4)
-        seconds = time.perf_counter() - started
-        exact = row_potentials(pool, target, full)
+        full = measure(partial(solve_potentials, pool, target, eps_rel=eps_rel, tol=1e-4))
+        exact = row_potentials(pool, target, full.result)
         perfect = [1.0, 1.0] * len(TOP_SHARES)
-        rows.append([f"{eps_rel}", len(pool), 1.0, seconds, full.residual, *perfect])
+        rows.append([f"{eps_rel}", len(pool), 1.0, full.seconds, full.result.residual, *perfect])
         for n_rows in QUICK_SAMPLES if arguments.quick else SAMPLES:
-            started = time.perf_counter()
-            found = on_sample(pool, keys, target, n_rows, eps_rel)
-            seconds = time.perf_counter() - started
+            sampled = measure(partial(on_sample, pool, keys, target, n_rows, eps_rel))
+            found: SampledSolve = sampled.result
             scored = row_potentials(pool, target, found.potentials)
             overlaps = []
             for share in TOP_SHARES:
@@ -66,7 +63,7 @@ def main() -> None:
                 name = f"eps_rel {eps_rel}, {n_rows} rows, top {share:.1%}"
                 figures[f"{name}, true"], figures[f"{name}, estimated"] = true, found.overlap[share]
             figures[f"eps_rel {eps_rel}, {n_rows} rows, residual"] = found.pool_fit.residual
-            solved = [n_rows, n_rows / len(pool), seconds, found.pool_fit.residual]
+            solved = [n_rows, n_rows / len(pool), sampled.seconds, found.pool_fit.residual]
             rows.append([f"{eps_rel}", *solved, *overlaps])
     print(markdown_table(COLUMNS, rows))
     if arguments.json is not None:

@@ -8,7 +8,6 @@ stopped goes on where it was. `SELECTION_ROOT=.study/<scale> make ui` shows it i
 rows' ids and take smaller models, so that two cores get through; `--quick` is the smallest.
 """
 
-import argparse
 import os
 import shutil
 import subprocess
@@ -36,22 +35,13 @@ GENERATION = ("gsm8k",)
 
 @dataclass(frozen=True)
 class Scale:
-    """A part of the real study.
+    """A part of the real study."""
 
-    Attributes
-    ----------
-    studies : of `studies/`.
-    rows : of each source, by pool; all where a pool is not named.
-    test : examples of each target, at most, that the models are measured on.
-    epochs : of the base model's pre-training.
-    base, selector : fields of the models that differ; None where all stay as they are.
-    fields : of the studies that differ.
-    """
-
-    studies: tuple[str, ...] = (*LABELLED, *GENERATION)
-    rows: dict[str, int] = field(default_factory=dict)
-    test: int | None = None
-    epochs: int = 1
+    studies: tuple[str, ...] = (*LABELLED, *GENERATION)  # of `studies/`
+    rows: dict[str, int] = field(default_factory=dict)  # of each source, by pool; else all
+    test: int | None = None  # examples of each target, at most, that the models are measured on
+    epochs: int = 1  # of the base model's pre-training
+    # Fields of the models and of the studies that differ.
     base: dict[str, Any] = field(default_factory=dict)
     selector: dict[str, Any] = field(default_factory=dict)
     fields: dict[str, Any] = field(default_factory=dict)
@@ -164,7 +154,7 @@ def run(root: Path, command: list[str]) -> float:
 
 def main() -> None:
     """Read the command line, run the studies, write the page."""
-    parser: argparse.ArgumentParser = option_parser(__doc__)
+    parser = option_parser(__doc__)
     parser.add_argument("--scale", choices=SCALES, default="full")
     arguments = parser.parse_args()
     name = "small" if arguments.quick else arguments.scale

@@ -11,7 +11,7 @@ from typing import Any
 
 from harness import Measured, own_process
 from transport_judge import Judge
-from transport_problem import OWN_RULE, load_problem
+from transport_problem import load_problem
 from transport_solvers import HEADLINE, SOLVERS, YARDSTICK, Solver, prepare, run
 
 from selection.reports.tables import text_table
@@ -67,16 +67,7 @@ Table = dict[str, Line]
 
 
 class Contest:
-    """The solvers, each in its process, and the judge of what they give.
-
-    Parameters
-    ----------
-    folder : Path
-        Of the real pool and target.
-    sizes : Sizes
-    processes : ExitStack
-        Ends them.
-    """
+    """The solvers on a folder's pool, each in its process, and the judge of what they give."""
 
     def __init__(self, folder: Path, sizes: Sizes, processes: ExitStack) -> None:
         self._folder, self._sizes = folder, sizes
@@ -113,7 +104,7 @@ class Contest:
         if solver.missing:
             return Line(why_not=solver.missing)
         # What ours is given does not matter.
-        own_rule = solver.schedule == OWN_RULE
+        own_rule = solver.schedule == "own rule"
         iterations = 1 if own_rule else self._judge.iterations_to(tol, solver.schedule)
         expected = self._expected_seconds(solver, iterations, tol, coarse)
         if expected > self._sizes.peer_seconds:
@@ -222,7 +213,7 @@ def peers_that_count(table: Table) -> Table:
     return {
         label: line
         for label, line in table.items()
-        if line.counts and SOLVERS[label].schedule != OWN_RULE
+        if line.counts and SOLVERS[label].schedule != "own rule"
     }
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from transport_problem import ROWS_FIRST, SYMMETRIC, TARGET_FIRST, Problem, Schedule
+from transport_problem import Problem, Schedule
 
 REFERENCE_RESIDUAL = 1e-9
 MOST_ITERATIONS = 500
@@ -34,7 +34,7 @@ class Judge:
 
     def reference(self) -> np.ndarray:
         """Potentials f of the rows from plain Sinkhorn in float64, run to a residual of 1e-9."""
-        for g_M in self._iterates(TARGET_FIRST):
+        for g_M in self._iterates("target first"):
             f_N, mass_M = self._step(g_M)
             if np.abs(mass_M - 1.0 / self._m).sum() <= REFERENCE_RESIDUAL:
                 return f_N
@@ -52,18 +52,18 @@ class Judge:
 
     def _iterates(self, schedule: Schedule) -> Iterator[np.ndarray]:
         """Give g after each iteration of a schedule, at most so many."""
-        f_N = self._step(np.zeros(self._m))[0] if schedule == SYMMETRIC else np.zeros(self._n)
-        g_M = np.zeros(self._m) if schedule == ROWS_FIRST else self._g_of(np.zeros(self._n))
+        f_N = self._step(np.zeros(self._m))[0] if schedule == "symmetric" else np.zeros(self._n)
+        g_M = np.zeros(self._m) if schedule == "rows first" else self._g_of(np.zeros(self._n))
         # GeomLoss starts as if eps were there already, and ends with a half-step for each side.
         for _ in range(MOST_ITERATIONS):
-            if schedule == SYMMETRIC:
+            if schedule == "symmetric":
                 f_N, g_M = (f_N + self._step(g_M)[0]) / 2.0, (g_M + self._g_of(f_N)) / 2.0
                 yield self._g_of(f_N)
                 continue
-            if schedule == TARGET_FIRST:
+            if schedule == "target first":
                 yield g_M
             g_M = g_M - self._eps * np.log(self._step(g_M)[1] * self._m)
-            if schedule == ROWS_FIRST:
+            if schedule == "rows first":
                 yield g_M
 
     def _step(self, g_M: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -5,19 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from pools import mapped, read_target, unit
 
-Schedule = str
+Schedule = Literal["own rule", "target first", "rows first", "symmetric"]
 """In which order a solver updates: it decides how many iterations a tolerance takes."""
-OWN_RULE, TARGET_FIRST, ROWS_FIRST, SYMMETRIC = (
-    "own rule",
-    "target first",
-    "rows first",
-    "symmetric",
-)
 
 
 @dataclass(frozen=True)
@@ -56,16 +50,9 @@ def counted(
     least: int = 1,
     untimed: Callable[[int], object] = lambda iterations: None,
 ) -> Prepared:
-    """Prepare a solver that runs a number of iterations and gives two potentials over a scale.
+    """Prepare a solver that takes a number of iterations, at least so many, and gives potentials.
 
-    Parameters
-    ----------
-    solve : callable
-        Takes the iterations, of which it makes no fewer than ``least``.
-    scale : float
-        What its potentials are multiplied with to be in units of the cost.
-    untimed : callable
-        Called with the iterations before the clock starts.
+    Times the scale they are in units of the cost. ``untimed`` is called before the clock starts.
     """
 
     def ready(_: float, iterations: int) -> Callable[[], Solved]:

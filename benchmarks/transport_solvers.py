@@ -9,7 +9,7 @@ the kernel; conversion of the inputs and compilation (JAX, KeOps) come before it
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
@@ -19,17 +19,7 @@ from typing import Any
 import numpy as np
 from harness import Measured, measure
 from transport_peers import geomloss, ott_jax, pot_lazy, pot_sinkhorn, pot_solve_sample
-from transport_problem import (
-    OWN_RULE,
-    ROWS_FIRST,
-    SYMMETRIC,
-    TARGET_FIRST,
-    Prepared,
-    Problem,
-    Schedule,
-    Solved,
-    load_problem,
-)
+from transport_problem import Prepared, Problem, Schedule, Solved, load_problem
 
 from selection.basics.hardware import has_bfloat16
 
@@ -41,27 +31,14 @@ MOST_PASSES = 30
 
 @dataclass(frozen=True)
 class Solver:
-    """One line of the table.
-
-    Attributes
-    ----------
-    name : str
-    dtype : str
-    module : str
-        What must be installed.
-    schedule : Schedule
-    prepare : callable
-        Gives the prepared solver of a problem.
-    recomputes : bool
-        Whether it evaluates the cost anew in every iteration: little memory, much time.
-    """
+    """One line of the table."""
 
     name: str
     dtype: str
-    module: str
+    module: str  # what must be installed
     schedule: Schedule
     prepare: Callable[[Problem], Prepared]
-    recomputes: bool = False
+    recomputes: bool = False  # the cost anew in every iteration: little memory, much time
 
     @property
     def label(self) -> str:
@@ -113,38 +90,23 @@ def _pot(name: str, schedule: Schedule, prepare: Any, recomputes: bool = False) 
     ]
 
 
-def _sinkhorn(name: str, method: str) -> list[Solver]:
-    return _pot(name, TARGET_FIRST, partial(pot_sinkhorn, method=method))
+def _all_solvers() -> Iterator[Solver]:
+    for precision in ("auto", "float32", "bfloat16"):
+        yield Solver("ours", precision, "torch", "own rule", partial(ours, precision=precision))
+    methods = {"log": "sinkhorn_log", "stabilised": "sinkhorn_stabilized", "sinkhorn": "sinkhorn"}
+    for name, method in methods.items():
+        yield from _pot(f"POT {name}", "target first", partial(pot_sinkhorn, method=method))
+    yield _pot("POT solve_sample", "target first", pot_solve_sample)[1]
+    yield from _pot("POT empirical lazy", "rows first", pot_lazy, recomputes=True)
+    for backend, module in (("tensorized", "geomloss"), ("online", "pykeops")):
+        prepare, recomputes = partial(geomloss, backend=backend), backend == "online"
+        yield Solver(f"geomloss {backend}", "float32", module, "symmetric", prepare, recomputes)
+    for name, log_domain in (("log", True), ("kernel", False)):
+        prepare = partial(ott_jax, log_domain=log_domain)
+        yield Solver(f"ott-jax {name}", "float32", "ott", "target first", prepare)
 
 
-SOLVERS = {
-    solver.label: solver
-    for solver in [
-        Solver("ours", "auto", "torch", OWN_RULE, partial(ours, precision="auto")),
-        Solver("ours", "float32", "torch", OWN_RULE, partial(ours, precision="float32")),
-        Solver("ours", "bfloat16", "torch", OWN_RULE, partial(ours, precision="bfloat16")),
-        *_sinkhorn("POT log", "sinkhorn_log"),
-        *_sinkhorn("POT stabilised", "sinkhorn_stabilized"),
-        *_sinkhorn("POT sinkhorn", "sinkhorn"),
-        _pot("POT solve_sample", TARGET_FIRST, pot_solve_sample)[1],
-        *_pot("POT empirical lazy", ROWS_FIRST, pot_lazy, recomputes=True),
-        *(
-            Solver(
-                f"geomloss {backend}",
-                "float32",
-                module,
-                SYMMETRIC,
-                partial(geomloss, backend=backend),
-                recomputes=backend == "online",
-            )
-            for backend, module in (("tensorized", "geomloss"), ("online", "pykeops"))
-        ),
-        Solver("ott-jax log", "float32", "ott", TARGET_FIRST, partial(ott_jax, log_domain=True)),
-        Solver(
-            "ott-jax kernel", "float32", "ott", TARGET_FIRST, partial(ott_jax, log_domain=False)
-        ),
-    ]
-}
+SOLVERS = {solver.label: solver for solver in _all_solvers()}
 HEADLINE = "ours, auto"
 YARDSTICK = "POT log, float64"
 

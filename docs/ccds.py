@@ -5,6 +5,7 @@ Needs ../shared/reference/ccds_points.csv beside the checkout.
 """
 
 import sys
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -46,31 +47,26 @@ def by_method(points: list[ccds.Published], *, total: bool = False) -> dict[str,
     """Cost and accuracy of each method's runs."""
     rows: dict[str, list] = {}
     for p in points:
-        rows.setdefault(p.method, []).append(
-            (p.total_flops if total else p.train_flops, p.accuracy)
-        )
+        cost = p.total_flops if total else p.train_flops
+        rows.setdefault(p.method, []).append((cost, p.accuracy))
     return rows
 
 
-def fit(points: list[ccds.Published], *, total: bool = False) -> dict[str, CurveFit]:
+def fit(points: list[ccds.Published]) -> dict[str, CurveFit]:
     """All methods of a panel together; the one run on all the data counts once among them."""
-    rows = by_method(points, total=total)
+    rows = by_method(points)
     weights = {
         method: [1 / len(rows) if p.fraction == 1 else 1 for p in points if p.method == method]
         for method in rows
     }
     model = points[0].model
-    full = None if total else ccds.train_flops(model)
-    return fit_curves(rows, weights=weights, cost_full=full, model=model)
+    return fit_curves(rows, weights=weights, cost_full=ccds.train_flops(model), model=model)
 
 
 def staircase(points: list[ccds.Published]) -> str:
     """Which methods stand on the staircase, by rising cost."""
     kept = frontier([(p.total_flops, p.accuracy, p.method, p.fraction) for p in points])
-    names = []
-    for _, _, method, fraction in kept:
-        if fraction < 1:
-            names.append(f"{method} {fraction:.1%}".replace(".0%", "%"))
+    names = [f"{method} {100 * share:g}%" for _, _, method, share in kept if share < 1]
     return ", ".join([*names, "full data"])
 
 
@@ -98,15 +94,12 @@ def rates(fits: dict[tuple[str, str], dict[str, CurveFit]]) -> str:
     header = ["panel", "P_0", "P_max", *ccds.METHODS.values()]
     rows = []
     for panel, fitted in fits.items():
+        curves = fitted.values()
         one = fitted["random"]
-        rows.append(
-            [
-                title(panel),
-                f"{one.p0:.2f} ({one.p0_low:.2f} to {one.p0_high:.2f})",
-                f"{one.p_max:.2f} ({one.p_max_low:.2f} to {one.p_max_high:.2f})",
-                *(f"{c.rate:.1f} ({c.rate_low:.1f} to {c.rate_high:.1f})" for c in fitted.values()),
-            ]
-        )
+        p0 = f"{one.p0:.2f} ({one.p0_low:.2f} to {one.p0_high:.2f})"
+        p_max = f"{one.p_max:.2f} ({one.p_max_low:.2f} to {one.p_max_high:.2f})"
+        own = [f"{c.rate:.1f} ({c.rate_low:.1f} to {c.rate_high:.1f})" for c in curves]
+        rows.append([title(panel), p0, p_max, *own])
     return markdown_table(header, rows)
 
 
@@ -126,38 +119,32 @@ def crossings(fits: dict[tuple[str, str], dict[str, CurveFit]]) -> str:
 
 def zero_points(panels: dict[tuple[str, str], list[ccds.Published]]) -> str:
     """P_0 of the costly methods fitted alone, on training and on total FLOPs."""
+    fitted = list(product(("perplexity", "gradient"), ("training", "total")))
     rows = []
     for panel, points in panels.items():
         cells = []
-        for method in ("perplexity", "gradient"):
-            for total in (False, True):
-                alone = {method: by_method(points, total=total)[method]}
-                cells.append(fit_curves(alone)[method].p0)
+        for method, cost in fitted:
+            alone = {method: by_method(points, total=cost == "total")[method]}
+            cells.append(fit_curves(alone)[method].p0)
         rows.append([title(panel), *cells])
-    header = [f"{m}, {c} FLOPs" for m in ("perplexity", "gradient") for c in ("training", "total")]
-    return markdown_table(["panel", *header], rows)
+    return markdown_table(["panel", *(f"{m}, {c} FLOPs" for m, c in fitted)], rows)
 
 
 def widths(fits: dict[tuple[str, str], dict[str, CurveFit]]) -> str:
     """How many times the upper end of lambda's intervals is the lower: from and to."""
     ratios = [c.rate_high / c.rate_low for f in fits.values() for c in f.values()]
-    return f"{min(ratios):.1f} to {max(ratios):.1f}"
+    span = f"{min(ratios):.1f} to {max(ratios):.1f}"
+    return f"The ends of an interval of lambda are {span} times apart."
 
 
 def advice() -> str:
     """What the size ratios say of each model, selected for by the 7B selector."""
     selector = ccds.MODELS[ccds.SELECTOR].parameters
-    rows = [
-        [
-            model,
-            shape.parameters / selector,
-            *(
-                "below" if ccds.size_ratio_advice(m, shape.parameters, selector) else "met"
-                for m in ccds.SIZE_RATIOS
-            ),
-        ]
-        for model, shape in ccds.MODELS.items()
-    ]
+    rows = []
+    for model, shape in ccds.MODELS.items():
+        size = shape.parameters
+        said = [ccds.size_ratio_advice(m, size, selector) for m in ccds.SIZE_RATIOS]
+        rows.append([model, size / selector, *("below" if each else "met" for each in said)])
     header = [f"{m}, {r:g} times" for m, r in ccds.SIZE_RATIOS.items()]
     return markdown_table(["trained model", "times the selector", *header], rows)
 
@@ -165,14 +152,12 @@ def advice() -> str:
 def charged() -> str:
     """What gradient selection is charged, and would be by the other ways of counting it."""
     forwards = ccds.GRADIENT_FORWARDS
-    theory, literal = (
-        number(ccds.selection_flops("gradient", accountant=way)) for way in ("theory", "literal")
-    )
+    flops = {way: ccds.selection_flops("gradient", accountant=way) for way in forwards}
     return (
         f"Gradient selection is charged as {forwards['paper']:g} forwards of the selector, as in "
-        f"the paper's figures; in theory it takes {forwards['theory']:g}, which would be {theory} "
-        f"FLOPs, and counted literally as LESS runs {forwards['literal']:g}, which would be "
-        f"{literal}."
+        f"the paper's figures; in theory it takes {forwards['theory']:g}, which would be "
+        f"{number(flops['theory'])} FLOPs, and counted literally as LESS runs "
+        f"{forwards['literal']:g}, which would be {number(flops['literal'])}."
     )
 
 
@@ -202,7 +187,7 @@ def main() -> None:
         "staircase": markdown_table(["panel", "staircase"], stairs),
         "rates": rates(fits),
         "crossings": crossings(fits),
-        "widths": f"The ends of an interval of lambda are {widths(fits)} times apart.",
+        "widths": widths(fits),
         "zero points": zero_points(panels),
         "advice": advice(),
     }

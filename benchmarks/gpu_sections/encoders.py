@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import time
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -106,6 +107,11 @@ def model_alone(
     plain: Any = BertModel(bert.config, add_pooling_layer=False).eval()
     plain.load_state_dict(bert.state_dict())
     plain = plain.to(machine.device, getattr(torch, embedder.precision))
+
+    @torch.inference_mode()
+    def reference(ids: torch.Tensor) -> torch.Tensor:
+        return plain(ids).last_hidden_state.mean(dim=1, dtype=torch.float32)
+
     figures: dict[str, float] = {}
     rates: dict[str, float] = {"packed": 0.0, "transformers": 0.0}
     for budget in size.budgets:
@@ -113,21 +119,16 @@ def model_alone(
         tokens = random_tokens(rows, size.tokens, bert.config.vocab_size)
         batching = Batching(budget)
         ids = torch.from_numpy(tokens.flat.reshape(rows, -1)).to(machine.device)
-
-        def reference(ids: torch.Tensor = ids) -> torch.Tensor:
-            with torch.inference_mode():
-                return plain(ids).last_hidden_state.mean(dim=1, dtype=torch.float32)
-
         calls = {
-            "packed": lambda tokens=tokens, batching=batching: packed.embed(tokens, batching),
-            "transformers": reference,
+            "packed": partial(packed.embed, tokens, batching),
+            "transformers": partial(reference, ids),
         }
         for name, call in calls.items():
             seconds = machine.median(call, repeats=5, warm_up=2)
             figures[f"{name}_tokens_per_second_at_{budget}"] = rows * size.tokens / seconds
             rates[name] = max(rates[name], rows * size.tokens / seconds)
     figures["least_cosine_packed_to_transformers"] = least_cosine(
-        packed.embed(tokens, batching), reference().cpu().numpy()
+        packed.embed(tokens, batching), reference(ids).cpu().numpy()
     )
     flops = encoder_flops(
         layers=size.layers,

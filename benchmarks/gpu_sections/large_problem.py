@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from itertools import product
 from typing import Any, TypeVar
 
 import numpy as np
@@ -61,13 +63,11 @@ def measure_large_problem(machine: Machine, ceilings: dict[str, float]) -> dict[
         paths = ("streamed",)
         figures["cached"] = f"skipped: the kernel takes {held / _GiB:.0f} GiB"
     fastest, best = float("inf"), Way("float32", "streamed")
-    for precision in machine.precisions:
-        for path in paths:
-            way = Way(precision, path)
-            found = solves(way, problem, machine, ceilings)
-            figures |= {f"solve_{way}_{name}": value for name, value in found.items()}
-            if found["seconds"] < fastest:
-                fastest, best = found["seconds"], way
+    for way in (Way(*both) for both in product(machine.precisions, paths)):
+        found = solves(way, problem, machine, ceilings)
+        figures |= {f"solve_{way}_{name}": value for name, value in found.items()}
+        if found["seconds"] < fastest:
+            fastest, best = found["seconds"], way
     figures["best_solve"] = str(best)
     solved = solve(problem.pool_ND, problem.target_MD, best, machine)
     for precision in machine.precisions:
@@ -176,38 +176,30 @@ def scoring_precision(machine: Machine) -> Precision:
     return "tf32" if machine.on_gpu else "float32"
 
 
-def from_host(way: Way, problem: Problem, machine: Machine) -> dict[str, Any]:
+def from_host(way: Way, problem: Problem, machine: Machine) -> dict[str, float]:
     """Give seconds of solve and scoring when the pool is float16 on the host.
 
     ``pageable`` is what a memory map is; ``pinned`` is memory that the device reads by itself;
     ``uploaded`` sends the pageable rows once and then works on the device.
     """
-    pool_ND = problem.pool_ND.cpu()
-    pools: dict[str, Rows] = {"pageable": pool_ND.numpy()}
+    pool_ND, target_MD = problem.pool_ND.cpu(), problem.target_MD
+    pageable = pool_ND.numpy()
+    pools: dict[str, Callable[[], Rows]] = {"pageable": lambda: pageable}
     if machine.on_gpu:
-        pools["pinned"] = pool_ND.pin_memory()
-    precision = scoring_precision(machine)
-    figures: dict[str, Any] = {}
-    for name, pool in pools.items():
-        solved, solving = machine.timed(
-            lambda pool=pool: solve(pool, problem.target_MD, way, machine)
-        )
+        pinned = pool_ND.pin_memory()
+        pools["pinned"] = lambda: pinned
+    pools["uploaded"] = lambda: torch.from_numpy(pageable).to(machine.device)
+    precision, block = scoring_precision(machine), machine.sizes.block
+    figures: dict[str, float] = {}
+    for name, make in pools.items():
+        pool, sending = machine.timed(make)
+        solved, solving = machine.timed(partial(solve, pool, target_MD, way, machine))
         passed, passing = machine.timed(
-            lambda pool=pool, solved=solved: score(
-                cut(pool, machine.sizes.block), problem.target_MD, solved, precision, machine
-            )
+            partial(score, cut(pool, block), target_MD, solved, precision, machine)
         )
         figures[f"{name}_solve_seconds"], figures[f"{name}_score_seconds"] = solving, passing
-        figures[f"{name}_total_seconds"] = solving + passing
+        figures[f"{name}_total_seconds"] = sending + solving + passing
         figures[f"{name}_residual"] = passed.residual
-
-    def upload_and_run() -> Scored:
-        rows = torch.from_numpy(pools["pageable"]).to(machine.device)
-        solved = solve(rows, problem.target_MD, way, machine)
-        return score(rows.split(machine.sizes.block), problem.target_MD, solved, precision, machine)
-
-    passed, seconds = machine.timed(upload_and_run)
-    figures["uploaded_total_seconds"], figures["uploaded_residual"] = seconds, passed.residual
     return figures
 
 

@@ -10,6 +10,7 @@ import importlib
 import importlib.util
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -34,20 +35,20 @@ def compare_solvers(machine: Machine) -> dict[str, Any]:
     problem = make_problem(sizes.rivals, sizes.targets, sizes.width, machine.device)
     figures: dict[str, Any] = {"rows": sizes.rivals, "targets": sizes.targets, "tol": TOL}
     for way in (Way(one, path) for one in machine.precisions for path in ("streamed", "cached")):
-        solved = solve(problem.pool_ND, problem.target_MD, way, machine)
-        figures[f"ours_{way}_seconds"] = machine.median(
-            lambda way=way: solve(problem.pool_ND, problem.target_MD, way, machine)
-        )
+        call = partial(solve, problem.pool_ND, problem.target_MD, way, machine)
+        solved = call()
+        figures[f"ours_{way}_seconds"] = machine.median(call)
         figures[f"ours_{way}_passes"] = solved.iterations
         figures[f"ours_{way}_residual"] = judged(solved, solved.g, problem)
-    x_ND, y_MD = (rows.float() for rows in (problem.pool_ND, problem.target_MD))
-    x_ND, y_MD = (torch.nn.functional.normalize(rows, dim=1) for rows in (x_ND, y_MD))
+    x_ND, y_MD = (
+        torch.nn.functional.normalize(rows.float(), dim=1)
+        for rows in (problem.pool_ND, problem.target_MD)
+    )
     for precision in machine.precisions:
-        if precision == "bfloat16":
-            continue
-        plain = plain_solver(x_ND, y_MD, solved.eps, precision)
-        found = at_equal_residual(plain, solved, problem, machine)
-        figures |= {f"plain_torch_{precision}_{name}": value for name, value in found.items()}
+        if precision != "bfloat16":
+            plain = plain_solver(x_ND, y_MD, solved.eps, precision)
+            found = at_equal_residual(plain, solved, problem, machine)
+            figures |= {f"plain_torch_{precision}_{name}": value for name, value in found.items()}
     return figures | flash(x_ND, y_MD, solved, problem, machine)
 
 
@@ -64,20 +65,13 @@ def flash(
     for tf32 in (True, False):
 
         def steps(count: int, tf32: bool = tf32) -> torch.Tensor:
-            solver = peer.SamplesLoss(
-                backend="alternating",
-                use_epsilon_scaling=False,
-                eps=solved.eps,
-                n_iters=count,
-                potentials=True,
-                allow_tf32=tf32,
-            )
+            options = {"backend": "alternating", "use_epsilon_scaling": False, "potentials": True}
+            solver = peer.SamplesLoss(**options, eps=solved.eps, n_iters=count, allow_tf32=tf32)
             return solver(x_ND, y_MD)[1]
 
         name = f"flash_sinkhorn_{'tf32' if tf32 else 'float32'}"
         # Its kernels are tuned at the first call for a size.
-        first = machine.timed(lambda steps=steps: steps(1))
-        figures[f"{name}_first_call_seconds"] = first[1]
+        figures[f"{name}_first_call_seconds"] = machine.timed(partial(steps, 1))[1]
         found = at_equal_residual(steps, solved, problem, machine)
         figures |= {f"{name}_{key}": value for key, value in found.items()}
     return figures
@@ -128,20 +122,17 @@ def plain_solver(
 
     def steps(count: int) -> torch.Tensor:
         g_M = x_ND.new_zeros(m)
-        for _ in range(count):
-            column_M = x_ND.new_full((m,), -torch.inf)
-            for x_BD in x_ND.split(size):
-                exponent_BM = (2.0 * x_BD @ y_MD.T - 2.0) / eps
-                # f_i = -eps log sum_j b_j exp((g_j - c_ij) / eps)
-                f_over_eps_B = -torch.logsumexp(exponent_BM + (g_M / eps - log_m), dim=1)
-                block_M = torch.logsumexp(exponent_BM + (f_over_eps_B - log_n)[:, None], dim=0)
-                column_M = torch.logaddexp(column_M, block_M)
-            # g_j = -eps log sum_i a_i exp((f_i - c_ij) / eps)
-            g_M = -eps * column_M
+        with products_in(precision):
+            for _ in range(count):
+                column_M = x_ND.new_full((m,), -torch.inf)
+                for x_BD in x_ND.split(size):
+                    exponent_BM = (2.0 * x_BD @ y_MD.T - 2.0) / eps
+                    # f_i = -eps log sum_j b_j exp((g_j - c_ij) / eps)
+                    f_over_eps_B = -torch.logsumexp(exponent_BM + (g_M / eps - log_m), dim=1)
+                    block_M = torch.logsumexp(exponent_BM + (f_over_eps_B - log_n)[:, None], dim=0)
+                    column_M = torch.logaddexp(column_M, block_M)
+                # g_j = -eps log sum_i a_i exp((f_i - c_ij) / eps)
+                g_M = -eps * column_M
         return g_M
 
-    def in_precision(count: int) -> torch.Tensor:
-        with products_in(precision):
-            return steps(count)
-
-    return in_precision
+    return steps

@@ -7,62 +7,38 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class EncoderSize:
-    """A BERT-shaped encoder, and what it reads.
-
-    Attributes
-    ----------
-    tokens : of each text, special tokens included.
-    budgets : tokens in a batch, for the sweep.
-    texts : embedded from end to end.
-    """
+    """A BERT-shaped encoder, and what it reads."""
 
     name: str
     layers: int
     width: int
     heads: int
     ffn_width: int
-    tokens: int
-    budgets: tuple[int, ...]
-    texts: int
+    tokens: int  # of each text, special tokens included
+    budgets: tuple[int, ...]  # tokens in a batch, for the sweep
+    texts: int  # embedded from end to end
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """What the sections are given.
+    """What the sections are given."""
 
-    Attributes
-    ----------
-    copied_bytes : of one buffer of the bandwidth tests.
-    square : rows and columns of the square products.
-    small : (N, M) of the problem that float64 on a CPU can check.
-    pool, targets, width : N, M and D of the large problem.
-    scored_copies : how often the pool is repeated in the host array of the scoring pass.
-    block : rows of a block handed to the scoring pass.
-    rivals : rows of the pool on which solvers are compared.
-    most_steps : of a rival's iteration.
-    encoders : those to embed with.
-    distinct_texts : made; longer lists repeat them.
-    words : known to the tokenizer, and as many again that are not.
-    target_texts, sample : rows of the target and of the solve, from end to end.
-    repeats : of every timing whose median is given.
-    """
-
-    copied_bytes: int
-    square: int
-    small: tuple[int, int]
-    pool: int
+    copied_bytes: int  # of one buffer of the bandwidth tests
+    square: int  # rows and columns of the square products
+    small: tuple[int, int]  # (N, M) of the problem that float64 on a CPU can check
+    pool: int  # N, M and D of the large problem
     targets: int
     width: int
-    scored_copies: int
-    block: int
-    rivals: int
-    most_steps: int
+    scored_copies: int  # how often the pool is repeated in the host array of the scoring pass
+    block: int  # rows of a block handed to the scoring pass
+    rivals: int  # rows of the pool on which solvers are compared
+    most_steps: int  # of a rival's iteration
     encoders: tuple[EncoderSize, ...]
-    distinct_texts: int
-    words: int
-    target_texts: int
+    distinct_texts: int  # made; longer lists repeat them
+    words: int  # known to the tokenizer, and as many again that are not
+    target_texts: int  # rows of the target, and of the solve, from end to end
     sample: int
-    repeats: int
+    repeats: int  # of every timing whose median is given
 
 
 FULL = Sizes(

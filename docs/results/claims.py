@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
 
 from docs.results import cost_claims, method_claims
 from docs.results.evidence import Evidence
 from selection.judging.judged import JudgedStudy
-
-Status = Literal["confirmed", "not confirmed", "not testable at this size"]
 
 GOTD, CCDS, RDS = "arXiv 2405.02774", "arXiv 2410.16208", "arXiv 2503.01807"
 
@@ -31,22 +28,6 @@ class Claim:
     source: str
     rule: str
     look: Callable[[Sequence[JudgedStudy]], Evidence]
-
-
-@dataclass(frozen=True)
-class Finding:
-    """A claim and what became of it.
-
-    Attributes
-    ----------
-    claim : Claim
-    status : "confirmed", "not confirmed" or "not testable at this size".
-    figures : the sentence that says by which figures.
-    """
-
-    claim: Claim
-    status: Status
-    figures: str
 
 
 CLAIMS = (
@@ -111,13 +92,6 @@ CLAIMS = (
 )
 
 
-def look_at(studies: Sequence[JudgedStudy], claims: Sequence[Claim] = CLAIMS) -> list[Finding]:
+def look_at(studies: Sequence[JudgedStudy]) -> list[tuple[Claim, Evidence]]:
     """Hold the studies against each claim."""
-    findings = []
-    for claim in claims:
-        evidence = claim.look(studies)
-        status: Status = "not testable at this size"
-        if evidence.holds is not None:
-            status = "confirmed" if evidence.holds else "not confirmed"
-        findings.append(Finding(claim, status, evidence.figures))
-    return findings
+    return [(claim, claim.look(studies)) for claim in CLAIMS]

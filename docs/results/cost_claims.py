@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from docs.results.evidence import Evidence, enough, lacking, named, results_of
+from docs.results.evidence import Evidence, counted, enough, lacking, named
 from selection.costs.ccds import SIZE_RATIOS
 from selection.judging.judged import JudgedStudy
 from selection.judging.result import methods_of
@@ -19,14 +19,14 @@ LEAST_PLACES = 10
 
 def costly_is_almost_never_optimal(studies: Sequence[JudgedStudy]) -> Evidence:
     """How many of the frontiers' places costly methods hold; what was too dear holds none."""
-    costly = named(results_of(studies), *COSTLY)
+    costly = named(studies, *COSTLY)
     if not costly:
         return lacking("no arm of perplexity or gradients")
     places = _places(studies)
     held = sum(name in costly for name in places)
     figures = (
         f"{', '.join(costly)} hold {held} of the {len(places)} places on the frontiers of "
-        f"{_targets(len(studies))}{_too_dear(studies, costly)}."
+        f"{counted(len(studies), 'target')}{_too_dear(studies, costly)}."
     )
     if len(places) < LEAST_PLACES:
         return Evidence(None, f"{figures} It takes {LEAST_PLACES} places.")
@@ -35,8 +35,8 @@ def costly_is_almost_never_optimal(studies: Sequence[JudgedStudy]) -> Evidence:
 
 def cheap_dominates(studies: Sequence[JudgedStudy]) -> Evidence:
     """How many places the cheap methods hold, and what share of the methods they are."""
-    names = methods_of(results_of(studies))
-    costly = named(results_of(studies), *COSTLY)
+    names = methods_of([study.result for study in studies])
+    costly = named(studies, *COSTLY)
     cheap = [name for name in names if name not in costly]
     if len(cheap) == len(names):
         return lacking("no arm of perplexity or gradients to compare with")
@@ -53,7 +53,7 @@ def cheap_dominates(studies: Sequence[JudgedStudy]) -> Evidence:
 
 def pays_by_ratio(studies: Sequence[JudgedStudy], *, method: str) -> Evidence:
     """Whether perplexity or gradients beat random as their size ratio foretells."""
-    names = named(results_of(studies), method)
+    names = named(studies, method)
     if not names:
         return lacking(f"no arm of {method}")
     ratios = []
@@ -70,7 +70,7 @@ def pays_by_ratio(studies: Sequence[JudgedStudy], *, method: str) -> Evidence:
     figures = (
         f"The trained model is {_span(ratios)} times the selector's size, {sides} "
         f"the {advised:g} advised; {method} beat random on {sum(paid)} of "
-        f"{_targets(len(studies))}{_too_dear(studies, names)}."
+        f"{counted(len(studies), 'target')}{_too_dear(studies, names)}."
     )
     if len(set(foretold)) == 1:
         figures += " Only this side of the ratio was seen."
@@ -101,7 +101,3 @@ def _too_dear(studies: Sequence[JudgedStudy], names: Sequence[str]) -> str:
 def _span(values: Sequence[float]) -> str:
     low, high = f"{min(values):.3g}", f"{max(values):.3g}"
     return low if low == high else f"{low} to {high}"
-
-
-def _targets(n: int) -> str:
-    return f"{n} target" if n == 1 else f"{n} targets"

@@ -8,7 +8,6 @@ if it is not, nothing is known of equal data.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from selection.judging.judged import duel
@@ -25,16 +24,12 @@ class EqualData:
 
     Attributes
     ----------
-    study, labelled, budget : where.
     gap : by how much the first trained on less than the second, as a share of the larger; negative
         when it trained on more.
     verdict : at equal total cost.
     label : at equal data; None where the comparison says nothing of it.
     """
 
-    study: str
-    labelled: bool
-    budget: str
     gap: float
     verdict: Verdict
     label: Label | None
@@ -48,38 +43,10 @@ class EqualData:
         return f"a fortiori, with {less}" if self.label else f"not judged: {less}"
 
 
-@dataclass(frozen=True)
-class Majority:
-    """How often one method beat another.
-
-    Attributes
-    ----------
-    better, worse, undecided : targets at equal data, by the verdict's interval.
-    not_judged : targets at which the two trained on different amounts.
-    """
-
-    better: int
-    worse: int
-    undecided: int
-    not_judged: int
-
-    @property
-    def judged(self) -> int:
-        """Targets that could be judged."""
-        return self.better + self.worse + self.undecided
-
-    @property
-    def won(self) -> bool:
-        """Whether it was better, its interval leaving zero out, on most of the targets."""
-        return 2 * self.better > self.judged + self.not_judged
-
-
 def equal_data(study: StudyResult, one: str, other: str, budget: str) -> EqualData | None:
     """Judge two methods of a study at equal data; None where either did not run.
 
-    Parameters
-    ----------
-    one, other : methods; "better" means that the first is.
+    "Better" means that the first is.
     """
     first, second = study.arm(one, budget), study.arm(other, budget)
     if first is None or second is None:
@@ -94,15 +61,4 @@ def equal_data(study: StudyResult, one: str, other: str, budget: str) -> EqualDa
     else:
         # The one that was ahead must be the one that trained on less.
         label = verdict.label if (verdict.label == "better") == (gap > 0) else None
-    return EqualData(study.name, study.labelled, budget, gap, verdict, label)
-
-
-def count(duels: Sequence[EqualData], *, equal_cost: bool = False) -> Majority:
-    """Count comparisons, one a target: those at equal data, or all of them at equal total cost."""
-    labels = [duel.verdict.label if equal_cost else duel.label for duel in duels]
-    return Majority(
-        labels.count("better"),
-        labels.count("worse"),
-        labels.count(UNDECIDED),
-        labels.count(None),
-    )
+    return EqualData(gap, verdict, label)

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from selection.judging.judged import JudgedStudy
-from selection.judging.result import StudyResult, methods_of
+from selection.judging.result import methods_of
+from selection.judging.verdicts import Label
+
+Status = Literal["confirmed", "not confirmed", "not testable at this size"]
+
+Tally = Counter[Label | None]
+"""How many targets gave each verdict; None is that of those that could not be judged."""
 
 LEAST_TARGETS = 3
 """A majority of one or two targets is no majority."""
@@ -14,37 +22,33 @@ LEAST_TARGETS = 3
 
 @dataclass(frozen=True)
 class Evidence:
-    """Whether a claim holds, and by which figures.
-
-    Attributes
-    ----------
-    holds : None when the studies cannot tell.
-    figures : a sentence.
-    """
+    """Whether a claim holds, None when the studies cannot tell; and by which figures, in words."""
 
     holds: bool | None
     figures: str
 
+    @property
+    def status(self) -> Status:
+        """What became of the claim."""
+        if self.holds is None:
+            return "not testable at this size"
+        return "confirmed" if self.holds else "not confirmed"
 
-def named(results: Sequence[StudyResult], *methods: str, variant: str = "") -> list[str]:
-    """Names that the studies give to some methods of the registry, whatever their variant.
 
-    Parameters
-    ----------
-    variant : only this one, if given.
-    """
-    kinds = {name: kind for result in results for name, kind in result.kinds.items()}
+def on_most(tally: Tally, label: Label = "better") -> bool:
+    """Whether most of the targets gave a verdict, those that could not be judged among them."""
+    return 2 * tally[label] > tally.total()
+
+
+def named(studies: Sequence[JudgedStudy], *kinds: str) -> list[str]:
+    """Names that the studies give to kinds of methods: `embedding`, or `embedding round_robin`."""
+    results = [study.result for study in studies]
+    known = {name: kind for result in results for name, kind in result.kinds.items()}
     return [
         name
         for name in methods_of(results)
-        if kinds[name].partition(" ")[0] in methods
-        and variant in ("", kinds[name].partition(" ")[2])
+        if not {known[name], known[name].partition(" ")[0]}.isdisjoint(kinds)
     ]
-
-
-def results_of(studies: Sequence[JudgedStudy]) -> list[StudyResult]:
-    """The studies without their verdicts."""
-    return [study.result for study in studies]
 
 
 def lacking(what: str) -> Evidence:
@@ -59,3 +63,8 @@ def enough(n_targets: int, holds: bool, figures: str) -> Evidence:
             None, f"{figures} That is {n_targets} of the {LEAST_TARGETS} targets it takes."
         )
     return Evidence(holds, figures)
+
+
+def counted(count: int, noun: str) -> str:
+    """Say how many: "1 target", "2 targets"."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

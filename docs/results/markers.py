@@ -6,21 +6,8 @@ from __future__ import annotations
 def put_part(page: str, name: str, text: str) -> str:
     """Replace a part of a page, or append it where there is none.
 
-    Parts stand between two HTML comments, which no reader sees; what is outside of them stays.
-
-    Parameters
-    ----------
-    page : str
-        Markdown, or nothing.
-    name : str
-        Of the part.
-    text : str
-        Markdown of the part, without the comments.
-
-    Returns
-    -------
-    str
-        The page, ending in one line end.
+    Parts stand between two HTML comments, which no reader sees; what is outside of them stays, and
+    the page ends in one line end.
 
     Raises
     ------

@@ -25,6 +25,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from docs.results.evidence import Tally
 from selection.judging.judged import JudgedStudy
 from selection.judging.result import RANDOM, budgets_of, methods_of
 from selection.judging.verdicts import UNDECIDED, Label
@@ -37,24 +38,26 @@ class MeanEffect:
     Attributes
     ----------
     method, budget : which.
-    targets : T, how many.
     difference : mean of the method's loss minus random's, nats per token; below 0 is better.
     low, high : its interval; infinite for a single target, which tells nothing of others.
-    better, worse, undecided : targets by their verdict, corrected for the number of arms.
-    raw_better, raw_worse : by their verdict alone.
+    points : the same difference of each target.
+    raw : verdicts of the targets, each by its own interval.
+    corrected : the same, corrected for the number of arms.
     """
 
     method: str
     budget: str
-    targets: int
     difference: float
     low: float
     high: float
-    better: int
-    worse: int
-    undecided: int
-    raw_better: int
-    raw_worse: int
+    points: tuple[float, ...]
+    raw: Tally
+    corrected: Tally
+
+    @property
+    def targets(self) -> int:
+        """T, how many."""
+        return len(self.points)
 
     @property
     def label(self) -> Label:
@@ -146,16 +149,11 @@ def _mean_effect(method: str, budget: str, studies: Sequence[JudgedStudy]) -> Me
     difference_TS = np.array([arm_S - random_S for arm_S, random_S in rows])
     levels = {study.result.level for study in studies}
     judged = [study.judgements[method, budget] for study in studies]
-    corrected = [judgement.corrected for judgement in judged]
-    raw = [judgement.verdict.label for judgement in judged]
     return MeanEffect(
         method,
         budget,
-        len(rows),
         *mean_interval(difference_TS, level=max(levels)),
-        corrected.count("better"),
-        corrected.count("worse"),
-        corrected.count(UNDECIDED),
-        raw.count("better"),
-        raw.count("worse"),
+        tuple(judgement.verdict.difference for judgement in judged),
+        Tally(judgement.verdict.label for judgement in judged),
+        Tally(judgement.corrected for judgement in judged),
     )

@@ -4,30 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from docs.results.equal_data import Majority, count, equal_data
-from docs.results.evidence import Evidence, enough, lacking, named, results_of
+from docs.results.equal_data import equal_data
+from docs.results.evidence import Evidence, Tally, enough, lacking, named, on_most
 from selection.judging.judged import JudgedStudy
 from selection.judging.result import RANDOM, budgets_of
+from selection.judging.verdicts import UNDECIDED
 
-TRANSPORT, TURNS = "ot", "round_robin"
+TRANSPORT, TURNS = "ot", "embedding round_robin"
 
 
 def transport_beats_random(studies: Sequence[JudgedStudy], *, labelled: bool) -> Evidence:
     """Optimal transport against random on the labelled targets, or on those of generation."""
-    return _transport_beats([RANDOM], [s for s in studies if s.result.labelled == labelled])
+    of_kind = [study for study in studies if study.result.labelled == labelled]
+    return _beats_all(of_kind, named(of_kind, TRANSPORT), [RANDOM])
 
 
 def transport_beats_dsir(studies: Sequence[JudgedStudy]) -> Evidence:
     """Optimal transport against importance resampling."""
-    return _transport_beats(named(results_of(studies), "dsir"), studies)
+    return _beats_all(studies, named(studies, TRANSPORT), named(studies, "dsir"))
 
 
 def nudging_beats_alignment(studies: Sequence[JudgedStudy]) -> Evidence:
     """Optimal transport against every method that seeks rows like the target's."""
-    results = results_of(studies)
-    turns = named(results, "embedding", variant=TURNS)
-    aligned = [n for n in named(results, "dsir", "bm25", "embedding") if n not in turns]
-    return _transport_beats(aligned, studies)
+    turns = named(studies, TURNS)
+    aligned = [n for n in named(studies, "dsir", "bm25", "embedding") if n not in turns]
+    return _beats_all(studies, named(studies, TRANSPORT), aligned)
 
 
 def round_robin_beats_gradient(studies: Sequence[JudgedStudy]) -> Evidence:
@@ -35,42 +36,36 @@ def round_robin_beats_gradient(studies: Sequence[JudgedStudy]) -> Evidence:
 
     Gradients cost so much that the two never train on equal data.
     """
-    results = results_of(studies)
-    turns = named(results, "embedding", variant=TURNS)
-    return _beats_all(studies, turns, named(results, "gradient"), equal_cost=True)
+    return _beats_all(studies, named(studies, TURNS), named(studies, "gradient"), equal_cost=True)
 
 
-def _transport_beats(others: Sequence[str], studies: Sequence[JudgedStudy]) -> Evidence:
-    return _beats_all(studies, named(results_of(studies), TRANSPORT), others)
-
-
-def majorities(
+def tallies(
     studies: Sequence[JudgedStudy], one: str, other: str, *, equal_cost: bool = False
-) -> dict[str, Majority]:
+) -> dict[str, Tally]:
     """Budget to how often one method beat the other, where both ran; at equal data by default."""
-    results = results_of(studies)
+    results = [study.result for study in studies]
     counted = {}
     for budget in budgets_of(results):
         duels = [equal_data(result, one, other, budget) for result in results]
         ran = [duel for duel in duels if duel is not None]
         if ran:
-            counted[budget] = count(ran, equal_cost=equal_cost)
+            counted[budget] = Tally(d.verdict.label if equal_cost else d.label for d in ran)
     return counted
 
 
 def _beats(studies: Sequence[JudgedStudy], one: str, other: str, *, equal_cost: bool) -> Evidence:
     """One method is better than another on most targets at most budgets."""
-    counted = majorities(studies, one, other, equal_cost=equal_cost)
-    if not any(majority.judged for majority in counted.values()):
+    counted = tallies(studies, one, other, equal_cost=equal_cost)
+    targets = max((tally.total() - tally[None] for tally in counted.values()), default=0)
+    if not targets:
         return lacking(f"{one} and {other} never trained on equal data")
-    won = sum(majority.won for majority in counted.values())
+    won = sum(map(on_most, counted.values()))
     lines = ", ".join(
-        f"{m.better} better, {m.worse} worse, {m.undecided} not distinguishable"
-        + (f", {m.not_judged} not at equal data" if m.not_judged else "")
+        f"{tally['better']} better, {tally['worse']} worse, {tally[UNDECIDED]} not distinguishable"
+        + (f", {tally[None]} not at equal data" if tally[None] else "")
         + f" at {budget}"
-        for budget, m in counted.items()
+        for budget, tally in counted.items()
     )
-    targets = max(majority.judged for majority in counted.values())
     return enough(targets, 2 * won > len(counted), f"{one} against {other}: {lines}.")
 
 

@@ -4,25 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from selection.judging.result import StudyResult
-
-
-@dataclass(frozen=True)
-class Overlap:
-    """Jaccard indices of the methods' first draws at one budget.
-
-    Attributes
-    ----------
-    methods : names, M of them.
-    jaccard_MM : float64 of shape (M, M); rows in both over rows in either, 1 on the diagonal.
-    """
-
-    methods: tuple[str, ...]
-    jaccard_MM: np.ndarray
 
 
 def jaccard(one: frozenset[str], other: frozenset[str]) -> float:
@@ -31,11 +16,17 @@ def jaccard(one: frozenset[str], other: frozenset[str]) -> float:
     return len(one & other) / either if either else 1.0
 
 
-def mean_overlap(results: Sequence[StudyResult], budget: str) -> Overlap:
-    """Compare what the methods selected at a budget; the mean over targets.
+def mean_overlap(results: Sequence[StudyResult], budget: str) -> tuple[list[str], np.ndarray]:
+    """Compare what the methods selected first at a budget; the mean over targets.
 
-    NaN for methods that never ran together. Methods that train on fewer rows than others, because
-    their selection costs more or their rows are longer, cannot reach 1 with them.
+    Methods that train on fewer rows than others, because their selection costs more or their rows
+    are longer, cannot reach 1 with them.
+
+    Returns
+    -------
+    methods : list of str, length M
+    jaccard_MM : float64 of shape (M, M)
+        1 on the diagonal; NaN for methods that never ran together.
 
     Raises
     ------
@@ -43,13 +34,13 @@ def mean_overlap(results: Sequence[StudyResult], budget: str) -> Overlap:
         If an arm at that budget has no draw 0.
     """
     chosen = [_first_draws(result, budget) for result in results]
-    methods = tuple(dict.fromkeys(name for own in chosen for name in own))
+    methods = list(dict.fromkeys(name for own in chosen for name in own))
 
     def mean(one: str, other: str) -> float:
         both = [jaccard(own[one], own[other]) for own in chosen if one in own and other in own]
         return float(np.mean(both)) if both else math.nan
 
-    return Overlap(methods, np.array([[mean(a, b) for b in methods] for a in methods]))
+    return methods, np.array([[mean(a, b) for b in methods] for a in methods])
 
 
 def _first_draws(result: StudyResult, budget: str) -> dict[str, frozenset[str]]:

@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 
 from docs.results import tables
 from docs.results.claims import look_at
-from docs.results.effects_plot import Effect, effect_rows
 from docs.results.evidence import named
-from docs.results.matrix_plot import heat_map
-from docs.results.mean_effect import MeanEffect, mean_effects
+from docs.results.mean_effect import mean_effects
 from docs.results.method_claims import TRANSPORT
 from docs.results.overlap import mean_overlap
+from docs.results.pictures import effect_rows, heat_map
 from docs.results.words import conclude
 from selection.judging.judged import JudgedStudy, judge
 from selection.judging.paying import Paying, paying
@@ -111,9 +110,9 @@ def make_part(results: Sequence[StudyResult], made: Made, *, pictures: Mapping[s
     if len(results) > 1:
         sections += ["### Mean over targets", markdown_table(*tables.mean_table(effects))]
         for budget in budgets:
-            own = [e for e in effects if e.budget == budget]
+            own = sorted((e for e in effects if e.budget == budget), key=lambda e: e.difference)
             if own:
-                png = effect_rows(_rows(own, studies), title=f"Gain over random at {budget}")
+                png = effect_rows(own, title=f"Gain over random at {budget}")
                 sections.append(show(f"gain_{budget}", png, f"gain over random at {budget}"))
     sections += [
         "### What selecting costs",
@@ -122,19 +121,19 @@ def make_part(results: Sequence[StudyResult], made: Made, *, pictures: Mapping[s
         "### Optimal transport and random at equal data",
         *(
             markdown_table(*tables.equal_data_table(results, name, RANDOM))
-            for name in named(results, TRANSPORT)
+            for name in named(studies, TRANSPORT)
         ),
         "### How many targets must share a selection",
         SHARING.replace("\n", " "),
         markdown_table(*break_even_table(shared)),
         *_break_evens(results, shared, middle, show),
         f"### Which methods select the same rows, at {middle}",
-        markdown_table(*tables.overlap_table(alike)),
-        show("overlap", heat_map(alike.methods, alike.jaccard_MM, title=rows_alike), rows_alike),
+        markdown_table(*tables.overlap_table(*alike)),
+        show("overlap", heat_map(*alike, title=rows_alike), rows_alike),
         "### The papers' claims",
         markdown_table(
             ["claim", "source", "counts as confirmed when", "finding", "figures"],
-            [[f.claim.text, f.claim.source, f.claim.rule, f.status, f.figures] for f in findings],
+            [[c.text, c.source, c.rule, found.status, found.figures] for c, found in findings],
         ),
     ]
     for study in studies:
@@ -188,16 +187,6 @@ def _one_label(result: StudyResult) -> list[str]:
     if len(accuracies) != 1 or None in accuracies or len(result.arms) < 2:
         return []
     return ["Every arm has the same accuracy, so that only the losses tell the arms apart."]
-
-
-def _rows(effects: Sequence[MeanEffect], studies: Sequence[JudgedStudy]) -> list[Effect]:
-    """Best first, each with its targets."""
-    rows = []
-    for effect in sorted(effects, key=lambda e: e.difference):
-        key = effect.method, effect.budget
-        points = [s.judgements[key].verdict.difference for s in studies if key in s.judgements]
-        rows.append(Effect(effect.method, effect.difference, effect.low, effect.high, points))
-    return rows
 
 
 def _break_evens(

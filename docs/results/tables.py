@@ -6,11 +6,13 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from docs.results.equal_data import equal_data
 from docs.results.mean_effect import MeanEffect
-from docs.results.overlap import Overlap
 from selection.judging.judged import JudgedStudy, frontier_rows
 from selection.judging.result import StudyResult, budgets_of
+from selection.judging.verdicts import UNDECIDED
 
 Table = tuple[list[str], list[list[Any]]]
 
@@ -28,7 +30,8 @@ def frontier_table(study: JudgedStudy) -> Table:
     header += ["minus random", "from", "to", "verdict", "corrected", "frontier"]
     rows = []
     for found in frontier_rows(study.result.arms, study.judgements):
-        row = [found["method"], found["budget"], found["rows"], share(found)]
+        share = f"{found['selection_flops'] / found['total_flops']:.1%}"
+        row = [found["method"], found["budget"], found["rows"], share]
         row += [found[name] for name in ("loss", "loss_low", "loss_high")]
         row += [found[name] for name in ("difference", "difference_low", "difference_high")]
         row += [found["verdict"], "" if found["difference"] is None else found["corrected"]]
@@ -59,22 +62,12 @@ def mean_table(effects: Sequence[MeanEffect]) -> Table:
     """The mean over targets, and how many of them each method was better on."""
     header = ["method", "budget", "targets", "mean minus random", "from", "to", "verdict"]
     header += ["better", "worse", "not distinguishable", "better / worse uncorrected"]
-    return header, [
-        [
-            e.method,
-            e.budget,
-            e.targets,
-            e.difference,
-            _finite(e.low),
-            _finite(e.high),
-            e.label,
-            e.better,
-            e.worse,
-            e.undecided,
-            f"{e.raw_better} / {e.raw_worse}",
-        ]
-        for e in effects
-    ]
+    rows = []
+    for e in effects:
+        row = [e.method, e.budget, e.targets, e.difference, _finite(e.low), _finite(e.high)]
+        row += [e.label, *(e.corrected[label] for label in ("better", "worse", UNDECIDED))]
+        rows.append([*row, f"{e.raw['better']} / {e.raw['worse']}"])
+    return header, rows
 
 
 def cost_table(results: Sequence[StudyResult]) -> Table:
@@ -98,13 +91,13 @@ def cost_table(results: Sequence[StudyResult]) -> Table:
     return header + [f"share of {key}" for key in budgets], rows
 
 
-def overlap_table(found: Overlap) -> Table:
-    """Jaccard indices."""
+def overlap_table(methods: Sequence[str], jaccard_MM: np.ndarray) -> Table:
+    """Jaccard indices; a gap for methods that never ran together."""
     rows = [
-        [name, *(None if math.isnan(share) else float(share) for share in shares)]
-        for name, shares in zip(found.methods, found.jaccard_MM, strict=True)
+        [name, *(None if math.isnan(share) else share for share in shares)]
+        for name, shares in zip(methods, jaccard_MM.tolist(), strict=True)
     ]
-    return ["Jaccard index", *found.methods], rows
+    return ["Jaccard index", *methods], rows
 
 
 def equal_data_table(results: Sequence[StudyResult], one: str, other: str) -> Table:
@@ -116,7 +109,7 @@ def equal_data_table(results: Sequence[StudyResult], one: str, other: str) -> Ta
             duel = equal_data(result, one, other, budget)
             if duel is not None:
                 verdict = duel.verdict
-                row = [duel.study, "labelled" if duel.labelled else "generation", budget]
+                row = [result.name, "labelled" if result.labelled else "generation", budget]
                 row += [verdict.difference, verdict.low, verdict.high]
                 rows.append([*row, duel.label or "not judged", duel.how])
     return header, rows
@@ -131,8 +124,3 @@ def interval(low: float, high: float) -> str:
     if math.isinf(low) or math.isinf(high):
         return "not known"
     return f"{low:.4f} to {high:.4f}"
-
-
-def share(figures: Any) -> str:
-    """Selection as a share of the budget."""
-    return f"{figures['selection_flops'] / figures['total_flops']:.1%}"

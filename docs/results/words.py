@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from docs.results.claims import Finding
-from docs.results.evidence import named
+from docs.results.claims import Claim
+from docs.results.evidence import Evidence, counted, named, on_most
 from docs.results.mean_effect import MeanEffect
-from docs.results.method_claims import TRANSPORT, majorities
+from docs.results.method_claims import TRANSPORT, tallies
 from docs.results.tables import interval
 from selection.judging.judged import JudgedStudy
 from selection.judging.paying import Paying
 from selection.judging.result import RANDOM, StudyResult, budgets_of, methods_of
-from selection.judging.verdicts import UNDECIDED
+from selection.judging.verdicts import UNDECIDED, Label
 
 
 def conclude(
     studies: Sequence[JudgedStudy],
     effects: Sequence[MeanEffect],
     break_evens: Sequence[Paying],
-    findings: Sequence[Finding],
+    findings: Sequence[tuple[Claim, Evidence]],
 ) -> list[str]:
     """Sentences from scope to claims; each says by which figure."""
     results = [study.result for study in studies]
@@ -44,10 +44,10 @@ def scope(results: Sequence[StudyResult]) -> str:
     seeds = sorted({len(arm.nll_SE) for arm in arms})
     labelled = sum(result.labelled for result in results)
     text = (
-        f"{_n(len(results), 'target')} ({labelled} labelled), "
-        f"{_n(len(methods_of(results)), 'method')}, "
-        f"{_n(len(budgets_of(results)), 'budget')}, {_or(map(str, seeds))} seeds: "
-        f"{_n(len(arms), 'arm')} ran"
+        f"{counted(len(results), 'target')} ({labelled} labelled), "
+        f"{counted(len(methods_of(results)), 'method')}, "
+        f"{counted(len(budgets_of(results)), 'budget')}, {_or(map(str, seeds))} seeds: "
+        f"{counted(len(arms), 'arm')} ran"
     )
     dear: dict[str, int] = {}
     for result in results:
@@ -63,8 +63,7 @@ def worth(effects: Sequence[MeanEffect]) -> list[str]:
     """Which methods are worth their cost: better than random on most targets, and which worse."""
     if not effects:
         return []
-    better = _on_most(effects, lambda e: (e.raw_better, e.better))
-    worse = _on_most(effects, lambda e: (e.raw_worse, e.worse))
+    better, worse = _on_most(effects, "better"), _on_most(effects, "worse")
     what = (
         "than random at the same total cost on most targets, by intervals one by one (in brackets "
         "on how many, and on how many after the correction)"
@@ -78,16 +77,14 @@ def worth(effects: Sequence[MeanEffect]) -> list[str]:
     return said
 
 
-def _on_most(effects: Sequence[MeanEffect], count: Callable[[MeanEffect], tuple[int, int]]) -> str:
-    """Methods with the budgets at which the count is more than half of the targets."""
-    won: dict[str, list[str]] = {}
-    for effect in effects:
-        alone, corrected = count(effect)
-        if 2 * alone > effect.targets:
-            won.setdefault(effect.method, []).append(
-                f"{effect.budget} ({alone} of {effect.targets}; {corrected})"
-            )
-    return "; ".join(f"{method} at {_and(budgets)}" for method, budgets in won.items())
+def _on_most(effects: Sequence[MeanEffect], label: Label) -> str:
+    """Methods with the budgets at which more than half of the targets gave a verdict."""
+    found: dict[str, list[str]] = {}
+    for e in effects:
+        if on_most(e.raw, label):
+            said = f"{e.budget} ({e.raw[label]} of {e.targets}; {e.corrected[label]})"
+            found.setdefault(e.method, []).append(said)
+    return "; ".join(f"{method} at {_and(budgets)}" for method, budgets in found.items())
 
 
 def verdicts(studies: Sequence[JudgedStudy]) -> str:
@@ -119,16 +116,15 @@ def best(effects: Sequence[MeanEffect], results: Sequence[StudyResult]) -> list[
         if first.difference >= 0:
             said.append(f"At {budget} no method has a lower mean loss than random.")
             continue
-        telling = {
-            "better": "which leaves zero out",
-            "worse": "which leaves zero out",
-            UNDECIDED: "which contains zero, so that on other targets it may be no better",
-        }[first.label]
+        telling = "which leaves zero out"
+        if first.label == UNDECIDED:
+            telling = "which contains zero, so that on other targets it may be no better"
         said.append(
             f"At {budget} the lowest mean loss is that of {first.method}, "
             f"{-first.difference:.4f} nats per token below random; the interval for targets like "
             f"these is {interval(first.low, first.high)}, {telling}. It is better on "
-            f"{first.better} of {first.targets} targets and worse on {first.worse}."
+            f"{first.corrected['better']} of {first.targets} targets and worse on "
+            f"{first.corrected['worse']}."
         )
     return said
 
@@ -176,15 +172,15 @@ def at_equal_data(studies: Sequence[JudgedStudy]) -> list[str]:
     """Optimal transport against random at equal data on the labelled targets."""
     labelled = [study for study in studies if study.result.labelled]
     said = []
-    for name in named([study.result for study in studies], TRANSPORT):
-        counted = majorities(labelled, name, RANDOM)
+    for name in named(studies, TRANSPORT):
+        found = tallies(labelled, name, RANDOM)
         parts = [
-            f"at {budget} better on {m.better} of {m.judged + m.not_judged}"
-            + (f" and worse on {m.worse}" if m.worse else "")
-            + (f" ({m.not_judged} not at equal data)" if m.not_judged else "")
-            for budget, m in counted.items()
+            f"at {budget} better on {tally['better']} of {tally.total()}"
+            + (f" and worse on {tally['worse']}" if tally["worse"] else "")
+            + (f" ({tally[None]} not at equal data)" if tally[None] else "")
+            for budget, tally in found.items()
         ]
-        won = [budget for budget, m in counted.items() if m.won]
+        won = [budget for budget, tally in found.items() if on_most(tally)]
         where = f"a majority at {_and(won)}" if won else "at no budget a majority"
         if parts:
             said.append(
@@ -219,20 +215,14 @@ def sharing(break_evens: Sequence[Paying]) -> list[str]:
     ]
 
 
-def on_claims(findings: Sequence[Finding]) -> list[str]:
+def on_claims(findings: Sequence[tuple[Claim, Evidence]]) -> list[str]:
     """How many of the papers' claims were confirmed."""
-    if not findings:
-        return []
-    status = [finding.status for finding in findings]
+    status = [found.status for _, found in findings]
     return [
         f"Of {len(status)} claims of the papers {status.count('confirmed')} are confirmed here, "
         f"{status.count('not confirmed')} are not, and "
         f"{status.count('not testable at this size')} cannot be tested at this size."
     ]
-
-
-def _n(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _or(words: Iterable[str]) -> str:

@@ -31,15 +31,15 @@ SHORT = (
 
 def statuses(studies):
     findings = look_at([judge(study) for study in studies])
-    return {short: each.status for short, each in zip(SHORT, findings, strict=True)}
+    return {short: found.status for short, (_, found) in zip(SHORT, findings, strict=True)}
 
 
 def test_every_claim_has_a_source_a_rule_and_figures():
     findings = look_at([judge(study) for study in five(NOTHING, seed=1)])
     assert len(findings) == len(CLAIMS)
-    for finding in findings:
-        assert finding.claim.source.startswith("arXiv ")
-        assert finding.claim.rule and finding.figures.endswith(".")
+    for claim, found in findings:
+        assert claim.source.startswith("arXiv ")
+        assert claim.rule and found.figures.endswith(".")
 
 
 def test_what_the_papers_say_is_confirmed_where_it_was_planted():
@@ -113,6 +113,6 @@ def test_methods_that_could_not_be_afforded_hold_no_place_on_a_frontier():
         {"random": 0.0, "ot": -0.1, "gradient": -0.5}, seed=10, budgets=("2.5pct", "5pct")
     )
     assert all(study.infeasible for study in studies)
-    finding = look_at([judge(study) for study in studies])[4]
-    assert finding.status == "confirmed"
-    assert "could not be afforded" in finding.figures
+    _, found = look_at([judge(study) for study in studies])[4]
+    assert found.status == "confirmed"
+    assert "could not be afforded" in found.figures

@@ -69,12 +69,12 @@ def test_planted_effects_are_found_over_the_targets():
     found = mean_effects([judge(study) for study in five(effects, seed=1)])
     assert {each.budget for each in found} == {"2.5pct", "5pct", "10pct", "25pct"}
     for each in found:
-        assert each.targets == each.better + each.worse + each.undecided == 5
+        assert each.targets == each.raw.total() == each.corrected.total() == 5
         if each.method == "ot":
-            assert each.label == "better" and each.better == 5
+            assert each.label == "better" and each.corrected["better"] == 5
             assert each.low < -0.2 < each.high
         if each.method == "embedding":
-            assert each.label == "worse" and each.worse == 5
+            assert each.label == "worse" and each.corrected["worse"] == 5
         if each.method == "dsir":
             assert each.label == "not distinguishable"
 

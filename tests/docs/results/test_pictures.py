@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from docs.results.effects_plot import Effect, effect_rows
-from docs.results.matrix_plot import heat_map
+from docs.results.evidence import Tally
+from docs.results.mean_effect import MeanEffect
+from docs.results.pictures import effect_rows, heat_map
 from selection.reports.plots.break_even import SharedCost, break_even_lines
 
 LINES = [
@@ -19,9 +20,12 @@ LINES = [
     SharedCost("far", 9e12, 1e8, 1e9),
 ]
 EFFECTS = [
-    Effect("ot", -0.2, -0.3, -0.1, [-0.2, -0.25]),
-    Effect("_$x$", 0.1, -math.inf, math.inf, [0.1]),
-    Effect("worse", 0.2, 0.1, 0.3, []),
+    MeanEffect(method, "5pct", *interval, points, raw=Tally(), corrected=Tally())
+    for method, interval, points in (
+        ("ot", (-0.2, -0.3, -0.1), (-0.2, -0.25)),
+        ("_$x$", (0.1, -math.inf, math.inf), (0.1,)),
+        ("worse", (0.2, 0.1, 0.3), ()),
+    )
 ]
 PICTURES = {
     "break even": lambda: break_even_lines(LINES, budget=1e11, title="a target at 5pct"),

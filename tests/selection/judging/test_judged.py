@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from planted import planted
 from scipy.stats import ttest_ind
 
-from docs.results.equal_data import count, equal_data
+from docs.results.equal_data import equal_data
+from docs.results.evidence import on_most
+from docs.results.method_claims import tallies
 from selection.judging.judged import judge
 from selection.judging.multiplicity import holm
 from selection.judging.result import SelectionCost
@@ -111,9 +113,11 @@ def test_a_dearer_method_that_is_behind_is_not_judged_at_equal_data():
     found = equal_data(study, "perplexity", "random", "2.5pct")
     assert found is not None and found.label is None and found.how.startswith("not judged")
     assert equal_data(study, "ot", "random", "2.5pct") is None
-    majority = count([found])
-    assert (majority.judged, majority.not_judged, majority.won) == (0, 1, False)
-    assert count([found], equal_cost=True).worse == 1
+    judged = [judge(study)]
+    tally = tallies(judged, "perplexity", "random")["2.5pct"]
+    assert tally == {None: 1} and not on_most(tally)
+    at_cost = tallies(judged, "perplexity", "random", equal_cost=True)["2.5pct"]
+    assert at_cost == {"worse": 1} and on_most(at_cost, "worse")
 
 
 def test_a_study_whose_arms_cannot_be_compared_is_refused():
