@@ -28,7 +28,7 @@ def build_source_sensor(pool: Pool) -> dg.SensorDefinition:
 
     @dg.sensor(
         name=f"watch_{pool.name}_sources",
-        target=dg.AssetSelection.assets(stage.asset.key),
+        target=dg.AssetSelection.assets(stage.key),
         minimum_interval_seconds=60,
         default_status=dg.DefaultSensorStatus.STOPPED,
         description=f"Reads new and changed sources of the pool {pool.name}.",

@@ -30,7 +30,7 @@ def _build_sensor(study: Study, what: str, stage: Stage) -> dg.SensorDefinition:
 
     @dg.sensor(
         name=f"watch_{study.name}_{what}",
-        target=dg.AssetSelection.assets(stage.asset.key),
+        target=dg.AssetSelection.assets(stage.key),
         minimum_interval_seconds=60,
         default_status=dg.DefaultSensorStatus.STOPPED,
         description=f"Reads the {what} of the study {study.name} when it has changed.",

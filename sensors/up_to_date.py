@@ -19,7 +19,7 @@ def seen_by_ledger(
     partitions : name to the stage's partition.
     """
     current = ledger.current_identities()
-    asset = stage.asset.key.to_user_string()
+    asset = stage.name
     return Seen(
         {
             name: fingerprint

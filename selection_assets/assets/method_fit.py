@@ -18,12 +18,10 @@ from selection_assets.shared.preparations import (
     prepared_whole,
 )
 from selection_assets.shared.target_rows import steering_rows
-from selection_assets.stage.decorator import stage
-from selection_assets.stage.draft import Check, Draft
 from selection_assets.stage.inputs import of_study, whole_pool, whole_pool_embeddings
 from selection_assets.stage.keys import study_key
-from selection_assets.stage.stage import Stage
-from selection_assets.stage.step import Step
+from selection_assets.stage.stage import Stage, stage
+from selection_assets.stage.step import Check, Draft, Step
 
 
 def build_method_fit(study: Study, named: NamedMethod) -> Stage:
@@ -58,7 +56,7 @@ def build_method_fit(study: Study, named: NamedMethod) -> Stage:
     )
     def method_fit(step: Step) -> Draft:
         """`fitted.safetensors` and `facts.json`: all that scoring needs to know of the pool."""
-        corpus, embeddings = step.by_partition("raw_corpus"), step.inputs.get("corpus_embeddings")
+        corpus, embeddings = step.inputs["raw_corpus"], step.inputs.get("corpus_embeddings")
         features = features_by_source(step, named.by_source)
         inputs = FitInputs(
             target=steering_rows(step.one("target_examples"), step.maybe("target_embeddings")),

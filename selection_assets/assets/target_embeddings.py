@@ -8,13 +8,10 @@ from selection.config.study import Study
 from selection.embedding.embedder import Embedder, encode
 from selection_assets.planning.known_rates import expected_embedding
 from selection_assets.shared.embedders import embedding_facts, load_on
-from selection_assets.stage.decorator import stage
-from selection_assets.stage.draft import Check, Draft
-from selection_assets.stage.expected import Expected
 from selection_assets.stage.inputs import embedder_model, of_study
 from selection_assets.stage.keys import study_key
-from selection_assets.stage.stage import Stage
-from selection_assets.stage.step import Step
+from selection_assets.stage.stage import Stage, stage
+from selection_assets.stage.step import Check, Draft, Expected, Step
 
 
 @dataclass(frozen=True)

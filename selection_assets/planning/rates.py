@@ -18,7 +18,7 @@ from selection.planning.rates import ARITHMETIC, Rate
 from selection.planning.training import probe_fine_tuning, probe_training, write_untrained
 from selection_assets.planning.inputs import PlanInputs
 from selection_assets.planning.known_rates import embedding_key, model_key, training_key
-from selection_assets.stage.draft import emptied
+from selection_assets.stage.step import emptied
 
 
 @dataclass

@@ -100,7 +100,7 @@ def _compute(stage: Stage, step: Step, reservation: Reservation | None) -> dg.Ma
         "dagster/uri": str(store.folder(step.identity.asset, step.partition, staged.version)),
         **draft.facts,
     }
-    read = stage.reads(step.partition)
+    read = stage.inputs_read(step.partition)
     return dg.MaterializeResult(
         value=Pending(
             staged=staged,
@@ -125,7 +125,7 @@ def _reuse(
     """Answer with the version that the same inputs and code gave before; nothing is spent."""
     context.log.info("unchanged inputs and code: version %s is reused", published.version)
     key = str(context.partition_key) if context.has_partition_key else None
-    event = context.instance.get_latest_data_version_record(stage.asset.key, partition_key=key)
+    event = context.instance.get_latest_data_version_record(stage.key, partition_key=key)
     before = event.asset_materialization if event is not None else None
     return dg.MaterializeResult(
         value=published,
@@ -137,7 +137,7 @@ def _reuse(
 
 def _repeated(stage: Stage, context: dg.AssetExecutionContext, name: str) -> dg.AssetCheckResult:
     """Repeat a check's last outcome: passed, or a warning, since nothing else becomes current."""
-    key = dg.AssetCheckKey(stage.asset.key, name)
+    key = dg.AssetCheckKey(stage.key, name)
     # The newest record is the evaluation that this very step has planned.
     records = context.instance.event_log_storage.get_asset_check_execution_history(key, limit=10)
     events = [record.event.dagster_event for record in records if record.event is not None]

@@ -8,10 +8,9 @@ from resources.ledger.history import rates_seen
 from resources.ledger.reservation import Reservation
 from resources.ledger.spending import OverCap
 from resources.ledger.spends import Cost, Spender
-from selection_assets.stage.expected import Expected
 from selection_assets.stage.payers import cap_of
 from selection_assets.stage.stage import Stage
-from selection_assets.stage.step import Step
+from selection_assets.stage.step import Expected, Step
 
 REFUSED = "refused_by_cap"
 """Metadata of the failure of a step that a cap has kept from starting, or from going on."""
