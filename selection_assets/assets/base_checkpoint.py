@@ -66,7 +66,7 @@ def build_checkpoint(pool: str, decoder: Decoder, users: Sequence[Study], *, rol
         finds=finds,
         expects=expects,
         payers=users,
-        serves={user.name: _readers(user) for user in users} if role == "selector" else None,
+        serves={user.name: _readers(user) for user in users} if role == "selector" else {},
         checks={"loads": "The saved safetensors load again to the same weights."},
         kinds={"pytorch", "huggingface"},
     )

@@ -1,6 +1,6 @@
 """What a stage is: an asset, and all that running and refreshing it depend on."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Concatenate, ParamSpec
@@ -64,7 +64,7 @@ class Stage:
     checks: Mapping[str, str] = field(default_factory=dict)
     reads: Callable[[str], Sequence[str]] | None = None
     outside: Callable[[str], Mapping[str, str]] = lambda _: {}
-    kinds: frozenset[str] | set[str] = frozenset({"python"})
+    kinds: Collection[str] = ("python",)
     some_inputs_may_lack: bool = False
     only_after: Sequence[str] = ()
 
