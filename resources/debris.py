@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
-from resources.ledger.ledger import Ledger
+from resources.ledger.ledger import Identity, Ledger
 from resources.processes import is_alive
 from resources.store.artifacts import MANIFEST, STAGE, WORK, ArtifactStore, work_name
 
@@ -147,7 +147,7 @@ def _work_reasons(
     """Work that no step will resume, and why."""
     working = _working(ledger, store)
     identities = ledger.current_identities().values()
-    done = {_work_name(*vars(identity).values()): identity for identity in identities}
+    done = {work_name(identity.work): identity for identity in identities}
     for folder in _subfolders(store.root / WORK):
         identity = done.get(folder.name)
         if folder.name in working:
@@ -165,11 +165,7 @@ def _working(ledger: Ledger, store: ArtifactStore) -> set[str]:
         " JOIN spend s ON s.asset = m.asset AND s.partition = m.partition"
         " WHERE s.state = 'running'"
     )
-    return {_work_name(*row.values()) for row in found}
-
-
-def _work_name(*identity: str) -> str:
-    return work_name("\0".join(identity))
+    return {work_name(Identity(**row).work) for row in found}
 
 
 def _subfolders(folder: Path) -> list[Path]:

@@ -4,14 +4,7 @@ Which assets hold rows, and in which files, the floor above says.
 """
 
 from resources.ledger.ledger import Ledger
-from resources.ledger.lineage import (
-    CURRENT,
-    Record,
-    artifact_of,
-    current_artifacts,
-    files_of,
-)
-from resources.ledger.quoting import identifier
+from resources.ledger.lineage import CURRENT, Record, current_artifacts, files_of
 
 FOLLOW = f"""
 WITH current AS ({CURRENT}),
@@ -36,16 +29,15 @@ def search_rows(ledger: Ledger, asset: str, file: str, column: str, prefix: str)
     Parameters
     ----------
     asset : its name in any study or pool.
-    column : of the Parquet file.
+    column : of the Parquet file; one of the names written in the code.
     """
     artifacts = current_artifacts(ledger, asset)
     files = files_of(artifacts, file)
     if not files:
         return []
-    name = identifier(column)
     found = ledger.query(
-        f"SELECT * FROM read_parquet(?, filename = true) WHERE starts_with({name}, ?)"
-        f" ORDER BY {name}, filename",
+        f"SELECT * FROM read_parquet(?, filename = true) WHERE starts_with({column}, ?)"
+        f" ORDER BY {column}, filename",
         [files, prefix],
     )
     assets = {path: artifact.asset for path, artifact in zip(files, artifacts, strict=True)}
@@ -91,7 +83,7 @@ def rows_read(
         " WHERE i.materialization = ? AND ends_with(m.asset, '/' || ?)",
         [materialization, asset],
     )
-    files = files_of([artifact_of(ledger, row) for row in read], file)
+    files = files_of([ledger.artifact(row) for row in read], file)
     if not files:
         return []
     return ledger.query(

@@ -10,10 +10,10 @@ import click
 
 from resources.ledger.database import LedgerBusy
 from resources.ledger.ledger import Ledger, open_ledger
-from resources.ledger.lineage import current_artifacts, spending, totals, verify_artifact
+from resources.ledger.lineage import current_artifacts, spending, totals
 from resources.ledger.schema import UnknownLedger
 from resources.project import store_root
-from resources.store.artifacts import CorruptArtifact
+from resources.store.artifacts import Artifact, CorruptArtifact
 from resources.store.publishing_lock import StoreBusy
 from selection.config.files import ConfigurationError
 from selection.reports.tables import text_table
@@ -214,7 +214,7 @@ def verify(head: str | None, as_json: bool) -> None:
             "asset": artifact.asset,
             "partition": artifact.partition,
             "version": artifact.version,
-            "problem": verify_artifact(artifact),
+            "problem": _problem(artifact),
         }
         for artifact in artifacts
     ]
@@ -238,6 +238,14 @@ def verify(head: str | None, as_json: bool) -> None:
 
 
 main.add_command(gc)
+
+
+def _problem(artifact: Artifact) -> str | None:
+    try:
+        artifact.verify()
+    except (CorruptArtifact, OSError) as error:
+        return str(error)
+    return None
 
 
 def _ledger() -> Ledger:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from resources.io_manager import Pending
+from resources.ledger.ledger import Pending
 from resources.ledger.reservation import Reservation
 from resources.ledger.spends import Cost
 from resources.store.artifacts import UNPARTITIONED, Artifact, CorruptArtifact
@@ -66,7 +66,7 @@ def run_step(
 def _is_whole(published: Artifact, context: dg.AssetExecutionContext) -> bool:
     """Whether a published version can be reused; one that is damaged is made again."""
     try:
-        published.check()
+        published.verify(full=False)
     except CorruptArtifact as error:
         context.log.warning("%s; it is made again", error)
         return False
@@ -107,6 +107,7 @@ def _compute(stage: Stage, step: Step, reservation: Reservation | None) -> dg.Ma
             identity=step.identity,
             campaign=stage.campaign,
             inputs=sorted({a.materialization for name in read for a in step.inputs[name].values()}),
+            run_id=step.context.run.run_id,
             rows=draft.rows,
             started_at=started_at,
             cost=cost,

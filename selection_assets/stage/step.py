@@ -62,7 +62,7 @@ class Step:
     @cached_property
     def work(self) -> Path:
         """A folder that survives a kill and is found again by the next attempt at the same work."""
-        return self.workspace.store.work_folder("\0".join(vars(self.identity).values()))
+        return self.workspace.store.work_folder(self.identity.work)
 
     def clear_work(self) -> None:
         """Remove the work folder, if the step has used it: what it made is staged."""

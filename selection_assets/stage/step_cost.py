@@ -86,12 +86,12 @@ def _expected(stage: Stage, step: Step) -> Expected:
     if stage.expects is not None:
         return stage.expects(step)
     identity = step.identity
-    found = step.workspace.ledger.spending.forecast(identity.asset, identity.partition)
+    foreseen = step.workspace.ledger.spending.forecasts(stage.campaign)
+    found = foreseen.get((identity.asset, identity.partition))
     if found is None:
-        study = identity.asset.partition("/")[0]
         raise dg.Failure(
             f"no plan foresees {identity.asset} [{identity.partition}], and nothing is spent"
-            f" without one; materialize {study}/budget_plan again",
+            f" without one; materialize {stage.campaign}/budget_plan again",
             allow_retries=False,
         )
     return Expected(*found)
