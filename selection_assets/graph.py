@@ -24,7 +24,7 @@ from selection_assets.assets.pool_tokens import build_pool_tokens
 from selection_assets.assets.raw_corpus import build_raw_corpus
 from selection_assets.assets.reference_report import build_reference_report
 from selection_assets.assets.selected_subset import build_selected_subset
-from selection_assets.assets.target_embeddings import build_embeddings, build_target_embeddings
+from selection_assets.assets.target_embeddings import build_embeddings
 from selection_assets.assets.target_examples import build_contrast_examples, build_target_examples
 from selection_assets.assets.target_stats import build_target_stats
 from selection_assets.shared.contrast import EMBEDDINGS, EXAMPLES
@@ -59,7 +59,7 @@ def study_stages(study: Study) -> list[Stage]:
     methods = study.named_methods.values()
     return [
         build_target_examples(study),
-        build_target_embeddings(study),
+        build_embeddings(study, "target_embeddings", "target_examples"),
         *_contrast_stages(study),
         build_target_stats(study),
         build_budget_plan(study),

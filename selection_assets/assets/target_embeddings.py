@@ -23,11 +23,6 @@ class _Examples:
     model: Embedder
 
 
-def build_target_embeddings(study: Study) -> Stage:
-    """Build the asset for one study."""
-    return build_embeddings(study, "target_embeddings", "target_examples")
-
-
 def build_embeddings(study: Study, name: str, examples: str) -> Stage:
     """Build the asset that embeds the examples of the study's target, or of its contrast."""
 
