@@ -72,7 +72,7 @@ def build_pareto_frontier(study: Study) -> Stage:
         )
         table = markdown_table(list(COLUMNS.values()), [[r[c] for c in COLUMNS] for r in rows])
         infeasible = [arm for arm in plan if not arm["feasible"]] + refused
-        notes = _reasons(infeasible)
+        notes = [f"{a['method']} at {a['budget']} was not run: {a['reason']}." for a in infeasible]
         if not full_data["feasible"]:
             notes.append(f"The full-data line was not run: {full_data['reason']}.")
         text = "\n\n".join([table, _lines_table(lines), *notes])
@@ -130,7 +130,3 @@ def _refused(
         reason = said[0] if said else f"what it needs did not run: {next(iter(refusals.values()))}"
         found.append(arms[key] | {"feasible": False, "reason": reason})
     return found
-
-
-def _reasons(infeasible: list[dict]) -> list[str]:
-    return [f"{a['method']} at {a['budget']} was not run: {a['reason']}." for a in infeasible]

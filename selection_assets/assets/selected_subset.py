@@ -171,12 +171,9 @@ def _held_out(target_examples: Artifact) -> set[str]:
 
 
 def _told(rows: pa.Table, chosen: Subset) -> pa.Table:
-    return (
-        rows.append_column("rank", pa.array(chosen.rank))
-        .append_column("fate", pa.array(chosen.fate))
-        .append_column("margin", pa.array(chosen.margin))
-        .append_column("duplicate_of", pa.array(chosen.duplicate_of))
-    )
+    for name in ("rank", "fate", "margin", "duplicate_of"):
+        rows = rows.append_column(name, pa.array(getattr(chosen, name)))
+    return rows
 
 
 def _counts(column: pa.ChunkedArray) -> dict[str, int]:
