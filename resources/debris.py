@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
-from resources.ledger.ledger import Ledger
+from resources.ledger.ledger import Identity, Ledger
 from resources.processes import is_alive
 from resources.store.artifacts import MANIFEST, STAGE, WORK, ArtifactStore, work_name
 
@@ -53,7 +53,7 @@ class Debris:
         return datetime.now(UTC) - self.touched
 
 
-def find_debris(ledger: Ledger, store: ArtifactStore, *, unfinished_days: float) -> list[Debris]:
+def find_debris(ledger: Ledger, *, unfinished_days: float) -> list[Debris]:
     """Find what can be removed; removes nothing.
 
     Parameters
@@ -65,11 +65,12 @@ def find_debris(ledger: Ledger, store: ArtifactStore, *, unfinished_days: float)
     resources.store.publishing_lock.StoreBusy
         When publishers leave no moment in which the ledger names all that they renamed.
     """
+    store = ledger.store
     # Listed first: what is renamed in after this is none of our business.
     folders = list(_version_folders(store.root))
     with store.nobody_publishing():
         named = _named(ledger)
-    work = _work_reasons(ledger, store, timedelta(days=unfinished_days))
+    work = _work_reasons(ledger, timedelta(days=unfinished_days))
     found = [
         *((folder, "stage", _stage_reason(folder)) for folder in _subfolders(store.root / STAGE)),
         *(
@@ -86,17 +87,18 @@ def find_debris(ledger: Ledger, store: ArtifactStore, *, unfinished_days: float)
     ]
 
 
-def remove_debris(store: ArtifactStore, ledger: Ledger, found: list[Debris]) -> int:
+def remove_debris(ledger: Ledger, found: list[Debris]) -> int:
     """Remove what was found, unless somebody has come to need it since; returns how many went.
 
     Each folder is renamed away first, so that nobody ever sees half of it; a removal that is
     itself killed leaves debris of the kind `stage`.
     """
+    store = ledger.store
     away = store.new_stage_folder()
     removed = 0
     with store.nobody_publishing():
         named = _named(ledger)
-        working = _working(ledger, store)
+        working = _working(ledger)
         for debris in found:
             folder = store.root / debris.path
             if not folder.is_dir() or _touched(folder) > debris.touched:
@@ -141,14 +143,12 @@ def _stage_reason(folder: Path) -> str | None:
     return f"written over a day ago; process {writer[1]} is no longer its writer"
 
 
-def _work_reasons(
-    ledger: Ledger, store: ArtifactStore, given_up_after: timedelta
-) -> Iterator[tuple[Path, str]]:
+def _work_reasons(ledger: Ledger, given_up_after: timedelta) -> Iterator[tuple[Path, str]]:
     """Work that no step will resume, and why."""
-    working = _working(ledger, store)
+    working = _working(ledger)
     identities = ledger.current_identities().values()
-    done = {_work_name(*vars(identity).values()): identity for identity in identities}
-    for folder in _subfolders(store.root / WORK):
+    done = {work_name(identity.work): identity for identity in identities}
+    for folder in _subfolders(ledger.artifacts / WORK):
         identity = done.get(folder.name)
         if folder.name in working:
             continue
@@ -158,18 +158,14 @@ def _work_reasons(
             yield folder, f"no step touched it for {given_up_after / timedelta(days=1):g} days"
 
 
-def _working(ledger: Ledger, store: ArtifactStore) -> set[str]:
+def _working(ledger: Ledger) -> set[str]:
     """Names of work folders whose step may run now: one that is forced repeats what is done."""
     found = ledger.query(
         "SELECT DISTINCT m.asset, m.partition, m.input_hash, m.code_version FROM materialization m"
         " JOIN spend s ON s.asset = m.asset AND s.partition = m.partition"
         " WHERE s.state = 'running'"
     )
-    return {_work_name(*row.values()) for row in found}
-
-
-def _work_name(*identity: str) -> str:
-    return work_name("\0".join(identity))
+    return {work_name(Identity(**row).work) for row in found}
 
 
 def _subfolders(folder: Path) -> list[Path]:

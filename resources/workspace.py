@@ -35,4 +35,4 @@ class Workspace(dg.ConfigurableResource):
     @property
     def store(self) -> ArtifactStore:
         """The artifact folders."""
-        return ArtifactStore(self.folder / "artifacts")
+        return self.ledger.store

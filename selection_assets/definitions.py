@@ -6,6 +6,7 @@ from resources.device import Device
 from resources.io_manager import ArtifactIOManager
 from resources.workspace import Workspace
 from selection_assets.graph import all_stages
+from selection_assets.stage.asset import build_asset
 
 # Each step of the UI's runs is a process; forking from a server that already holds these imports
 # saves seconds a step.
@@ -25,7 +26,7 @@ def project_resources() -> dict[str, object]:
 def build_definitions() -> dg.Definitions:
     """Read the project's studies and return all that Dagster is to know of them."""
     return dg.Definitions(
-        assets=[stage.asset for stage in all_stages()],
+        assets=[build_asset(stage) for stage in all_stages()],
         resources=project_resources(),
         executor=dg.multiprocess_executor.configured(
             {"start_method": {"forkserver": {"preload_modules": PRELOADED}}}

@@ -24,7 +24,7 @@ from selection_assets.assets.pool_tokens import build_pool_tokens
 from selection_assets.assets.raw_corpus import build_raw_corpus
 from selection_assets.assets.reference_report import build_reference_report
 from selection_assets.assets.selected_subset import build_selected_subset
-from selection_assets.assets.target_embeddings import build_embeddings, build_target_embeddings
+from selection_assets.assets.target_embeddings import build_embeddings
 from selection_assets.assets.target_examples import build_contrast_examples, build_target_examples
 from selection_assets.assets.target_stats import build_target_stats
 from selection_assets.shared.contrast import EMBEDDINGS, EXAMPLES
@@ -51,7 +51,7 @@ def pool_stages(pool: Pool, studies: Sequence[Study]) -> list[Stage]:
             build_embedder(pool.name, embedder, users),
             build_corpus_embeddings(pool.name, embedder.name, users),
         ]
-    return [*stages, *_shared_preparations(studies)]
+    return [*stages, *_preparations(studies, shared=True)]
 
 
 def study_stages(study: Study) -> list[Stage]:
@@ -59,11 +59,11 @@ def study_stages(study: Study) -> list[Stage]:
     methods = study.named_methods.values()
     return [
         build_target_examples(study),
-        build_target_embeddings(study),
+        build_embeddings(study, "target_embeddings", "target_examples"),
         *_contrast_stages(study),
         build_target_stats(study),
         build_budget_plan(study),
-        *_own_preparations(study),
+        *_preparations([study], shared=False),
         *(build_method_fit(study, named) for named in methods if named.fit_asset),
         *(build_method_scores(study, named) for named in methods),
         build_selected_subset(study),
@@ -91,24 +91,13 @@ def _decoders(studies: Sequence[Study], role: Role) -> dict[str, tuple[Decoder, 
     return found
 
 
-def _own_preparations(study: Study) -> list[Stage]:
-    """What the study's methods prepare for its target, each thing once."""
-    found = {
-        preparation_key(study, named, preparation): (named, preparation)
-        for named in study.named_methods.values()
-        for preparation in named.preparations
-        if not preparation.shared
-    }
-    return [build_preparation(*each, [study]) for each in found.values()]
-
-
-def _shared_preparations(studies: Sequence[Study]) -> list[Stage]:
-    """What the methods of all studies prepare for the pool, each thing once."""
+def _preparations(studies: Sequence[Study], *, shared: bool) -> list[Stage]:
+    """What the methods of some studies prepare, for the pool or for its own target, each once."""
     found: dict[dg.AssetKey, tuple[NamedMethod, Preparation, dict[str, Study]]] = {}
     for study in studies:
         for named in study.named_methods.values():
             for preparation in named.preparations:
-                if preparation.shared:
+                if preparation.shared == shared:
                     key = preparation_key(study, named, preparation)
                     users = found.setdefault(key, (named, preparation, {}))[2]
                     users[study.name] = study

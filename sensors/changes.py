@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 
@@ -27,26 +27,6 @@ class Seen:
         )
 
 
-@dataclass(frozen=True)
-class Changes:
-    """Names by what happened to them, each sorted.
-
-    Attributes
-    ----------
-    new, changed : to be read.
-    gone : seen before and no longer there.
-    """
-
-    new: tuple[str, ...]
-    changed: tuple[str, ...]
-    gone: tuple[str, ...]
-
-    @property
-    def to_read(self) -> list[str]:
-        """What a run is wanted for."""
-        return sorted(self.new + self.changed)
-
-
 def read_cursor(cursor: str | None) -> Seen | None:
     """Return what was seen, or None at the first tick and after somebody edited the cursor away.
 
@@ -59,21 +39,16 @@ def read_cursor(cursor: str | None) -> Seen | None:
         return None
 
 
-def changes_since(seen: Seen, now: Mapping[str, str]) -> Changes:
-    """Say what is new, what has changed and what is gone.
+def changes_since(seen: Seen, now: Mapping[str, str]) -> tuple[list[str], list[str]]:
+    """Names of what is new or has changed, and of what is gone, each sorted.
 
     Parameters
     ----------
     now : name to fingerprint.
     """
     before = seen.fingerprints
-    return Changes(
-        new=tuple(sorted(now.keys() - before.keys())),
-        changed=tuple(
-            sorted(name for name in now.keys() & before.keys() if now[name] != before[name])
-        ),
-        gone=tuple(sorted(before.keys() - now.keys())),
-    )
+    new_or_changed = sorted(name for name in now if now[name] != before.get(name))
+    return new_or_changed, sorted(before.keys() - now.keys())
 
 
 def remember(seen: Seen, now: Mapping[str, str], *, asked: bool) -> Seen:
@@ -89,11 +64,3 @@ def run_key(name: str, fingerprint: str, seen: Seen) -> str:
     """
     digest = hashlib.sha256(f"{fingerprint} {seen.asked}".encode()).hexdigest()[:16]
     return f"{name}:{digest}"
-
-
-def report_gone(names: Iterable[str]) -> str:
-    """One sentence about what has vanished, or nothing."""
-    listed = ", ".join(names)
-    if not listed:
-        return ""
-    return f"no longer there, its rows stay as they were last read: {listed}"

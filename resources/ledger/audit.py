@@ -10,16 +10,13 @@ import duckdb
 
 from resources.ledger import chain
 
-Spend = dict[str, Any]
-CapInForce = tuple[str, float, float | None]
-
-CLOSED = ("flops", "resumed_flops", "device_seconds", "wall_seconds", "usd")
-CLOSED_NAMES = ("accountant", "materialization")
-RESERVED = (
+COLUMNS = (
+    *("state", "campaign", "asset", "partition", "run_id", "device"),
     *("reserved_flops", "reserved_seconds", "planned_flops", "planned_seconds"),
-    "usd_per_device_hour",
+    *("usd_per_device_hour", "accountant", "materialization"),
+    *("flops", "resumed_flops", "device_seconds", "wall_seconds", "usd"),
 )
-OPENED = ("campaign", "asset", "partition", "run_id", "device")
+"""Of `spend`, as far as its entries say them."""
 
 
 def audit(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
@@ -31,18 +28,17 @@ def audit(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
     """
     entries = chain.read(connection)
     yield from chain.broken_links(entries)
-    replay = _Replay.of(entries)
-    caps = replay.caps
-    yield from replay.unreadable
+    replay = _Replay()
+    for entry in entries:
+        try:
+            replay.add(entry)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            yield f"entry {entry.seq} ({entry.kind}) cannot be read: {error!r}"
     yield from _compare_spends(connection, replay.spends)
-    found_caps = {
-        row[0]: tuple(row[1:])
-        for row in connection.execute(
-            "SELECT campaign, unit, amount, usd_per_device_hour FROM cap"
-        ).fetchall()
-    }
-    for campaign in sorted(found_caps.keys() | caps.keys()):
-        if found_caps.get(campaign) != caps.get(campaign):
+    caps = connection.execute("SELECT campaign, unit, amount, usd_per_device_hour FROM cap")
+    found = {campaign: tuple(cap) for campaign, *cap in caps.fetchall()}
+    for campaign in sorted(found.keys() | replay.caps.keys()):
+        if found.get(campaign) != replay.caps.get(campaign):
             yield f"the cap of {campaign} in force is not that of its entries"
     for row in connection.execute(
         "SELECT id, asset, partition, input_hash, code_version, data_version FROM materialization"
@@ -50,24 +46,12 @@ def audit(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
         if row[0] != materialization_id(*row[1:]):
             yield f"materialization {row[0]} of {row[1]} [{row[2]}] was changed"
     yield from _compare_inputs(connection, replay.inputs)
-    for table, column in (("spend", "materialization"), ("current_version", "materialization")):
+    for table in ("spend", "current_version"):
         for (lost,) in connection.execute(
-            f"SELECT DISTINCT {column} FROM {table} WHERE {column} IS NOT NULL AND {column} NOT IN"
-            " (SELECT id FROM materialization)"
+            f"SELECT DISTINCT materialization FROM {table} WHERE materialization IS NOT NULL"
+            " AND materialization NOT IN (SELECT id FROM materialization)"
         ).fetchall():
             yield f"{table} names materialization {lost}, which the ledger does not hold"
-
-
-def holds(connection: duckdb.DuckDBPyConnection, digest: str) -> bool:
-    """Whether an entry has this hash."""
-    found = connection.execute("SELECT 1 FROM entry WHERE hash = ?", [digest]).fetchone()
-    return found is not None
-
-
-def head(connection: duckdb.DuckDBPyConnection) -> tuple[int, str]:
-    """How many entries there are, and the hash of the last."""
-    row = connection.execute("SELECT seq, hash FROM entry ORDER BY seq DESC LIMIT 1").fetchone()
-    return (row[0], row[1]) if row else (0, chain.START)
 
 
 def materialization_id(
@@ -86,27 +70,13 @@ class _Replay:
     ----------
     spends, caps : by spend, and by campaign.
     inputs : (materialization, what it was made from).
-    unreadable : which entries say nothing that can be read.
     """
 
-    spends: dict[str, Spend] = field(default_factory=dict)
-    caps: dict[str, CapInForce] = field(default_factory=dict)
+    spends: dict[str, dict[str, Any]] = field(default_factory=dict)
+    caps: dict[str, tuple[str, float, float | None]] = field(default_factory=dict)
     inputs: set[tuple[str, str]] = field(default_factory=set)
-    unreadable: list[str] = field(default_factory=list)
 
-    @classmethod
-    def of(cls, entries: list[chain.Entry]) -> "_Replay":
-        replay = cls()
-        for entry in entries:
-            try:
-                replay._add(entry)
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
-                replay.unreadable.append(
-                    f"entry {entry.seq} ({entry.kind}) cannot be read: {error!r}"
-                )
-        return replay
-
-    def _add(self, entry: chain.Entry) -> None:
+    def add(self, entry: chain.Entry) -> None:
         values = entry.values
         made = values.get("materialization")
         self.inputs |= {(made, upstream) for upstream in values.get("inputs", ()) if made}
@@ -126,24 +96,18 @@ class _Replay:
 
 
 def _compare_spends(
-    connection: duckdb.DuckDBPyConnection, expected: dict[str, Spend]
+    connection: duckdb.DuckDBPyConnection, expected: dict[str, dict[str, Any]]
 ) -> Iterator[str]:
-    numbers = (*RESERVED, *CLOSED)
-    names = ("state", *OPENED, *CLOSED_NAMES)
-    rows = connection.execute(f"SELECT id, {', '.join([*names, *numbers])} FROM spend").fetchall()
-    found = {row[0]: dict(zip([*names, *numbers], row[1:], strict=True)) for row in rows}
+    rows = connection.execute(f"SELECT id, {', '.join(COLUMNS)} FROM spend").fetchall()
+    found = {row[0]: dict(zip(COLUMNS, row[1:], strict=True)) for row in rows}
     for spend in sorted(found.keys() ^ expected.keys()):
         where = "no entry reserves it" if spend in found else "it is gone from the table"
         yield f"spend {spend}: {where}"
     for spend in sorted(found.keys() & expected.keys()):
-        ours, theirs = found[spend], expected[spend]
-        for name in names:
-            if ours[name] != theirs.get(name):
-                said = theirs.get(name)
-                yield f"spend {spend}: {name} is {ours[name]!r}, its entries say {said!r}"
-        for name in numbers:
-            if not _same(ours[name], theirs.get(name)):
-                yield f"spend {spend}: {name} is {ours[name]}, its entries say {theirs.get(name)}"
+        for name, ours in found[spend].items():
+            theirs = expected[spend].get(name)
+            if not _same(ours, theirs):
+                yield f"spend {spend}: {name} is {ours!r}, its entries say {theirs!r}"
     shares = connection.execute("SELECT spend, campaign, share FROM share").fetchall()
     paid: dict[str, dict[str, float]] = {}
     for spend, campaign, share in shares:
@@ -163,7 +127,7 @@ def _compare_inputs(
         yield f"materialization {made} was made from {upstream}: {where}"
 
 
-def _same(ours: float | None, theirs: object) -> bool:
-    if ours is None or not isinstance(theirs, int | float):
-        return ours is theirs
-    return math.isclose(ours, theirs, rel_tol=1e-12, abs_tol=0.0)
+def _same(ours: object, theirs: object) -> bool:
+    if isinstance(ours, int | float) and isinstance(theirs, int | float):
+        return math.isclose(ours, theirs, rel_tol=1e-12, abs_tol=0.0)
+    return ours == theirs

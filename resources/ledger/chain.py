@@ -45,10 +45,8 @@ def append(
     connection: duckdb.DuckDBPyConnection, kind: str, subject: str, values: Mapping[str, Any]
 ) -> str:
     """Add an entry within the caller's transaction; returns its hash."""
-    last = connection.execute(
-        "SELECT seq, hash FROM entry ORDER BY seq DESC LIMIT 1"
-    ).fetchone() or (0, START)
-    seq, previous = last[0] + 1, last[1]
+    entries, previous = head(connection)
+    seq = entries + 1
     at = datetime.now(UTC).isoformat()
     body = json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False)
     digest = _hash(seq, at, kind, subject, body, previous)
@@ -57,6 +55,12 @@ def append(
         [seq, at, kind, subject, body, previous, digest],
     )
     return digest
+
+
+def head(connection: duckdb.DuckDBPyConnection) -> tuple[int, str]:
+    """How many entries there are, and the hash of the last."""
+    row = connection.execute("SELECT seq, hash FROM entry ORDER BY seq DESC LIMIT 1").fetchone()
+    return (row[0], row[1]) if row else (0, START)
 
 
 def read(connection: duckdb.DuckDBPyConnection) -> list[Entry]:

@@ -5,15 +5,14 @@ import logging
 import os
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import duckdb
 from filelock import FileLock, Timeout
 
-from resources.ledger.quoting import literal
 from resources.ledger.schema import VERSION, create_tables
 
 LOGGER = logging.getLogger(__name__)
@@ -85,6 +84,11 @@ class Database:
                 connection.commit()
             finally:
                 connection.close()  # while the lock is held
+
+    def read(self, statement: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """Answer one question, whose values are bound, in a transaction of its own."""
+        with self.transaction() as connection:
+            return connection.execute(statement, values).fetchall()
 
     def write_once(
         self,
@@ -174,7 +178,7 @@ class Database:
         connection.execute("USE ledger")
         if not _has_tables(connection):
             create_tables(connection, str(self.path))
-        connection.execute(f"SET allowed_directories = [{literal(self._readable)}]")
+        connection.execute(f"SET allowed_directories = [{_literal(self._readable)}]")
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
 
@@ -183,7 +187,7 @@ class Database:
         started, said = time.monotonic(), False
         while True:
             try:
-                connection.execute(f"ATTACH {literal(self.path)} AS ledger")
+                connection.execute(f"ATTACH {_literal(self.path)} AS ledger")
                 return
             except duckdb.IOException as error:
                 waited = time.monotonic() - started
@@ -198,6 +202,11 @@ class Database:
                     LOGGER.warning("waiting up to %.0f s for %s", self._patience, error)
                     said = True
             time.sleep(random.uniform(0.02, 0.1))
+
+
+def _literal(path: Path) -> str:
+    """Quote a path inside SQL, where it cannot be bound."""
+    return "'" + str(path).replace("'", "''") + "'"
 
 
 def _has_tables(connection: duckdb.DuckDBPyConnection) -> bool:

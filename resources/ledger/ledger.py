@@ -3,7 +3,7 @@
 import hashlib
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,8 @@ from typing import Any
 import duckdb
 
 from resources.crash import crash_point
-from resources.ledger.audit import audit, head, holds, materialization_id
+from resources.ledger import chain
+from resources.ledger.audit import audit, materialization_id
 from resources.ledger.database import Database
 from resources.ledger.spending import Spending
 from resources.ledger.spends import Cost, Spender, insert_spend, settle_in
@@ -34,13 +35,44 @@ class Identity:
     input_hash: str
     code_version: str
 
+    @property
+    def work(self) -> str:
+        """Key of the folder in which a killed attempt left its work."""
+        return "\0".join(vars(self).values())
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A staged artifact with all that the ledger will say of it.
+
+    Attributes
+    ----------
+    campaign : the study or pool whose work it is.
+    inputs : ids of the materializations that were read.
+    rows : how many rows or examples it holds.
+    spend : the reservation, to be settled; a step that needed none gets a settled entry.
+    make_current : False for a version that failed a blocking check: it can be inspected, but
+        readers keep the version before it.
+    """
+
+    staged: Staged
+    identity: Identity
+    campaign: str
+    inputs: Sequence[str]
+    run_id: str
+    rows: int
+    started_at: datetime
+    cost: Cost
+    spend: str | None
+    make_current: bool = True
+
 
 class Ledger:
     """Records spending and materializations, and says which version is current."""
 
     def __init__(self, database: Database, store: ArtifactStore) -> None:
         self._database = database
-        self._store = store
+        self.store = store
 
     @property
     def spending(self) -> Spending:
@@ -56,49 +88,27 @@ class Ledger:
         """
         with self._database.transaction() as connection:
             found = list(audit(connection))
-            if noted is not None and not holds(connection, noted):
+            known = connection.execute("SELECT 1 FROM entry WHERE hash = ?", [noted]).fetchone()
+            if noted is not None and known is None:
                 found.append(f"no entry has the hash {noted}: the ledger was cut off or replaced")
         return found
 
     def head(self) -> tuple[int, str]:
         """How many entries there are, and the hash of the last; note it elsewhere."""
         with self._database.transaction() as connection:
-            return head(connection)
+            return chain.head(connection)
 
-    def publish(
-        self,
-        staged: Staged,
-        identity: Identity,
-        *,
-        campaign: str,
-        inputs: Sequence[str],
-        run_id: str,
-        rows: int,
-        started_at: datetime,
-        cost: Cost,
-        spend: str | None,
-        make_current: bool = True,
-    ) -> Artifact:
+    def publish(self, made: Pending) -> Artifact:
         """Make a staged artifact visible and record it, its inputs and its cost.
 
         The files move first; one transaction then makes the version current. Publishing the same
         identity and content again finds what is there.
-
-        Parameters
-        ----------
-        inputs : ids of the materializations that were read.
-        spend : the reservation, settled here; a step that needed none gets a settled entry.
-        make_current : False for a version that failed a blocking check: it can be inspected, but
-            readers keep the version before it.
         """
-        materialization = materialization_id(
-            identity.asset,
-            identity.partition,
-            identity.input_hash,
-            identity.code_version,
-            staged.version,
-        )
-        entry = spend or uuid.uuid4().hex
+        staged, cost = made.staged, made.cost
+        what = made.identity.asset, made.identity.partition
+        parts = (*vars(made.identity).values(), staged.version)
+        materialization = materialization_id(*parts)
+        entry = made.spend or uuid.uuid4().hex
 
         def write(connection: duckdb.DuckDBPyConnection) -> bool:
             connection.execute(
@@ -106,35 +116,30 @@ class Ledger:
                 " ON CONFLICT DO NOTHING",
                 [
                     materialization,
-                    identity.asset,
-                    identity.partition,
-                    identity.input_hash,
-                    identity.code_version,
-                    staged.version,
-                    run_id,
-                    folder.relative_to(self._store.root).as_posix(),
-                    rows,
+                    *parts,
+                    made.run_id,
+                    folder.relative_to(self.artifacts).as_posix(),
+                    made.rows,
                     staged.bytes,
-                    started_at,
+                    made.started_at,
                     datetime.now(UTC),
                 ],
             )
-            for upstream in sorted(set(inputs)):
+            for upstream in sorted(set(made.inputs)):
                 connection.execute(
                     "INSERT INTO input VALUES (?, ?) ON CONFLICT DO NOTHING",
                     [materialization, upstream],
                 )
-            if make_current:
+            if made.make_current:
                 connection.execute(
                     "INSERT INTO current_version VALUES (?, ?, ?)"
                     " ON CONFLICT DO UPDATE SET materialization = excluded.materialization",
-                    [identity.asset, identity.partition, materialization],
+                    [*what, materialization],
                 )
-            if spend is None:
-                made = identity.asset, identity.partition
-                spender = Spender(campaign, *made, run_id, cost.device)
-                insert_spend(connection, entry, spender, started_at, reserved=cost.spent)
-            return settle_in(connection, entry, cost, materialization, inputs)
+            if made.spend is None:
+                spender = Spender(made.campaign, *what, made.run_id, cost.device)
+                insert_spend(connection, entry, spender, made.started_at, reserved=cost.spent)
+            return settle_in(connection, entry, cost, materialization, made.inputs)
 
         def find(connection: duckdb.DuckDBPyConnection) -> bool | None:
             settled = connection.execute(
@@ -143,12 +148,12 @@ class Ledger:
             ).fetchone()
             return True if settled else None
 
-        with self._store.publishing():
-            folder = self._store.publish(staged, identity.asset, identity.partition)
+        with self.store.publishing():
+            folder = self.store.publish(staged, *what)
             crash_point("before_ledger")
             self._database.write_once(write, find)
         crash_point("after_ledger")
-        return Artifact(identity.asset, identity.partition, staged.version, folder, materialization)
+        return Artifact(*what, staged.version, folder, materialization)
 
     def current(self, asset: str, partition: str) -> Artifact | None:
         """Return the current version, or None when there is none."""
@@ -156,11 +161,7 @@ class Ledger:
 
     def current_versions(self, asset: str) -> dict[str, Artifact]:
         """All current versions of an asset by partition."""
-        found = self._current("partition, data_version, path, id", asset)
-        return {
-            partition: Artifact(asset, partition, version, self._store.root / path, id_)
-            for partition, version, path, id_ in found
-        }
+        return {row["partition"]: self.artifact(row) for row in self._current(asset)}
 
     def find(self, identity: Identity) -> Artifact | None:
         """Return the current version if it was made from the same inputs by the same code."""
@@ -171,27 +172,31 @@ class Ledger:
 
     def current_data_versions(self) -> dict[tuple[str, str], str]:
         """(asset, partition) -> data version of everything current."""
-        found = self._current("asset, partition, data_version")
-        return {(row[0], row[1]): row[2] for row in found}
+        return {(row["asset"], row["partition"]): row["data_version"] for row in self._current()}
 
     def current_identities(self) -> dict[tuple[str, str], Identity]:
         """(asset, partition) -> identity of everything current."""
-        found = self._current("asset, partition, input_hash, code_version")
-        return {(row[0], row[1]): Identity(*row) for row in found}
+        names = [field.name for field in fields(Identity)]
+        found = [Identity(*(row[name] for name in names)) for row in self._current()]
+        return {(identity.asset, identity.partition): identity for identity in found}
 
-    def _current(self, columns: str, asset: str | None = None) -> list[tuple[Any, ...]]:
-        """Columns of the materializations that are current, of one asset or of all."""
-        with self._database.transaction() as connection:
-            return connection.execute(
-                f"SELECT {columns} FROM materialization WHERE asset = coalesce(?, asset)"
-                " AND id IN (SELECT materialization FROM current_version) ORDER BY partition",
-                [asset],
-            ).fetchall()
+    def artifact(self, row: Mapping[str, Any]) -> Artifact:
+        """Return the artifact that a row of `materialization` describes."""
+        folder = self.artifacts / row["path"]
+        return Artifact(row["asset"], row["partition"], row["data_version"], folder, row["id"])
+
+    def _current(self, asset: str | None = None) -> list[dict[str, Any]]:
+        """The materializations that are current, of one asset or of all."""
+        return self.query(
+            "SELECT * FROM materialization WHERE asset = coalesce(?, asset)"
+            " AND id IN (SELECT materialization FROM current_version) ORDER BY partition",
+            [asset],
+        )
 
     @property
     def artifacts(self) -> Path:
         """Folder that the paths in the ledger start from."""
-        return self._store.root
+        return self.store.root
 
     def query(self, statement: str, values: Sequence[object] = ()) -> list[dict[str, Any]]:
         """Answer one SELECT, whose values are bound, as a dict a row.

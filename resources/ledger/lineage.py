@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from resources.ledger.ledger import Ledger
-from resources.store.artifacts import Artifact, CorruptArtifact
+from resources.store.artifacts import Artifact
 
 Record = dict[str, Any]
 
@@ -119,7 +119,7 @@ def current_artifacts(ledger: Ledger, name: str = "") -> list[Artifact]:
         " WHERE ? = '' OR ends_with(asset, '/' || ?) ORDER BY asset, partition",
         [name, name],
     )
-    return [artifact_of(ledger, row) for row in found]
+    return [ledger.artifact(row) for row in found]
 
 
 def ancestors(ledger: Ledger, materialization: str) -> list[Record]:
@@ -152,7 +152,7 @@ def find_materialization(ledger: Ledger, folder: Path) -> str | None:
 
 def count_training_rows(ledger: Ledger, node: Record) -> int | None:
     """How many different rows trained a checkpoint; None for what records no rows."""
-    checkpoint = artifact_of(ledger, node | {"data_version": node["version"]})
+    checkpoint = ledger.artifact(node | {"data_version": node["version"]})
     if not (checkpoint.folder / "rows.parquet").is_file():
         return None
     files = files_of([checkpoint], "rows.parquet")
@@ -160,26 +160,6 @@ def count_training_rows(ledger: Ledger, node: Record) -> int | None:
     return found[0]["n"]
 
 
-def verify_artifact(artifact: Artifact) -> str | None:
-    """Hash an artifact in full; returns what is wrong with it."""
-    try:
-        artifact.verify()
-    except (CorruptArtifact, OSError) as error:
-        return str(error)
-    return None
-
-
 def files_of(artifacts: Sequence[Artifact], name: str) -> list[str]:
     """Paths for SQL to read, each checked against its manifest first."""
     return [str(artifact.path(name)) for artifact in artifacts]
-
-
-def artifact_of(ledger: Ledger, row: Record) -> Artifact:
-    """Return the artifact that a row of `materialization` describes."""
-    return Artifact(
-        row["asset"],
-        row["partition"],
-        row["data_version"],
-        ledger.artifacts / row["path"],
-        row["id"],
-    )

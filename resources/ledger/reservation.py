@@ -4,7 +4,6 @@ import logging
 import threading
 import time
 from datetime import timedelta
-from types import TracebackType
 
 import duckdb
 
@@ -67,12 +66,7 @@ class Reservation:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Stop the signs of life; closing the reservation is the caller's business."""
         self._over.set()
         self._thread.join()

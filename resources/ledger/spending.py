@@ -156,11 +156,8 @@ class Spending:
 
     def open_runs(self) -> list[str]:
         """Runs with reservations that nobody has closed."""
-        with self._database.transaction() as connection:
-            found = connection.execute(
-                "SELECT DISTINCT run_id FROM spend WHERE state = 'running'"
-            ).fetchall()
-        return [row[0] for row in found]
+        found = self._database.read("SELECT DISTINCT run_id FROM spend WHERE state = 'running'")
+        return [run_id for (run_id,) in found]
 
     def raise_cap(self, campaign: str, cap: Cap, *, actor: str, reason: str) -> None:
         """Put another cap in force.
@@ -198,22 +195,13 @@ class Spending:
             if rows:
                 connection.executemany("INSERT INTO forecast VALUES (?, ?, ?, ?, ?)", rows)
 
-    def forecast(self, asset: str, partition: str) -> tuple[float, float | None] | None:
-        """FLOPs and seconds that the newest plan expects of a step; None: it does not know it."""
-        with self._database.transaction() as connection:
-            return connection.execute(
-                "SELECT flops, seconds FROM forecast WHERE asset = ? AND partition = ?",
-                [asset, partition],
-            ).fetchone()
-
     def forecasts(self, campaign: str) -> dict[tuple[str, str], tuple[float, float | None]]:
         """(asset, partition) of every step that the newest plan foresees: FLOPs and seconds."""
-        with self._database.transaction() as connection:
-            found = connection.execute(
-                "SELECT asset, partition, flops, seconds FROM forecast WHERE campaign = ?"
-                " ORDER BY asset, partition",
-                [campaign],
-            ).fetchall()
+        found = self._database.read(
+            "SELECT asset, partition, flops, seconds FROM forecast WHERE campaign = ?"
+            " ORDER BY asset, partition",
+            [campaign],
+        )
         return {(row[0], row[1]): (row[2], row[3]) for row in found}
 
     def sunk(self, campaign: str, *, asset: str) -> Amount:
@@ -223,24 +211,21 @@ class Spending:
         ----------
         asset : one that counts even while it is current, since it is made for nothing but itself.
         """
-        with self._database.transaction() as connection:
-            row = connection.execute(
-                "SELECT sum(share * flops), sum(share * device_seconds) FROM share"
-                " JOIN spend ON spend.id = share.spend WHERE share.campaign = ?"
-                " AND state <> 'running' AND (asset = ?"
-                " OR materialization IS NULL OR materialization NOT IN"
-                " (SELECT materialization FROM current_version))",
-                [campaign, asset],
-            ).fetchone()
-        assert row is not None
-        return Amount(row[0] or 0.0, row[1] or 0.0)
+        [(flops, seconds)] = self._database.read(
+            "SELECT sum(share * flops), sum(share * device_seconds) FROM share"
+            " JOIN spend ON spend.id = share.spend WHERE share.campaign = ?"
+            " AND state <> 'running' AND (asset = ?"
+            " OR materialization IS NULL OR materialization NOT IN"
+            " (SELECT materialization FROM current_version))",
+            [campaign, asset],
+        )
+        return Amount(flops or 0.0, seconds or 0.0)
 
     def refusals(self, campaign: str) -> dict[tuple[str, str], str]:
         """(asset, partition) of the campaign's steps that a cap keeps from starting: the reason."""
-        with self._database.transaction() as connection:
-            found = connection.execute(
-                "SELECT asset, partition, message FROM refusal WHERE campaign = ?", [campaign]
-            ).fetchall()
+        found = self._database.read(
+            "SELECT asset, partition, message FROM refusal WHERE campaign = ?", [campaign]
+        )
         return {(asset, partition): message for asset, partition, message in found}
 
     def _lose(
@@ -249,21 +234,19 @@ class Spending:
         # `condition` is one of the two above, never what somebody typed.
         with self._database.transaction() as connection:
             found = connection.execute(
-                "SELECT id, reserved_flops, reserved_seconds, begun_flops, begun_seconds,"
+                "SELECT id, reserved_flops, reserved_seconds, begun_flops, begun_seconds, device,"
                 f" started_at FROM spend WHERE state = 'running' AND ({condition}) ORDER BY id",
                 list(values),
             ).fetchall()
-            for spend, flops, seconds, begun_flops, begun_seconds, started_at in found:
-                reserved = Amount(flops, seconds)
+            for spend, flops, seconds, begun_flops, begun_seconds, device, started_at in found:
                 elapsed = max(0.0, (ended_at - started_at).total_seconds())
                 if begun is None:
-                    lost = loss_bound(
-                        reserved,
-                        Amount(begun_flops, begun_seconds),
-                        unseen_seconds=BEAT_SECONDS,
-                    ).at_most(Amount(flops, elapsed))
+                    seen = Amount(begun_flops, begun_seconds)
+                    bound = loss_bound(Amount(flops, seconds), seen, unseen_seconds=BEAT_SECONDS)
+                    lost = bound.at_most(Amount(flops, elapsed))
                 else:
                     lost = begun
                     cover(connection, spend, lost)
-                close(connection, spend, "lost", lost, ended_at, wall_seconds=elapsed)
+                cost = Cost(lost.flops, None, device, lost.seconds, elapsed)
+                close(connection, spend, "lost", cost, ended_at)
         return len(found)

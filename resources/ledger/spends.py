@@ -46,14 +46,14 @@ class Cost:
 
     Attributes
     ----------
-    flops : of making what was made, as counted by `accountant`.
+    flops : of making what was made, as counted by `accountant`; None where nobody did.
     device_seconds : seconds the step held the device; 0 for a step that needs none.
     wall_seconds : seconds the step took.
     resumed_flops : part of `flops` that an earlier attempt has done, and been charged for.
     """
 
     flops: float
-    accountant: str
+    accountant: str | None
     device: str
     device_seconds: float
     wall_seconds: float
@@ -84,18 +84,7 @@ def settle_in(
     materialization : what the step made, and `inputs` what that was made from; its entry has both.
     """
     cover(connection, spend, cost.spent)
-    close(
-        connection,
-        spend,
-        "settled",
-        cost.spent,
-        datetime.now(UTC),
-        wall_seconds=cost.wall_seconds,
-        accountant=cost.accountant,
-        resumed_flops=cost.resumed_flops,
-        materialization=materialization,
-        inputs=inputs,
-    )
+    close(connection, spend, "settled", cost, datetime.now(UTC), materialization, inputs)
     return True
 
 
@@ -140,12 +129,8 @@ def close(
     connection: duckdb.DuckDBPyConnection,
     spend: str,
     state: str,
-    spent: Amount,
+    cost: Cost,
     ended_at: datetime,
-    *,
-    wall_seconds: float,
-    accountant: str | None = None,
-    resumed_flops: float = 0.0,
     materialization: str | None = None,
     inputs: Sequence[str] = (),
 ) -> None:
@@ -155,12 +140,12 @@ def close(
     ).fetchone()
     price = row[0] if row else None
     values = {
-        "flops": spent.flops,
-        "resumed_flops": resumed_flops,
-        "device_seconds": spent.seconds,
-        "wall_seconds": wall_seconds,
-        "usd": None if price is None else spent.seconds / SECONDS_AN_HOUR * price,
-        "accountant": accountant,
+        "flops": cost.spent.flops,
+        "resumed_flops": cost.resumed_flops,
+        "device_seconds": cost.device_seconds,
+        "wall_seconds": cost.wall_seconds,
+        "usd": None if price is None else cost.device_seconds / SECONDS_AN_HOUR * price,
+        "accountant": cost.accountant,
         "materialization": materialization,
     }
     kind = "settle" if state == "settled" else "lose"

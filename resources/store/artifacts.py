@@ -70,7 +70,7 @@ class Artifact:
         if not covered:
             raise CorruptArtifact(f"{self.folder / name}: not in the manifest; materialize again")
         for file, entry in covered.items():
-            _check_file(self.folder / file, entry, full=entry["bytes"] <= FULLY_VERIFIED_BYTES)
+            _check_file(self.folder / file, entry, full=False)
         return self.folder / name
 
     def table(self, name: str, columns: list[str] | None = None) -> pa.Table:
@@ -91,8 +91,8 @@ class Artifact:
 
         return load_file(self.path(name))
 
-    def check(self) -> None:
-        """Check every file as `path` does: large ones by their size only.
+    def verify(self, *, full: bool = True) -> None:
+        """Hash every file; unless `full`, large ones have only their size checked, as by `path`.
 
         Raises
         ------
@@ -100,18 +100,7 @@ class Artifact:
             Naming the first file that differs.
         """
         for file, entry in self._manifest().items():
-            _check_file(self.folder / file, entry, full=entry["bytes"] <= FULLY_VERIFIED_BYTES)
-
-    def verify(self) -> None:
-        """Hash every file in full.
-
-        Raises
-        ------
-        CorruptArtifact
-            Naming the first file that differs.
-        """
-        for file, entry in self._manifest().items():
-            _check_file(self.folder / file, entry, full=True)
+            _check_file(self.folder / file, entry, full=full)
 
     def _manifest(self) -> dict[str, dict[str, Any]]:
         manifest = self.folder / MANIFEST
@@ -284,7 +273,7 @@ def _check_file(path: Path, entry: Mapping[str, Any], *, full: bool) -> None:
     size = path.stat().st_size
     if size != entry["bytes"]:
         raise CorruptArtifact(f"{path}: has {size} bytes, its manifest says {entry['bytes']}")
-    if full and _hash_file(path) != entry["sha256"]:
+    if (full or size <= FULLY_VERIFIED_BYTES) and _hash_file(path) != entry["sha256"]:
         raise CorruptArtifact(f"{path}: its content does not hash to what its manifest says")
 
 

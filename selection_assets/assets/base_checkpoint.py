@@ -21,13 +21,10 @@ from selection_assets.planning.known_rates import expected_pretraining
 from selection_assets.shared.decoders import Role, read_shape
 from selection_assets.shared.local_models import local_model_version
 from selection_assets.shared.pool_rows import iterate_sources
-from selection_assets.stage.decorator import stage
-from selection_assets.stage.draft import Check, Draft, emptied
-from selection_assets.stage.expected import Expected
 from selection_assets.stage.inputs import whole_pool
 from selection_assets.stage.keys import decoder_key
-from selection_assets.stage.stage import Stage
-from selection_assets.stage.step import Step
+from selection_assets.stage.stage import Stage, stage
+from selection_assets.stage.step import Check, Draft, Expected, Step, emptied
 
 
 def build_checkpoint(pool: str, decoder: Decoder, users: Sequence[Study], *, role: Role) -> Stage:
@@ -42,7 +39,7 @@ def build_checkpoint(pool: str, decoder: Decoder, users: Sequence[Study], *, rol
         tokenizer = load_tokenizer(step.one("tokenizer").path("tokenizer"))
         sample = None
         if isinstance(decoder, TinyBase):
-            sample = general_sample(decoder, iterate_sources(step.by_partition("raw_corpus")))
+            sample = general_sample(decoder, iterate_sources(step.inputs["raw_corpus"]))
         return _Start(tokenizer, read_shape(step.one("tokenizer")), sample)
 
     def expects(step: Step) -> Expected:
@@ -69,7 +66,7 @@ def build_checkpoint(pool: str, decoder: Decoder, users: Sequence[Study], *, rol
         finds=finds,
         expects=expects,
         payers=users,
-        serves={user.name: _readers(user) for user in users} if role == "selector" else None,
+        serves={user.name: _readers(user) for user in users} if role == "selector" else {},
         checks={"loads": "The saved safetensors load again to the same weights."},
         kinds={"pytorch", "huggingface"},
     )

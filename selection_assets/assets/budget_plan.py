@@ -20,9 +20,6 @@ from selection_assets.planning.view import advice, arms_table, curves_table, usd
 from selection_assets.shared.contrast import EXAMPLES
 from selection_assets.shared.decoders import decoders_of, tokens_asset
 from selection_assets.shared.evaluation import harness_outside
-from selection_assets.stage.decorator import stage
-from selection_assets.stage.draft import Check, Draft
-from selection_assets.stage.expected import Expected
 from selection_assets.stage.inputs import (
     decoder_part,
     embedder_model,
@@ -32,8 +29,8 @@ from selection_assets.stage.inputs import (
 )
 from selection_assets.stage.keys import study_key
 from selection_assets.stage.payers import cap_in_force
-from selection_assets.stage.stage import Stage
-from selection_assets.stage.step import Step
+from selection_assets.stage.stage import Stage, stage
+from selection_assets.stage.step import Check, Draft, Expected, Step
 from selection_assets.stage.step_cost import refused
 
 COLUMNS = (

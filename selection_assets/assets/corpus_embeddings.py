@@ -12,12 +12,9 @@ from selection.embedding.shards import encode_in_shards
 from selection_assets.planning.known_rates import expected_embedding
 from selection_assets.shared.embedders import embedding_facts
 from selection_assets.shared.rows_to_embed import RowsToEmbed
-from selection_assets.stage.decorator import stage
-from selection_assets.stage.draft import Check, Draft
-from selection_assets.stage.expected import Expected
 from selection_assets.stage.keys import embedder_key, pool_key, source_partitions
-from selection_assets.stage.stage import Stage
-from selection_assets.stage.step import Step
+from selection_assets.stage.stage import Stage, stage
+from selection_assets.stage.step import Check, Draft, Expected, Step
 
 MAX_WITHOUT_VECTOR = 0.05
 

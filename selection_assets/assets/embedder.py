@@ -10,13 +10,10 @@ from selection.embedding.build import distillation_flops, write_embedder
 from selection.embedding.embedder import load_embedder, token_lengths
 from selection.embedding.tuning import tune_embedder, tuning_flops
 from selection_assets.shared.local_models import local_model_version
-from selection_assets.stage.decorator import stage
-from selection_assets.stage.draft import Draft, emptied
-from selection_assets.stage.expected import Expected
 from selection_assets.stage.inputs import of_study
 from selection_assets.stage.keys import embedder_key
-from selection_assets.stage.stage import Stage
-from selection_assets.stage.step import Step
+from selection_assets.stage.stage import Stage, stage
+from selection_assets.stage.step import Draft, Expected, Step, emptied
 
 
 def build_embedder(pool: str, spec: EmbedderSpec, users: Sequence[Study]) -> Stage:

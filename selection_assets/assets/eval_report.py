@@ -11,12 +11,10 @@ from selection_assets.shared.decoders import read_shape
 from selection_assets.shared.evaluation import evaluate_folders, harness_outside, harness_table
 from selection_assets.shared.pool_rows import pool_vectors
 from selection_assets.shared.target_rows import steering_rows
-from selection_assets.stage.decorator import stage
-from selection_assets.stage.draft import Check, Draft
 from selection_assets.stage.inputs import base_parts, of_study, one_of, whole_pool_embeddings
 from selection_assets.stage.keys import arm_of, arm_partitions, study_key
-from selection_assets.stage.stage import Stage
-from selection_assets.stage.step import Step
+from selection_assets.stage.stage import Stage, stage
+from selection_assets.stage.step import Check, Draft, Step
 
 
 def build_eval_report(study: Study) -> Stage:
@@ -92,7 +90,7 @@ def build_eval_report(study: Study) -> Stage:
 def _distances(step: Step, study: Study) -> dict[str, float]:
     target = steering_rows(step.one("target_examples"), step.one("target_embeddings")).embeddings
     assert target is not None
-    row_id, vectors = pool_vectors(step.by_partition("corpus_embeddings"))
+    row_id, vectors = pool_vectors(step.inputs["corpus_embeddings"])
     subset = step.one("selected_subset").table("subset.parquet", ["row_id", "draw"]).to_pylist()
     chosen = {row["row_id"] for row in subset if row["draw"] == 0}
     return distances_to_target(

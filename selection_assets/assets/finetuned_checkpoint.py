@@ -2,12 +2,10 @@
 
 from selection.config.study import Study
 from selection_assets.shared.training import train_seeds, training_parameters
-from selection_assets.stage.decorator import stage
-from selection_assets.stage.draft import Check, Draft
 from selection_assets.stage.inputs import base_parts, of_study
 from selection_assets.stage.keys import arm_partitions, study_key
-from selection_assets.stage.stage import Stage
-from selection_assets.stage.step import Step
+from selection_assets.stage.stage import Stage, stage
+from selection_assets.stage.step import Check, Draft, Step
 
 
 def build_finetuned_checkpoint(study: Study) -> Stage:

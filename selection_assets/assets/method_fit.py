@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from resources.workspace import Workspace
+from resources.store.artifacts import UNPARTITIONED
 from selection.config.study import Study
 from selection.methods.contract.cost import ACCOUNTANT
 from selection.methods.contract.named import NamedMethod
@@ -18,12 +18,10 @@ from selection_assets.shared.preparations import (
     prepared_whole,
 )
 from selection_assets.shared.target_rows import steering_rows
-from selection_assets.stage.decorator import stage
-from selection_assets.stage.draft import Check, Draft
 from selection_assets.stage.inputs import of_study, whole_pool, whole_pool_embeddings
 from selection_assets.stage.keys import study_key
-from selection_assets.stage.stage import Stage
-from selection_assets.stage.step import Step
+from selection_assets.stage.stage import Stage, stage
+from selection_assets.stage.step import Check, Draft, Step
 
 
 def build_method_fit(study: Study, named: NamedMethod) -> Stage:
@@ -58,8 +56,9 @@ def build_method_fit(study: Study, named: NamedMethod) -> Stage:
     )
     def method_fit(step: Step) -> Draft:
         """`fitted.safetensors` and `facts.json`: all that scoring needs to know of the pool."""
-        corpus, embeddings = step.by_partition("raw_corpus"), step.inputs.get("corpus_embeddings")
+        corpus, embeddings = step.inputs["raw_corpus"], step.inputs.get("corpus_embeddings")
         features = features_by_source(step, named.by_source)
+        last = step.workspace.ledger.current(key.to_user_string(), UNPARTITIONED)
         inputs = FitInputs(
             target=steering_rows(step.one("target_examples"), step.maybe("target_embeddings")),
             pool=lambda: (rows for _, rows in iterate_sources(corpus, embeddings, features)),
@@ -69,7 +68,7 @@ def build_method_fit(study: Study, named: NamedMethod) -> Stage:
             device=step.device.name,
             memory_limit=step.device.memory_limit,
             report=step.context.log.info,
-            previous=_last_fit(step.workspace, key.to_user_string()),
+            previous=None if last is None else read_fitted(last),
             prepared=prepared_whole(step, named),
             contrast=contrast_rows(step),
         )
@@ -85,13 +84,6 @@ def build_method_fit(study: Study, named: NamedMethod) -> Stage:
         )
 
     return method_fit
-
-
-def _last_fit(workspace: Workspace, asset: str) -> Fitted | None:
-    """What the asset's current version learnt, if there is one."""
-    for artifact in workspace.ledger.current_versions(asset).values():
-        return read_fitted(artifact)
-    return None
 
 
 def _pictures(fitted: Fitted, options: Mapping[str, Any]) -> dict[str, bytes]:

@@ -17,13 +17,10 @@ from selection.methods.contract.preparation import (
 from selection_assets.shared.preparation_work import MADE_BY, PreparationWork
 from selection_assets.shared.preparations import preparation_key
 from selection_assets.stage.code_version import code_version
-from selection_assets.stage.decorator import stage
-from selection_assets.stage.draft import Draft
-from selection_assets.stage.expected import Expected
 from selection_assets.stage.inputs import decoder_part, of_study, source_rows, whole_pool
 from selection_assets.stage.keys import source_partitions
-from selection_assets.stage.stage import Stage
-from selection_assets.stage.step import Step
+from selection_assets.stage.stage import Stage, stage
+from selection_assets.stage.step import Draft, Expected, Step
 
 
 def build_preparation(

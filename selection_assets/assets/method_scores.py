@@ -19,12 +19,10 @@ from selection_assets.shared.preparations import (
     prepared_whole,
 )
 from selection_assets.shared.target_rows import steering_rows
-from selection_assets.stage.decorator import stage
-from selection_assets.stage.draft import Check, Draft
 from selection_assets.stage.inputs import of_study, source_embeddings, source_rows
 from selection_assets.stage.keys import source_partitions, study_key
-from selection_assets.stage.stage import Stage
-from selection_assets.stage.step import Step
+from selection_assets.stage.stage import Stage, stage
+from selection_assets.stage.step import Check, Draft, Step
 
 
 def build_method_scores(study: Study, named: NamedMethod) -> Stage:

@@ -13,12 +13,10 @@ from selection.reports.closing import COLUMNS
 from selection.reports.plots.frontier import loss_frontier
 from selection.reports.tables import markdown_table
 from selection_assets.shared.study_result import study_result
-from selection_assets.stage.decorator import stage
-from selection_assets.stage.draft import Check, Draft
 from selection_assets.stage.inputs import all_of, of_study
 from selection_assets.stage.keys import REFERENCE_LINES, arm_key, study_key
-from selection_assets.stage.stage import Stage
-from selection_assets.stage.step import Step
+from selection_assets.stage.stage import Stage, stage
+from selection_assets.stage.step import Check, Draft, Step
 
 
 def build_pareto_frontier(study: Study) -> Stage:
@@ -39,8 +37,8 @@ def build_pareto_frontier(study: Study) -> Stage:
     def pareto_frontier(step: Step) -> Draft:
         """`frontier.json`, `frontier.md`, `frontier.png`, and from how many targets each pays."""
         planned = step.one("budget_plan").json("plan.json")
-        eval_report = step.by_partition("eval_report")
-        reference_report = step.by_partition("reference_report")
+        eval_report = step.inputs["eval_report"]
+        reference_report = step.inputs["reference_report"]
         plan, full_data = planned["arms"], planned["full_data"]
         keys = [arm_key(arm["method"], arm["budget"]) for arm in plan if arm["feasible"]]
         # An arm that the cap has kept from running is left out, and named; a report of an earlier
@@ -74,7 +72,7 @@ def build_pareto_frontier(study: Study) -> Stage:
         )
         table = markdown_table(list(COLUMNS.values()), [[r[c] for c in COLUMNS] for r in rows])
         infeasible = [arm for arm in plan if not arm["feasible"]] + refused
-        notes = _reasons(infeasible)
+        notes = [f"{a['method']} at {a['budget']} was not run: {a['reason']}." for a in infeasible]
         if not full_data["feasible"]:
             notes.append(f"The full-data line was not run: {full_data['reason']}.")
         text = "\n\n".join([table, _lines_table(lines), *notes])
@@ -132,7 +130,3 @@ def _refused(
         reason = said[0] if said else f"what it needs did not run: {next(iter(refusals.values()))}"
         found.append(arms[key] | {"feasible": False, "reason": reason})
     return found
-
-
-def _reasons(infeasible: list[dict]) -> list[str]:
-    return [f"{a['method']} at {a['budget']} was not run: {a['reason']}." for a in infeasible]

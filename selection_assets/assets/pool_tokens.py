@@ -7,11 +7,9 @@ from selection.config.decoders import Decoder
 from selection.models.base import load_tokenizer
 from selection.models.tokenizer import count_tokens
 from selection_assets.shared.decoders import Role, tokens_asset
-from selection_assets.stage.decorator import stage
-from selection_assets.stage.draft import Draft
 from selection_assets.stage.keys import decoder_key, pool_key, source_partitions
-from selection_assets.stage.stage import Stage
-from selection_assets.stage.step import Step
+from selection_assets.stage.stage import Stage, stage
+from selection_assets.stage.step import Draft, Step
 
 
 def build_pool_tokens(pool: str, decoder: Decoder, *, role: Role) -> Stage:

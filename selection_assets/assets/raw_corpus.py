@@ -8,11 +8,9 @@ from resources.project import resolve
 from selection.config.pool import Pool
 from selection.corpus.ingest import ingest
 from selection.corpus.sources import list_sources
-from selection_assets.stage.decorator import stage
-from selection_assets.stage.draft import Check, Draft
 from selection_assets.stage.keys import pool_key, source_partitions
-from selection_assets.stage.stage import Stage
-from selection_assets.stage.step import Step
+from selection_assets.stage.stage import Stage, stage
+from selection_assets.stage.step import Check, Draft, Step
 
 
 def build_raw_corpus(pool: Pool) -> Stage:

@@ -12,12 +12,10 @@ from selection.config.study import Study
 from selection_assets.shared.evaluation import evaluate_folders, harness_outside
 from selection_assets.shared.pool_rows import iterate_sources
 from selection_assets.shared.training import train_seeds, training_parameters
-from selection_assets.stage.decorator import stage
-from selection_assets.stage.draft import Draft
 from selection_assets.stage.inputs import base_parts, of_study, whole_pool
 from selection_assets.stage.keys import REFERENCE_LINES, study_key
-from selection_assets.stage.stage import Stage
-from selection_assets.stage.step import Step
+from selection_assets.stage.stage import Stage, stage
+from selection_assets.stage.step import Draft, Step
 
 
 def build_reference_report(study: Study) -> Stage:
@@ -51,7 +49,7 @@ def build_reference_report(study: Study) -> Stage:
         else:
             seeds = study.full_data_seeds if line == "full_data" else study.seeds
             whole = line == "full_data"
-            subset = _whole_pool(step.by_partition("raw_corpus"), seeds) if whole else None
+            subset = _whole_pool(step.inputs["raw_corpus"], seeds) if whole else None
             trained = train_seeds(step, study, seeds, subset)
             flops, resumed_flops = trained.flops, trained.resumed_flops
             rows = {name: trained.files[name] for name in trained.files if name == "rows.parquet"}

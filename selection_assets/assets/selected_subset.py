@@ -12,8 +12,6 @@ from selection.config.study import Study
 from selection.subset.choose import Subset, choose_rows
 from selection_assets.shared.decoders import row_tokens, tokens_asset
 from selection_assets.shared.pool_rows import pool_vectors
-from selection_assets.stage.decorator import stage
-from selection_assets.stage.draft import Check, Draft
 from selection_assets.stage.inputs import (
     all_of,
     of_study,
@@ -22,8 +20,8 @@ from selection_assets.stage.inputs import (
     whole_pool_tokens,
 )
 from selection_assets.stage.keys import arm_of, arm_partitions, study_key
-from selection_assets.stage.stage import Stage
-from selection_assets.stage.step import Step
+from selection_assets.stage.stage import Stage, stage
+from selection_assets.stage.step import Check, Draft, Step
 
 TARGET_LEAK = "target_leak"
 NO_VECTOR = "no_vector"
@@ -61,9 +59,7 @@ def build_selected_subset(study: Study) -> Stage:
         method, budget = arm_of(step.partition)
         plan = planned_arm(step.one("budget_plan"), method, budget)
         candidates = _candidates(step, named[method].scores_asset)
-        vectors, without_vector = _aligned_vectors(
-            candidates, step.by_partition("corpus_embeddings")
-        )
+        vectors, without_vector = _aligned_vectors(candidates, step.inputs["corpus_embeddings"])
         held_out = _held_out(step.one("target_examples"))
         excluded = dict.fromkeys(without_vector, NO_VECTOR) | dict.fromkeys(held_out, TARGET_LEAK)
         fates, subsets = [], []
@@ -132,13 +128,13 @@ def planned_arm(budget_plan: Artifact, method: str, budget: str) -> dict:
 
 def _candidates(step: Step, scores_asset: str) -> pa.Table:
     """Every scored row with its text and tokens; the same order of rows in every draw."""
-    corpus, scores = step.by_partition("raw_corpus"), step.by_partition(scores_asset)
+    corpus, scores = step.inputs["raw_corpus"], step.inputs[scores_asset]
     missing = sorted(set(corpus) - set(scores))
     if missing:
         raise dg.Failure(
             f"no scores for {', '.join(missing)}; materialize them first", allow_retries=False
         )
-    tokens, parts = step.by_partition("pool_tokens"), []
+    tokens, parts = step.inputs["pool_tokens"], []
     for source in sorted(corpus):
         texts = corpus[source].table("rows.parquet", ["row_id", "source", "text"])
         of_source = _scored(scores[source]).join(texts, "row_id", join_type="inner")
@@ -175,12 +171,9 @@ def _held_out(target_examples: Artifact) -> set[str]:
 
 
 def _told(rows: pa.Table, chosen: Subset) -> pa.Table:
-    return (
-        rows.append_column("rank", pa.array(chosen.rank))
-        .append_column("fate", pa.array(chosen.fate))
-        .append_column("margin", pa.array(chosen.margin))
-        .append_column("duplicate_of", pa.array(chosen.duplicate_of))
-    )
+    for name in ("rank", "fate", "margin", "duplicate_of"):
+        rows = rows.append_column(name, pa.array(getattr(chosen, name)))
+    return rows
 
 
 def _counts(column: pa.ChunkedArray) -> dict[str, int]:

@@ -1,46 +1,27 @@
 """target_embeddings: a vector for each example of the target."""
 
-from dataclasses import dataclass
-
 import pyarrow as pa
 
 from selection.config.study import Study
 from selection.embedding.embedder import Embedder, encode
 from selection_assets.planning.known_rates import expected_embedding
 from selection_assets.shared.embedders import embedding_facts, load_on
-from selection_assets.stage.decorator import stage
-from selection_assets.stage.draft import Check, Draft
-from selection_assets.stage.expected import Expected
 from selection_assets.stage.inputs import embedder_model, of_study
 from selection_assets.stage.keys import study_key
-from selection_assets.stage.stage import Stage
-from selection_assets.stage.step import Step
-
-
-@dataclass(frozen=True)
-class _Examples:
-    """The examples of a target, with what is to embed their texts."""
-
-    rows: pa.Table
-    texts: list[str]
-    model: Embedder
-
-
-def build_target_embeddings(study: Study) -> Stage:
-    """Build the asset for one study."""
-    return build_embeddings(study, "target_embeddings", "target_examples")
+from selection_assets.stage.stage import Stage, stage
+from selection_assets.stage.step import Check, Draft, Expected, Step
 
 
 def build_embeddings(study: Study, name: str, examples: str) -> Stage:
     """Build the asset that embeds the examples of the study's target, or of its contrast."""
 
-    def finds(step: Step) -> _Examples:
+    def finds(step: Step) -> tuple[pa.Table, Embedder]:
         rows = step.one("target_examples").table("rows.parquet", ["row_id", "split", "text"])
-        return _Examples(rows, rows["text"].to_pylist(), load_on(step.device, step.one("embedder")))
+        return rows, load_on(step.device, step.one("embedder"))
 
     def expects(step: Step) -> Expected:
-        found: _Examples = step.found
-        return expected_embedding(step, found.model, found.texts)
+        rows, model = step.found
+        return expected_embedding(step, model, rows["text"].to_pylist())
 
     @stage(
         key=study_key(study, name),
@@ -58,9 +39,8 @@ def build_embeddings(study: Study, name: str, examples: str) -> Stage:
     )
     def target_embeddings(step: Step) -> Draft:
         """`vectors.npy` (float16, norm one) in the order of `rows.parquet`."""
-        found: _Examples = step.found
-        rows = found.rows
-        encoded = encode(found.model, found.texts)
+        rows, model = step.found
+        encoded = encode(model, rows["text"].to_pylist())
         return Draft(
             files={
                 "vectors.npy": encoded.vectors,
@@ -69,7 +49,7 @@ def build_embeddings(study: Study, name: str, examples: str) -> Stage:
             rows=len(encoded.kept),
             flops=encoded.flops,
             accountant="detailed",
-            facts=embedding_facts(found.model, encoded),
+            facts=embedding_facts(model, encoded),
             checks=[
                 Check(
                     "every_example_has_a_vector",

@@ -8,11 +8,9 @@ from selection.config.targets import DocstringTarget, FileTarget, Target
 from selection.corpus.sources import package_fingerprint, path_fingerprint
 from selection.corpus.target import SPLITS, read_target
 from selection_assets.shared.contrast import EXAMPLES
-from selection_assets.stage.decorator import stage
-from selection_assets.stage.draft import Check, Draft
 from selection_assets.stage.keys import study_key
-from selection_assets.stage.stage import Stage
-from selection_assets.stage.step import Step
+from selection_assets.stage.stage import Stage, stage
+from selection_assets.stage.step import Check, Draft, Step
 from selection_assets.studies import see_that_data_are_there
 
 

@@ -5,12 +5,10 @@ from selection.config.study import Study
 from selection.reports.plots.target import length_histogram, source_distance_bars, spectrum
 from selection_assets.shared.pool_rows import iterate_sources
 from selection_assets.shared.target_rows import steering_rows
-from selection_assets.stage.decorator import stage
-from selection_assets.stage.draft import Draft
 from selection_assets.stage.inputs import of_study, whole_pool, whole_pool_embeddings
 from selection_assets.stage.keys import study_key
-from selection_assets.stage.stage import Stage
-from selection_assets.stage.step import Step
+from selection_assets.stage.stage import Stage, stage
+from selection_assets.stage.step import Draft, Step
 
 
 def build_target_stats(study: Study) -> Stage:
@@ -31,7 +29,7 @@ def build_target_stats(study: Study) -> Stage:
         """`stats.json` and three pictures."""
         target = steering_rows(step.one("target_examples"), step.one("target_embeddings"))
         assert target.embeddings is not None
-        corpus, embeddings = (step.by_partition(n) for n in ("raw_corpus", "corpus_embeddings"))
+        corpus, embeddings = (step.inputs[n] for n in ("raw_corpus", "corpus_embeddings"))
         stats = describe_target(
             target.embeddings,
             target.text,

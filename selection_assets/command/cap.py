@@ -3,15 +3,14 @@
 import getpass
 from typing import Any
 
-from resources.ledger.caps import Standing
 from resources.ledger.ledger import Ledger
 from resources.ledger.lineage import cap_history
-from selection.budget.amounts import Amount, Cap
+from selection.budget.amounts import Cap
 from selection.config.files import ConfigurationError
 from selection.config.study import Study
 from selection.reports.numbers import number
 from selection.reports.tables import text_table
-from selection_assets.stage.payers import cap_in_force
+from selection_assets.stage.payers import standing_of
 
 
 def find_cap(study: Study, ledger: Ledger) -> dict[str, Any]:
@@ -22,13 +21,13 @@ def find_cap(study: Study, ledger: Ledger) -> dict[str, Any]:
     ConfigurationError
         When the study has none.
     """
-    cap = cap_in_force(study, ledger)
-    if cap is None:
+    stands = standing_of(study, ledger)
+    if stands is None:
         raise ConfigurationError(
             f"study {study.name} has no cap; give it one in its file, such as"
             " `cap: {flops: 2e15}`, `{device_hours: 1}` or `{usd: 20}`"
         )
-    stands = ledger.spending.standing(study.name) or _untouched(cap)
+    cap = stands.cap
     return {
         "study": study.name,
         "unit": cap.unit,
@@ -66,7 +65,3 @@ def change_cap(study: Study, ledger: Ledger, cap: Cap, *, reason: str, actor: st
         ledger.spending.raise_cap(study.name, cap, actor=actor or getpass.getuser(), reason=reason)
     except ValueError as error:
         raise ConfigurationError(str(error)) from error
-
-
-def _untouched(cap: Cap) -> Standing:
-    return Standing(cap, Amount(), Amount())

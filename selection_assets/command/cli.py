@@ -10,15 +10,14 @@ import click
 
 from resources.ledger.database import LedgerBusy
 from resources.ledger.ledger import Ledger, open_ledger
-from resources.ledger.lineage import current_artifacts, spending, totals, verify_artifact
+from resources.ledger.lineage import current_artifacts, spending, totals
 from resources.ledger.schema import UnknownLedger
 from resources.project import store_root
-from resources.store.artifacts import CorruptArtifact
+from resources.store.artifacts import Artifact, CorruptArtifact
 from resources.store.publishing_lock import StoreBusy
 from selection.config.files import ConfigurationError
-from selection.reports.tables import text_table
-from selection_assets.command.closing import shares_table, totals_table
-from selection_assets.command.gc import gc
+from selection_assets.command.closing import records_table, shares_table, totals_table
+from selection_assets.command.gc import clear_away, gc_text
 from selection_assets.command.lineage import NotInLedger, find_lineage, lineage_text
 from selection_assets.command.why import NoSuchRow, find_why, why_text
 
@@ -166,14 +165,14 @@ def ledger(study: str | None, as_json: bool) -> None:
         known = ", ".join(campaigns) or "nobody so far"
         raise Broken(f"{study!r} has paid for nothing; these have: {known}")
     found = spending(opened, study)
-    columns = ["asset", "partition", "state", "accountant", "flops", "device_seconds"]
-    columns += ["wall_seconds", "usd"]
+    columns = ("asset", "partition", "state", "accountant", "flops", "device_seconds")
+    columns += ("wall_seconds", "usd")
     of_study = [total for total in spent if study in (None, total["campaign"])]
     _show(
         found,
         as_json,
         lambda: (
-            text_table(columns, [[row[column] for column in columns] for row in found])
+            records_table({column: column for column in columns}, found)
             + f"\n\ncharged once, to whose work it is\n{totals_table(of_study)}"
             + f"\n\nborne by whom, shared work divided\n{shares_table(opened, study)}"
         ),
@@ -214,7 +213,7 @@ def verify(head: str | None, as_json: bool) -> None:
             "asset": artifact.asset,
             "partition": artifact.partition,
             "version": artifact.version,
-            "problem": verify_artifact(artifact),
+            "problem": _problem(artifact),
         }
         for artifact in artifacts
     ]
@@ -237,7 +236,31 @@ def verify(head: str | None, as_json: bool) -> None:
         raise Broken("\n".join([*corrupt, *wrong]))
 
 
-main.add_command(gc)
+@main.command()
+@click.option("--delete", is_flag=True, help="Remove what is found; else it is only shown.")
+@click.option(
+    "--unfinished-days",
+    type=click.FloatRange(min=0),
+    default=14.0,
+    show_default=True,
+    help="Give up the work of a killed step that nobody touched for so long.",
+)
+@as_json
+def gc(delete: bool, unfinished_days: float, as_json: bool) -> None:
+    """Find what crashes left in the store, and with --delete remove it.
+
+    Nothing that the ledger names is touched, and a pipeline may run meanwhile.
+    """
+    cleared = clear_away(_ledger(), unfinished_days=unfinished_days, delete=delete)
+    _show(cleared, as_json, lambda: gc_text(cleared, delete=delete))
+
+
+def _problem(artifact: Artifact) -> str | None:
+    try:
+        artifact.verify()
+    except (CorruptArtifact, OSError) as error:
+        return str(error)
+    return None
 
 
 def _ledger() -> Ledger:

@@ -1,5 +1,6 @@
 """What `selection run` prints when a study is up to date."""
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from statistics import median
 
@@ -9,15 +10,17 @@ from resources.store.artifacts import UNPARTITIONED, Artifact
 from selection.config.study import Study
 from selection.reports.closing import COLUMNS
 from selection.reports.tables import text_table
-from selection_assets.stage.payers import cap_in_force
+from selection_assets.stage.payers import standing_of
 
 LINE_COLUMNS = {
+    "line": "reference line",
     "loss": "target loss",
     "loss_low": "low",
     "loss_high": "high",
     "bits_per_byte": "bits per byte",
     "warm_up_flops": "warm-up FLOPs a seed",
 }
+SPENT_COLUMNS = {"steps": "steps", "flops": "FLOPs", "device_seconds": "device seconds"}
 
 
 def closing_text(study: Study, ledger: Ledger, recomputed: str) -> str:
@@ -30,19 +33,19 @@ def closing_text(study: Study, ledger: Ledger, recomputed: str) -> str:
     frontier = ledger.current(f"{study.name}/pareto_frontier", UNPARTITIONED)
     assert frontier is not None, "a refresh ends with the frontier"
     result = frontier.json("frontier.json")
-    arms = [[arm[column] for column in COLUMNS] for arm in result["arms"]]
-    lines = [
-        [name, *(line.get(column) for column in LINE_COLUMNS)]
-        for name, line in result["reference"].items()
-    ]
+    # Not every line has every figure.
+    lines = [dict.fromkeys(LINE_COLUMNS) | line for line in result["reference"].values()]
     spent = [total for total in totals(ledger) if total["campaign"] in {study.name, study.pool}]
     parts = [
         f"{study.name}: verdicts at {study.evaluation.level:.0%} against random, equal total cost",
-        text_table(list(COLUMNS.values()), arms),
-        text_table(["reference line", *LINE_COLUMNS.values()], lines),
+        records_table(COLUMNS, result["arms"]),
+        records_table(LINE_COLUMNS, lines),
         "distance of the rows to the target (exact OT by POT, equal numbers of rows)",
         _distances(result["arms"], study, ledger),
-        *_reasons(result["infeasible"]),
+        "\n".join(
+            f"not run: {arm['method']} at {arm['budget']}: {arm['reason']}"
+            for arm in result["infeasible"]
+        ),
         "spent so far, each step charged once, to whose work it is",
         totals_table(spent),
         "the same, shared work divided among the studies that use it",
@@ -56,32 +59,23 @@ def closing_text(study: Study, ledger: Ledger, recomputed: str) -> str:
     return "\n" + "\n\n".join(part for part in parts if part)
 
 
+def records_table(columns: Mapping[str, str], records: Iterable[Record]) -> str:
+    """Lay out records for a terminal, a column for each heading."""
+    rows = [[record[name] for name in columns] for record in records]
+    return text_table(list(columns.values()), rows)
+
+
 def totals_table(spent: list[Record]) -> str:
     """Lay out the ledger's totals."""
-    columns = {
-        "campaign": "campaign",
-        "state": "state",
-        "steps": "steps",
-        "flops": "FLOPs",
-        "device_seconds": "device seconds",
-        "wall_seconds": "wall seconds",
-        "usd": "USD",
-    }
-    return text_table(list(columns.values()), [[total[c] for c in columns] for total in spent])
+    columns = {"campaign": "campaign", "state": "state"} | SPENT_COLUMNS
+    return records_table(columns | {"wall_seconds": "wall seconds", "usd": "USD"}, spent)
 
 
 def shares_table(ledger: Ledger, study: str | None) -> str:
     """Lay out what each study bears of its own work and of its pool's."""
-    columns = {
-        "bearer": "borne by",
-        "campaign": "of the work of",
-        "steps": "steps",
-        "flops": "FLOPs",
-        "device_seconds": "device seconds",
-        "usd": "USD",
-    }
+    columns = {"bearer": "borne by", "campaign": "of the work of"} | SPENT_COLUMNS
     rows = [row for row in shares(ledger) if study in (None, row["bearer"])]
-    return text_table(list(columns.values()), [[row[c] for c in columns] for row in rows])
+    return records_table(columns | {"usd": "USD"}, rows)
 
 
 def plan_errors_line(ledger: Ledger, study: str) -> str:
@@ -97,13 +91,11 @@ def plan_errors_line(ledger: Ledger, study: str) -> str:
 
 def cap_line(study: Study, ledger: Ledger) -> str:
     """One line: how the study stands against its cap; nothing without one."""
-    cap = cap_in_force(study, ledger)
-    if cap is None:
+    stands = standing_of(study, ledger)
+    if stands is None:
         return ""
-    standing = ledger.spending.standing(study.name)
-    spent = 0.0 if standing is None else cap.charge(standing.settled)
-    left = cap.limit if standing is None else standing.left
-    return f"cap: {cap.show(cap.limit)}; spent {cap.show(spent)}, left {cap.show(left)}"
+    cap, spent = stands.cap, stands.cap.charge(stands.settled)
+    return f"cap: {cap.show(cap.limit)}; spent {cap.show(spent)}, left {cap.show(stands.left)}"
 
 
 def pictures(frontier: Artifact, study: Study, ledger: Ledger) -> list[Path]:
@@ -124,8 +116,3 @@ def _distances(arms: list[dict], study: Study, ledger: Ledger) -> str:
         distance = found[arm["method"], arm["budget"]]["ot_distance"]
         rows.append([arm["method"], arm["budget"], *(distance[kind] for kind in kinds)])
     return text_table(["method", "budget", *kinds], rows)
-
-
-def _reasons(infeasible: list[dict]) -> list[str]:
-    lines = [f"not run: {arm['method']} at {arm['budget']}: {arm['reason']}" for arm in infeasible]
-    return ["\n".join(lines)] if lines else []

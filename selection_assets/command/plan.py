@@ -29,41 +29,41 @@ def find_plan(study: Study, ledger: Ledger) -> list[dict[str, Any]]:
 
 def plan_text(study: Study, ledger: Ledger, arms: list[dict[str, Any]]) -> str:
     """Lay the plan out, with what the whole study takes, advice, and how right the plan was."""
-    parameters = current_plan(study, ledger)["parameters"]["base"]
+    plan = current_plan(study, ledger)
+    parameters = plan["parameters"]["base"]
     parts = [
         f"{study.name}: what it would take (FLOPs by the accountant `{study.accountant}`)",
         text_table(*arms_table(arms)),
-        "\n".join(_totals(study, ledger)),
+        "\n".join(_totals(study, ledger, plan["full_data"])),
         advice(parameters),
-        "\n".join(_quality_lines(fit_quality(study, ledger, parameters), arms)),
+        _quality_text(fit_quality(study, ledger, parameters), arms),
         _errors_text(study, ledger),
     ]
     return "\n\n".join(part for part in parts if part)
 
 
-def _totals(study: Study, ledger: Ledger) -> Iterator[str]:
-    plan, expected = current_plan(study, ledger), foreseen(study, ledger)
+def _totals(study: Study, ledger: Ledger, full_data: dict[str, Any]) -> Iterator[str]:
+    expected = foreseen(study, ledger)
     flops = sum(flops for flops, _ in expected.values())
     seconds = sum(seconds or 0.0 for _, seconds in expected.values())
     money = usd(study, seconds)
     price = f", {number(money)} USD" if money is not None else ""
     yield f"the whole study: {number(flops)} FLOPs, {number(seconds)} s on this device{price}"
-    if not plan["full_data"]["feasible"]:
-        yield f"without the full-data line: {plan['full_data']['reason']}"
+    if not full_data["feasible"]:
+        yield f"without the full-data line: {full_data['reason']}"
     yield cap_line(study, ledger) or (
         "no cap: give the study one with `cap: {flops: 2e15}` (or device_hours, usd)"
     )
 
 
-def _quality_lines(quality: Quality, arms: list[dict[str, Any]]) -> Iterator[str]:
+def _quality_text(quality: Quality, arms: list[dict[str, Any]]) -> str:
     if quality.curves is None:
-        yield f"no expected losses: {quality.why_not}"
-        return
-    yield (
+        return f"no expected losses: {quality.why_not}"
+    return (
         "expected losses: the offset form of P(k) fitted to the current reports; lambda with its"
-        " interval, and the total FLOPs from which on a method is ahead of random"
+        " interval, and the total FLOPs from which on a method is ahead of random\n"
+        f"{text_table(*curves_table(quality, arms))}"
     )
-    yield text_table(*curves_table(quality, arms))
 
 
 def _errors_text(study: Study, ledger: Ledger) -> str:

@@ -9,6 +9,7 @@ import dagster as dg
 
 from resources.dead_runs import clear_dead_runs
 from resources.device import Device
+from resources.ledger.ledger import Ledger
 from resources.project import project_root, resolve
 from resources.store.artifacts import UNPARTITIONED
 from resources.workspace import Workspace
@@ -29,38 +30,36 @@ from selection_assets.studies import load_pools, load_study, see_that_data_are_t
 
 def run_study(name: str) -> None:
     """Materialize what is stale and print the closing table."""
-    study = find_study(name)
-    use_dagster_home()
-    ledger = Workspace().ledger
-    # Imported late, because importing it builds the definitions of the project it finds.
-    from selection_assets.definitions import build_definitions
-
-    click.echo(f"device: {Device().describe()}")
-    with dg.DagsterInstance.get() as instance:
-        clear_dead_runs(instance, ledger.spending)
-        try:
-            done = refresh(study, build_definitions(), ledger, instance)
-        except StoppedByCap as stop:
-            # What the cap admits has run, and may already say something.
-            if stop.done and ledger.current(f"{name}/pareto_frontier", UNPARTITIONED):
-                click.echo(closing_text(study, ledger, recomputed(stop.done)))
-            raise
+    study, ledger = find_study(name), Workspace().ledger
+    try:
+        done = _refresh(study, ledger)
+    except StoppedByCap as stop:
+        # What the cap admits has run, and may already say something.
+        if stop.done and ledger.current(f"{name}/pareto_frontier", UNPARTITIONED):
+            click.echo(closing_text(study, ledger, recomputed(stop.done)))
+        raise
     click.echo(closing_text(study, ledger, recomputed(done)))
 
 
 def plan_study(name: str, *, quietly: bool) -> Study:
     """Bring the plan of a study up to date, with what it needs and nothing else."""
     study = find_study(name)
+    _refresh(study, Workspace().ledger, up_to=PLAN, quietly=quietly)
+    return study
+
+
+def _refresh(
+    study: Study, ledger: Ledger, *, up_to: str | None = None, quietly: bool = False
+) -> list[Work]:
     use_dagster_home()
-    ledger = Workspace().ledger
+    # Imported late, because importing it builds the definitions of the project it finds.
     from selection_assets.definitions import build_definitions
 
     if not quietly:
         click.echo(f"device: {Device().describe()}")
     with dg.DagsterInstance.get() as instance:
         clear_dead_runs(instance, ledger.spending)
-        refresh(study, build_definitions(), ledger, instance, up_to=PLAN)
-    return study
+        return refresh(study, build_definitions(), ledger, instance, up_to=up_to)
 
 
 def dry_run_study(name: str) -> None:

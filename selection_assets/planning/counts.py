@@ -59,7 +59,7 @@ def count_pool(
     lengths: list[np.ndarray] = []
     rows: dict[str, int] = {}
     drawn: list[tuple[float, str]] = []
-    for source, of_source in iterate_sources(step.by_partition("raw_corpus")):
+    for source, of_source in iterate_sources(step.inputs["raw_corpus"]):
         rows[source] = len(of_source.row_id)
         n_tokens += int(_counted(step, "base", source, of_source).sum())
         if selector is not None:
@@ -100,7 +100,7 @@ def count_pool(
 
 
 def _counted(step: Step, role: Role, source: str, rows: Rows) -> np.ndarray:
-    tokens = step.by_partition(tokens_asset(role))[source]
+    tokens = step.inputs[tokens_asset(role)][source]
     return row_tokens(pa.table({"row_id": rows.row_id}), tokens)
 
 

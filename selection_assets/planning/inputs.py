@@ -92,9 +92,7 @@ class PlanInputs:
         total = 0.0
         for role, decoder in decoders_of(self.study).items():
             if isinstance(decoder, TinyBase):
-                sample = general_sample(
-                    decoder, iterate_sources(self.step.by_partition("raw_corpus"))
-                )
+                sample = general_sample(decoder, iterate_sources(self.step.inputs["raw_corpus"]))
                 n_tokens = int(count_tokens(self.tokenizers[role], sample.texts).sum())
                 total += pretraining_flops(
                     decoder, n_tokens, self.shapes[role], self.study.accountant
@@ -105,7 +103,7 @@ class PlanInputs:
         """Read the rows of a source of middling size, as steps do."""
         rows = self.pool.rows
         middling = sorted(rows, key=rows.__getitem__)[len(rows) // 2]
-        return read_rows(self.step.by_partition("raw_corpus")[middling])
+        return read_rows(self.step.inputs["raw_corpus"][middling])
 
     def load_embedder(self) -> object:
         """Load the embedder, as steps do."""

@@ -7,8 +7,7 @@ from resources.device import Device
 from selection.config.study import Study
 from selection.embedding.embedder import Embedder
 from selection.embedding.estimate import estimate_flops
-from selection_assets.stage.expected import Expected
-from selection_assets.stage.step import Step
+from selection_assets.stage.step import Expected, Step
 
 
 def model_key(study: Study, device: Device) -> dict[str, Any]:

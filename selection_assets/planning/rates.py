@@ -22,7 +22,7 @@ from selection.planning.probes import (
 from selection.planning.rates import ARITHMETIC, Rate
 from selection_assets.planning.inputs import PlanInputs
 from selection_assets.planning.known_rates import embedding_key, model_key, training_key
-from selection_assets.stage.draft import emptied
+from selection_assets.stage.step import emptied
 
 
 @dataclass

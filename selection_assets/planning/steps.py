@@ -56,11 +56,8 @@ class StudyPlan:
         always = sunk + self._embedding(rates)
         always += Amount(distillation_flops(study.embedder) + self.size.tuning_flops)
         always += self._models(rates)
-        for step in (
-            ("reference_report", "zero_shot", None),
-            ("reference_report", "fine_tuning_only", None),
-        ):
-            always += cost[step]
+        always += cost["reference_report", "zero_shot", None]
+        always += cost["reference_report", "fine_tuning_only", None]
         selection = {}
         for name, named in study.named_methods.items():
             spent = [cost[step] for step in own_steps(named, self.load.rows)]

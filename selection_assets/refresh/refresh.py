@@ -107,8 +107,8 @@ def _levels(
     if up_to is not None:
         stages = with_ancestors(stages, study_key(study, up_to))
     planning = with_ancestors(stages, study_key(study, PLAN))
-    first = {stage.asset.key for stage in planning}
-    rest = [stage for stage in stages if stage.asset.key not in first]
+    first = {stage.key for stage in planning}
+    rest = [stage for stage in stages if stage.key not in first]
     return list(levels_of(planning)), list(levels_of(rest))
 
 

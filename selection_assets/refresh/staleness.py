@@ -55,18 +55,18 @@ class Refused:
 
 def with_ancestors(stages: Sequence[Stage], last: dg.AssetKey) -> list[Stage]:
     """Return the stages that one of them needs, itself included."""
-    by_key = {stage.asset.key: stage for stage in stages}
+    by_key = {stage.key: stage for stage in stages}
     needed, waiting = set(), [last]
     while waiting:
         key = waiting.pop()
         needed.add(key)
         waiting += [asset_key(asset_in) for asset_in in by_key[key].ins.values()]
-    return [stage for stage in stages if stage.asset.key in needed]
+    return [stage for stage in stages if stage.key in needed]
 
 
 def levels_of(stages: Sequence[Stage]) -> Iterator[list[Stage]]:
     """Stages whose inputs all lie in earlier levels."""
-    waiting = {stage.asset.key: stage for stage in stages}
+    waiting = {stage.key: stage for stage in stages}
     while waiting:
         level = [
             stage
@@ -76,7 +76,7 @@ def levels_of(stages: Sequence[Stage]) -> Iterator[list[Stage]]:
         assert level, "the asset graph has a cycle"
         yield level
         for stage in level:
-            del waiting[stage.asset.key]
+            del waiting[stage.key]
 
 
 def stale_work(
@@ -95,7 +95,7 @@ def stale_work(
             continue
         for partition in _partitions(stage, pool, study, ledger):
             read = _inputs(stage, partition, versions)
-            asset = stage.asset.key.to_user_string()
+            asset = stage.name
             if refused is not None and _needs(stage, partition, read, refused):
                 refused.steps.add((asset, partition))
                 continue
@@ -125,7 +125,7 @@ def _without_former_sources(
 
 
 def _partitions(stage: Stage, pool: Pool, study: Study, ledger: Ledger) -> list[str]:
-    definition = stage.asset.partitions_def
+    definition = stage.partitions
     if definition is None:
         return [UNPARTITIONED]
     if isinstance(definition, dg.DynamicPartitionsDefinition):
@@ -135,7 +135,7 @@ def _partitions(stage: Stage, pool: Pool, study: Study, ledger: Ledger) -> list[
         arms.sort(key=lambda arm: priority(study, arm["method"], arm["budget"]))
         return [arm_key(arm["method"], arm["budget"]) for arm in arms if arm["feasible"]]
     keys = list(definition.get_partition_keys())
-    if stage.asset.key.path[-1] == "reference_report":
+    if stage.key.path[-1] == "reference_report":
         plan = current_plan(study, ledger)
         return [key for key in keys if key != FULL_DATA or plan["full_data"]["feasible"]]
     return keys
@@ -145,7 +145,7 @@ def _needs(
     stage: Stage, partition: str, read: Mapping[str, Mapping[str, str]] | None, refused: Refused
 ) -> bool:
     """Whether a partition cannot do without something that was refused."""
-    for name in stage.reads(partition):
+    for name in stage.inputs_read(partition):
         asset_in = stage.ins[name]
         if (asset_in.metadata or {}).get(MAY_LACK_PARTITIONS):
             continue
@@ -161,7 +161,7 @@ def _inputs(
 ) -> dict[str, dict[str, str]] | None:
     """Versions of what a partition would read now, or None when an input is missing."""
     read: dict[str, dict[str, str]] = {}
-    for name in stage.reads(partition):
+    for name in stage.inputs_read(partition):
         asset_in = stage.ins[name]
         asset = asset_key(asset_in).to_user_string()
         found = {key: version for (of, key), version in versions.items() if of == asset}

@@ -64,7 +64,7 @@ class PreparationWork:
         """
         rows, target, shape, tokenizer = [], [], None, None
         if "raw_corpus" in step.inputs:
-            rows = [of_source for _, of_source in iterate_sources(step.by_partition("raw_corpus"))]
+            rows = [of_source for _, of_source in iterate_sources(step.inputs["raw_corpus"])]
         if "target_examples" in step.inputs:
             target = dev_examples(step.one("target_examples"))
         if "selector_tokenizer" in step.inputs:

@@ -41,7 +41,7 @@ def features_by_source(step: Step, preparation: Preparation | None) -> dict[str,
     """What a preparation has computed of each source's rows, where the method has such a one."""
     if preparation is None:
         return None
-    made = step.by_partition(preparation.asset)
+    made = step.inputs[preparation.asset]
     return {source: preparation.features(artifact) for source, artifact in made.items()}
 
 

@@ -1,19 +1,35 @@
-"""Where the ledger is to look for a row: in the pool, in quarantine, in subsets and in scores."""
+"""What does the ledger know of a row: in the pool, in quarantine, in subsets and in scores?"""
 
 from resources.ledger.ledger import Ledger
-from resources.ledger.lineage import Record
-from resources.ledger.rows import follow_row, rows_read, search_rows
+from resources.ledger.lineage import CURRENT, Record, current_artifacts, files_of
 from selection.subset.choose import SELECTED
+
+FATES = f"""
+WITH current AS ({CURRENT}),
+read AS (
+    SELECT c.id, c.asset, c.data_version, i.upstream
+    FROM current c JOIN input i ON i.materialization = c.id
+)
+SELECT subset.asset, subset.partition, subset.id AS subset, f.* EXCLUDE (row_id, filename),
+    checkpoint.data_version AS checkpoint, report.data_version AS report
+FROM read_parquet(?, filename = true) f
+JOIN current subset ON f.filename = ? || '/' || subset.path || '/fates.parquet'
+LEFT JOIN read checkpoint ON checkpoint.upstream = subset.id AND f.fate = ?
+    AND ends_with(checkpoint.asset, '/finetuned_checkpoint')
+LEFT JOIN read report ON report.upstream = checkpoint.id AND ends_with(report.asset, '/eval_report')
+WHERE f.row_id = ?
+ORDER BY subset.asset, subset.partition, f.draw, f.source
+"""
 
 
 def find_rows(ledger: Ledger, prefix: str) -> list[Record]:
     """Rows of every pool whose id starts so: row_id, source, text, licence, origins, asset."""
-    return search_rows(ledger, "raw_corpus", "rows.parquet", "row_id", prefix)
+    return _search(ledger, "rows.parquet", "row_id", prefix)
 
 
 def find_quarantined(ledger: Ledger, prefix: str) -> list[Record]:
     """Rows set aside, by the hash of their raw bytes: source, origin, reason, asset."""
-    return search_rows(ledger, "raw_corpus", "quarantine.parquet", "raw_sha256", prefix)
+    return _search(ledger, "quarantine.parquet", "raw_sha256", prefix)
 
 
 def find_fates(ledger: Ledger, row_id: str) -> list[Record]:
@@ -25,26 +41,10 @@ def find_fates(ledger: Ledger, row_id: str) -> list[Record]:
         One for each current arm and draw that decided on the row: the subset's asset and partition,
         the row's fate, and the versions of the checkpoint that trained on it and of its report.
     """
-    found = follow_row(
-        ledger,
-        row_id,
-        asset="selected_subset",
-        file="fates.parquet",
-        readers=("finetuned_checkpoint", "eval_report"),
-    )
-    fates = []
-    for row in found:
-        subset, checkpoint, report = (row.pop(n) for n in ("holder", "reader", "last_reader"))
-        trained = row["fate"] == SELECTED
-        fates.append(
-            row
-            | {
-                "subset": subset,
-                "checkpoint": checkpoint if trained else None,
-                "report": report if trained else None,
-            }
-        )
-    return fates
+    files = files_of(current_artifacts(ledger, "selected_subset"), "fates.parquet")
+    if not files:
+        return []
+    return ledger.query(FATES, [files, str(ledger.artifacts), SELECTED, row_id])
 
 
 def find_scores(ledger: Ledger, subset: str, method: str, row_id: str) -> list[Record]:
@@ -54,4 +54,30 @@ def find_scores(ledger: Ledger, subset: str, method: str, row_id: str) -> list[R
     ----------
     subset : the subset's materialization; the versions that it read count, not today's.
     """
-    return rows_read(ledger, subset, f"{method}_scores", "scores.parquet", row_id)
+    read = ledger.query(
+        "SELECT m.asset, m.partition, m.data_version, m.path, m.id FROM input i"
+        " JOIN materialization m ON m.id = i.upstream"
+        " WHERE i.materialization = ? AND ends_with(m.asset, '/' || ?)",
+        [subset, f"{method}_scores"],
+    )
+    files = files_of([ledger.artifact(row) for row in read], "scores.parquet")
+    if not files:
+        return []
+    return ledger.query(
+        "SELECT DISTINCT * FROM read_parquet(?) WHERE row_id = ? ORDER BY draw", [files, row_id]
+    )
+
+
+def _search(ledger: Ledger, file: str, column: str, prefix: str) -> list[Record]:
+    """Rows of the sources of which a column, named in the code, starts so, each with its asset."""
+    artifacts = current_artifacts(ledger, "raw_corpus")
+    files = files_of(artifacts, file)
+    if not files:
+        return []
+    found = ledger.query(
+        f"SELECT * FROM read_parquet(?, filename = true) WHERE starts_with({column}, ?)"
+        f" ORDER BY {column}, filename",
+        [files, prefix],
+    )
+    assets = {path: artifact.asset for path, artifact in zip(files, artifacts, strict=True)}
+    return [row | {"asset": assets[row["filename"]]} for row in found]

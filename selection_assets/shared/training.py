@@ -14,8 +14,7 @@ from selection.config.study import Study
 from selection.models.base import load_model, save_checkpoint
 from selection.models.checkpoints import weights_digest
 from selection_assets.shared.decoders import read_shape
-from selection_assets.stage.draft import Check, Draft, emptied
-from selection_assets.stage.step import Step
+from selection_assets.stage.step import Check, Draft, Step, emptied
 
 
 def training_parameters(study: Study, seeds: Sequence[int]) -> dict[str, object]:

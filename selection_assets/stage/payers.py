@@ -1,7 +1,8 @@
 """Under which cap a study spends: that of its file, until the ledger enforces one."""
 
+from resources.ledger.caps import Standing
 from resources.ledger.ledger import Ledger
-from selection.budget.amounts import Cap
+from selection.budget.amounts import Amount, Cap
 from selection.config.study import Study
 
 
@@ -12,7 +13,15 @@ def cap_of(study: Study) -> Cap | None:
     return Cap(*study.cap.measure, study.usd_per_device_hour)
 
 
+def standing_of(study: Study, ledger: Ledger) -> Standing | None:
+    """How a study stands against the cap that the ledger enforces, or will once it spends."""
+    stands, cap = ledger.spending.standing(study.name), cap_of(study)
+    if stands is not None or cap is None:
+        return stands
+    return Standing(cap, Amount(), Amount())
+
+
 def cap_in_force(study: Study, ledger: Ledger) -> Cap | None:
-    """The cap that the ledger enforces, or will when the study first spends something."""
-    standing = ledger.spending.standing(study.name)
-    return standing.cap if standing is not None else cap_of(study)
+    """The cap of `standing_of`."""
+    stands = standing_of(study, ledger)
+    return None if stands is None else stands.cap

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import dagster as dg
 
-from resources.io_manager import Pending
+from resources.ledger.ledger import Pending
 from resources.ledger.reservation import Reservation
 from resources.ledger.spends import Cost
 from resources.store.artifacts import UNPARTITIONED, Artifact, CorruptArtifact
@@ -66,7 +66,7 @@ def run_step(
 def _is_whole(published: Artifact, context: dg.AssetExecutionContext) -> bool:
     """Whether a published version can be reused; one that is damaged is made again."""
     try:
-        published.check()
+        published.verify(full=False)
     except CorruptArtifact as error:
         context.log.warning("%s; it is made again", error)
         return False
@@ -100,13 +100,14 @@ def _compute(stage: Stage, step: Step, reservation: Reservation | None) -> dg.Ma
         "dagster/uri": str(store.folder(step.identity.asset, step.partition, staged.version)),
         **draft.facts,
     }
-    read = stage.reads(step.partition)
+    read = stage.inputs_read(step.partition)
     return dg.MaterializeResult(
         value=Pending(
             staged=staged,
             identity=step.identity,
             campaign=stage.campaign,
             inputs=sorted({a.materialization for name in read for a in step.inputs[name].values()}),
+            run_id=step.context.run.run_id,
             rows=draft.rows,
             started_at=started_at,
             cost=cost,
@@ -125,7 +126,7 @@ def _reuse(
     """Answer with the version that the same inputs and code gave before; nothing is spent."""
     context.log.info("unchanged inputs and code: version %s is reused", published.version)
     key = str(context.partition_key) if context.has_partition_key else None
-    event = context.instance.get_latest_data_version_record(stage.asset.key, partition_key=key)
+    event = context.instance.get_latest_data_version_record(stage.key, partition_key=key)
     before = event.asset_materialization if event is not None else None
     return dg.MaterializeResult(
         value=published,
@@ -137,7 +138,7 @@ def _reuse(
 
 def _repeated(stage: Stage, context: dg.AssetExecutionContext, name: str) -> dg.AssetCheckResult:
     """Repeat a check's last outcome: passed, or a warning, since nothing else becomes current."""
-    key = dg.AssetCheckKey(stage.asset.key, name)
+    key = dg.AssetCheckKey(stage.key, name)
     # The newest record is the evaluation that this very step has planned.
     records = context.instance.event_log_storage.get_asset_check_execution_history(key, limit=10)
     events = [record.event.dagster_event for record in records if record.event is not None]

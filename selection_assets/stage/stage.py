@@ -1,54 +1,88 @@
-"""What a stage is: an asset, with what the command line needs to see whether it is up to date."""
+"""What a stage is: an asset, and all that running and refreshing it depend on."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Concatenate, ParamSpec
 
 import dagster as dg
 
 from resources.ledger.ledger import Identity, hash_inputs
 from selection.config.study import Study
-from selection_assets.stage.draft import Draft
-from selection_assets.stage.expected import Expected
-from selection_assets.stage.step import Step
+from selection_assets.stage.code_version import Code, Parameters, code_version
+from selection_assets.stage.step import Draft, Expected, Step
+
+Recipe = Callable[[Step], Draft]
+P = ParamSpec("P")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Stage:
-    """An asset, and all that running and refreshing it depend on.
+    """An asset made by a function that holds only its recipe.
+
+    `@stage(key=..., campaign=...)` makes one of the function that it decorates, and `build_asset`
+    what Dagster is to know of it.
 
     Attributes
     ----------
-    asset : for Dagster.
     function : makes a partition.
-    campaign : the study or pool that pays for it.
-    code_version : of the functions it calls and their parameters.
-    ins : input name to upstream asset.
-    reads : partition key to the inputs that this partition really reads.
-    outside : partition key to the versions of files and packages read from outside.
-    checks : name and description of the checks that its drafts report.
-    costly : whether it holds the device.
-    metered : whether its function charges the meter part by part.
+    key : of the asset.
+    campaign : the study or pool that pays; also the group in the UI.
+    also_code : functions and classes that the function reaches other than by naming them.
+    ins : input name to upstream asset; the step has it as a mapping by partition.
+    parameters : everything of the configuration that the result depends on.
+    costly : holds the device; runs in the `gpu` pool, and starts only when what it may cost is
+        reserved.
+    metered : its function charges `step.meter` before each part of its work; one that does not is
+        taken to have spent all that it reserved when it dies.
     finds : what is found out first; `expects` and the function have it as `step.found`.
-    expects : what a partition will take; None where the study's plan says it.
-    payers : the studies that use it and pay for it in equal parts.
-    serves : names of the methods, by study, that it is made for; none: it is made for all.
+    expects : what it will take; without it the newest plan of the campaign's study must foresee the
+        partition.
+    payers : the studies that use it; they pay in equal parts.
+    serves : names of the methods, by study, that it is made for; none: it is made for all. A study
+        of which none of them has an arm that can be afforded does without it.
+    checks : name and description of the checks its drafts report.
+    reads : for a partition, the inputs that it really reads; all of them when not given.
+    outside : for a partition, versions of the files and packages that it reads from outside.
+    some_inputs_may_lack : it reads whichever arms were affordable.
+    only_after : inputs that are not read, and only must be made first.
     """
 
-    asset: dg.AssetsDefinition
-    function: Callable[[Step], Draft]
+    function: Recipe = field(kw_only=False)
+    key: dg.AssetKey
     campaign: str
-    code_version: str
-    ins: Mapping[str, dg.AssetIn]
-    reads: Callable[[str], Sequence[str]]
-    outside: Callable[[str], Mapping[str, str]]
-    checks: Mapping[str, str]
-    costly: bool
-    metered: bool
-    finds: Callable[[Step], Any] | None
-    expects: Callable[[Step], Expected] | None
-    payers: Sequence[Study]
-    serves: Mapping[str, frozenset[str]]
+    also_code: Sequence[Code] = ()
+    ins: Mapping[str, dg.AssetIn] = field(default_factory=dict)
+    parameters: Parameters = field(default_factory=dict)
+    partitions: dg.PartitionsDefinition | None = None
+    costly: bool = False
+    metered: bool = False
+    finds: Callable[[Step], Any] | None = None
+    expects: Callable[[Step], Expected] | None = None
+    payers: Sequence[Study] = ()
+    serves: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    checks: Mapping[str, str] = field(default_factory=dict)
+    reads: Callable[[str], Sequence[str]] | None = None
+    outside: Callable[[str], Mapping[str, str]] = lambda _: {}
+    kinds: Collection[str] = ("python",)
+    some_inputs_may_lack: bool = False
+    only_after: Sequence[str] = ()
+
+    @property
+    def name(self) -> str:
+        """Of the asset, as the ledger has it: `prefix/name`."""
+        return self.key.to_user_string()
+
+    @cached_property
+    def code_version(self) -> str:
+        """Of the functions that it calls, and their parameters."""
+        return code_version([self.function, *self.also_code], self.parameters)
+
+    def inputs_read(self, partition: str) -> Sequence[str]:
+        """Names of the inputs that a partition really reads."""
+        if self.reads is not None:
+            return self.reads(partition)
+        return [name for name in self.ins if name not in self.only_after]
 
     def identity(self, partition: str, versions: Mapping[str, Mapping[str, str]]) -> Identity:
         """What a materialization of this partition would be, given its inputs' data versions.
@@ -59,9 +93,18 @@ class Stage:
         """
         read = {
             f"{name}[{key}]": version
-            for name in self.reads(partition)
+            for name in self.inputs_read(partition)
             for key, version in versions[name].items()
         }
         outside = {f"outside {name}": value for name, value in self.outside(partition).items()}
-        asset = self.asset.key.to_user_string()
-        return Identity(asset, partition, hash_inputs(read | outside), self.code_version)
+        return Identity(self.name, partition, hash_inputs(read | outside), self.code_version)
+
+
+def _decorator(
+    make: Callable[Concatenate[Recipe, P], Stage],
+) -> Callable[P, Callable[[Recipe], Stage]]:
+    """Return a decorator that takes what `make` takes, and gives it the decorated function."""
+    return lambda *args, **options: lambda function: make(function, *args, **options)
+
+
+stage = _decorator(Stage)

@@ -1,8 +1,8 @@
-"""What a stage's function may look at: the one argument that it receives."""
+"""What a stage's function is given, and what it gives back."""
 
 import shutil
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,14 +11,23 @@ import dagster as dg
 
 from resources.device import Device
 from resources.ledger.ledger import Identity
-from resources.store.artifacts import Artifact
+from resources.store.artifacts import Artifact, Content
 from resources.workspace import Workspace
+from selection.budget.amounts import Amount
 from selection.budget.meter import UNMETERED, Meter
+from selection_assets.stage.metadata import metadata
+
+MARGIN = 1.05
+"""FLOPs are counted by formula beforehand; what is reserved above that covers rounding."""
+
+SECONDS_MARGIN = 1.3
+FIRST_SECONDS = 30.0
+"""Reserved at least; a step that takes longer asks for more as it goes."""
 
 
 @dataclass
 class Step:
-    """One partition of a stage, at work.
+    """One partition of a stage, at work: the one argument of the stage's function.
 
     Attributes
     ----------
@@ -53,7 +62,7 @@ class Step:
     @cached_property
     def work(self) -> Path:
         """A folder that survives a kill and is found again by the next attempt at the same work."""
-        return self.workspace.store.work_folder("\0".join(vars(self.identity).values()))
+        return self.workspace.store.work_folder(self.identity.work)
 
     def clear_work(self) -> None:
         """Remove the work folder, if the step has used it: what it made is staged."""
@@ -75,6 +84,67 @@ class Step:
         """Give an input that only some studies have."""
         return self.one(name) if name in self.inputs else None
 
-    def by_partition(self, name: str) -> Mapping[str, Artifact]:
-        """Give an input of which there is one artifact a partition, such as a source."""
-        return self.inputs[name]
+
+@dataclass(frozen=True)
+class Expected:
+    """FLOPs of a costly step, by its accountant, and its seconds on this device if known."""
+
+    flops: float
+    seconds: float | None = None
+
+    @property
+    def upper(self) -> Amount:
+        """What the step has reserved for it."""
+        seconds = SECONDS_MARGIN * (self.seconds or 0.0)
+        return Amount(MARGIN * self.flops, max(FIRST_SECONDS, seconds))
+
+
+@dataclass(frozen=True)
+class Check:
+    """Outcome of one check of a stage; a failure blocks what comes after unless it only warns."""
+
+    name: str
+    passed: bool
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    only_warns: bool = False
+
+    def result(self) -> dg.AssetCheckResult:
+        """Return it as Dagster takes it."""
+        severity = dg.AssetCheckSeverity.WARN if self.only_warns else dg.AssetCheckSeverity.ERROR
+        return dg.AssetCheckResult(
+            passed=bool(self.passed),
+            check_name=self.name,
+            metadata=metadata(self.facts),
+            severity=severity,
+        )
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What a stage's function returns.
+
+    Attributes
+    ----------
+    files : name to content, for `ArtifactStore.stage`.
+    rows : how many rows or examples it holds.
+    flops, accountant : what was computed, and who counted.
+    resumed_flops : part of it that an earlier, interrupted attempt had computed.
+    facts : shown in the UI; never part of the content.
+    checks : one outcome for each check that the stage declares.
+    """
+
+    files: Mapping[str, Content]
+    rows: int
+    flops: float = 0.0
+    accountant: str = "none"
+    resumed_flops: float = 0.0
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    checks: Sequence[Check] = ()
+
+
+def emptied(folder: Path) -> Path:
+    """Return an empty folder: what a killed attempt left half-written there is removed."""
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    return folder

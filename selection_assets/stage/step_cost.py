@@ -8,10 +8,9 @@ from resources.ledger.history import rates_seen
 from resources.ledger.reservation import Reservation
 from resources.ledger.spending import OverCap
 from resources.ledger.spends import Cost, Spender
-from selection_assets.stage.expected import Expected
 from selection_assets.stage.payers import cap_of
 from selection_assets.stage.stage import Stage
-from selection_assets.stage.step import Step
+from selection_assets.stage.step import Expected, Step
 
 REFUSED = "refused_by_cap"
 """Metadata of the failure of a step that a cap has kept from starting, or from going on."""
@@ -87,12 +86,12 @@ def _expected(stage: Stage, step: Step) -> Expected:
     if stage.expects is not None:
         return stage.expects(step)
     identity = step.identity
-    found = step.workspace.ledger.spending.forecast(identity.asset, identity.partition)
+    foreseen = step.workspace.ledger.spending.forecasts(stage.campaign)
+    found = foreseen.get((identity.asset, identity.partition))
     if found is None:
-        study = identity.asset.partition("/")[0]
         raise dg.Failure(
             f"no plan foresees {identity.asset} [{identity.partition}], and nothing is spent"
-            f" without one; materialize {study}/budget_plan again",
+            f" without one; materialize {stage.campaign}/budget_plan again",
             allow_retries=False,
         )
     return Expected(*found)

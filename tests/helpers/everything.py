@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from resources.ledger.ledger import Identity, open_ledger
+from resources.ledger.ledger import Identity, Pending, open_ledger
 from resources.ledger.spends import Cost, Spender
 from resources.store.artifacts import ArtifactStore
 from selection.budget.amounts import Amount
@@ -33,15 +33,17 @@ def publish_everything(root: Path, tag: str) -> str:
         }
     )
     published = ledger.publish(
-        staged,
-        Identity("study/thing", "all", tag, "code"),
-        campaign="small",
-        inputs=[],
-        run_id=f"run-{tag}",
-        rows=1,
-        started_at=datetime.now(UTC),
-        cost=Cost(7.0, "detailed", "cpu", 1.0, 1.0),
-        spend=spend,
+        Pending(
+            staged,
+            Identity("study/thing", "all", tag, "code"),
+            campaign="small",
+            inputs=[],
+            run_id=f"run-{tag}",
+            rows=1,
+            started_at=datetime.now(UTC),
+            cost=Cost(7.0, "detailed", "cpu", 1.0, 1.0),
+            spend=spend,
+        )
     )
     return published.version
 

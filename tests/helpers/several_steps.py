@@ -5,11 +5,9 @@ import time
 import dagster as dg
 
 from selection_assets.definitions import project_resources
-from selection_assets.stage.decorator import stage
-from selection_assets.stage.draft import Draft
-from selection_assets.stage.expected import Expected
-from selection_assets.stage.stage import Stage
-from selection_assets.stage.step import Step
+from selection_assets.stage.asset import build_asset
+from selection_assets.stage.stage import Stage, stage
+from selection_assets.stage.step import Draft, Expected, Step
 
 PARTS = 5
 AT_ONCE = 3
@@ -72,7 +70,7 @@ def everything() -> dg.JobDefinition:
         {"max_concurrent": AT_ONCE, "start_method": forked}
     )
     definitions = dg.Definitions(
-        assets=[made.asset for made in stages],
+        assets=[build_asset(made) for made in stages],
         resources=project_resources(),
         jobs=[dg.define_asset_job("everything", executor_def=executor)],
     )

@@ -8,7 +8,6 @@ from pathlib import Path
 from resources.debris import Debris, find_debris, remove_debris
 from resources.ledger.ledger import Ledger
 from resources.ledger.lineage import current_artifacts
-from resources.store.artifacts import ArtifactStore
 
 
 @dataclass(frozen=True)
@@ -86,10 +85,9 @@ def published_files(root: Path) -> dict[str, str]:
 
 def clear_away(ledger: Ledger) -> list[Debris]:
     """Do what `selection gc --delete` does; returns what went."""
-    store = ArtifactStore(ledger.artifacts)
-    found = find_debris(ledger, store, unfinished_days=14)
-    assert remove_debris(store, ledger, found) == len(found)
-    assert find_debris(ledger, store, unfinished_days=14) == []
+    found = find_debris(ledger, unfinished_days=14)
+    assert remove_debris(ledger, found) == len(found)
+    assert find_debris(ledger, unfinished_days=14) == []
     return found
 
 

@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from resources.ledger.audit import audit
-from resources.ledger.ledger import Identity, Ledger, open_ledger
+from resources.ledger.ledger import Identity, Ledger, Pending, open_ledger
 from resources.ledger.spending import OverCap
 from resources.ledger.spends import Cost, Spender
 from selection.budget.amounts import Amount, Cap
@@ -34,15 +34,17 @@ Edit = Callable[[duckdb.DuckDBPyConnection], object]
 
 def publish(ledger: Ledger, spend: str | None, text: str) -> None:
     ledger.publish(
-        ledger._store.stage({"report.md": text}),
-        Identity("pool/x", "all", text, "code"),
-        campaign="pool",
-        inputs=[],
-        run_id="run",
-        rows=1,
-        started_at=datetime.now(UTC),
-        cost=COST,
-        spend=spend,
+        Pending(
+            ledger.store.stage({"report.md": text}),
+            Identity("pool/x", "all", text, "code"),
+            campaign="pool",
+            inputs=[],
+            run_id="run",
+            rows=1,
+            started_at=datetime.now(UTC),
+            cost=COST,
+            spend=spend,
+        )
     )
 
 

@@ -9,12 +9,10 @@ import dagster as dg
 from resources.ledger.database import Database
 from resources.ledger.ledger import Ledger, open_ledger
 from selection_assets.definitions import project_resources
-from selection_assets.stage.decorator import stage
-from selection_assets.stage.draft import Check, Draft
-from selection_assets.stage.expected import Expected
+from selection_assets.stage.asset import build_asset
 from selection_assets.stage.run_step import FORCE_TAG
-from selection_assets.stage.stage import Stage
-from selection_assets.stage.step import Step
+from selection_assets.stage.stage import Stage, stage
+from selection_assets.stage.step import Check, Draft, Expected, Step
 
 
 class Toy:
@@ -76,7 +74,7 @@ class Toy:
 
     def run(self, *stages: Stage, force: bool = False) -> dg.ExecuteInProcessResult:
         return dg.materialize(
-            [made.asset for made in stages or (self.numbers(), self.total())],
+            [build_asset(made) for made in stages or (self.numbers(), self.total())],
             resources=project_resources(),
             instance=self.instance,
             tags={FORCE_TAG: "yes"} if force else None,

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from real_processes import Child
 
-from resources.ledger.ledger import Identity, Ledger, open_ledger
+from resources.ledger.ledger import Identity, Ledger, Pending, open_ledger
 from resources.ledger.spends import Cost
 from resources.store.artifacts import Artifact, ArtifactStore
 
@@ -17,7 +17,7 @@ import sys, time
 from datetime import UTC, datetime
 from pathlib import Path
 from resources.store.artifacts import ArtifactStore
-from resources.ledger.ledger import Cost, Identity, open_ledger
+from resources.ledger.ledger import Cost, Identity, Pending, open_ledger
 
 ledger, go, rounds = open_ledger(Path(sys.argv[1])), Path(sys.argv[2]), int(sys.argv[4])
 store = ArtifactStore(ledger.artifacts)
@@ -26,11 +26,11 @@ while not go.exists():
     time.sleep(0.001)
 for i in range(rounds):
     staged = store.stage({"report.md": f"content {i}"})
-    ledger.publish(
+    ledger.publish(Pending(
         staged, Identity("study/thing", f"part-{i}", "inputs", "code"), campaign="small",
         inputs=[], run_id=sys.argv[3], rows=1, started_at=datetime.now(UTC),
         cost=Cost(0.0, "none", "none", 0.0, 1.0), spend=None,
-    )
+    ))
 """
 
 COST = Cost(10.0, "detailed", "cpu", 2.0, 3.0)
@@ -38,15 +38,17 @@ COST = Cost(10.0, "detailed", "cpu", 2.0, 3.0)
 
 def publish(ledger: Ledger, identity: Identity, text: str) -> Artifact:
     return ledger.publish(
-        ArtifactStore(ledger.artifacts).stage({"report.md": text}),
-        identity,
-        campaign="small",
-        inputs=[],
-        run_id="run",
-        rows=1,
-        started_at=datetime.now(UTC),
-        cost=COST,
-        spend=None,
+        Pending(
+            ArtifactStore(ledger.artifacts).stage({"report.md": text}),
+            identity,
+            campaign="small",
+            inputs=[],
+            run_id="run",
+            rows=1,
+            started_at=datetime.now(UTC),
+            cost=COST,
+            spend=None,
+        )
     )
 
 

@@ -7,7 +7,7 @@ import duckdb
 import pytest
 
 from resources.ledger.database import ATTEMPTS, Database
-from resources.ledger.ledger import Identity, Ledger
+from resources.ledger.ledger import Identity, Ledger, Pending
 from resources.ledger.spending import OverCap
 from resources.ledger.spends import Cost, Spender
 from resources.store.artifacts import ArtifactStore
@@ -69,15 +69,17 @@ def test_every_kind_of_write_happens_once_when_its_answers_are_lost(
     database.lost_answers = times
     staged = ArtifactStore(ledger.artifacts).stage({"report.md": "content"})
     ledger.publish(
-        staged,
-        Identity("small/x", "all", "inputs", "code"),
-        campaign="small",
-        inputs=[],
-        run_id="run",
-        rows=1,
-        started_at=datetime.now(UTC),
-        cost=COST,
-        spend=spend,
+        Pending(
+            staged,
+            Identity("small/x", "all", "inputs", "code"),
+            campaign="small",
+            inputs=[],
+            run_id="run",
+            rows=1,
+            started_at=datetime.now(UTC),
+            cost=COST,
+            spend=spend,
+        )
     )
     database.lost_answers = times
     stopped = ledger.spending.reserve(STEP, Amount(1.0, 1.0))

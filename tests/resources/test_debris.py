@@ -26,7 +26,7 @@ from resources.processes import is_alive
 from resources.project import ROOT_VARIABLE
 from resources.store.artifacts import ArtifactStore
 from resources.store.publishing_lock import StoreBusy, locked
-from selection_assets.command.gc import gc
+from selection_assets.command.cli import gc
 
 PUBLISH = Path(everything.__file__).read_text()
 LEFT = {
@@ -55,12 +55,11 @@ def opened(root: Path) -> tuple[Ledger, ArtifactStore]:
 
 
 def find(root: Path, days: float = 14) -> list[module.Debris]:
-    return find_debris(*opened(root), unfinished_days=days)
+    return find_debris(open_ledger(root), unfinished_days=days)
 
 
 def remove(root: Path, found: list[module.Debris]) -> int:
-    ledger, store = opened(root)
-    return remove_debris(store, ledger, found)
+    return remove_debris(open_ledger(root), found)
 
 
 def make_old(folder: Path, days: float) -> None:
@@ -168,7 +167,7 @@ def test_nothing_is_removed_between_a_rename_and_its_row(tmp_path):
             locked(store.root / ".publishing.lock", alone=True, timeout=0.1),
         ):
             raise AssertionError
-    assert [debris.kind for debris in find_debris(ledger, store, unfinished_days=14)] == ["version"]
+    assert [debris.kind for debris in find_debris(ledger, unfinished_days=14)] == ["version"]
 
 
 def test_a_publisher_loses_nothing_while_others_clear_away(tmp_path):

@@ -106,7 +106,7 @@ def test_every_module_that_it_names_is_real(name):
 VERSIONS = """
 import json
 from selection_assets.graph import all_stages
-print(json.dumps({s.asset.key.to_user_string(): s.code_version for s in all_stages()}))
+print(json.dumps({s.name: s.code_version for s in all_stages()}))
 """
 
 

@@ -251,7 +251,7 @@ def test_absent_data_are_told_with_study_path_and_remedy_before_anything_runs(pr
     with pytest.raises(ConfigurationError, match=re.escape(expected)):
         find_study("small")
     # From the UI or a sensor, where no command has looked first.
-    [stage] = [s for s in study_stages(project.study) if s.asset.key.path[-1] == f"{part}_examples"]
+    [stage] = [s for s in study_stages(project.study) if s.key.path[-1] == f"{part}_examples"]
     with pytest.raises(ConfigurationError, match=re.escape(expected)):
         stage.outside(UNPARTITIONED)
 

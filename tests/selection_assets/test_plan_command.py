@@ -63,7 +63,7 @@ def test_the_plan_of_a_finished_study_has_every_arm_with_its_cost_and_expected_l
 def test_a_plan_foresees_nothing_but_assets_and_what_the_pool_shares(finished):
     """A forecast under a name that no step has would never be found, and never be missed."""
     study = finished.study
-    assets = {stage.asset.key.to_user_string() for stage in all_stages()}
+    assets = {stage.name for stage in all_stages()}
     shared = {embedding_step(study)[0], models_step(study)[0]}
     shared |= {preparation_step(study, name)[0] for name in study.named_methods}
     expected = finished.ledger.spending.forecasts("small")

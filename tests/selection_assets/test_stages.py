@@ -10,6 +10,7 @@ from toy_stages import Toy, failure, reused
 from resources.project import ROOT_VARIABLE
 from resources.store.artifacts import CorruptArtifact
 from selection_assets.definitions import project_resources
+from selection_assets.stage.asset import build_asset
 from selection_assets.stage.run_step import FORCE_TAG
 
 MATERIALIZE = """
@@ -130,7 +131,7 @@ def test_the_next_good_version_is_passed_on_after_a_failed_one(toy):
 
 def test_a_stage_whose_input_was_never_made_says_which(toy):
     result = dg.materialize(
-        [toy.total().asset, toy.numbers().asset],
+        [build_asset(toy.total()), build_asset(toy.numbers())],
         selection=[dg.AssetKey(["toy", "total"])],
         resources=project_resources(),
         instance=toy.instance,
@@ -163,7 +164,7 @@ def test_a_damaged_input_fails_its_reader_by_the_file_s_name(toy):
     with pytest.raises(CorruptArtifact):
         artifact.verify()
     result = dg.materialize(
-        [toy.numbers().asset, toy.total(other=True).asset],
+        [build_asset(toy.numbers()), build_asset(toy.total(other=True))],
         selection=[dg.AssetKey(["toy", "total"])],
         resources=project_resources(),
         instance=toy.instance,

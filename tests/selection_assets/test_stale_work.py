@@ -121,7 +121,7 @@ def test_a_change_of_the_study_makes_exactly_these_assets_stale(finished, change
     fields, expected = CHANGES[change]
     study = Study.model_validate(finished.study.model_dump(mode="json") | fields)
     stages = [*pool_stages(load_pools()["library"], [study]), *study_stages(study)]
-    versions = {stage.asset.key.to_user_string(): stage.code_version for stage in stages}
+    versions = {stage.name: stage.code_version for stage in stages}
     identities = finished.ledger.current_identities()
     assert {asset for asset, _ in identities} == set(versions)
     stale = {a for (a, _), identity in identities.items() if identity.code_version != versions[a]}
@@ -143,7 +143,7 @@ def test_a_change_of_the_base_model_makes_exactly_these_assets_stale(
     content = finished.study.model_dump(mode="json")
     study = Study.model_validate(content | {"base_model": content["base_model"] | fields})
     stages = [*pool_stages(load_pools()["library"], [study]), *study_stages(study)]
-    versions = {stage.asset.key.to_user_string(): stage.code_version for stage in stages}
+    versions = {stage.name: stage.code_version for stage in stages}
     identities = finished.ledger.current_identities()
     stale = {
         asset

@@ -10,8 +10,7 @@ import pytest
 from small_project import Project, enter
 from tiny_project import SOURCES, drop, materialize, write_tiny_project
 
-from sensors.automation import build_automation_sensor
-from sensors.definitions import build_code_location
+from sensors.definitions import build_automation_sensor, build_code_location
 
 RAW_CORPUS = dg.AssetKey(["library", "raw_corpus"])
 TARGET = dg.AssetKey(["small", "target_examples"])

@@ -11,7 +11,7 @@ from real_processes import Child
 from spending import reserve
 
 from resources.ledger.database import Database
-from resources.ledger.ledger import Identity, Ledger, hash_inputs, open_ledger
+from resources.ledger.ledger import Identity, Ledger, Pending, hash_inputs, open_ledger
 from resources.ledger.spends import Cost
 from resources.store.artifacts import Artifact
 
@@ -26,7 +26,7 @@ import itertools, sys
 from datetime import UTC, datetime
 from pathlib import Path
 from resources.ledger.spends import Cost, Spender
-from resources.ledger.ledger import Identity, open_ledger
+from resources.ledger.ledger import Identity, Pending, open_ledger
 from selection.budget.amounts import Amount
 
 ledger = open_ledger(Path(sys.argv[1]))
@@ -34,12 +34,12 @@ for i in itertools.count():
     spend = ledger.spending.reserve(
         Spender("small", "study/thing", "all", sys.argv[2], "cpu"), Amount(10.0, 10.0)
     )
-    staged = ledger._store.stage({"report.md": f"{sys.argv[2]}-{i}"})
-    made = ledger.publish(
+    staged = ledger.store.stage({"report.md": f"{sys.argv[2]}-{i}"})
+    made = ledger.publish(Pending(
         staged, Identity("study/thing", "all", f"{sys.argv[2]}-{i}", "code"), campaign="small",
         inputs=[], run_id=sys.argv[2], rows=1, started_at=datetime.now(UTC),
         cost=Cost(1.0, "detailed", "cpu", 0.0, 1.0), spend=spend,
-    )
+    ))
     print(spend, made.materialization, flush=True)
 """
 
@@ -59,16 +59,18 @@ def publish(
     make_current: bool = True,
 ) -> Artifact:
     return ledger.publish(
-        ledger._store.stage({"report.md": text}),
-        identity,
-        campaign="small",
-        inputs=inputs,
-        run_id="run",
-        rows=1,
-        started_at=datetime.now(UTC),
-        cost=COST,
-        spend=spend,
-        make_current=make_current,
+        Pending(
+            ledger.store.stage({"report.md": text}),
+            identity,
+            campaign="small",
+            inputs=inputs,
+            run_id="run",
+            rows=1,
+            started_at=datetime.now(UTC),
+            cost=COST,
+            spend=spend,
+            make_current=make_current,
+        )
     )
 
 
@@ -248,5 +250,5 @@ def test_every_file_of_a_finished_project_hashes_to_its_manifest(finished):
 
 def test_a_table_s_hash_does_not_depend_on_when_it_was_written(ledger):
     table = pa.table({"row_id": ["a"] * 1000, "score": [0.5] * 1000})
-    first = ledger._store.stage({"rows.parquet": table})
-    assert first.version == ledger._store.stage({"rows.parquet": table}).version
+    first = ledger.store.stage({"rows.parquet": table})
+    assert first.version == ledger.store.stage({"rows.parquet": table}).version

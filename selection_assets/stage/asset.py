@@ -1,0 +1,68 @@
+"""A stage as the asset that Dagster runs, and when that asks to be refreshed."""
+
+import inspect
+
+import dagster as dg
+
+from resources.store.artifacts import Artifact
+from selection_assets.stage.inputs import asset_key
+from selection_assets.stage.run_step import run_step
+from selection_assets.stage.stage import Stage
+
+GPU_POOL = "gpu"
+RESOURCES = {"workspace", "device"}
+
+
+def build_asset(stage: Stage) -> dg.AssetsDefinition:
+    """Return the asset of a stage; `run_step` makes its partitions."""
+
+    # Without a return annotation, which Dagster would take for one of a result without a value.
+    def compute(context: dg.AssetExecutionContext, **loaded: dict[str, Artifact]):
+        return run_step(stage, context, loaded)
+
+    asset = dg.asset(
+        compute,
+        key=stage.key,
+        ins=stage.ins,
+        partitions_def=stage.partitions,
+        group_name=stage.campaign,
+        code_version=stage.code_version,
+        io_manager_key="artifacts",
+        required_resource_keys=RESOURCES,
+        check_specs=[
+            dg.AssetCheckSpec(name, asset=stage.key, description=text, blocking=True)
+            for name, text in stage.checks.items()
+        ],
+        automation_condition=_on_new_data_or_code(stage) if stage.ins else None,
+        pool=GPU_POOL if stage.costly else None,
+        kinds=set(stage.kinds),
+        description=inspect.getdoc(stage.function),
+    )
+    assert isinstance(asset, dg.AssetsDefinition)
+    return asset
+
+
+def _on_new_data_or_code(stage: Stage) -> dg.AutomationCondition:
+    """Ask once when an input's data version, or the asset's own code version, has changed.
+
+    `AutomationCondition.eager()` asks again for identical data; this does not. A version that
+    failed a blocking check is not passed on, and news of what is not read are none.
+    """
+    condition = dg.AutomationCondition
+    changed = condition.any_deps_match(condition.data_version_changed())
+    if stage.only_after:
+        unread = [asset_key(stage.ins[name]) for name in stage.only_after]
+        changed = changed.ignore(dg.AssetSelection.assets(*unread))
+    news = changed | condition.code_version_changed() | condition.newly_missing()
+    # `since` lets the reset win, and a request resets one tick late: news that came in between,
+    # such as the next source of a pool, would be lost.
+    answered = condition.newly_requested() & ~news
+    asked = news.since(answered | condition.initial_evaluation())
+    ready = (
+        ~condition.any_deps_in_progress()
+        & ~condition.in_progress()
+        & condition.all_deps_blocking_checks_passed()
+    )
+    if not stage.some_inputs_may_lack:
+        ready = ready & ~condition.any_deps_missing()
+    return (asked & ready).with_label("on_new_data_or_code")
