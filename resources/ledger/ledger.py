@@ -105,9 +105,10 @@ class Ledger:
         identity and content again finds what is there.
         """
         staged, cost = made.staged, made.cost
-        what = made.identity.asset, made.identity.partition
-        parts = (*vars(made.identity).values(), staged.version)
-        materialization = materialization_id(*parts)
+        made_by = made.identity
+        what = made_by.asset, made_by.partition
+        hashes = made_by.input_hash, made_by.code_version, staged.version
+        materialization = materialization_id(*what, *hashes)
         entry = made.spend or uuid.uuid4().hex
 
         def write(connection: duckdb.DuckDBPyConnection) -> bool:
@@ -116,7 +117,8 @@ class Ledger:
                 " ON CONFLICT DO NOTHING",
                 [
                     materialization,
-                    *parts,
+                    *what,
+                    *hashes,
                     made.run_id,
                     folder.relative_to(self.artifacts).as_posix(),
                     made.rows,
