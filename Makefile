@@ -60,9 +60,9 @@ $(VENV)/installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[$(FAISS)]"
 	touch $@
 
-$(VENV)/installed-for-tests: $(VENV)/installed
+$(VENV)/installed-for-tests: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[$(FAISS),test,dev,docs]"
-	touch $@
+	touch $(VENV)/installed $@
 
 clean: ## Remove what runs wrote; sources and the environment stay
 	rm -rf store site

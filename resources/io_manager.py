@@ -1,6 +1,7 @@
 """The one IO manager: steps hand over staged artifacts and receive published ones."""
 
 import dagster as dg
+from pydantic import PrivateAttr
 
 from resources.ledger.ledger import Pending
 from resources.store.artifacts import UNPARTITIONED, Artifact
@@ -14,6 +15,8 @@ class ArtifactIOManager(dg.ConfigurableIOManager):
     """Publishes what a step staged; loads inputs as a mapping of partition to `Artifact`."""
 
     workspace: dg.ResourceDependency[Workspace]
+    _step: object = PrivateAttr(None)
+    _current: dict[str, dict[str, Artifact]] = PrivateAttr(default_factory=dict)
 
     def handle_output(self, context: dg.OutputContext, obj: Pending | Artifact) -> None:
         """Publish a pending artifact; one that is already published needs nothing."""
@@ -23,13 +26,18 @@ class ArtifactIOManager(dg.ConfigurableIOManager):
     def load_input(self, context: dg.InputContext) -> dict[str, Artifact]:
         """Find the current versions of what an input names, by partition.
 
+        All inputs of a step are of one moment: the ledger is asked once.
+
         Raises
         ------
         dagster.Failure
             When a partition has never been materialized, naming it.
         """
         asset = context.asset_key.to_user_string()
-        current = self.workspace.ledger.current_versions(asset)
+        if context.step_context is not self._step:
+            self._step = context.step_context
+            self._current = self.workspace.ledger.all_current_versions()
+        current = self._current.get(asset, {})
         keys = list(context.asset_partition_keys) if context.has_asset_partitions else []
         wanted = keys or [UNPARTITIONED]
         missing = [key for key in wanted if key not in current]

@@ -167,10 +167,17 @@ class Ledger:
 
     def find(self, identity: Identity) -> Artifact | None:
         """Return the current version if it was made from the same inputs by the same code."""
-        found = self.current_identities().get((identity.asset, identity.partition))
-        if found is None or found != identity:
-            return None
-        return self.current(identity.asset, identity.partition)
+        for row in self._current(identity.asset):
+            if _identity(row) == identity:
+                return self.artifact(row)
+        return None
+
+    def all_current_versions(self) -> dict[str, dict[str, Artifact]]:
+        """All current versions by asset and partition, of one moment."""
+        found: dict[str, dict[str, Artifact]] = {}
+        for row in self._current():
+            found.setdefault(row["asset"], {})[row["partition"]] = self.artifact(row)
+        return found
 
     def current_data_versions(self) -> dict[tuple[str, str], str]:
         """(asset, partition) -> data version of everything current."""
@@ -178,9 +185,7 @@ class Ledger:
 
     def current_identities(self) -> dict[tuple[str, str], Identity]:
         """(asset, partition) -> identity of everything current."""
-        names = [field.name for field in fields(Identity)]
-        found = [Identity(*(row[name] for name in names)) for row in self._current()]
-        return {(identity.asset, identity.partition): identity for identity in found}
+        return {(row["asset"], row["partition"]): _identity(row) for row in self._current()}
 
     def artifact(self, row: Mapping[str, Any]) -> Artifact:
         """Return the artifact that a row of `materialization` describes."""
@@ -215,6 +220,10 @@ class Ledger:
             answer = connection.execute(parsed[0], list(values))
             names = [column[0] for column in answer.description or []]
             return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
+
+
+def _identity(row: Mapping[str, Any]) -> Identity:
+    return Identity(*(row[field.name] for field in fields(Identity)))
 
 
 def hash_inputs(versions: Mapping[str, str]) -> str:
