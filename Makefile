@@ -7,6 +7,9 @@ export DAGSTER_HOME := $(CURDIR)/dagster_home
 WORKERS ?= 2
 # Each worker takes a file at a time, and those that take longest first.
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+# Tests that wait for killed processes leave a core to the linters, whose complaints come after.
+LINT_BESIDE := $(MAKE) --no-print-directory lint >$(VENV)/lint.log 2>&1 & lint=$$!;
+LINTED := tests=$$?; wait $$lint || { cat $(VENV)/lint.log; exit 1; }; exit $$tests
 export HF_HUB_DISABLE_TELEMETRY := 1
 export TOKENIZERS_PARALLELISM := false
 
@@ -18,11 +21,11 @@ run: $(VENV)/installed ## Run the quickstart study end to end and print what it 
 check: $(VENV)/installed-for-tests lint ## Lint, type-check and run the fast tests: for every edit
 	$(PYTEST) -m "not study and not slow"
 
-test: $(VENV)/installed-for-tests lint ## The same with the tests that need a study; what CI runs
-	$(PYTEST) -m "not slow"
+test: $(VENV)/installed-for-tests ## The same with the tests that need a study; what CI runs
+	$(LINT_BESIDE) $(PYTEST) -m "not slow"; $(LINTED)
 
-test-all: $(VENV)/installed-for-tests lint ## The same with the slow tests, and docs/promises.md
-	$(PYTEST) --figures docs/promises.json
+test-all: $(VENV)/installed-for-tests ## The same with the slow tests, and docs/promises.md
+	$(LINT_BESIDE) $(PYTEST) --figures docs/promises.json; $(LINTED)
 	$(BIN)/python docs/promises.py docs/promises.json
 
 lint: $(VENV)/installed-for-tests ## Style, imports and types
@@ -61,7 +64,7 @@ $(VENV)/installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 	touch $@
 
 $(VENV)/installed-for-tests: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[$(FAISS),test,dev,docs]"
+	$(BIN)/python -m pip install --quiet --no-compile -c constraints.txt -e ".[$(FAISS),test,dev,docs]"
 	touch $(VENV)/installed $@
 
 clean: ## Remove what runs wrote; sources and the environment stay

@@ -106,10 +106,10 @@ def rate_seen(steps: Sequence[tuple[float, float]]) -> Rate:
     flops_N, seconds_N = np.array(steps, dtype=np.float64).reshape(-1, 2).T
     if not len(seconds_N) or not (seconds_N > 0).all():
         raise ValueError(f"a rate needs steps that took time, got {list(steps)}")
-    unit = float(flops_N.max()) or 1.0
+    unit = max(1.0, float(flops_N.max()))  # there is no part of an operation
     if np.ptp(flops_N) <= 1e-9 * unit:  # of one size only: nothing parts fixed time from the rest
         typical = float(np.median(seconds_N))
-        return Rate(0.0, typical / unit) if flops_N.max() > 0 else Rate(typical, 0.0)
+        return Rate(0.0, typical / unit) if flops_N.max() >= 1 else Rate(typical, 0.0)
     columns_N2 = np.stack([1.0 / seconds_N, flops_N / unit / seconds_N], axis=1)
     (fixed, per_unit), _ = nnls(columns_N2, np.ones(len(seconds_N)))
     return Rate(float(fixed), float(per_unit) / unit)

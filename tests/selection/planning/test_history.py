@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
@@ -19,6 +19,7 @@ def test_steps_of_a_constant_rate_give_that_rate(flops, fixed, per_flop):
 
 
 @given(st.lists(st.tuples(st.floats(0.0, 1e14), st.floats(1e-3, 1e4)), min_size=1, max_size=12))
+@example([(1e-307, 21.0)])
 def test_a_rate_is_never_negative_whatever_has_been_seen(steps):
     rate = rate_seen(steps)
     assert rate.fixed_seconds >= 0 and rate.seconds_per_flop >= 0
