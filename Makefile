@@ -63,6 +63,7 @@ $(VENV)/installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[$(FAISS)]"
 	touch $@
 
+# Compiling all that is installed takes longer than what little of it the tests import.
 $(VENV)/installed-for-tests: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --no-compile -c constraints.txt -e ".[$(FAISS),test,dev,docs]"
 	touch $(VENV)/installed $@
