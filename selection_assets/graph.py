@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import dagster as dg
 
 from selection.config.decoders import Decoder
+from selection.config.named_method import NamedMethod
 from selection.config.pool import Pool
 from selection.config.study import Study
-from selection.methods.contract.named import NamedMethod
 from selection.methods.contract.preparation import Preparation
 from selection_assets.assets.base_checkpoint import build_checkpoint
 from selection_assets.assets.base_tokenizer import build_tokenizer

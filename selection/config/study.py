@@ -10,9 +10,9 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator, mod
 from selection.budget.amounts import Unit
 from selection.config.decoders import Decoder, Training
 from selection.config.embedders import EmbedderSpec
+from selection.config.named_method import NamedMethod
 from selection.config.names import Name, Revision, Strict
 from selection.config.targets import Target
-from selection.methods.contract.named import NamedMethod
 from selection.methods.contract.options import wants_contrast
 
 

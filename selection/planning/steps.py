@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from selection.budget.amounts import Amount
+from selection.config.named_method import NamedMethod
 from selection.config.study import Study
 from selection.costs.arm_plan import ArmPlan
-from selection.methods.contract.named import NamedMethod
 from selection.planning.rates import ARITHMETIC, Rate, known_kind
 
 Step = tuple[str, str | None, str | None]

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from resources.store.artifacts import UNPARTITIONED
+from selection.config.named_method import NamedMethod
 from selection.config.study import Study
 from selection.methods.contract.cost import ACCOUNTANT
-from selection.methods.contract.named import NamedMethod
 from selection.methods.contract.protocol import FitInputs, Fitted
 from selection.reports.plots.convergence import residual_history
 from selection_assets.shared.contrast import contrast_inputs, contrast_rows

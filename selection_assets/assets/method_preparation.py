@@ -7,8 +7,8 @@ import dagster as dg
 import pyarrow as pa
 from tqdm import tqdm
 
+from selection.config.named_method import NamedMethod
 from selection.config.study import Study
-from selection.methods.contract.named import NamedMethod
 from selection.methods.contract.preparation import (
     Preparation,
     PrepareInputs,

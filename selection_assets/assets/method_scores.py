@@ -5,9 +5,9 @@ import numpy as np
 import pyarrow as pa
 from tqdm import tqdm
 
+from selection.config.named_method import NamedMethod
 from selection.config.study import Study
 from selection.methods.contract.cost import ACCOUNTANT
-from selection.methods.contract.named import NamedMethod
 from selection.methods.contract.protocol import FitInputs, ScoreInputs, Scores
 from selection.methods.contract.score_blocks import score_in_blocks
 from selection.reports.plots.scores import score_distributions

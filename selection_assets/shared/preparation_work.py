@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from resources.store.artifacts import Artifact
+from selection.config.named_method import NamedMethod
 from selection.config.study import Study
 from selection.costs import ModelShape
 from selection.methods.contract.cost import CostInputs, SelectorSize
-from selection.methods.contract.named import NamedMethod
 from selection.methods.contract.values import Rows
 from selection.models.base import load_tokenizer
 from selection.models.examples import Example, plain_lengths, rendered_lengths

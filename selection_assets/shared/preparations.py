@@ -5,8 +5,8 @@ from typing import Any
 import dagster as dg
 
 from resources.store.artifacts import Artifact
+from selection.config.named_method import NamedMethod
 from selection.config.study import Study
-from selection.methods.contract.named import NamedMethod
 from selection.methods.contract.preparation import Preparation
 from selection_assets.stage.keys import decoder_key, pool_key, study_key
 from selection_assets.stage.step import Step

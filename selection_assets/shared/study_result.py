@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+from selection.config.named_method import NamedMethod
 from selection.config.study import Study
 from selection.judging.result import Arm, PoolFacts, SelectionCost, StudyResult
-from selection.methods.contract.named import NamedMethod
 
 VARIANTS = ("variant", "band")
 """Options that make of one method several."""
