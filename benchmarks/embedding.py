@@ -25,7 +25,7 @@ from selection.basics.hardware import has_bfloat16
 from selection.embedding.bert import ROUND_TOKENS
 from selection.embedding.build import MINILM_MAX_TOKENS, minilm_folder
 from selection.embedding.embedder import CHUNK, Embedder, encode
-from selection.embedding.precision import Precision
+from selection.embedding.precision import EmbeddingPrecision
 from selection.embedding.transformer import load_transformer
 
 TEXTS = Path(__file__).resolve().parents[2] / "shared" / "data" / "pool_domains_small.parquet"
@@ -33,7 +33,7 @@ Name = TypeVar("Name", str, int)
 LIBRARIES = ("torch", "sentence-transformers", "transformers", "tokenizers", "numpy")
 
 
-def load_theirs(precision: Precision, device: str) -> SentenceTransformer:
+def load_theirs(precision: EmbeddingPrecision, device: str) -> SentenceTransformer:
     """Load the reference in a precision, as its documentation says."""
     model = SentenceTransformer(
         str(minilm_folder()), device=device, model_kwargs={"dtype": precision}
@@ -97,10 +97,13 @@ def main() -> None:
         n_texts, n_swept, sizes = 16 * n_texts, 16 * n_swept, tuple(8 * size for size in sizes)
     texts = pq.read_table(TEXTS, columns=["text"])["text"].to_pylist()[:n_texts]
 
-    precisions: list[Precision] = ["float32", *(["bfloat16"] if has_bfloat16(device) else [])]
+    precisions: list[EmbeddingPrecision] = [
+        "float32",
+        *(["bfloat16"] if has_bfloat16(device) else []),
+    ]
     calls: dict[str, Callable[[], Any]] = {}
-    ours: dict[Precision, Embedder] = {}
-    swept: dict[Precision, int] = {}
+    ours: dict[EmbeddingPrecision, Embedder] = {}
+    swept: dict[EmbeddingPrecision, int] = {}
     for precision in precisions:
         theirs = load_theirs(precision, device)
         swept[precision] = best_batch_size(theirs, texts[:n_swept], sizes)

@@ -7,9 +7,9 @@ from typing import Any
 from resources.ledger.ledger import Ledger
 from resources.store.artifacts import Artifact
 
-Record = dict[str, Any]
+LedgerRow = dict[str, Any]
 
-SPENT = (
+SUMS = (
     "count(*) AS steps, sum(flops) AS flops, sum(device_seconds) AS device_seconds,"
     " sum(wall_seconds) AS wall_seconds, sum(usd) AS usd"
 )
@@ -25,7 +25,7 @@ WITH RECURSIVE up(id) AS (
     UNION
     SELECT i.upstream FROM input i JOIN up ON i.materialization = up.id
 ),
-cost AS (SELECT materialization, {SPENT} FROM spend GROUP BY materialization),
+cost AS (SELECT materialization, {SUMS} FROM spend GROUP BY materialization),
 edge AS (
     SELECT materialization, list(upstream ORDER BY upstream) AS upstream
     FROM input GROUP BY materialization
@@ -40,15 +40,15 @@ ORDER BY m.asset, m.partition, up.id
 """
 
 
-def totals(ledger: Ledger) -> list[Record]:
+def totals(ledger: Ledger) -> list[LedgerRow]:
     """What each campaign spent, by the state its steps ended in."""
     return ledger.query(
-        f"SELECT campaign, state, {SPENT} FROM spend GROUP BY campaign, state"
+        f"SELECT campaign, state, {SUMS} FROM spend GROUP BY campaign, state"
         " ORDER BY campaign, state DESC"
     )
 
 
-def spending(ledger: Ledger, campaign: str | None = None) -> list[Record]:
+def spending(ledger: Ledger, campaign: str | None = None) -> list[LedgerRow]:
     """What each partition of each asset cost, all attempts together.
 
     Parameters
@@ -56,14 +56,14 @@ def spending(ledger: Ledger, campaign: str | None = None) -> list[Record]:
     campaign : only what this study or pool paid.
     """
     return ledger.query(
-        f"SELECT asset, partition, campaign, state, accountant, {SPENT} FROM spend"
+        f"SELECT asset, partition, campaign, state, accountant, {SUMS} FROM spend"
         " WHERE campaign = coalesce(?, campaign) GROUP BY ALL"
         " ORDER BY asset, partition, state, accountant",
         [campaign],
     )
 
 
-def plan_errors(ledger: Ledger, campaign: str) -> list[Record]:
+def plan_errors(ledger: Ledger, campaign: str) -> list[LedgerRow]:
     """What was expected of each asset that a campaign pays for, and what it took.
 
     Returns
@@ -89,7 +89,7 @@ def plan_errors(ledger: Ledger, campaign: str) -> list[Record]:
     )
 
 
-def shares(ledger: Ledger) -> list[Record]:
+def shares(ledger: Ledger) -> list[LedgerRow]:
     """What each campaign bears of all that was spent, shared work divided among those who use it.
 
     The other view is `totals`: there shared work stands once, with the pool.
@@ -102,7 +102,7 @@ def shares(ledger: Ledger) -> list[Record]:
     )
 
 
-def cap_history(ledger: Ledger, campaign: str) -> list[Record]:
+def cap_history(ledger: Ledger, campaign: str) -> list[LedgerRow]:
     """Every change of a campaign's cap: when, to what, by whom and why."""
     return ledger.query(
         "SELECT made_at, body->>'unit' AS unit, (body->>'amount')::DOUBLE AS amount,"
@@ -122,7 +122,7 @@ def current_artifacts(ledger: Ledger, name: str = "") -> list[Artifact]:
     return [ledger.artifact(row) for row in found]
 
 
-def ancestors(ledger: Ledger, materialization: str) -> list[Record]:
+def ancestors(ledger: Ledger, materialization: str) -> list[LedgerRow]:
     """Everything that a materialization was made from, itself included, with what each cost.
 
     Raises
@@ -150,7 +150,7 @@ def find_materialization(ledger: Ledger, folder: Path) -> str | None:
     return found[0]["id"] if found else None
 
 
-def count_training_rows(ledger: Ledger, node: Record) -> int | None:
+def count_training_rows(ledger: Ledger, node: LedgerRow) -> int | None:
     """How many different rows trained a checkpoint; None for what records no rows."""
     checkpoint = ledger.artifact(node | {"data_version": node["version"]})
     if not (checkpoint.folder / "rows.parquet").is_file():

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
 from selection.basics.draws import keyed_uniform
 from selection.config.decoders import Decoder, PretrainedBase, TinyBase
+from selection.config.files import Resolve
 from selection.costs import ModelShape
 from selection.methods.contract.values import Rows
 from selection.models.base import new_model, tiny_config
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel
-
-Resolve = Callable[[str], Path]
 
 
 @dataclass(frozen=True)

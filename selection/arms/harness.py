@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from selection.budget.meter import UNMETERED, Meter
+from selection.config.files import Resolve
 from selection.config.study import Harness
 from selection.costs import ModelShape, forward_flops
 from selection.models.base import load_model, load_tokenizer
@@ -17,8 +18,6 @@ from selection.models.harness_tasks import HarnessTasks
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-
-Resolve = Callable[[str], Path]
 
 
 def harness_tasks(harness: Harness, resolve: Resolve) -> HarnessTasks:

@@ -23,7 +23,7 @@ STEPS_BETWEEN_SAVES = 200
 
 
 @dataclass(frozen=True)
-class Phase:
+class TrainingPhase:
     """One training phase that was run.
 
     Attributes
@@ -49,8 +49,8 @@ class TrainedArm:
 
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
-    warm_up: Phase | None
-    fine_tuning: Phase
+    warm_up: TrainingPhase | None
+    fine_tuning: TrainingPhase
 
 
 def warm_up(
@@ -65,7 +65,7 @@ def warm_up(
     device: str,
     progress: bool = False,
     meter: Meter = UNMETERED,
-) -> Phase:
+) -> TrainingPhase:
     """Train on packed rows, in place: pre-training, and the warm-up of an arm."""
     blocks = pack(
         tokenize(tokenizer, texts),
@@ -127,7 +127,7 @@ def _run(
     shape: ModelShape,
     accountant: str,
     **how: Any,
-) -> Phase:
+) -> TrainingPhase:
     """Train in place. Padding is computed on like any token, so it is charged like one."""
     lora = recipe.lora_rank is not None
     per_token = training_flops(shape, 1, accountant=accountant, lora=lora)
@@ -140,4 +140,6 @@ def _run(
         flops_per_token=per_token,
         **how,
     )
-    return Phase(result, per_token * result.tokens_processed, per_token * result.tokens_resumed)
+    return TrainingPhase(
+        result, per_token * result.tokens_processed, per_token * result.tokens_resumed
+    )

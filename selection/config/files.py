@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
@@ -9,6 +10,9 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 Model = TypeVar("Model", bound=BaseModel)
+
+Resolve = Callable[[str], Path]
+"""Where a path lies that a configuration names: those that are relative start from the project."""
 
 
 class ConfigurationError(ValueError):

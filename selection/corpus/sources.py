@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import assert_never
 
+from selection.config.files import Resolve
 from selection.config.names import PARTITION_PATTERN
 from selection.config.pool import (
     ColumnNames,
@@ -25,8 +26,6 @@ from selection.corpus.docstrings import package_files, read_docstrings
 from selection.corpus.hub import read_hub
 from selection.corpus.readers import FORMATS, read_path
 from selection.corpus.records import BadRecord, Record
-
-Resolve = Callable[[str], Path]
 
 
 @dataclass(frozen=True)

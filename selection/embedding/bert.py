@@ -14,7 +14,7 @@ import numpy as np
 
 from selection.embedding.batches import Batching
 from selection.embedding.linear import Linear, fuses
-from selection.embedding.precision import Precision
+from selection.embedding.precision import EmbeddingPrecision
 from selection.embedding.tokens import Tokens
 
 if TYPE_CHECKING:
@@ -67,7 +67,9 @@ class PackedBert:
     Weights are copied once in the precision asked for; pooling is in float32.
     """
 
-    def __init__(self, bert: Any, *, pooling: str, device: str, precision: Precision) -> None:
+    def __init__(
+        self, bert: Any, *, pooling: str, device: str, precision: EmbeddingPrecision
+    ) -> None:
         import torch
 
         self.pooling, self.device = pooling, device

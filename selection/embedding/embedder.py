@@ -15,7 +15,7 @@ import numpy as np
 
 from selection.embedding.batches import Batching
 from selection.embedding.lanes import in_order
-from selection.embedding.precision import MIN_COSINE, Precision, Wanted
+from selection.embedding.precision import MIN_COSINE, EmbeddingPrecision, Wanted
 from selection.embedding.tokens import Tokens
 
 DESCRIPTION_FILE = "embedder.json"
@@ -41,8 +41,8 @@ class Embedder(Protocol):
         ...
 
     @property
-    def precision(self) -> Precision:
-        """Precision of the products; pooling and normalisation are in float32."""
+    def precision(self) -> EmbeddingPrecision:
+        """EmbeddingPrecision of the products; pooling and normalisation are in float32."""
         ...
 
     @property

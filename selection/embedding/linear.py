@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from selection.embedding.precision import Precision
+from selection.embedding.precision import EmbeddingPrecision
 
 if TYPE_CHECKING:
     import torch
 
 
-def fuses(device: str, precision: Precision) -> bool:
+def fuses(device: str, precision: EmbeddingPrecision) -> bool:
     """Whether this torch has oneDNN's fused kernels, written for x86, for device and precision."""
     import torch
 

@@ -6,14 +6,14 @@ from typing import Literal
 
 from selection.basics.hardware import has_bfloat16
 
-Precision = Literal["float32", "bfloat16"]
+EmbeddingPrecision = Literal["float32", "bfloat16"]
 Wanted = Literal["auto", "float32", "bfloat16"]
 
 MIN_COSINE = 0.999
 """Least cosine of a bfloat16 vector with the float32 one of the same text."""
 
 
-def choose_precision(wanted: Wanted, device: str) -> Precision:
+def choose_precision(wanted: Wanted, device: str) -> EmbeddingPrecision:
     """Resolve `auto`: bfloat16 where the device has it.
 
     Raises

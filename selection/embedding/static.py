@@ -14,7 +14,7 @@ import numpy as np
 
 from selection.embedding.batches import Batching
 from selection.embedding.lanes import one_lane
-from selection.embedding.precision import Precision, Wanted
+from selection.embedding.precision import EmbeddingPrecision, Wanted
 from selection.embedding.tokens import Tokens
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class StaticEmbedder:
 
     model: StaticModel
     path: str = "static"
-    precision: Precision = "float32"
+    precision: EmbeddingPrecision = "float32"
     batching: Batching = LARGE
 
     @classmethod

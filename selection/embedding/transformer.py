@@ -17,7 +17,7 @@ from selection.embedding.batches import Batching
 from selection.embedding.bert import PackedBert
 from selection.embedding.flops import encoder_flops
 from selection.embedding.lanes import one_lane, torch_lanes
-from selection.embedding.precision import Precision, Wanted, choose_precision
+from selection.embedding.precision import EmbeddingPrecision, Wanted, choose_precision
 from selection.embedding.tokens import Tokens
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ class PackedEmbedder(_Sized):
     """A BERT-shaped model whose batches hold next to no padding, run on one device."""
 
     device: str
-    precision: Precision
+    precision: EmbeddingPrecision
     path: str = "packed BERT"
 
     @property
@@ -179,7 +179,7 @@ class PackedEmbedder(_Sized):
 class SentenceEmbedder(_Sized):
     """Any other model of sentence-transformers, run by that library on one device."""
 
-    precision: Precision
+    precision: EmbeddingPrecision
     path: str
     batching: Batching = AS_THE_LIBRARY
 

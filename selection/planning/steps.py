@@ -11,7 +11,7 @@ from selection.config.study import Study
 from selection.costs.arm_plan import ArmPlan
 from selection.planning.rates import ARITHMETIC, Rate, known_kind
 
-Step = tuple[str, str | None, str | None]
+PlannedStep = tuple[str, str | None, str | None]
 """Asset, and what tells its partitions apart: (method, budget), (line, None) or (source, None)."""
 
 
@@ -62,7 +62,7 @@ class Workload:
 
 def study_steps(
     study: Study, load: Workload, arms: Sequence[ArmPlan], parts: Mapping[str, Mapping[str, float]]
-) -> dict[Step, list[WorkPart]]:
+) -> dict[PlannedStep, list[WorkPart]]:
     """Give the work of every costly step that is the study's own.
 
     "reading" is that of one source's rows or vectors, each file checked against its manifest: a
@@ -76,7 +76,7 @@ def study_steps(
     seeds, full = study.seeds, study.full_data_seeds
     tuning = {seed: load.fine_tuning[seed] for seed in {*seeds, *full}}
     zero_shot = [WorkPart("evaluation", load.evaluation)]
-    steps: dict[Step, list[WorkPart]] = {
+    steps: dict[PlannedStep, list[WorkPart]] = {
         ("reference_report", "zero_shot", None): zero_shot,
         ("reference_report", "fine_tuning_only", None): _trained(tuning, seeds, 0.0, load),
         ("reference_report", "full_data", None): _trained(tuning, full, load.warm_up, load),
@@ -111,11 +111,11 @@ def study_steps(
     return steps
 
 
-def own_steps(named: NamedMethod, sources: Iterable[str]) -> list[Step]:
+def own_steps(named: NamedMethod, sources: Iterable[str]) -> list[PlannedStep]:
     """A method's costly steps: its fit where that is stored, and its scores of each source."""
     if not named.needs_device:
         return []
-    fit: list[Step] = [] if named.fit_asset is None else [(named.fit_asset, None, None)]
+    fit: list[PlannedStep] = [] if named.fit_asset is None else [(named.fit_asset, None, None)]
     return fit + [(named.scores_asset, source, None) for source in sources]
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from statistics import median
 
 from resources.ledger.ledger import Ledger
-from resources.ledger.lineage import Record, plan_errors, shares, totals
+from resources.ledger.lineage import LedgerRow, plan_errors, shares, totals
 from resources.store.artifacts import UNPARTITIONED, Artifact
 from selection.config.study import Study
 from selection.reports.closing import COLUMNS
@@ -59,13 +59,13 @@ def closing_text(study: Study, ledger: Ledger, recomputed: str) -> str:
     return "\n" + "\n\n".join(part for part in parts if part)
 
 
-def records_table(columns: Mapping[str, str], records: Iterable[Record]) -> str:
+def records_table(columns: Mapping[str, str], records: Iterable[LedgerRow]) -> str:
     """Lay out records for a terminal, a column for each heading."""
     rows = [[record[name] for name in columns] for record in records]
     return text_table(list(columns.values()), rows)
 
 
-def totals_table(spent: list[Record]) -> str:
+def totals_table(spent: list[LedgerRow]) -> str:
     """Lay out the ledger's totals."""
     columns = {"campaign": "campaign", "state": "state"} | SPENT_COLUMNS
     return records_table(columns | {"wall_seconds": "wall seconds", "usd": "USD"}, spent)

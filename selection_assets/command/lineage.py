@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from resources.ledger.ledger import Ledger
-from resources.ledger.lineage import Record, ancestors, count_training_rows, find_materialization
+from resources.ledger.lineage import LedgerRow, ancestors, count_training_rows, find_materialization
 from resources.store.artifacts import UNPARTITIONED
 from selection.reports.numbers import number
 
@@ -49,7 +49,7 @@ def lineage_text(found: dict[str, Any]) -> str:
     return "\n".join([*_tree(nodes, found["id"], 0, set()), "", summary])
 
 
-def _tree(nodes: dict[str, Record], id_: str, depth: int, seen: set[str]) -> Iterator[str]:
+def _tree(nodes: dict[str, LedgerRow], id_: str, depth: int, seen: set[str]) -> Iterator[str]:
     node = nodes[id_]
     indent = "  " * depth
     if id_ in seen:
@@ -92,6 +92,6 @@ def _spellings(partition: str) -> list[str | None]:
     return [f"{method} x {budget}", partition]
 
 
-def _name(node: Record) -> str:
+def _name(node: LedgerRow) -> str:
     partition = _spellings(node["partition"])[0]
     return f"{node['asset']}[{partition}]" if partition else node["asset"]

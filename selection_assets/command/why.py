@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from resources.ledger.ledger import Ledger
-from resources.ledger.lineage import Record, current_artifacts
+from resources.ledger.lineage import LedgerRow, current_artifacts
 from resources.store.artifacts import UNPARTITIONED, Artifact
 from selection.reports.escaping import one_line
 from selection.reports.tables import text_table
@@ -77,7 +77,7 @@ def why_text(found: dict[str, Any]) -> str:
     return "\n\n".join([*parts, *_evidence(fates, found["target_examples"])])
 
 
-def _copies(ledger: Ledger, prefix: str) -> list[Record]:
+def _copies(ledger: Ledger, prefix: str) -> list[LedgerRow]:
     """Return the one row that the prefix names, as each source holds it."""
     wanted = prefix.strip().lower()
     if not re.fullmatch("[0-9a-f]{1,64}", wanted):
@@ -99,7 +99,7 @@ def _copies(ledger: Ledger, prefix: str) -> list[Record]:
     raise NoSuchRow(f"no row of any pool has the id {wanted}")
 
 
-def _fate(ledger: Ledger, subset: Artifact, fate: Record, row_id: str) -> Record:
+def _fate(ledger: Ledger, subset: Artifact, fate: LedgerRow, row_id: str) -> LedgerRow:
     arm = subset.json("arm.json")
     scores = find_scores(ledger, subset.materialization, arm["method"], row_id)
     receipts = next((s for s in scores if s["draw"] == fate["draw"]), {})
@@ -109,7 +109,7 @@ def _fate(ledger: Ledger, subset: Artifact, fate: Record, row_id: str) -> Record
     return named | shown | {"receipts": of_row}
 
 
-def _evidence(fates: list[Record], texts: dict[str, str]) -> Iterator[str]:
+def _evidence(fates: list[LedgerRow], texts: dict[str, str]) -> Iterator[str]:
     """Each method's evidence once: its scores do not depend on the budget."""
     seen = set()
     for fate in fates:
@@ -122,7 +122,7 @@ def _evidence(fates: list[Record], texts: dict[str, str]) -> Iterator[str]:
         yield "\n".join([f"{fate['method']} in {fate['study']}{draw}:", *lines])
 
 
-def _target_texts(ledger: Ledger, fates: list[Record]) -> dict[str, str]:
+def _target_texts(ledger: Ledger, fates: list[LedgerRow]) -> dict[str, str]:
     """The beginning of each example of a target that some receipt names."""
     texts: dict[str, str] = {}
     for study in {fate["study"] for fate in fates}:

@@ -13,7 +13,7 @@ from selection.embedding.build import distillation_flops
 from selection.methods.contract.cost import MethodCost
 from selection.planning.arms import PoolSize, epoch_flops, plan_arms, selection_costs
 from selection.planning.rates import Rate
-from selection.planning.steps import Step, Workload, WorkPart, amount, own_steps, study_steps
+from selection.planning.steps import PlannedStep, Workload, WorkPart, amount, own_steps, study_steps
 from selection.planning.within_cap import Bill, WithinCap, fit_cap
 from selection.planning.workload import fine_tuning_flops, planned_evaluation_flops
 from selection_assets.planning.inputs import PlanInputs
@@ -109,10 +109,10 @@ class StudyPlan:
         """FLOPs of a warm-up on the whole pool."""
         return epoch_flops(self.study, self.shape, self.size)
 
-    def _asset(self, step: Step) -> str:
+    def _asset(self, step: PlannedStep) -> str:
         return f"{self.study.name}/{step[0]}"
 
-    def _amount(self, step: Step, work: Sequence[WorkPart], rates: Rates) -> Amount:
+    def _amount(self, step: PlannedStep, work: Sequence[WorkPart], rates: Rates) -> Amount:
         """What a step takes: by its own record where it has one, else part by part as probed."""
         probed = amount(work, rates)
         rate = self.seen.get(self._asset(step))
@@ -200,7 +200,7 @@ def preparation_step(study: Study, name: str) -> tuple[str, str]:
     return f"{study.name}/preparations of {name}", UNPARTITIONED
 
 
-def _partition(step: Step) -> str:
+def _partition(step: PlannedStep) -> str:
     """The partition key that Dagster and the ledger have for a step."""
     _, first, second = step
     if first is None:

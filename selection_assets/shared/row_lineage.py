@@ -1,7 +1,7 @@
 """What does the ledger know of a row: in the pool, in quarantine, in subsets and in scores?"""
 
 from resources.ledger.ledger import Ledger
-from resources.ledger.lineage import CURRENT, Record, current_artifacts, files_of
+from resources.ledger.lineage import CURRENT, LedgerRow, current_artifacts, files_of
 from selection.subset.choose import SELECTED
 
 FATES = f"""
@@ -22,17 +22,17 @@ ORDER BY subset.asset, subset.partition, f.draw, f.source
 """
 
 
-def find_rows(ledger: Ledger, prefix: str) -> list[Record]:
+def find_rows(ledger: Ledger, prefix: str) -> list[LedgerRow]:
     """Rows of every pool whose id starts so: row_id, source, text, licence, origins, asset."""
     return _search(ledger, "rows.parquet", "row_id", prefix)
 
 
-def find_quarantined(ledger: Ledger, prefix: str) -> list[Record]:
+def find_quarantined(ledger: Ledger, prefix: str) -> list[LedgerRow]:
     """Rows set aside, by the hash of their raw bytes: source, origin, reason, asset."""
     return _search(ledger, "quarantine.parquet", "raw_sha256", prefix)
 
 
-def find_fates(ledger: Ledger, row_id: str) -> list[Record]:
+def find_fates(ledger: Ledger, row_id: str) -> list[LedgerRow]:
     """Follow a row to what became of it: row, subset, checkpoint, report.
 
     Returns
@@ -47,7 +47,7 @@ def find_fates(ledger: Ledger, row_id: str) -> list[Record]:
     return ledger.query(FATES, [files, str(ledger.artifacts), SELECTED, row_id])
 
 
-def find_scores(ledger: Ledger, subset: str, method: str, row_id: str) -> list[Record]:
+def find_scores(ledger: Ledger, subset: str, method: str, row_id: str) -> list[LedgerRow]:
     """The scores and receipts of a row that a subset was chosen by, one for each draw.
 
     Parameters
@@ -68,7 +68,7 @@ def find_scores(ledger: Ledger, subset: str, method: str, row_id: str) -> list[R
     )
 
 
-def _search(ledger: Ledger, file: str, column: str, prefix: str) -> list[Record]:
+def _search(ledger: Ledger, file: str, column: str, prefix: str) -> list[LedgerRow]:
     """Rows of the sources of which a column, named in the code, starts so, each with its asset."""
     artifacts = current_artifacts(ledger, "raw_corpus")
     files = files_of(artifacts, file)

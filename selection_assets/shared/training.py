@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from selection.arms.target import to_examples
-from selection.arms.train import Phase, TrainedArm, train_arm
+from selection.arms.train import TrainingPhase, TrainedArm, train_arm
 from selection.basics.tables import rows_where
 from selection.config.study import Study
 from selection.models.base import load_model, save_checkpoint
@@ -97,7 +97,10 @@ def _draw(subset: pa.Table, number: int) -> pa.Table:
 
 def _report(seed: int, arm: TrainedArm) -> dict[str, float | int]:
     report: dict[str, float | int] = {"seed": seed, "warm_up_flops": 0.0}
-    phases: dict[str, Phase | None] = {"warm_up": arm.warm_up, "fine_tuning": arm.fine_tuning}
+    phases: dict[str, TrainingPhase | None] = {
+        "warm_up": arm.warm_up,
+        "fine_tuning": arm.fine_tuning,
+    }
     for name, phase in phases.items():
         if phase is not None:
             report |= {

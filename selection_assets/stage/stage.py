@@ -12,7 +12,7 @@ from selection.config.study import Study
 from selection_assets.stage.code_version import Code, Parameters, code_version
 from selection_assets.stage.step import Draft, Expected, Step
 
-Recipe = Callable[[Step], Draft]
+StageFunction = Callable[[Step], Draft]
 P = ParamSpec("P")
 
 
@@ -48,7 +48,7 @@ class Stage:
     only_after : inputs that are not read, and only must be made first.
     """
 
-    function: Recipe = field(kw_only=False)
+    function: StageFunction = field(kw_only=False)
     key: dg.AssetKey
     campaign: str
     also_code: Sequence[Code] = ()
@@ -101,8 +101,8 @@ class Stage:
 
 
 def _decorator(
-    make: Callable[Concatenate[Recipe, P], Stage],
-) -> Callable[P, Callable[[Recipe], Stage]]:
+    make: Callable[Concatenate[StageFunction, P], Stage],
+) -> Callable[P, Callable[[StageFunction], Stage]]:
     """Return a decorator that takes what `make` takes, and gives it the decorated function."""
     return lambda *args, **options: lambda function: make(function, *args, **options)
 
