@@ -87,12 +87,15 @@ class _Replay:
             self.spends[entry.subject] = values | {"state": "running"}
         elif entry.subject in self.spends:
             spend = self.spends[entry.subject]
-            if entry.kind in {"extend", "overrun"}:
-                spend["reserved_flops"] += values["flops"]
-                spend["reserved_seconds"] += values["seconds"]
-            else:
-                spend |= values
-                spend["state"] = "settled" if entry.kind == "settle" else "lost"
+            match entry.kind:
+                case "extend" | "overrun":
+                    spend["reserved_flops"] += values["flops"]
+                    spend["reserved_seconds"] += values["seconds"]
+                case "settle" | "lose":
+                    spend |= values
+                    spend["state"] = "settled" if entry.kind == "settle" else "lost"
+                case _:
+                    raise ValueError("no entry about a spend is of that kind")
 
 
 def _compare_spends(

@@ -5,9 +5,11 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal, get_args
 
 import duckdb
+
+Kind = Literal["cap", "reserve", "extend", "overrun", "settle", "lose", "refuse"]
 
 START = "0" * 64
 """What stands for the hash of the entry before the first."""
@@ -21,7 +23,6 @@ class Entry:
     ----------
     seq : from 1, without gaps.
     at : when, ISO 8601.
-    kind : cap, reserve, extend, settle, lose, overrun or refuse.
     subject : the spend or the campaign that it is about.
     body : canonical JSON.
     previous, hash : SHA-256 of the entry before, and of this one with it.
@@ -42,9 +43,18 @@ class Entry:
 
 
 def append(
-    connection: duckdb.DuckDBPyConnection, kind: str, subject: str, values: Mapping[str, Any]
+    connection: duckdb.DuckDBPyConnection, kind: Kind, subject: str, values: Mapping[str, Any]
 ) -> str:
-    """Add an entry within the caller's transaction; returns its hash."""
+    """Add an entry within the caller's transaction; returns its hash.
+
+    Raises
+    ------
+    ValueError
+        For a kind that no audit could replay.
+    """
+    if kind not in get_args(Kind):
+        known = ", ".join(get_args(Kind))
+        raise ValueError(f"no entry of the ledger is of kind {kind!r}; known: {known}")
     entries, previous = head(connection)
     seq = entries + 1
     at = datetime.now(UTC).isoformat()

@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Literal
 
 import duckdb
 
@@ -176,7 +177,11 @@ def cover(connection: duckdb.DuckDBPyConnection, spend: str, spent: Amount) -> N
 
 
 def add_to_reservation(
-    connection: duckdb.DuckDBPyConnection, spend: str, more: Amount, kind: str, key: str
+    connection: duckdb.DuckDBPyConnection,
+    spend: str,
+    more: Amount,
+    kind: Literal["extend", "overrun"],
+    key: str,
 ) -> None:
     """Reserve more for a spend.
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, assert_never
 
 import dagster as dg
 import pyarrow as pa
@@ -103,6 +103,8 @@ def build_checkpoint(pool: str, decoder: Decoder, users: Sequence[Study], *, rol
             }
         elif isinstance(decoder, PretrainedBase):
             model = load_model(pretrained_source(decoder, resolve), revision=decoder.revision)
+        else:
+            assert_never(decoder)
         folder = emptied(step.work / "checkpoint")
         save_checkpoint(model, found.tokenizer, folder)
         loads = weights_digest(load_model(folder)) == weights_digest(model)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import assert_never
 
 from resources.project import resolve
 from selection.arms.base import base_shape, general_sample, pretrained_source
@@ -37,6 +38,8 @@ def build_tokenizer(pool: str, decoder: Decoder, users: Sequence[Study], *, role
             made = train_tokenizer(sample.texts, vocab_size=decoder.vocabulary)
         elif isinstance(decoder, PretrainedBase):
             made = load_tokenizer(pretrained_source(decoder, resolve), revision=decoder.revision)
+        else:
+            assert_never(decoder)
         folder = emptied(step.work / "tokenizer")
         made.save_pretrained(folder)
         return Draft(

@@ -45,10 +45,11 @@ def plan_text(study: Study, ledger: Ledger, arms: list[dict[str, Any]]) -> str:
 def _totals(study: Study, ledger: Ledger, full_data: dict[str, Any]) -> Iterator[str]:
     expected = foreseen(study, ledger)
     flops = sum(flops for flops, _ in expected.values())
-    seconds = sum(seconds or 0.0 for _, seconds in expected.values())
-    money = usd(study, seconds)
+    known = [seconds for _, seconds in expected.values() if seconds is not None]
+    money = usd(study, sum(known))
     price = f", {number(money)} USD" if money is not None else ""
-    yield f"the whole study: {number(flops)} FLOPs, {number(seconds)} s on this device{price}"
+    time = "at least " * (len(known) < len(expected)) + number(sum(known))
+    yield f"the whole study: {number(flops)} FLOPs, {time} s on this device{price}"
     if not full_data["feasible"]:
         yield f"without the full-data line: {full_data['reason']}"
     yield cap_line(study, ledger) or (

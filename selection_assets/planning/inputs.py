@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, assert_never
 
 from resources.store.artifacts import Artifact
 from selection.arms.base import general_sample
 from selection.arms.target import to_examples
-from selection.config.decoders import TinyBase
+from selection.config.decoders import PretrainedBase, TinyBase
 from selection.config.study import Study
 from selection.costs import ModelShape
 from selection.embedding.embedder import Embedder
@@ -91,12 +91,20 @@ class PlanInputs:
         """FLOPs of pre-training the models that are made here."""
         total = 0.0
         for role, decoder in decoders_of(self.study).items():
-            if isinstance(decoder, TinyBase):
-                sample = general_sample(decoder, iterate_sources(self.step.inputs["raw_corpus"]))
-                n_tokens = int(count_tokens(self.tokenizers[role], sample.texts).sum())
-                total += pretraining_flops(
-                    decoder, n_tokens, self.shapes[role], self.study.accountant
-                )
+            match decoder:
+                case TinyBase():
+                    sources = iterate_sources(self.step.inputs["raw_corpus"])
+                    texts = general_sample(decoder, sources).texts
+                    total += pretraining_flops(
+                        decoder,
+                        int(count_tokens(self.tokenizers[role], texts).sum()),
+                        self.shapes[role],
+                        self.study.accountant,
+                    )
+                case PretrainedBase():
+                    pass  # somebody else has paid for it
+                case _:
+                    assert_never(decoder)
         return total
 
     def read_middling_source(self) -> object:

@@ -8,7 +8,7 @@ from selection.config.study import Study
 from selection.costs.ccds import SIZE_RATIOS
 from selection.reports.numbers import number
 from selection_assets.planning.expected_loss import Quality
-from selection_assets.planning.steps import embedding_step
+from selection_assets.planning.steps import embedding_step, preparation_step
 from selection_assets.stage.keys import arm_key
 
 COLUMNS = {
@@ -47,7 +47,8 @@ def view_arms(
     -------
     list of dict
         method, budget, selection_flops, training_flops (one seed's), accountant, rows, seconds
-        (its selection and all its seeds), usd, feasible, reason, predicted_loss with its interval.
+        (its selection and all its seeds; None if unknown), usd, feasible, reason, predicted_loss
+        with its interval.
     """
     names = ("method", "budget", "selection_flops", "training_flops", "accountant", "rows")
     arms = []
@@ -112,17 +113,23 @@ def _crossing(name: str, meets: dict[str, float | None]) -> str:
     return "never, or always" if where is None else number(where)
 
 
-def _seconds(study: Study, arm: dict[str, Any], expected: Forecasts) -> float:
-    """Seconds of an arm by itself: its selection, and the training and evaluation of its seeds."""
+def _seconds(study: Study, arm: dict[str, Any], expected: Forecasts) -> float | None:
+    """Seconds of an arm by itself: its selection, and the training and evaluation of its seeds.
+
+    None while those of one of its steps, a preparation that has never run, are not known.
+    """
     name = arm["method"]
     named = study.named_methods[name]
     own = {f"{study.name}/{named.scores_asset}", f"{study.name}/{named.fit_asset}"}
     key = arm_key(name, arm["budget"])
     trained = {f"{study.name}/finetuned_checkpoint", f"{study.name}/eval_report"}
-    return sum(
-        seconds or 0.0
+    shared = {preparation_step(study, name)}
+    if named.method.needs_embeddings:
+        shared.add(embedding_step(study))
+    parts = [
+        seconds
         for (asset, partition), (_, seconds) in expected.items()
-        if asset in own
-        or (asset in trained and partition == key)
-        or (named.method.needs_embeddings and (asset, partition) == embedding_step(study))
-    )
+        if asset in own or (asset in trained and partition == key) or (asset, partition) in shared
+    ]
+    known = [seconds for seconds in parts if seconds is not None]
+    return sum(known) if len(known) == len(parts) else None

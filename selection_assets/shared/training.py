@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from selection.arms.target import to_examples
-from selection.arms.train import TrainingPhase, TrainedArm, train_arm
+from selection.arms.train import TrainedArm, TrainingPhase, train_arm
 from selection.basics.tables import rows_where
 from selection.config.study import Study
 from selection.models.base import load_model, save_checkpoint

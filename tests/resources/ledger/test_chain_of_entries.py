@@ -5,6 +5,7 @@ import shutil
 from datetime import timedelta
 from pathlib import Path
 
+import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -20,6 +21,7 @@ from tampering import (
     write_every_entry,
 )
 
+from resources.ledger import chain
 from resources.ledger.ledger import open_ledger
 from resources.ledger.spending import OverCap
 from resources.ledger.spends import Cost, Spender
@@ -44,6 +46,15 @@ def test_an_inserted_entry_is_named(root, place):
     moved = [*found[: place - 1], forged, *found[place - 1 :]]
     put(root, [(number, *entry[1:]) for number, entry in enumerate(moved, start=1)])
     assert any(f"entry {place} " in problem for problem in problems(root))
+
+
+def test_an_entry_of_a_kind_that_nobody_knows_is_not_made_and_one_that_is_there_is_named(root):
+    with pytest.raises(ValueError, match="of kind 'bribe'; known: cap, reserve"):
+        chain.append(duckdb.connect(), "bribe", "somebody", {})  # pyright: ignore
+    found = entries(root)
+    spend = next(subject for _, _, kind, subject, *_ in found if kind == "settle")
+    put(root, chained([*found, (0, found[-1][1], "bribe", spend, "{}", "", "")]))
+    assert any("(bribe) cannot be read" in problem for problem in problems(root))
 
 
 @pytest.mark.parametrize(("one", "two"), [(1, 2), (3, 4), (2, 9)])
