@@ -160,15 +160,20 @@ def test_a_project_that_moved_reads_its_files_again_and_recomputes_nothing(copie
 
 
 @pytest.mark.slow
-def test_a_changed_option_of_ot_runs_its_arms_again_and_no_others(copied):
+def test_a_changed_option_of_ot_runs_its_arms_again_and_trains_no_others(copied):
     copied.refresh()
     path = copied.root / "studies/small.yaml"
     content = yaml.safe_load(path.read_text())
     content["methods"]["ot"] = {"eps_rel": 0.02}
     path.write_text(yaml.safe_dump(content, sort_keys=False))
-    arms = {arm_key("ot", budget.key) for budget in copied.study.budgets}
+    methods, budgets = copied.study.named_methods, copied.study.budgets
+    others = {arm_key(name, b.key) for name in methods for b in budgets if name != "ot"}
+    arms = {arm_key("ot", budget.key) for budget in budgets}
+    before = copied.ledger.current_data_versions()
     done = {(asset, work.partition) for work in copied.refresh() for asset in work.assets}
-    assert done == {
+    # It costs more, so the plan is another one, and every subset is chosen by it anew.
+    rechosen = {("small/selected_subset", arm) for arm in others}
+    assert done == rechosen | {
         ("small/budget_plan", None),
         ("small/ot_potentials", None),
         *(("small/ot_scores", source) for source in SOURCES),
@@ -177,6 +182,8 @@ def test_a_changed_option_of_ot_runs_its_arms_again_and_no_others(copied):
         *(("small/eval_report", arm) for arm in arms),
         ("small/pareto_frontier", None),
     }
+    after = copied.ledger.current_data_versions()
+    assert all(after[subset] == before[subset] for subset in rechosen)
     assert copied.refresh() == []
 
 
