@@ -4,18 +4,28 @@ Counted are definitions: of a function that makes an asset, every function, clas
 the project that it names, that those name, and so on, each by its syntax tree without docstrings
 and import statements. So it does not matter in which module a definition lies, and nobody has to
 remember to raise a number or to list a helper: nothing stale is ever reused.
+
+Of a configuration the values are parameters, and what its classes declare and refuse does not
+count; what they do counts where it is used. Its objects come out of fields, so code need not name
+their class: whatever reads an attribute counts all that configurations have under that name.
 """
 
 import ast
 import hashlib
-import importlib.util
 import json
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
 
 from pydantic import BaseModel
+
+from selection_assets.stage.module_definitions import (
+    CONFIGURATION,
+    IMPLICIT,
+    find_module,
+    read_module,
+    within,
+)
 
 Parameters = Mapping[str, object]
 Code = Callable[..., object]
@@ -31,9 +41,8 @@ PLUMBING = (
 )
 """Modules that carry a stage's result without changing it."""
 
-UNCOUNTED = ("selection.budget", "selection.config")
-"""What a step costs is no part of what it makes; and of a configuration the values count, which
-are parameters."""
+UNCOUNTED = ("selection.budget",)
+"""What a step costs is no part of what it makes."""
 
 
 def code_version(code: Sequence[Code], parameters: Parameters) -> str:
@@ -65,7 +74,7 @@ def code_version(code: Sequence[Code], parameters: Parameters) -> str:
         for module, name in named:
             if module.partition(".")[0] in packages:
                 whole = module if name == "*" else f"{module}.{name}"
-                found = (whole, "*") if _file(whole) is not None else (module, name)
+                found = (whole, "*") if find_module(whole) is not None else (module, name)
                 if _counts(found[0]):
                     waiting.append(found)
     digest = hashlib.sha256("".join(sorted(hashes)).encode())
@@ -79,103 +88,54 @@ def _plain(value: object) -> object:
     raise TypeError(f"a parameter of type {type(value).__name__} has no stable form")
 
 
-@dataclass
-class _Module:
-    """Names that a module defines and imports, and what else it does when it is loaded."""
-
-    definitions: dict[str, list[ast.stmt]] = field(default_factory=dict)
-    imports: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
-    effects: list[ast.stmt] = field(default_factory=list)
-
-
 @cache
 def _definition(module: str, name: str) -> tuple[list[str], list[tuple[str, str]]]:
     """Hashes of the trees that a name of a module stands for, and what these name in their turn.
 
-    The name `*` stands for the whole module.
+    The name `*` stands for the whole module, and `*.member` for that of every configuration.
     """
-    read = _read(module)
+    if name.startswith("*."):
+        members = _behaviour()[name.removeprefix("*.")]
+        named = [each for at, tree in members for each in _named(at, [tree])]
+        return [_hash(tree) for _, tree in members], named
+    read = read_module(module)
     if name != "*" and name not in read.definitions:  # imported there, to be had from there
         return [], sorted(read.imports.get(name, ()))
     everything = [tree for trees in read.definitions.values() for tree in trees]
     trees = [*(everything if name == "*" else read.definitions[name]), *read.effects]
-    used = {node.id for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    return [_hash(tree) for tree in trees], _named(module, trees)
+
+
+def _named(module: str, trees: Sequence[ast.stmt]) -> list[tuple[str, str]]:
+    """What some trees of a module name, and the members of configurations that they may read."""
+    read, nodes = read_module(module), [node for tree in trees for node in ast.walk(tree)]
+    used = {node.id for node in nodes if isinstance(node, ast.Name)}
     named = [(module, other) for other in used & read.definitions.keys()]
     named += [target for other in used & read.imports.keys() for target in read.imports[other]]
-    return [_hash(tree) for tree in trees], named
+    attributes = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    attributes.update(*(node.kwd_attrs for node in nodes if isinstance(node, ast.MatchClass)))
+    if any(within(other, CONFIGURATION) for other, _ in named):
+        attributes.add(IMPLICIT)
+    return named + [(CONFIGURATION, f"*.{name}") for name in attributes & _behaviour().keys()]
+
+
+@cache
+def _behaviour() -> Mapping[str, Sequence[tuple[str, ast.stmt]]]:
+    """What the classes of configurations do, each with its module, by the name that it has."""
+    found: dict[str, list[tuple[str, ast.stmt]]] = defaultdict(list)
+    initial = find_module(CONFIGURATION)
+    assert initial is not None
+    for file in sorted(initial.parent.rglob("*.py")):
+        below = file.relative_to(initial.parent).with_suffix("").parts
+        module = ".".join([CONFIGURATION, *(part for part in below if part != "__init__")])
+        for name, tree in read_module(module).members:
+            found[name].append((module, tree))
+    return dict(found)
 
 
 def _counts(module: str) -> bool:
-    return not any(f"{module}.".startswith(f"{part}.") for part in (*PLUMBING, *UNCOUNTED))
-
-
-@cache
-def _file(module: str) -> Path | None:
-    """Find a module's file without importing the packages above it."""
-    top, _, below = module.partition(".")
-    spec = importlib.util.find_spec(top)
-    if spec is None or not spec.has_location:
-        return None
-    if spec.submodule_search_locations is None:
-        return None if below else Path(str(spec.origin))
-    for folder in spec.submodule_search_locations:
-        path = Path(folder, *below.split(".")) if below else Path(folder)
-        for file in (path / "__init__.py", path.with_name(f"{path.name}.py")):
-            if file.is_file():
-                return file
-    return None
-
-
-@cache
-def _read(module: str) -> _Module:
-    file = _file(module)
-    if file is None:
-        raise ValueError(f"no file of the module {module} to take a code version from")
-    tree = ast.parse(file.read_text(encoding="utf-8"))
-    found = _Module()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                found.imports.setdefault(alias.asname or alias.name, set()).add((alias.name, "*"))
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            for alias in node.names:
-                target = (node.module, alias.name)
-                found.imports.setdefault(alias.asname or alias.name, set()).add(target)
-    _strip(tree)
-    for statement in tree.body:
-        names = _defined(statement)
-        for name in names:
-            found.definitions.setdefault(name, []).append(statement)
-        if not names and not isinstance(statement, ast.Pass):
-            found.effects.append(statement)
-    return found
-
-
-def _defined(statement: ast.stmt) -> list[str]:
-    """Names that a statement at the top of a module gives a meaning to."""
-    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-        return [statement.name]
-    if isinstance(statement, ast.Assign | ast.AnnAssign | ast.AugAssign):
-        targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
-        return [n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name)]
-    return []
+    return not any(within(module, part) for part in (*PLUMBING, *UNCOUNTED))
 
 
 def _hash(tree: ast.stmt) -> str:
     return hashlib.sha256(ast.dump(tree).encode()).hexdigest()
-
-
-def _strip(tree: ast.Module) -> None:
-    """Take away what says nothing about what code does: imports, docstrings, texts of constants."""
-    for node in ast.walk(tree):
-        for name in ("body", "orelse", "finalbody"):
-            statements = getattr(node, name, None)
-            if isinstance(statements, list):
-                kept = [statement for statement in statements if not _is_silent(statement)]
-                setattr(node, name, kept or ([ast.Pass()] if name == "body" else []))
-
-
-def _is_silent(statement: ast.stmt) -> bool:
-    if isinstance(statement, ast.Expr):
-        return isinstance(statement.value, ast.Constant)
-    return isinstance(statement, ast.Import | ast.ImportFrom)

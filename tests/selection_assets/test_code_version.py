@@ -14,6 +14,7 @@ from places import REPOSITORY
 
 from selection.basics.draws import keyed_uniform
 from selection_assets.stage.code_version import FOLLOWED, PLUMBING, UNCOUNTED, code_version
+from selection_assets.stage.module_definitions import CONFIGURATION
 
 CODE = '''
 """A docstring."""
@@ -98,7 +99,7 @@ def test_it_covers_every_parameter_and_refuses_what_has_no_stable_form():
         code_version([len], {})
 
 
-@pytest.mark.parametrize("name", [*FOLLOWED, *PLUMBING, *UNCOUNTED])
+@pytest.mark.parametrize("name", [*FOLLOWED, *PLUMBING, *UNCOUNTED, CONFIGURATION])
 def test_every_module_that_it_names_is_real(name):
     assert find_spec(name) is not None
 
@@ -120,13 +121,22 @@ def versions_in(checkout: Path) -> dict[str, str]:
     return json.loads(done.stdout)
 
 
-def test_a_module_that_is_renamed_or_moved_makes_nothing_stale(tmp_path):
-    """Of the shipped studies: what every arm's draws go through, a method's helper, an asset."""
-    copy = tmp_path / "copy"
+def copied(copy: Path) -> Path:
+    """Copy what the shipped studies' versions are taken from."""
     for folder in ("selection", "resources", "selection_assets", "studies"):
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(REPOSITORY / folder, copy / folder, ignore=ignored)
-    before = versions_in(copy)
+    return copy
+
+
+@pytest.fixture(scope="module")
+def before(tmp_path_factory) -> dict[str, str]:
+    return versions_in(copied(tmp_path_factory.mktemp("before") / "copy"))
+
+
+def test_a_module_that_is_renamed_or_moved_makes_nothing_stale(tmp_path, before):
+    """Of the shipped studies: what every arm's draws go through, a method's helper, an asset."""
+    copy = copied(tmp_path / "copy")
     moves = {
         "selection.basics.draws": "selection.arms.keyed_draws",
         "selection.methods.bm25.index": "selection.methods.bm25.inverted_index",
@@ -145,3 +155,106 @@ def test_a_module_that_is_renamed_or_moved_makes_nothing_stale(tmp_path):
     draws = copy / "selection/arms/keyed_draws.py"
     draws.write_text(draws.read_text().replace("digest_size=8", "digest_size=9"))
     assert versions_in(copy) != before
+
+
+def edited(copy: Path, changes: dict[str, list[tuple[str, str]]]) -> Path:
+    """Make changes in modules of the configuration: (old text, new text)."""
+    for name, texts in changes.items():
+        file = copy / f"selection/config/{name}.py"
+        for old, new in texts:
+            text = file.read_text()
+            assert text.count(old) == 1, old
+            file.write_text(text.replace(old, new))
+    return copy
+
+
+def stale_in(copy: Path, before: dict[str, str]) -> set[str]:
+    """Names, without study or pool, of the assets whose version is another one."""
+    after = versions_in(copy)
+    assert after.keys() == before.keys()
+    return {name.rsplit("/")[-1] for name in after if after[name] != before[name]}
+
+
+@pytest.mark.parametrize(
+    ("module", "old", "new", "stale", "current"),
+    [
+        (
+            "decoders",
+            "seed=seed, precision",
+            "seed=seed + 1, precision",
+            {"base_checkpoint", "finetuned_checkpoint", "reference_report", "budget_plan"},
+            {"raw_corpus", "corpus_embeddings", "target_examples", "selected_subset"},
+        ),
+        (
+            "study",
+            "return self.share * epoch_flops",
+            "return self.share * epoch_flops * 2",
+            {"budget_plan"},
+            {"raw_corpus", "corpus_embeddings", "selected_subset", "finetuned_checkpoint"},
+        ),
+        (
+            "pool",
+            'for field, column in self if field != "text"}',
+            'for field, column in self if field not in ("text", "label")}',
+            {"raw_corpus", "target_examples"},
+            {"budget_plan", "corpus_embeddings", "selected_subset", "finetuned_checkpoint"},
+        ),
+        (  # a constant that code names counts like any other
+            "pool",
+            "DEFAULT_COLUMNS = ColumnNames()",
+            'DEFAULT_COLUMNS = ColumnNames(text="text")',
+            {"raw_corpus", "target_examples"},
+            {"budget_plan", "corpus_embeddings", "selected_subset", "finetuned_checkpoint"},
+        ),
+    ],
+)
+def test_what_a_configuration_does_counts_where_it_is_used(
+    tmp_path, before, module, old, new, stale, current
+):
+    """Though the code that uses it names no more than the study whose field it is."""
+    copy = edited(copied(tmp_path / "copy"), {module: [(old, new)]})
+    found = stale_in(copy, before)
+    assert stale <= found
+    assert not current & found
+
+
+def test_what_a_configuration_does_counts_with_all_that_it_names(tmp_path):
+    helped = "seed=_drawn(seed), precision"
+    helper = "def _drawn(seed: int) -> int:\n    return seed\n\n\nclass TinyBase"
+    first = [("seed=seed, precision", helped), ("class TinyBase", helper)]
+    copy = edited(copied(tmp_path / "copy"), {"decoders": first})
+    with_helper = versions_in(copy)
+    edited(copy, {"decoders": [("    return seed\n", "    return seed + 1\n")]})
+    assert "finetuned_checkpoint" in stale_in(copy, with_helper)
+
+
+def test_a_special_method_of_a_configuration_counts_wherever_one_is_named(tmp_path, before):
+    special = "class Budget(Strict):\n    def __len__(self) -> int:\n        return 1\n"
+    copy = edited(copied(tmp_path / "copy"), {"study": [("class Budget(Strict):\n", special)]})
+    assert {"raw_corpus", "selected_subset"} <= stale_in(copy, before)
+
+
+def test_a_new_field_validator_or_unused_method_of_a_configuration_makes_nothing_stale(
+    tmp_path, before
+):
+    added = """
+    @model_validator(mode="after")
+    def _is_sane(self) -> "Study":
+        assert _sane(self)
+        return self
+
+    def unused(self) -> int:
+        return 1
+
+    def budget(self"""
+    refusing = "def _sane(_: object) -> bool:\n    return True\n\n\ndef _named("
+    changes = {
+        "study": [
+            ("    shared_by: int", '    remark: Name = "none"\n    shared_by: int'),
+            ("    def budget(self", added),
+            ("def _named(", refusing),
+            ("if len(set(keys)) < len(keys):", "if len(keys) > len(set(keys)):"),
+        ],
+        "names": [("Revision = Annotated[str, ", "Revision = Annotated[str, 1, ")],
+    }
+    assert stale_in(edited(copied(tmp_path / "copy"), changes), before) == set()
