@@ -13,10 +13,13 @@ LINTED := tests=$$?; wait $$lint || { cat $(VENV)/lint.log; exit 1; }; exit $$te
 export HF_HUB_DISABLE_TELEMETRY := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: run check test test-all ui lint docs screenshots study results bench clean
+.PHONY: help run check test test-all ui lint docs screenshots study results bench clean
 
 run: $(VENV)/installed ## Run the quickstart study end to end and print what it found
 	$(BIN)/selection run quickstart
+
+help: ## What each target does
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
 
 check: $(VENV)/installed-for-tests lint ## Lint, type-check and run the fast tests: for every edit
 	$(PYTEST) -m "not study and not slow"

@@ -50,7 +50,6 @@ class Spending:
         amount: Amount,
         *,
         planned: tuple[float | None, float | None] = (None, None),
-        lease: timedelta = LEASE,
     ) -> str:
         """Set an amount aside, before anything is spent; returns the reservation's id.
 
@@ -58,7 +57,6 @@ class Spending:
         ----------
         amount : an upper estimate of what the step will spend.
         planned : FLOPs and seconds that the step is expected to take, where a plan knows them.
-        lease : how long the reservation lives without a sign of life.
 
         Raises
         ------
@@ -77,7 +75,7 @@ class Spending:
                 return refuse(connection, spender, amount, *short)
             now = datetime.now(UTC)
             insert_spend(
-                connection, spend, spender, now, reserved=amount, planned=planned, lease=now + lease
+                connection, spend, spender, now, reserved=amount, planned=planned, lease=now + LEASE
             )
             connection.execute(
                 "DELETE FROM refusal WHERE asset = ? AND partition = ?",

@@ -238,10 +238,6 @@ class Study(Strict):
             return budgets
         return [{"share": b} if isinstance(b, int | float) else b for b in budgets]
 
-    def budget(self, key: str) -> Budget:
-        """The budget of a partition key."""
-        return next(budget for budget in self.budgets if budget.key == key)
-
 
 def _named(info: ValidationInfo) -> dict[str, NamedMethod]:
     """The methods of a study that is being read; none where they are wrong themselves."""

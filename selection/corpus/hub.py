@@ -10,7 +10,7 @@ from pathlib import Path
 
 from selection.config.pool import DEFAULT_COLUMNS, ColumnNames
 from selection.corpus.records import BadRecord, Record
-from selection.corpus.rows import RowRules, read_row, row_digest
+from selection.corpus.rows import MAX_BYTES_PER_ROW, RowRules, read_row, row_digest
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
@@ -22,7 +22,6 @@ def read_hub(
     split: str = "train",
     config: str | None = None,
     columns: ColumnNames = DEFAULT_COLUMNS,
-    max_bytes_per_row: int = 16 * 2**20,
 ) -> Iterator[Record | BadRecord]:
     """Stream the rows of a data set; no script of the data set is ever run.
 
@@ -37,13 +36,12 @@ def read_hub(
         Which part; the default configuration when None.
     columns : ColumnNames
         The data set's column names; class labels come as their names.
-    max_bytes_per_row : int
-        Rows with a longer text go to quarantine.
 
     Returns
     -------
     Iterator of Record or BadRecord
-        Origins are ``dataset@revision/split#row``, without the revision for a local folder.
+        Origins are ``dataset@revision/split#row``, without the revision for a local folder. Rows of
+        more than `MAX_BYTES_PER_ROW` are bad ones.
 
     Raises
     ------
@@ -58,7 +56,7 @@ def read_hub(
             "hexadecimal characters shown under 'Files and versions' on its page"
         )
     name = Path(dataset_id).resolve().name if local else f"{dataset_id}@{revision[:12]}"
-    rules = RowRules(columns, {}, max_bytes_per_row)
+    rules = RowRules(columns, {}, MAX_BYTES_PER_ROW)
     rows, label_names = _open(dataset_id, None if local else revision, split, config, rules)
     return chain.from_iterable(
         read_row(

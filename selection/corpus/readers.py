@@ -14,7 +14,7 @@ from selection.corpus.json_lines import read_json_lines
 from selection.corpus.paragraphs import read_paragraphs
 from selection.corpus.parquet_rows import read_parquet
 from selection.corpus.records import BadRecord, Record
-from selection.corpus.rows import RowRules
+from selection.corpus.rows import MAX_BYTES_PER_ROW, RowRules
 from selection.corpus.streams import (
     FileRefused,
     Line,
@@ -44,7 +44,7 @@ def read_path(
     *,
     columns: ColumnNames = DEFAULT_COLUMNS,
     where: Mapping[str, str] | None = None,
-    max_bytes_per_row: int = 16 * 2**20,
+    max_bytes_per_row: int = MAX_BYTES_PER_ROW,
     root: Path | None = None,
 ) -> Iterator[Record | BadRecord]:
     """Read every row of a file, or of all files under a folder in the order of their names.

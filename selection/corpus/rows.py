@@ -11,6 +11,8 @@ from selection.basics.text import text_fault
 from selection.config.pool import ColumnNames
 from selection.corpus.records import BadRecord, Record
 
+MAX_BYTES_PER_ROW = 16 * 2**20
+
 
 class RowFault(ValueError):
     """Why one row cannot be used; its message becomes the reason of a `BadRecord`."""

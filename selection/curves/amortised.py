@@ -28,15 +28,11 @@ class BreakEven:
     ----------
     targets : float or None
         The smallest real T >= 1, infinite when no sharing is enough; None when it is not known.
-    needed : float or None
-        Training FLOPs that the method needs to reach random's score at the budget, infinite when
-        none do; None when that lies beyond what was measured.
     reason : str
         Why `targets` is infinite or None; empty otherwise.
     """
 
     targets: float | None
-    needed: float | None
     reason: str = ""
 
     @property
@@ -112,20 +108,18 @@ def break_even(
         )
     if budget - target < block:
         return BreakEven(
-            math.inf, None, "each target's own part of the selection leaves no block to train on"
+            math.inf, "each target's own part of the selection leaves no block to train on"
         )
     reached = method.cost_of(random.score(budget))
     if reached.beyond:
-        return BreakEven(None, None, "random's score lies beyond what was measured of the method")
+        return BreakEven(None, "random's score lies beyond what was measured of the method")
     spare = budget - target - max(reached.cost, block)
     if abs(spare) <= _ROUNDING * budget:  # a method that learns like random needs just what it has
         spare = 0.0
     if spare < 0 or (spare == 0 and pool > 0):
-        return BreakEven(
-            math.inf, reached.cost, "even with the pool's part for free it does not reach random"
-        )
+        return BreakEven(math.inf, "even with the pool's part for free it does not reach random")
     # Without a part to share the method pays at once; spare may be 0 there.
-    return BreakEven(max(1.0, pool / spare) if pool > 0 else 1.0, reached.cost)
+    return BreakEven(max(1.0, pool / spare) if pool > 0 else 1.0)
 
 
 def _check_cost(name: str, cost: float) -> None:

@@ -46,7 +46,6 @@ def compare(
     random_SE: ArrayLike,
     weights_E: ArrayLike,
     *,
-    higher_is_better: bool = False,
     level: float = 0.95,
     n_resamples: int = 2000,
     seed: int = 0,
@@ -59,12 +58,10 @@ def compare(
     Parameters
     ----------
     arm_SE, random_SE : array_like of shape (n_seeds, n_examples)
-        Per-example totals of the two arms on the same examples in the same order. The arms may
+        Per-example losses of the two arms on the same examples in the same order. The arms may
         have different numbers of seeds, at least two each.
     weights_E : array_like of shape (n_examples,)
         Tokens of each example, or ones.
-    higher_is_better : bool, default=False
-        False for losses, True for accuracies.
     level, n_resamples, seed
         As in `score_interval`.
 
@@ -85,6 +82,6 @@ def compare(
     difference, half_width = found.value, found.half_width(level)
     label: Label = UNDECIDED
     if abs(difference) > half_width:
-        label = "better" if (difference > 0) == higher_is_better else "worse"
+        label = "better" if difference < 0 else "worse"
     low, high = difference - half_width, difference + half_width
     return Verdict(label, difference, low, high, level, found.p_value)

@@ -29,13 +29,10 @@ def training_order(n_rows: int, recipe: Recipe) -> tuple[np.ndarray, np.ndarray]
     sizes : ndarray of shape (steps,), int64
         Rows per step; sums to ``n_seen``.
     """
-    batch_size, max_steps = recipe.batch_size, recipe.max_steps
-    n_seen = n_rows * recipe.epochs if max_steps is None else max_steps * batch_size
     rng = np.random.default_rng(recipe.seed)
-    passes = [rng.permutation(n_rows) for _ in range(math.ceil(n_seen / n_rows))]
-    order = np.concatenate(passes)[:n_seen]
-    sizes = np.full(math.ceil(n_seen / batch_size), batch_size)
-    sizes[-1] -= sizes.sum() - n_seen
+    order = np.concatenate([rng.permutation(n_rows) for _ in range(recipe.epochs)])
+    sizes = np.full(math.ceil(len(order) / recipe.batch_size), recipe.batch_size)
+    sizes[-1] -= sizes.sum() - len(order)
     return order, sizes
 
 

@@ -130,7 +130,6 @@ def classify(
     *,
     max_length: int,
     device: str,
-    batch_tokens: int = 4096,
 ) -> list[str]:
     """Label whose continuation of the text, its end of text included, is likeliest.
 
@@ -141,8 +140,6 @@ def classify(
     ----------
     labels : sequence of str
         Distinct candidates.
-    batch_tokens : int
-        Tokens per batch, times the number of labels.
 
     Raises
     ------
@@ -151,15 +148,7 @@ def classify(
     """
     if not labels or len(set(labels)) != len(labels):
         raise ValueError(f"labels must be distinct and at least one, got {list(labels)}")
-    scores = label_scores(
-        model,
-        tokenizer,
-        examples,
-        labels,
-        max_length=max_length,
-        device=device,
-        batch_tokens=batch_tokens,
-    )
+    scores = label_scores(model, tokenizer, examples, labels, max_length=max_length, device=device)
     return [str(labels[int(best)]) for best in scores.argmax(axis=1)]
 
 
@@ -173,7 +162,10 @@ def label_scores(
     device: str,
     batch_tokens: int = 4096,
 ) -> np.ndarray:
-    """Log-likelihood of each label after each text, in nats, of shape (n_examples, n_labels)."""
+    """Log-likelihood of each label after each text, in nats, of shape (n_examples, n_labels).
+
+    A batch is of at most `batch_tokens`, times the number of labels.
+    """
     import torch
 
     marker, *tails = tokenize(tokenizer, [LABEL_PREFIX, *(f" {label}" for label in labels)])

@@ -20,14 +20,13 @@ class PackedBlocks:
         Token ids; only the last block's tail is padding.
     labels : ndarray of shape (n_blocks, block_size), int32
         `ids` with -100 on padding (unshifted, as transformers expects).
-    n_tokens, n_padding : int
-        Real and padding tokens; together ``ids.size``.
+    n_tokens : int
+        Real tokens; the rest of ``ids.size`` is padding.
     """
 
     ids: np.ndarray
     labels: np.ndarray
     n_tokens: int
-    n_padding: int
 
 
 def pack(
@@ -51,4 +50,4 @@ def pack(
     n_padding = -len(stream) % block_size
     ids = np.pad(stream, (0, n_padding), constant_values=pad_id).reshape(-1, block_size)
     labels = np.pad(stream, (0, n_padding), constant_values=IGNORED_LABEL).reshape(-1, block_size)
-    return PackedBlocks(ids=ids, labels=labels, n_tokens=len(stream), n_padding=n_padding)
+    return PackedBlocks(ids=ids, labels=labels, n_tokens=len(stream))

@@ -43,8 +43,6 @@ class TrainingResult:
         last block of a single token, alone in its batch).
     final_loss : float
         Loss of the last step's batch (before its update).
-    resumed_from : int
-        Step of the checkpoint this process continued from; 0 for a fresh start.
     """
 
     steps: int
@@ -53,7 +51,6 @@ class TrainingResult:
     tokens_resumed: int
     losses: list[tuple[int, float]]
     final_loss: float
-    resumed_from: int
 
 
 def train(
@@ -137,7 +134,6 @@ def train(
         tokens_resumed=int(step_tokens[:resumed_from].sum()),
         losses=losses,
         final_loss=losses[-1][1],
-        resumed_from=resumed_from,
     )
 
 
@@ -166,7 +162,7 @@ def _arguments(
         per_device_train_batch_size=recipe.batch_size,
         learning_rate=recipe.learning_rate,
         weight_decay=recipe.weight_decay,
-        lr_scheduler_type=recipe.schedule,
+        lr_scheduler_type="cosine",
         warmup_steps=math.ceil(recipe.warmup_ratio * steps),
         bf16=recipe.precision == "bfloat16",
         seed=recipe.seed,

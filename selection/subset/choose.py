@@ -28,33 +28,28 @@ class Subset:
 
     Attributes
     ----------
-    order : np.ndarray of shape (n,), int64
-        Indices of the candidates by rank.
     rank : np.ndarray of shape (n,), int64
         Position by (score falling, row id rising); 0 is best. Skipped rows have ranks too.
     fate : np.ndarray of shape (n,), str
         "selected", "below_cutoff", "near_duplicate", "exact_duplicate", or the reason for which
         the row was excluded. Near-duplicates are looked for only above the cut-off.
     margin : np.ndarray of shape (n,), float64
-        Score minus the cut-off; at least 0 for selected rows, NaN when nothing is selected.
+        Score minus the cut-off, the score of the last selected row; at least 0 for selected rows,
+        NaN when nothing is selected.
     duplicate_of : np.ndarray of shape (n,), str
         Row id of the kept row that an exact or near duplicate repeats, else "".
     selected : np.ndarray of shape (k,), int64
         Indices of the selected candidates, best first.
     tokens : int
         Sum of their tokens.
-    cutoff : float
-        Score of the last selected row; NaN when the first row already exceeds the budget.
     """
 
-    order: np.ndarray
     rank: np.ndarray
     fate: np.ndarray
     margin: np.ndarray
     duplicate_of: np.ndarray
     selected: np.ndarray
     tokens: int
-    cutoff: float
 
 
 def choose_rows(
@@ -149,14 +144,12 @@ def choose_rows(
         spent += cost
     cutoff = float(scores[selected[-1]]) if selected else float("nan")
     return Subset(
-        order=order,
         rank=rank,
         fate=fate,
         margin=scores - cutoff,
         duplicate_of=duplicate_of,
         selected=np.array(selected, dtype=np.int64),
         tokens=spent,
-        cutoff=cutoff,
     )
 
 

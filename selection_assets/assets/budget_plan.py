@@ -104,7 +104,7 @@ def build_budget_plan(study: Study) -> Stage:
         arms = [asdict(arm) for arm in within.arms]
         table = markdown_table(COLUMNS, [[arm[name] for name in COLUMNS] for arm in arms])
         quality = fit_quality(study, workspace.ledger, shape.parameters)
-        seen = view_arms(study, arms, forecast, quality, shape.parameters)
+        shown = view_arms(study, arms, forecast, quality, shape.parameters)
         picture = budget_bars(within.arms)
         feasible = [arm["method"] for arm in arms if arm["feasible"]]
         return Draft(
@@ -128,9 +128,9 @@ def build_budget_plan(study: Study) -> Stage:
             flops=throughput.flops_spent,
             accountant=study.accountant,
             facts={
-                "plan": dg.MetadataValue.md(markdown_table(*arms_table(seen))),
+                "plan": dg.MetadataValue.md(markdown_table(*arms_table(shown))),
                 "expected_losses": dg.MetadataValue.md(
-                    quality.why_not or markdown_table(*curves_table(quality, seen))
+                    quality.why_not or markdown_table(*curves_table(quality, shown))
                 ),
                 "advice": advice(shape.parameters),
                 "arms": picture,

@@ -9,8 +9,13 @@ from resources.ledger.lineage import LedgerRow, current_artifacts
 from resources.store.artifacts import UNPARTITIONED, Artifact
 from selection.reports.escaping import one_line
 from selection.reports.tables import text_table
-from selection_assets.shared.evidence import evidence_lines, target_rows_named
-from selection_assets.shared.row_lineage import find_fates, find_quarantined, find_rows, find_scores
+from selection_assets.command.evidence import evidence_lines, target_rows_named
+from selection_assets.command.row_lineage import (
+    find_fates,
+    find_quarantined,
+    find_rows,
+    find_scores,
+)
 
 SHOWN = 200
 """Characters of a row's text."""

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from selection.methods import REGISTRY
-from selection_assets.shared.evidence import evidence_lines
+from selection_assets.command.evidence import evidence_lines
 
 figures = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text("abc"))
 entries = st.lists(figures | st.dictionaries(st.sampled_from(["term", "score"]), figures))

@@ -18,7 +18,7 @@ from resources.ledger.lineage import (
     totals,
 )
 from resources.store.artifacts import CorruptArtifact
-from selection_assets.shared.row_lineage import find_fates, find_rows, find_scores
+from selection_assets.command.row_lineage import find_fates, find_rows, find_scores
 
 ARM = "30pct|ot"
 

@@ -1,7 +1,8 @@
-"""What a selection method is: three questions (fit, score, cost) and the values they exchange.
+"""What is a selection method? Four questions (preparations, fit, score, cost) and their values.
 
-A method is one module of this package that defines ``METHOD``. It never reads a file: rows arrive
-as arrays, and what it learns goes back as arrays and plain facts that any store can keep.
+Only ``score`` has no default. A method is one module of this package that defines ``METHOD``. It
+never reads a file: rows arrive as arrays, and what it learns goes back as arrays and plain facts
+that any store can keep.
 """
 
 from __future__ import annotations

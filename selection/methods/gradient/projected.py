@@ -9,7 +9,7 @@ import numpy as np
 from selection.methods.gradient.adam import preconditioned
 from selection.methods.gradient.lora import Adapted
 from selection.methods.gradient.projection import project, unit
-from selection.methods.gradient.row_gradients import BATCH_TOKENS, row_gradients
+from selection.methods.gradient.row_gradients import row_gradients
 from selection.methods.gradient.tokens import TokenRow
 
 _GRADIENT_BYTES = 2**28  # of one block's gradients; Adam's direction takes three times as much
@@ -30,7 +30,6 @@ def projected_gradients(
     adam: bool,
     dimensions: int,
     seed: int,
-    batch_tokens: int = BATCH_TOKENS,
 ) -> np.ndarray:
     """Give unit vectors of shape (n, C, dimensions), float32.
 
@@ -40,7 +39,7 @@ def projected_gradients(
         As `selection.methods.gradient.warm_up.WarmUp.checkpoints`.
     adam : bool
         Adam's direction along the gradient, as the pool's rows have it, instead of the gradient.
-    longest, batch_tokens : as in `row_gradients`.
+    longest : as in `row_gradients`.
     dimensions, seed : as in `project`.
 
     Raises
@@ -55,9 +54,7 @@ def projected_gradients(
         return found
     for place, checkpoint in enumerate(checkpoints):
         state = {n: torch.tensor(a, device=adapted.device) for n, a in checkpoint.items()}
-        vectors = row_gradients(
-            adapted, state["weights"], rows, longest=longest, batch_tokens=batch_tokens
-        )
+        vectors = row_gradients(adapted, state["weights"], rows, longest=longest)
         if adam:
             vectors = preconditioned(vectors, state["first_moment"], state["second_moment"])
         features = unit(project(vectors, dimensions=dimensions, seed=seed))

@@ -67,9 +67,7 @@ def test_identical_accuracies_are_rarely_told_apart():
     for repetition in range(REPETITIONS):
         easy_E = rng.beta(2.0, 1.0, 400)
         arm_SE, random_SE = (rng.random((3, 400)) < easy_E for _ in range(2))
-        verdict = compare(
-            arm_SE, random_SE, np.ones(400), higher_is_better=True, n_resamples=500, seed=repetition
-        )
+        verdict = compare(arm_SE, random_SE, np.ones(400), n_resamples=500, seed=repetition)
         labels.append(verdict.label)
     share = labels.count("not distinguishable") / REPETITIONS
     print(f"{share:.1%} called not distinguishable")
@@ -114,12 +112,12 @@ def test_a_planted_difference_is_found_in_both_directions():
     assert compare(random_SE, arm_SE, tokens_E).label == "worse"
 
 
-def test_for_accuracy_higher_is_better():
+def test_the_arm_with_more_of_the_loss_is_worse():
     rng = np.random.default_rng(14)
     arm_SE = rng.random((3, 400)) < 0.9
     random_SE = rng.random((3, 400)) < 0.6
     ones_E = np.ones(400)
-    assert compare(arm_SE, random_SE, ones_E, higher_is_better=True).label == "better"
+    assert compare(random_SE, arm_SE, ones_E).label == "better"
     assert compare(arm_SE, random_SE, ones_E).label == "worse"
     assert score_interval(arm_SE, ones_E).estimate == pytest.approx(arm_SE.mean())
 

@@ -30,10 +30,8 @@ def test_best_rows_are_taken_until_the_next_does_not_fit():
         "below_cutoff", "selected", "below_cutoff", "selected", "below_cutoff",
     ]  # fmt: skip
     assert subset.selected.tolist() == [1, 3]
-    assert subset.order.tolist() == [1, 3, 2, 4, 0]
     assert subset.rank.tolist() == [4, 0, 2, 1, 3]
     assert subset.tokens == 7
-    assert subset.cutoff == 0.7
     np.testing.assert_allclose(subset.margin, [-0.6, 0.2, -0.2, 0.0, -0.4])
 
 
@@ -51,13 +49,13 @@ def test_a_pool_smaller_than_the_budget_is_taken_whole():
 def test_a_budget_below_the_first_row_selects_nothing_and_says_so():
     subset = choose([0.1, 0.2], [3, 4], 3)
     assert subset.selected.tolist() == [] and subset.tokens == 0
-    assert np.isnan(subset.cutoff) and np.isnan(subset.margin).all()
+    assert np.isnan(subset.margin).all()
     assert set(subset.fate) == {"below_cutoff"}
 
 
 def test_no_candidates_give_an_empty_subset():
     subset = choose([], [], 10, embeddings=np.empty((0, 4)), near_duplicate_cosine=0.9)
-    assert len(subset.order) == 0 and subset.tokens == 0
+    assert len(subset.fate) == len(subset.selected) == 0 and subset.tokens == 0
 
 
 def test_excluded_rows_are_passed_over_with_their_reason():
