@@ -246,12 +246,13 @@ def test_a_new_field_validator_or_unused_method_of_a_configuration_makes_nothing
     def unused(self) -> int:
         return 1
 
-    def budget(self"""
+    @model_validator(mode="after")
+    def _cap_has_a_price("""
     refusing = "def _sane(_: object) -> bool:\n    return True\n\n\ndef _named("
     changes = {
         "study": [
             ("    shared_by: int", '    remark: Name = "none"\n    shared_by: int'),
-            ("    def budget(self", added),
+            ('    @model_validator(mode="after")\n    def _cap_has_a_price(', added),
             ("def _named(", refusing),
             ("if len(set(keys)) < len(keys):", "if len(keys) > len(set(keys)):"),
         ],
