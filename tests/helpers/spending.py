@@ -1,7 +1,10 @@
-"""Reservations for tests in which it does not matter what for."""
+"""Reservations and publications for tests in which it does not matter what for."""
 
-from resources.ledger.ledger import Ledger
-from resources.ledger.spends import Spender
+from datetime import UTC, datetime
+
+from resources.ledger.ledger import Identity, Ledger, Pending
+from resources.ledger.spends import Cost, Spender
+from resources.store.artifacts import Artifact
 from selection.budget.amounts import Amount
 
 
@@ -15,3 +18,28 @@ def reserve(
     """Set something aside for a step of the campaign `small`; returns the reservation."""
     spender = Spender("small", asset, partition, run_id, "cpu")
     return ledger.spending.reserve(spender, Amount(flops, 10.0))
+
+
+def publish_report(
+    ledger: Ledger,
+    identity: Identity,
+    text: str,
+    *,
+    cost: Cost,
+    campaign: str = "small",
+    spend: str | None = None,
+) -> Artifact:
+    """Publish `report.md`, made from nothing; `spend` is the reservation that it settles."""
+    return ledger.publish(
+        Pending(
+            ledger.store.stage({"report.md": text}),
+            identity,
+            campaign=campaign,
+            inputs=[],
+            run_id="run",
+            rows=1,
+            started_at=datetime.now(UTC),
+            cost=cost,
+            spend=spend,
+        )
+    )

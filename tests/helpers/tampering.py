@@ -8,9 +8,10 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from spending import publish_report
 
 from resources.ledger.audit import audit
-from resources.ledger.ledger import Identity, Ledger, Pending, open_ledger
+from resources.ledger.ledger import Identity, Ledger, open_ledger
 from resources.ledger.spending import OverCap
 from resources.ledger.spends import Cost, Spender
 from selection.budget.amounts import Amount, Cap
@@ -33,19 +34,8 @@ Edit = Callable[[duckdb.DuckDBPyConnection], object]
 
 
 def publish(ledger: Ledger, spend: str | None, text: str) -> None:
-    ledger.publish(
-        Pending(
-            ledger.store.stage({"report.md": text}),
-            Identity("pool/x", "all", text, "code"),
-            campaign="pool",
-            inputs=[],
-            run_id="run",
-            rows=1,
-            started_at=datetime.now(UTC),
-            cost=COST,
-            spend=spend,
-        )
-    )
+    identity = Identity("pool/x", "all", text, "code")
+    publish_report(ledger, identity, text, cost=COST, campaign="pool", spend=spend)
 
 
 def reserve(ledger: Ledger, flops: float = 6.0) -> str:

@@ -1,16 +1,16 @@
 """P4: work may be repeated; the same work is published once, by whomever and however often."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from real_processes import Child
+from spending import publish_report
 
-from resources.ledger.ledger import Identity, Ledger, Pending, open_ledger
+from resources.ledger.ledger import Identity, Ledger, open_ledger
 from resources.ledger.spends import Cost
-from resources.store.artifacts import Artifact, ArtifactStore
+from resources.store.artifacts import Artifact
 
 PUBLISH_THE_SAME = """
 import sys, time
@@ -37,19 +37,7 @@ COST = Cost(10.0, "detailed", "cpu", 2.0, 3.0)
 
 
 def publish(ledger: Ledger, identity: Identity, text: str) -> Artifact:
-    return ledger.publish(
-        Pending(
-            ArtifactStore(ledger.artifacts).stage({"report.md": text}),
-            identity,
-            campaign="small",
-            inputs=[],
-            run_id="run",
-            rows=1,
-            started_at=datetime.now(UTC),
-            cost=COST,
-            spend=None,
-        )
-    )
+    return publish_report(ledger, identity, text, cost=COST)
 
 
 def rows(ledger: Ledger, table: str) -> list[dict]:

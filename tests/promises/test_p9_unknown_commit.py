@@ -1,13 +1,13 @@
 """P9: after a lost acknowledgement, look the key up before trying again."""
 
 from contextlib import contextmanager
-from datetime import UTC, datetime
 
 import duckdb
 import pytest
+from spending import publish_report
 
 from resources.ledger.database import ATTEMPTS, Database
-from resources.ledger.ledger import Identity, Ledger, Pending
+from resources.ledger.ledger import Identity, Ledger
 from resources.ledger.spending import OverCap
 from resources.ledger.spends import Cost, Spender
 from resources.store.artifacts import ArtifactStore
@@ -67,20 +67,8 @@ def test_every_kind_of_write_happens_once_when_its_answers_are_lost(
     database.lost_answers = times
     assert ledger.spending.extend(spend, Amount(flops=1.0))
     database.lost_answers = times
-    staged = ArtifactStore(ledger.artifacts).stage({"report.md": "content"})
-    ledger.publish(
-        Pending(
-            staged,
-            Identity("small/x", "all", "inputs", "code"),
-            campaign="small",
-            inputs=[],
-            run_id="run",
-            rows=1,
-            started_at=datetime.now(UTC),
-            cost=COST,
-            spend=spend,
-        )
-    )
+    identity = Identity("small/x", "all", "inputs", "code")
+    publish_report(ledger, identity, "content", cost=COST, spend=spend)
     database.lost_answers = times
     stopped = ledger.spending.reserve(STEP, Amount(1.0, 1.0))
     ledger.spending.settle(stopped, Cost(0.5, "detailed", "cpu", 1.0, 1.0))
