@@ -11,6 +11,7 @@ import pytest
 from figures import Figures
 
 pytest_plugins = [
+    "distilled_once",
     "hub_model",
     "kinds",
     "processors",

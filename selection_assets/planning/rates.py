@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, assert_never
 
@@ -37,6 +38,24 @@ class RateProbe:
     throughput: Throughput
     known: PlanInputs
 
+    @cached_property
+    def base(self) -> Path:
+        """A folder with a model of the base's shape, written when the first probe needs it.
+
+        Anew by every plan: a plan that was killed while it wrote leaves half a folder.
+        """
+        folder = emptied(self.known.step.work / "base")
+        base = self.known.study.base_model
+        match base:
+            case TinyBase():
+                write_untrained(base, self.known.tokenizer, folder)
+            case PretrainedBase():
+                model = load_model(pretrained_source(base, resolve), revision=base.revision)
+                save_checkpoint(model, self.known.tokenizer, folder)
+            case _:
+                assert_never(base)
+        return folder
+
     def all(self) -> dict[str, Rate]:
         """Every rate that the study's steps name, by kind."""
         known, study = self.known, self.known.study
@@ -66,19 +85,19 @@ class RateProbe:
             "training": self._rate(
                 "training",
                 training_key(study, step.device),
-                lambda: probe_training(self._base(), texts, warm_up, work=step.work, **common),
+                lambda: probe_training(self.base, texts, warm_up, work=step.work, **common),
             ),
             "fine_tuning": self._rate(
                 "fine_tuning",
                 model | {"recipe": study.fine_tuning.model_dump(mode="json")},
                 lambda: probe_fine_tuning(
-                    self._base(), examples["train"], tuning, work=step.work, **common
+                    self.base, examples["train"], tuning, work=step.work, **common
                 ),
             ),
             "evaluation": self._rate(
                 "evaluation",
                 model,
-                lambda: probe_evaluation(self._base(), examples["test"], known.labels, **common),
+                lambda: probe_evaluation(self.base, examples["test"], known.labels, **common),
             ),
             "distances": self._rate(
                 "distances",
@@ -93,19 +112,3 @@ class RateProbe:
         rate = self.throughput.rate(kind, key, measure)
         self.known.step.meter.charge(self.throughput.flops_spent - before)
         return rate
-
-    def _base(self) -> Path:
-        """A folder with a model of the base's shape, written when the first probe needs it."""
-        folder = self.known.step.work / "base"
-        if not folder.is_dir():
-            base = self.known.study.base_model
-            emptied(folder)
-            match base:
-                case TinyBase():
-                    write_untrained(base, self.known.tokenizer, folder)
-                case PretrainedBase():
-                    model = load_model(pretrained_source(base, resolve), revision=base.revision)
-                    save_checkpoint(model, self.known.tokenizer, folder)
-                case _:
-                    assert_never(base)
-        return folder

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import yaml
@@ -13,10 +14,12 @@ from small_project import STUDY, Project, enter
 
 from resources.store.artifacts import UNPARTITIONED
 from selection.curves import fit_curves
+from selection.models.base import load_model, load_tokenizer
 from selection.planning.rates import rate_seen
 from selection_assets.command.cli import main
 from selection_assets.graph import all_stages
 from selection_assets.planning.current import foreseen
+from selection_assets.planning.rates import RateProbe
 from selection_assets.planning.steps import embedding_step, models_step, preparation_step
 from selection_assets.stage.keys import arm_key
 
@@ -166,6 +169,19 @@ def test_planning_makes_the_plan_and_nothing_that_comes_after_it(copied):
     assert [arm["budget"] for arm in arms] == ["5pct"] * 4
     reports = copied.ledger.current_versions("small/eval_report")
     assert arm_key("ot", "5pct") not in reports
+
+
+def test_a_plan_killed_while_it_wrote_its_model_to_measure_is_made_again(finished, tmp_path):
+    """Half a folder was taken for the whole by the plan after it."""
+    tokenizer = load_tokenizer(
+        finished.ledger.current("library/tiny/base_tokenizer", "all").path("tokenizer")
+    )
+    (tmp_path / "base").mkdir()
+    (tmp_path / "base/config.json").write_text("{}")
+    known = Mock(study=finished.study, tokenizer=tokenizer, step=Mock(work=tmp_path))
+    written = RateProbe(finished.workspace.throughput("any"), known).base
+    assert len(load_tokenizer(written)) == len(tokenizer)
+    assert load_model(written).config.hidden_size == 32
 
 
 def test_reports_of_another_model_size_foretell_nothing(copied):
