@@ -15,6 +15,7 @@ pytest_plugins = [
     "hub_model",
     "kinds",
     "processors",
+    "quick_probes",
     "quick_storage",
     "small_fixtures",
     "smallest_fixtures",

@@ -28,9 +28,10 @@ WIDTH, LAYERS, FFN, LENGTH = 32, 2, 64, 64
 WARM_UP_RANK, TUNING_RANK = 4, 2
 RUN = """
 import sys
-import quick_storage
+from zygote import import_everything
 from selection_assets.command.cli import main
 
+import_everything()
 for study in sys.argv[1:]:
     main(["run", study], standalone_mode=False)
     print("\\f", end="", flush=True)

@@ -16,7 +16,7 @@ import traceback
 IMPORTED = (
     *("dagster", "torch", "transformers", "sentence_transformers", "peft", "ot", "faiss"),
     *("sklearn", "datasets", "matplotlib.pyplot", "model2vec", "selection_assets.command.run"),
-    *("selection_assets.definitions", "quick_storage", "distilled_once"),
+    *("selection_assets.definitions", "quick_storage", "distilled_once", "quick_probes"),
 )
 
 

@@ -2,7 +2,10 @@
 
 import pytest
 
-from selection.planning.measuring import ENOUGH, PATIENCE, probe_seconds, probe_sizes
+from selection.planning import measuring
+from selection.planning.measuring import PATIENCE, probe_seconds, probe_sizes
+
+pytestmark = pytest.mark.usefixtures("patient")
 
 FLOPS = 1e6
 
@@ -37,7 +40,7 @@ def test_the_large_size_outlasts_the_small_one_by_enough_and_not_by_much(seconds
     simulated = Simulated(0.3, seconds_per_unit)
     probe_sizes(simulated.work, most=10**9, clock=simulated.clock)
     longer = max(simulated.sizes) * seconds_per_unit
-    assert ENOUGH <= longer <= 9 * ENOUGH
+    assert measuring.ENOUGH <= longer <= 9 * measuring.ENOUGH
 
 
 def test_a_pause_of_the_machine_is_not_taken_for_work():
@@ -50,7 +53,7 @@ def test_a_pause_of_the_machine_is_not_taken_for_work():
         return flops
 
     probed = probe_sizes(work, most=10**6, clock=simulated.clock)
-    assert max(simulated.sizes) * 0.01 >= ENOUGH / 2
+    assert max(simulated.sizes) * 0.01 >= measuring.ENOUGH / 2
     assert probed.rate.seconds_per_flop == pytest.approx(0.01 / FLOPS)
 
 
