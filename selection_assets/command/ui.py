@@ -48,7 +48,7 @@ def ui(host: str, port: int, allowed: tuple[str, ...], read_only: bool) -> None:
     use_dagster_home()
     token = f"${TOKEN_VARIABLE}" if TOKEN_VARIABLE in os.environ else door.token
     secret = "" if token is None else f"/?token={token}"
-    click.echo("\n".join(f"Dagster on {origin}{secret}" for origin in door.origins))
+    click.echo("\n".join(f"Dagster on {origin}{secret}" for origin in door.shown))
     try:
         serve(door, listening, workspace=CHECKOUT / "workspace.yaml", read_only=read_only)
     except KeyboardInterrupt:

@@ -25,10 +25,12 @@ class Door:
     Attributes
     ----------
     origins : addresses of the UI as a browser writes them, such as `http://127.0.0.1:3000`.
+    shown : those that a person is told.
     token : what every request must show; None where only this machine is let in.
     """
 
     origins: tuple[str, ...]
+    shown: tuple[str, ...]
     token: str | None = None
 
     def origins_of(self, host: str) -> list[str]:
@@ -59,10 +61,14 @@ def plan_door(host: str, port: int, allowed: Sequence[str]) -> Door:
             f"--host {host} lets other machines in: say by which address they open the UI, such as"
             f" --allow-host http://my-machine:{port}; it then asks for a token"
         )
-    names = [*LOOPBACK, *([_bracketed(host)] if local else [])]
-    origins = [parse_origin(f"http://{name}:{port}") for name in names]
-    origins += [parse_origin(address) for address in allowed]
-    return Door(tuple(dict.fromkeys(origins)), _token(wanted=bool(allowed)))
+    names = [_bracketed(host), *LOOPBACK] if local else LOOPBACK
+    here = [parse_origin(f"http://{name}:{port}") for name in names]
+    further = [parse_origin(address) for address in allowed]
+    return Door(
+        origins=tuple(dict.fromkeys([*here, *further])),
+        shown=(*here[:local], *further),
+        token=_token(wanted=bool(allowed)),
+    )
 
 
 def parse_origin(address: str) -> str:

@@ -40,7 +40,7 @@ def serving(
 
     Parameters
     ----------
-    command : `dg dev` or `dagster-webserver` with the code location; host and port are added.
+    command : `selection ui`; host and port are added.
     home : `DAGSTER_HOME`.
     log : file for what the server prints.
     variables : further environment variables.
@@ -68,8 +68,8 @@ def serving(
 
 
 @contextmanager
-def browsing(profile: Path) -> Iterator[Chrome]:
-    """Open Chromium without a window, with a new profile, and close it at the end."""
+def browsing(profile: Path, *flags: str) -> Iterator[Chrome]:
+    """Open Chromium without a window, with a new profile and further flags; close it at the end."""
     chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
     assert chromium is not None and driver is not None, missing_browser()
     options = ChromeOptions()
@@ -85,6 +85,7 @@ def browsing(profile: Path) -> Iterator[Chrome]:
         "--disable-sync",
         "--window-size=1800,1000",
         f"--user-data-dir={profile}",
+        *flags,
     ):
         options.add_argument(flag)
     chrome = Chrome(options=options, service=ChromeService(executable_path=driver))
@@ -113,7 +114,7 @@ def ask(url: str, query: str, **variables: Any) -> dict[str, Any]:
     request = urllib.request.Request(
         f"{url}/graphql",
         data=json.dumps({"query": query, "variables": variables}).encode(),
-        headers={"Content-Type": "application/json"},
+        headers={"Content-Type": "application/json", "Origin": url},
     )
     with urllib.request.urlopen(request, timeout=PATIENCE) as response:
         answer = json.load(response)

@@ -12,6 +12,8 @@ def test_without_anything_said_only_this_machine_is_let_in_and_shows_no_token():
     assert door.token is None
     assert all(is_loopback(name) for name in ("127.0.0.1", "localhost", "::1", "127.8.0.1"))
     assert door.origins == ("http://127.0.0.1:3000", "http://localhost:3000", "http://[::1]:3000")
+    assert door.shown == ("http://127.0.0.1:3000",)
+    assert plan_door("::1", 80, ["box"]).shown == ("http://[::1]", "http://box")
 
 
 @pytest.mark.parametrize(
