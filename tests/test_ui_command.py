@@ -70,7 +70,7 @@ def test_others_come_in_by_name_and_token_and_their_cookie_serves_no_other_page(
         assert page(chrome).startswith("refused: this UI is open to other machines and asks for")
 
     chrome.get(f"{own}/?token={TOKEN}")
-    WebDriverWait(chrome, PATIENCE).until(lambda _: "Assets" in page(chrome), "the UI")
+    WebDriverWait(chrome, PATIENCE).until(lambda _: "Deployment" in page(chrome), "the UI")
     assert TOKEN not in chrome.current_url
     assert chrome.execute_script("return document.cookie") == ""
     runs = "{ runsOrError { ... on Runs { results { runId } } } }"
