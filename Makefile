@@ -41,8 +41,8 @@ docs: $(VENV)/installed-for-tests ## The documentation as a site in site/, witho
 	NO_MKDOCS_2_WARNING=1 PYTHONPATH=$(CURDIR) $(BIN)/mkdocs build --strict --quiet
 	@echo "open site/index.html"
 
-ui: $(VENV)/installed ## Open Dagster on http://127.0.0.1:3000
-	$(BIN)/dg dev -w workspace.yaml --host 127.0.0.1 --port 3000
+ui: $(VENV)/installed ## Open Dagster on http://127.0.0.1:3000, guarded
+	$(BIN)/selection ui
 
 screenshots: $(VENV)/installed-for-tests ## Take the README's pictures again, after `make run`
 	$(BIN)/python docs/screenshots.py

@@ -87,6 +87,7 @@ def write_project(root: Path, scale: Scale) -> None:
     for folder in ("studies/pools", "data", "dagster_home"):
         (root / folder).mkdir(parents=True, exist_ok=True)
     shutil.copy(CHECKOUT / "dagster_home" / "dagster.yaml", root / "dagster_home")
+    _write(root / "project.yaml", {"roots": [str((CHECKOUT / "../shared/data").resolve())]})
     pools = set()
     for name in scale.studies:
         study = yaml.safe_load((CHECKOUT / "studies" / f"{name}.yaml").read_text("utf-8"))

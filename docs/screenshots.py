@@ -68,7 +68,7 @@ def _ui(url: str | None, scratch: Path) -> Iterator[str]:
         yield url.rstrip("/")
         return
     home = Path(os.environ.get("DAGSTER_HOME", project_root() / "dagster_home"))
-    command = [BIN / "dagster-webserver", "-w", ROOT / "workspace.yaml", "--read-only"]
+    command = [BIN / "selection", "ui", "--read-only"]
     with serving(command, home, scratch / "server.log") as started:
         yield started
 

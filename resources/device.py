@@ -5,55 +5,34 @@ from functools import cached_property
 from typing import Literal
 
 import dagster as dg
-from pydantic import Field
 
 from selection.basics.hardware import has_bfloat16
 
 GIB = 2**30
+MEMORY_SHARE = 0.5
+"""Of the free memory, what a solver may use."""
 
 
 class Device(dg.ConfigurableResource):
-    """Picks CUDA or the CPU, the precision and the memory a step may use, and says so."""
+    """Picks CUDA or the CPU, the precision and the memory a step may use, and says so.
 
-    prefer: Literal["auto", "cuda", "cpu"] = Field(
-        default="auto", description="`auto` takes CUDA when torch sees it."
-    )
-    precision: Literal["auto", "float32", "bfloat16"] = Field(
-        default="auto",
-        description="`auto` is bfloat16 on a GPU that has it and float32 elsewhere: on a CPU the"
-        " small models of a study gain nothing from bfloat16.",
-    )
-    embedding_precision: Literal["auto", "float32", "bfloat16"] = Field(
-        default="auto",
-        description="`auto` is bfloat16 on a GPU or CPU that multiplies in it, where the embedder"
-        " gains by it; its error is measured.",
-    )
-    memory_share: float = Field(
-        default=0.5, gt=0, le=1, description="Share of the free memory that a solver may use."
-    )
+    It has no fields, since whoever may launch a run could set them, and what a step makes would be
+    taken for what it makes without.
+    """
 
     @cached_property
     def name(self) -> str:
-        """`cuda` or `cpu`.
-
-        Raises
-        ------
-        ValueError
-            When CUDA is asked for and torch sees none.
-        """
+        """`cuda` where torch sees it, else `cpu`."""
         import torch
 
-        if self.prefer == "cuda" and not torch.cuda.is_available():
-            raise ValueError("device: `cuda` is asked for but torch sees no GPU; set `auto`")
-        if self.prefer == "cpu" or not torch.cuda.is_available():
-            return "cpu"
-        return "cuda"
+        return "cuda" if torch.cuda.is_available() else "cpu"
 
     @cached_property
     def dtype(self) -> Literal["float32", "bfloat16"]:
-        """Precision of training and evaluation."""
-        if self.precision != "auto":
-            return self.precision
+        """Precision of training and evaluation.
+
+        On a CPU the small models of a study gain nothing from bfloat16.
+        """
         return "bfloat16" if self.name == "cuda" and has_bfloat16(self.name) else "float32"
 
     @property
@@ -65,7 +44,7 @@ class Device(dg.ConfigurableResource):
             free, _ = torch.cuda.mem_get_info()
         else:
             free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-        return int(free * self.memory_share)
+        return int(free * MEMORY_SHARE)
 
     @property
     def model_name(self) -> str:

@@ -1,7 +1,11 @@
-"""Where the project and what it writes are."""
+"""Where the project and what it writes are, and which paths its configuration may name."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+
+from selection.config.files import ConfigurationError, Places, load_yaml
+from selection.config.project import ProjectFile
 
 ROOT_VARIABLE = "SELECTION_ROOT"
 
@@ -19,6 +23,66 @@ def store_root() -> Path:
     return root
 
 
+def project_file() -> Path:
+    """Where the project names the folders outside it that it reads."""
+    return project_root() / "project.yaml"
+
+
 def resolve(path: str) -> Path:
-    """A path of a configuration file; relative ones start at the project's folder."""
-    return (project_root() / path).resolve()
+    """A path of a configuration file; relative ones start at the project's folder.
+
+    Links are followed first: what counts is where the data lie.
+
+    Raises
+    ------
+    ConfigurationError
+        When that is neither under the project nor under one of its `roots:`.
+    """
+    return _resolved(path, _roots())
+
+
+def resolve_whole(path: str) -> Path:
+    """The same for a folder that a library reads by itself, such as a model's.
+
+    Raises
+    ------
+    ConfigurationError
+        When it, or a link in it, leads to what the project does not name.
+    """
+    roots = _roots()
+    found = _resolved(path, roots)
+    for link in _links(found):
+        _resolved(str(link), roots)
+    return found
+
+
+PLACES = Places(path=resolve, folder=resolve_whole)
+"""For whoever reads a configuration: each path of it is looked at when the file is read."""
+
+
+def _roots() -> list[Path]:
+    project, file = project_root(), project_file()
+    named = load_yaml(ProjectFile, file).roots if os.path.lexists(file) else []
+    return [project, *((project / root).resolve() for root in named)]
+
+
+def _resolved(path: str, roots: list[Path]) -> Path:
+    try:
+        found = (roots[0] / path).resolve()
+    except (OSError, RuntimeError, ValueError) as error:  # a loop of links, a null character
+        raise ConfigurationError(f"{path!r} cannot be a path here: {error}") from error
+    if not any(found.is_relative_to(root) for root in roots):
+        raise ConfigurationError(
+            f"{path!r} lies at {found}, outside the project ({roots[0]}); bring it in, or name a"
+            f" folder that holds it under `roots:` in {project_file()}"
+        )
+    return found
+
+
+def _links(folder: Path) -> Iterator[Path]:
+    """Every symbolic link in a folder; of none it is followed."""
+    for place, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            path = Path(place, name)
+            if path.is_symlink():
+                yield path

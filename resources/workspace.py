@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import dagster as dg
-from pydantic import Field
 
 from resources.ledger.ledger import Ledger, open_ledger
 from resources.project import store_root
@@ -12,16 +11,15 @@ from resources.throughput import Throughput
 
 
 class Workspace(dg.ConfigurableResource):
-    """Opens the ledger and the artifacts of one store."""
+    """Opens the ledger and the artifacts of the project's store.
 
-    root: str = Field(
-        default="", description="Folder of ledger and artifacts; empty: `store/` of the project."
-    )
+    It has no fields, since whoever may launch a run could set them: the place is the project's.
+    """
 
     @property
     def folder(self) -> Path:
         """Where everything lies."""
-        return Path(self.root) if self.root else store_root()
+        return store_root()
 
     @property
     def ledger(self) -> Ledger:

@@ -14,12 +14,14 @@ PRELOADED = ["sensors.definitions", "numpy", "pyarrow.parquet", "torch", "transf
 
 
 def project_resources() -> dict[str, object]:
-    """Return the resources of every stage."""
+    """Return the resources of every stage; a run's configuration can set nothing of them."""
     workspace = Workspace()
+    artifacts = ArtifactIOManager(workspace=workspace)
     return {
         "workspace": workspace,
         "device": Device(),
-        "artifacts": ArtifactIOManager(workspace=workspace),
+        "artifacts": artifacts,
+        "io_manager": artifacts,  # in place of Dagster's own, whose folder a run may choose
     }
 
 
@@ -28,8 +30,10 @@ def build_definitions() -> dg.Definitions:
     return dg.Definitions(
         assets=[build_asset(stage) for stage in all_stages()],
         resources=project_resources(),
+        # By a function, since Dagster takes any further setting of one configured by values.
         executor=dg.multiprocess_executor.configured(
-            {"start_method": {"forkserver": {"preload_modules": PRELOADED}}}
+            lambda _: {"start_method": {"forkserver": {"preload_modules": PRELOADED}}},
+            config_schema={},
         ),
     )
 

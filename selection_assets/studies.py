@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import assert_never
 
-from resources.project import project_root, resolve
+from resources.project import PLACES, project_root, resolve_whole
 from selection.config.decoders import Decoder, PretrainedBase, TinyBase
 from selection.config.embedders import (
     EmbedderModel,
@@ -20,7 +20,9 @@ from selection.config.targets import DocstringTarget, FileTarget
 def load_pools() -> dict[str, Pool]:
     """Read `studies/pools/*.yaml`, by name."""
     folder = project_root() / "studies" / "pools"
-    return _by_name([(path, load_yaml(Pool, path)) for path in sorted(folder.glob("*.yaml"))])
+    return _by_name(
+        [(path, load_yaml(Pool, path, places=PLACES)) for path in sorted(folder.glob("*.yaml"))]
+    )
 
 
 def load_studies() -> dict[str, Study]:
@@ -33,7 +35,9 @@ def load_studies() -> dict[str, Study]:
     """
     pools = load_pools()
     folder = project_root() / "studies"
-    studies = [(path, load_yaml(Study, path)) for path in sorted(folder.glob("*.yaml"))]
+    studies = [
+        (path, load_yaml(Study, path, places=PLACES)) for path in sorted(folder.glob("*.yaml"))
+    ]
     models: dict[tuple[str, str, str], Study] = {}
     prices: dict[str, Study] = {}
     for path, study in studies:
@@ -142,7 +146,7 @@ def _check_models(path: Path, study: Study) -> None:
     for field, model in models.items():
         match model:
             case PretrainedBase() | SentenceTransformerModel():
-                if model.revision is None and not resolve(model.model).is_dir():
+                if model.revision is None and not resolve_whole(model.model).is_dir():
                     raise ConfigurationError(
                         f"{path}: field {field}.model has value {model.model!r}, which is no folder"
                         f" here; a model of a hub needs {field}.revision: the commit, 40"

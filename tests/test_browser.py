@@ -10,7 +10,7 @@ from typing import TypeVar
 import dagster as dg
 import pytest
 from browser import BIN, PATIENCE, ask, asset_graph, browsing, missing_browser, serving
-from places import REPOSITORY
+from hostile_page import LAUNCH, TRIED, hostile_site, outcomes
 from selenium.common.exceptions import StaleElementReferenceException, TimeoutException
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
@@ -27,7 +27,13 @@ from selection_assets.studies import load_pools
 pytestmark = pytest.mark.skipif(missing_browser() is not None, reason=str(missing_browser()))
 
 Shown = TypeVar("Shown")
-WORKSPACE = REPOSITORY / "workspace.yaml"
+ELSEWHERE = "rebound.test"
+"""A name that the browser is told to look for on this machine, as its owner's server would say."""
+LAUNCH_WITH_CONFIG = "mutation ($config: RunConfigData) " + LAUNCH.replace(
+    "mutation", "", 1
+).replace('"{}"', "$config").replace(
+    "{ __typename }", "{ __typename ... on RunConfigValidationInvalid { errors { message } } }"
+)
 FINISHED = {"SUCCESS", "FAILURE", "CANCELED"}
 HOSTILE = (
     "<script>window.attacked = 1</script>"
@@ -74,7 +80,7 @@ def reported(used: Project) -> str:
 def ui(used: Project, reported: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of the server that `make ui` starts, over the copy."""
     log = tmp_path_factory.mktemp("server") / "server.log"
-    command = [BIN / "dg", "dev", "-w", WORKSPACE]
+    command = [BIN / "selection", "ui"]
     home = used.root / "dagster_home"
     with serving(command, home, log, **{ROOT_VARIABLE: str(used.root)}) as url:
         yield url
@@ -82,7 +88,8 @@ def ui(used: Project, reported: str, tmp_path_factory: pytest.TempPathFactory) -
 
 @pytest.fixture(scope="module")
 def chrome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
-    with browsing(tmp_path_factory.mktemp("profile")) as driver:
+    rule = f"--host-resolver-rules=MAP {ELSEWHERE} 127.0.0.1"
+    with browsing(tmp_path_factory.mktemp("profile"), rule) as driver:
         yield driver
 
 
@@ -96,20 +103,20 @@ def test_the_asset_graph_shows_every_asset_of_a_study_by_its_name(used, ui, chro
 
 def test_an_asset_materialized_from_the_page_succeeds_and_is_in_the_ledger(used, ui, chrome):
     before = used.ledger.current("small/target_examples", UNPARTITIONED)
-    known = {run["runId"] for run in _runs(ui)}
+    known = _run_ids(ui)
     asset_graph(chrome, ui, ["library", "small"])
     _element(chrome, "//*[text()='target_examples']").click()
     _element(chrome, "//button[contains(., 'Materialize selected')]").click()
 
-    _wait(chrome, lambda: {run["runId"] for run in _runs(ui)} - known, "a new run")
-    [run_id] = {run["runId"] for run in _runs(ui)} - known
+    _wait(chrome, lambda: _run_ids(ui) - known, "a new run")
+    [run_id] = _run_ids(ui) - known
     _wait(chrome, lambda: _status(ui, run_id) in FINISHED, f"the end of run {run_id}")
     assert _status(ui, run_id) == "SUCCESS"
     chrome.get(f"{ui}/runs/{run_id}")
     _wait(chrome, lambda: "Success" in _page_text(chrome), "the run's page to say Success")
 
     # Nothing followed by itself: automation is off until somebody turns it on.
-    assert {run["runId"] for run in _runs(ui)} - known == {run_id}
+    assert _run_ids(ui) - known == {run_id}
     after = used.ledger.current("small/target_examples", UNPARTITIONED)
     assert before is not None and after is not None
     assert before.version != after.version
@@ -126,9 +133,66 @@ def test_a_row_with_a_script_in_a_report_is_shown_as_text_and_does_not_run(repor
     assert chrome.execute_script("return window.attacked") is None
 
 
+def test_a_page_of_another_site_starts_nothing_and_reports_nothing(figures, ui, chrome):
+    before = _run_ids(ui), _reported(ui)
+    with hostile_site(ui) as page:
+        for address in (page, page.replace("127.0.0.1", ELSEWHERE)):
+            chrome.get(address)
+            tried = _wait(chrome, lambda: outcomes(chrome), "end of its attempts")
+            assert tried is not None and len(tried) == TRIED
+            assert tried["websocket"] == "refused"
+            assert tried["json"].startswith("failed")  # it may not even ask
+            assert (_run_ids(ui), _reported(ui)) == before
+            figures.record("P12", attempts_of_a_real_page=TRIED)
+
+        # The same document, from the UI itself, starts a run.
+        chrome.get(f"{ui}/server_info")
+        body = json.dumps({"query": LAUNCH})
+        answer = chrome.execute_async_script(
+            "const done = arguments[1];"
+            "fetch('/graphql', {method: 'POST', headers: {'Content-Type': 'application/json'},"
+            " body: arguments[0]}).then(r => r.text()).then(done, e => done(String(e)));",
+            body,
+        )
+        assert "LaunchRunSuccess" in answer
+    assert len(_run_ids(ui)) == len(before[0]) + 1
+
+
+def test_a_name_that_was_let_resolve_to_this_machine_shows_nothing(ui, chrome):
+    port = ui.rpartition(":")[2]
+    chrome.get(f"http://{ELSEWHERE}:{port}/graphql?query=%7Bversion%7D")
+    assert _page_text(chrome).startswith(f"refused: the UI answers at {ui}")
+    assert f"not at '{ELSEWHERE}:{port}'" in _page_text(chrome)
+
+
+def test_a_launch_that_names_another_store_is_refused_by_its_field(ui, tmp_path):
+    before = _run_ids(ui)
+    config = {"resources": {"workspace": {"config": {"root": str(tmp_path / "other")}}}}
+    answer = ask(ui, LAUNCH_WITH_CONFIG, config=json.dumps(config))["launchRun"]
+    assert answer["__typename"] == "RunConfigValidationInvalid"
+    [error] = answer["errors"]
+    assert 'unexpected config entry "root" at path root:resources:workspace' in error["message"]
+    assert _run_ids(ui) == before
+    assert not (tmp_path / "other").exists()
+
+
+def _reported(url: str) -> list[str]:
+    """When an asset that the page reports about was materialized, as the UI believes."""
+    answer = ask(
+        url,
+        '{ assetOrError(assetKey: {path: ["small", "target_examples"]}) {'
+        " ... on Asset { assetMaterializations { timestamp } } } }",
+    )
+    return [event["timestamp"] for event in answer["assetOrError"]["assetMaterializations"]]
+
+
 def _runs(url: str) -> list[dict[str, str]]:
     answer = ask(url, "{ runsOrError { ... on Runs { results { runId status } } } }")
     return answer["runsOrError"]["results"]
+
+
+def _run_ids(url: str) -> set[str]:
+    return {run["runId"] for run in _runs(url)}
 
 
 def _status(url: str, run_id: str) -> str:

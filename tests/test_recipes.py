@@ -55,7 +55,7 @@ class Copy:
         for folder in COPIED:
             ignored = shutil.ignore_patterns("__pycache__")
             shutil.copytree(REPOSITORY / folder, root / folder, ignore=ignored)
-        for file in ("pyproject.toml", "README.md"):
+        for file in ("pyproject.toml", "project.yaml", "README.md"):
             shutil.copy(REPOSITORY / file, root)
         (root / "dagster_home").mkdir()
         shutil.copy(REPOSITORY / "dagster_home/dagster.yaml", root / "dagster_home")

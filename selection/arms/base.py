@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
 from selection.basics.draws import keyed_uniform
+from selection.basics.hub_ids import see_that_only_the_hub_has
 from selection.config.decoders import Decoder, PretrainedBase, TinyBase
 from selection.config.files import Resolve
 from selection.costs import ModelShape
@@ -114,4 +115,7 @@ def _tiny_config(base: TinyBase, vocabulary: int) -> PretrainedConfig:
 def pretrained_source(base: PretrainedBase, resolve: Resolve) -> str:
     """Return a local folder if there is one of that name, else the hub id as given."""
     local = resolve(base.model)
-    return str(local) if local.is_dir() else base.model
+    if local.is_dir():
+        return str(local)
+    see_that_only_the_hub_has(base.model)
+    return base.model

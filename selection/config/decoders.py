@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from selection.config.names import Name, PartitionName, Revision, Strict
+from selection.config.names import Name, PartitionName, ProjectFolder, Revision, Strict
 from selection.models.recipe import Recipe
 
 
@@ -58,7 +58,7 @@ class PretrainedBase(Strict):
 
     name: Name = Field(default="pretrained", description="As for a tiny one.")
     kind: Literal["pretrained"]
-    model: str
+    model: ProjectFolder
     revision: Revision | None = None
     sequence_length: int = Field(default=512, ge=16)
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from selection.config.names import Name, Revision, Strict
+from selection.config.names import Name, ProjectFolder, Revision, Strict
 
 
 class MiniLM(Strict):
@@ -28,7 +28,7 @@ class SentenceTransformerModel(Strict):
     """Any sentence-transformers model: a local folder, or a hub id at a pinned revision."""
 
     kind: Literal["sentence_transformer"]
-    model: str
+    model: ProjectFolder
     revision: Revision | None = None
     max_tokens: int = Field(default=256, ge=8)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,17 +16,32 @@ Resolve = Callable[[str], Path]
 """Where a path lies that a configuration names: those that are relative start from the project."""
 
 
+@dataclass(frozen=True)
+class Places:
+    """Where the paths of a configuration may lie; both give where one does, or say why it may not.
+
+    Attributes
+    ----------
+    path : for a file, or a folder of files that we read one by one.
+    folder : for a folder that a library reads by itself.
+    """
+
+    path: Resolve
+    folder: Resolve
+
+
 class ConfigurationError(ValueError):
     """A configuration file that cannot be used; the message names file, field and remedy."""
 
 
-def load_yaml(model: type[Model], path: Path) -> Model:
+def load_yaml(model: type[Model], path: Path, *, places: Places | None = None) -> Model:
     """Validate one YAML file.
 
     Parameters
     ----------
     model : the pydantic model that says what is allowed.
     path : the file.
+    places : looks at each path that the file names; without it, nobody does.
 
     Raises
     ------
@@ -42,7 +58,7 @@ def load_yaml(model: type[Model], path: Path) -> Model:
     if not isinstance(content, dict):
         raise ConfigurationError(f"{path}: the top level must be a mapping of fields to values")
     try:
-        return model.model_validate(content)
+        return model.model_validate(content, context=places)
     except ValidationError as error:
         problems = [_problem(path, detail) for detail in error.errors()]
         raise ConfigurationError("\n".join(problems)) from error

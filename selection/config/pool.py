@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from selection.config.names import Name, PartitionName, Revision, Strict
+from selection.config.names import HubId, Name, PartitionName, ProjectPath, Revision, Strict
 
 
 class ColumnNames(Strict):
@@ -45,7 +45,7 @@ class FileSources(Strict):
     """A file or folder: one source for the whole of it, or one for each value of a column."""
 
     kind: Literal["files"]
-    path: str = Field(description="Relative paths start at the project's folder.")
+    path: ProjectPath = Field(description="Relative paths start at the project's folder.")
     name: PartitionName | None = Field(default=None, description="The one source's name.")
     split_by: str | None = Field(default=None, description="Column whose values name the sources.")
     columns: ColumnNames = DEFAULT_COLUMNS
@@ -61,7 +61,7 @@ class DropFolder(Strict):
     """A watched folder: every file or sub-folder dropped into it is one source."""
 
     kind: Literal["drop_folder"]
-    path: str = Field(description="Relative paths start at the project's folder.")
+    path: ProjectPath = Field(description="Relative paths start at the project's folder.")
     columns: ColumnNames = DEFAULT_COLUMNS
 
 
@@ -70,7 +70,7 @@ class HubSource(Strict):
 
     kind: Literal["hub"]
     name: PartitionName
-    dataset: str
+    dataset: HubId
     revision: Revision
     config: str | None = None
     split: str = "train"

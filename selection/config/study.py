@@ -11,7 +11,7 @@ from selection.budget.amounts import Unit
 from selection.config.decoders import Decoder, Training
 from selection.config.embedders import EmbedderSpec
 from selection.config.named_method import NamedMethod
-from selection.config.names import Name, Revision, Strict
+from selection.config.names import Name, ProjectFolder, Revision, Strict
 from selection.config.targets import Target
 from selection.methods.contract.options import wants_contrast
 
@@ -89,7 +89,7 @@ class Harness(Strict):
     tasks: Annotated[list[str], _distinct("a task")] = Field(
         min_length=1, description="Names of tasks, groups or tags."
     )
-    include_path: str | None = Field(
+    include_path: ProjectFolder | None = Field(
         default=None,
         description="Folder with task files (`*.yaml`) and their rows, beside the harness's own;"
         " relative paths start at the project's folder.",

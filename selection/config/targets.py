@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from selection.config.names import PartitionName, Strict
+from selection.config.names import PartitionName, ProjectPath, Strict
 from selection.config.pool import ColumnNames
 
 
@@ -32,7 +32,7 @@ class FileTarget(Strict):
     """A file of examples with their own split column (train, dev, test)."""
 
     kind: Literal["files"]
-    path: str
+    path: ProjectPath
     columns: ColumnNames = ColumnNames(label="label", split="split")
     splits: SplitSizes
 

@@ -8,6 +8,7 @@ from functools import partial
 from itertools import chain
 from pathlib import Path
 
+from selection.basics.hub_ids import see_that_only_the_hub_has
 from selection.config.pool import DEFAULT_COLUMNS, ColumnNames
 from selection.corpus.records import BadRecord, Record
 from selection.corpus.rows import MAX_BYTES_PER_ROW, RowRules, read_row, row_digest
@@ -16,7 +17,7 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 def read_hub(
-    dataset_id: str,
+    data_set: str | Path,
     *,
     revision: str,
     split: str = "train",
@@ -27,8 +28,8 @@ def read_hub(
 
     Parameters
     ----------
-    dataset_id : str
-        ``owner/name`` on the hub, or a local folder in the hub's layout.
+    data_set : str or Path
+        ``owner/name`` on the hub, or the path of a local folder in the hub's layout.
     revision : str
         For a hub id the full commit hash; a branch or tag would change under the study. A local
         folder has no revisions: the value is recorded by the caller and not looked at here.
@@ -46,16 +47,19 @@ def read_hub(
     Raises
     ------
     ValueError
-        The revision is not pinned, or the data set, configuration, split or text column is not
-        there.
+        The revision is not pinned, the data set, configuration, split or text column is not there,
+        or a folder that happens to lie here would be read in place of a hub's data set.
     """
-    local = Path(dataset_id).is_dir()
+    local = isinstance(data_set, Path)
+    dataset_id = str(data_set)
+    if not local:
+        see_that_only_the_hub_has(dataset_id)
     if not local and not _COMMIT.fullmatch(revision):
         raise ValueError(
             f"data set {dataset_id!r}: revision {revision!r} is not a commit; give the 40 "
             "hexadecimal characters shown under 'Files and versions' on its page"
         )
-    name = Path(dataset_id).resolve().name if local else f"{dataset_id}@{revision[:12]}"
+    name = data_set.resolve().name if local else f"{dataset_id}@{revision[:12]}"
     rules = RowRules(columns, {}, MAX_BYTES_PER_ROW)
     rows, label_names = _open(dataset_id, None if local else revision, split, config, rules)
     return chain.from_iterable(

@@ -131,11 +131,17 @@ def _values(path: Path, column: str) -> list[str]:
     """Distinct values of one column of a Parquet file or folder, without reading the others."""
     import pyarrow.dataset as ds
 
-    data = ds.dataset(path, format="parquet")
+    data = ds.dataset(_own_files(path) if path.is_dir() else path, format="parquet")
     if column not in data.schema.names:
         raise ValueError(f"{path}: no column {column!r}; it has {', '.join(data.schema.names)}")
     values = data.to_table(columns=[column])[column].unique()
     return sorted(str(value) for value in values.to_pylist() if value is not None)
+
+
+def _own_files(folder: Path) -> list[str]:
+    """Parquet files of a folder, without links that leave it: these are refused when it is read."""
+    found = sorted(folder.rglob("*.parquet"))
+    return [str(file) for file in found if file.resolve().is_relative_to(folder.resolve())]
 
 
 def path_fingerprint(path: Path) -> str:

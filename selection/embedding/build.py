@@ -11,6 +11,7 @@ from typing import assert_never
 
 import numpy as np
 
+from selection.basics.hub_ids import see_that_only_the_hub_has
 from selection.config.embedders import (
     EmbedderSpec,
     MiniLM,
@@ -72,6 +73,8 @@ def write_embedder(
                 raise ValueError(
                     f"embedder model {model.model}: pin `revision` to a commit (40 hex)"
                 )
+            if not local.is_dir():
+                see_that_only_the_hub_has(model.model)
             source = str(local) if local.is_dir() else model.model
             _save_transformer(source, model.revision, folder / "model")
             facts = {"family": "transformer", "max_tokens": model.max_tokens}

@@ -16,6 +16,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from selection.models.task_files import see_that_task_files_stay_in
+
 if TYPE_CHECKING:
     from lm_eval.tasks import TaskManager
 
@@ -86,6 +88,8 @@ def load_tasks(tasks: HarnessTasks) -> TaskManager:
     require_harness()
     if tasks.folder is not None and not tasks.folder.is_dir():
         raise ValueError(f"{tasks.folder} is no folder; `include_path` must lead to task files")
+    if tasks.folder is not None:
+        see_that_task_files_stay_in(tasks.folder)
     with _no_bytecode():
         manager = _manager(tasks)
         loaded = manager.load(list(tasks.names))
@@ -220,12 +224,26 @@ def _check_data(name: str, config: Mapping[str, Any], tasks: HarnessTasks) -> No
                 f"task {name} reads {', '.join(outside)}; its rows must lie in `include_path`"
                 f" ({tasks.folder}), where a change is noticed"
             )
-    elif not _COMMIT.fullmatch(str(options.get("revision"))):
-        data_set = config.get("dataset_path")
+        return
+    data_set = str(config.get("dataset_path"))
+    if _is_builder(data_set) or Path(data_set).exists():
+        raise ValueError(
+            f"task {name} reads {data_set!r}, which is no data set of the hub, without naming its"
+            " rows; give `dataset_path: json` and the files beside its own as"
+            " `dataset_kwargs: {data_files: ...}`"
+        )
+    if not _COMMIT.fullmatch(str(options.get("revision"))):
         raise ValueError(
             f"task {name} reads the data set {data_set!r} at no pinned commit; add"
             f" `revisions: {{{data_set}: <full 40-digit commit hash>}}` to `evaluation.harness`"
         )
+
+
+def _is_builder(name: str) -> bool:
+    """Whether `datasets` reads by this name whatever files lie where the process runs."""
+    from datasets.packaged_modules import _PACKAGED_DATASETS_MODULES
+
+    return name in _PACKAGED_DATASETS_MODULES
 
 
 def _map_files(files: Any, beside: Path) -> Any:

@@ -7,7 +7,7 @@ from typing import Any, assert_never
 import dagster as dg
 import pyarrow as pa
 
-from resources.project import resolve
+from resources.project import resolve_whole
 from selection.arms.base import GeneralSample, general_sample, pretrained_source, tiny_model
 from selection.arms.train import warm_up
 from selection.config.decoders import Decoder, PretrainedBase, TinyBase
@@ -102,7 +102,7 @@ def build_checkpoint(pool: str, decoder: Decoder, users: Sequence[Study], *, rol
                 "final_loss": phase.result.final_loss,
             }
         elif isinstance(decoder, PretrainedBase):
-            model = load_model(pretrained_source(decoder, resolve), revision=decoder.revision)
+            model = load_model(pretrained_source(decoder, resolve_whole), revision=decoder.revision)
         else:
             assert_never(decoder)
         folder = emptied(step.work / "checkpoint")

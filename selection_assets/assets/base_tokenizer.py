@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import assert_never
 
-from resources.project import resolve
+from resources.project import resolve_whole
 from selection.arms.base import base_shape, general_sample, pretrained_source
 from selection.config.decoders import Decoder, PretrainedBase, TinyBase
 from selection.config.study import Study
@@ -37,7 +37,9 @@ def build_tokenizer(pool: str, decoder: Decoder, users: Sequence[Study], *, role
             sample = general_sample(decoder, iterate_sources(step.inputs["raw_corpus"]))
             made = train_tokenizer(sample.texts, vocab_size=decoder.vocabulary)
         elif isinstance(decoder, PretrainedBase):
-            made = load_tokenizer(pretrained_source(decoder, resolve), revision=decoder.revision)
+            made = load_tokenizer(
+                pretrained_source(decoder, resolve_whole), revision=decoder.revision
+            )
         else:
             assert_never(decoder)
         folder = emptied(step.work / "tokenizer")
@@ -45,7 +47,7 @@ def build_tokenizer(pool: str, decoder: Decoder, users: Sequence[Study], *, role
         return Draft(
             files={
                 "tokenizer": folder,
-                "shape.json": asdict(base_shape(decoder, len(made), resolve)),
+                "shape.json": asdict(base_shape(decoder, len(made), resolve_whole)),
             },
             rows=len(made),
             facts={"vocabulary": len(made)},

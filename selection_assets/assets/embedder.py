@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from resources.project import resolve
+from resources.project import resolve_whole
 from resources.store.artifacts import Artifact
 from selection.config.embedders import EmbedderSpec
 from selection.config.study import Study
@@ -30,7 +30,7 @@ def build_embedder(pool: str, spec: EmbedderSpec, users: Sequence[Study]) -> Sta
             return Expected(distillation_flops(spec))
         # Only a model that is there can say what reading the texts takes.
         untuned = emptied(step.work / "untuned")
-        flops = write_embedder(spec, untuned, resolve=resolve)
+        flops = write_embedder(spec, untuned, resolve=resolve_whole)
         model = load_embedder(untuned, precision="float32")
         lengths = token_lengths(model, _tuning_texts(target_examples))
         return Expected(flops + tuning_flops(model, lengths, tuning))
@@ -49,7 +49,7 @@ def build_embedder(pool: str, spec: EmbedderSpec, users: Sequence[Study]) -> Sta
     def embedder(step: Step) -> Draft:
         """Fetch, distil or tune the model; the folder's hash is its fingerprint."""
         folder = emptied(step.work / "embedder")
-        flops = write_embedder(spec, folder, resolve=resolve, device=step.device.name)
+        flops = write_embedder(spec, folder, resolve=resolve_whole, device=step.device.name)
         target_examples = step.maybe("target_examples")
         files, facts = {}, {}
         if tuning is not None and target_examples is not None:

@@ -19,6 +19,7 @@ from selection.config.files import ConfigurationError
 from selection_assets.command.closing import records_table, shares_table, totals_table
 from selection_assets.command.gc import clear_away, gc_text
 from selection_assets.command.lineage import NotInLedger, find_lineage, lineage_text
+from selection_assets.command.ui import ui
 from selection_assets.command.why import NoSuchRow, find_why, why_text
 
 # Dagster and torch take seconds to import: only `run` does it, where it needs them.
@@ -253,6 +254,9 @@ def gc(delete: bool, unfinished_days: float, as_json: bool) -> None:
     """
     cleared = clear_away(_ledger(), unfinished_days=unfinished_days, delete=delete)
     _show(cleared, as_json, lambda: gc_text(cleared, delete=delete))
+
+
+main.add_command(ui)
 
 
 def _problem(artifact: Artifact) -> str | None:

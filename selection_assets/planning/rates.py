@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, assert_never
 
-from resources.project import resolve
+from resources.project import resolve_whole
 from resources.throughput import Throughput
 from selection.arms.base import pretrained_source
 from selection.config.decoders import PretrainedBase, TinyBase
@@ -50,7 +50,7 @@ class RateProbe:
             case TinyBase():
                 write_untrained(base, self.known.tokenizer, folder)
             case PretrainedBase():
-                model = load_model(pretrained_source(base, resolve), revision=base.revision)
+                model = load_model(pretrained_source(base, resolve_whole), revision=base.revision)
                 save_checkpoint(model, self.known.tokenizer, folder)
             case _:
                 assert_never(base)

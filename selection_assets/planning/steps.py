@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from resources.project import resolve
+from resources.project import resolve_whole
 from resources.store.artifacts import UNPARTITIONED
 from selection.arms.harness import harness_flops
 from selection.budget.amounts import Amount, Cap
@@ -170,7 +170,7 @@ def workload(known: PlanInputs) -> Workload:
     )
     harness = study.evaluation.harness
     if harness is not None:
-        evaluation += harness_flops(harness, tokenizer, shape, accountant, resolve)
+        evaluation += harness_flops(harness, tokenizer, shape, accountant, resolve_whole)
     tuning = {
         seed: fine_tuning_flops(study, tokenizer, examples["train"], shape, seed=seed)
         for seed in sorted({*study.seeds, *study.full_data_seeds})

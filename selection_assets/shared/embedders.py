@@ -9,10 +9,8 @@ from selection.embedding.embedder import Embedder, Encoded, load_embedder
 
 
 def load_on(device: Device, embedder: Artifact) -> Embedder:
-    """Load a pool's embedder to run on a device, in the precision that it prefers."""
-    return load_embedder(
-        embedder.path("embedder"), device=device.name, precision=device.embedding_precision
-    )
+    """Load a pool's embedder to run on a device, in the precision that it prefers there."""
+    return load_embedder(embedder.path("embedder"), device=device.name)
 
 
 def tuning_flops_of(embedder: Artifact, spec: EmbedderSpec) -> float:

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 from tqdm import tqdm
 
-from resources.project import resolve
+from resources.project import resolve_whole
 from selection.arms.evaluate import evaluate_checkpoint, evaluation_flops, summarise
 from selection.arms.harness import run_on_checkpoint, summarise_harness
 from selection.arms.target import to_examples
@@ -68,7 +68,7 @@ def evaluate_folders(step: Step, study: Study, folders: Mapping[int, Path]) -> E
                 accountant=study.accountant,
                 n_resamples=evaluation.n_resamples,
                 device=device.name,
-                resolve=resolve,
+                resolve=resolve_whole,
                 meter=step.meter,
             )
             for folder in tqdm(folders.values(), desc="tasks", unit=" seeds", leave=False)
@@ -85,7 +85,7 @@ def harness_outside(study: Study) -> dict[str, str]:
         return {}
     versions = {"lm_eval": harness_version() or "not installed"}
     if harness.include_path is not None:
-        folder = resolve(harness.include_path)
+        folder = resolve_whole(harness.include_path)
         # The step says what is wrong with a missing folder; looking for changes does not fail.
         found = path_fingerprint(folder) if folder.is_dir() else "missing"
         versions[harness.include_path] = found

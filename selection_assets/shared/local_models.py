@@ -2,7 +2,7 @@
 
 from typing import assert_never
 
-from resources.project import resolve
+from resources.project import resolve_whole
 from selection.config.decoders import Decoder, PretrainedBase, TinyBase
 from selection.config.embedders import (
     EmbedderModel,
@@ -21,7 +21,7 @@ def local_model_version(spec: Decoder | EmbedderModel) -> dict[str, str]:
     """
     match spec:
         case PretrainedBase() | SentenceTransformerModel():
-            folder = resolve(spec.model)
+            folder = resolve_whole(spec.model)
             return {spec.model: path_fingerprint(folder)} if folder.is_dir() else {}
         case TinyBase() | MiniLM() | StaticMiniLM():
             return {}

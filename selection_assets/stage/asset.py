@@ -28,6 +28,7 @@ def build_asset(stage: Stage) -> dg.AssetsDefinition:
         group_name=stage.campaign,
         code_version=stage.code_version,
         io_manager_key="artifacts",
+        config_schema={},  # a run's configuration can set nothing of a step
         required_resource_keys=RESOURCES,
         check_specs=[
             dg.AssetCheckSpec(name, asset=stage.key, description=text, blocking=True)

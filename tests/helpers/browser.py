@@ -13,6 +13,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,44 +33,76 @@ def missing_browser() -> str | None:
     return f"{' and '.join(lacking)} not found; on Debian: apt-get install chromium-driver"
 
 
+@dataclass(frozen=True)
+class Server:
+    """A running server: its address, its process, and the file with what it prints."""
+
+    url: str
+    process: subprocess.Popen
+    log: Path
+
+    def daemon(self) -> int | None:
+        """Process id of the daemon that it has started."""
+        pid = self.process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        for child in map(int, children):
+            if "dagster._daemon" in Path(f"/proc/{child}/cmdline").read_text():
+                return child
+        return None
+
+
 @contextmanager
 def serving(
     command: Sequence[str | Path], home: Path, log: Path, **variables: str
 ) -> Iterator[str]:
+    """Start a server as `started` does, for those who need its address only."""
+    with started(command, home, log, **variables) as server:
+        yield server.url
+
+
+@contextmanager
+def started(
+    command: Sequence[str | Path], home: Path, log: Path, **variables: str
+) -> Iterator[Server]:
     """Start a Dagster server on this machine only; stop it and its children at the end.
 
     Parameters
     ----------
-    command : `dg dev` or `dagster-webserver` with the code location; host and port are added.
+    command : `selection ui`; host and port are added, and `{port}` in it is the port.
     home : `DAGSTER_HOME`.
     log : file for what the server prints.
     variables : further environment variables.
 
     Yields
     ------
-    str
-        The server's address.
+    Server
     """
     port = _free_port()
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [*command, "--host", "127.0.0.1", "--port", str(port)],
+            [
+                *(str(part).format(port=port) for part in command),
+                "--host",
+                "127.0.0.1",
+                "--port",
+                str(port),
+            ],
             env={**os.environ, "DAGSTER_HOME": str(home), **variables},
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # its children share its group, so that none outlives it
         )
         try:
-            url = f"http://127.0.0.1:{port}"
-            _wait_until_up(url, process, log)
-            yield url
+            server = Server(f"http://127.0.0.1:{port}", process, log)
+            _wait_until_up(server)
+            yield server
         finally:
             _stop(process)
 
 
 @contextmanager
-def browsing(profile: Path) -> Iterator[Chrome]:
-    """Open Chromium without a window, with a new profile, and close it at the end."""
+def browsing(profile: Path, *flags: str) -> Iterator[Chrome]:
+    """Open Chromium without a window, with a new profile and further flags; close it at the end."""
     chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
     assert chromium is not None and driver is not None, missing_browser()
     options = ChromeOptions()
@@ -85,6 +118,7 @@ def browsing(profile: Path) -> Iterator[Chrome]:
         "--disable-sync",
         "--window-size=1800,1000",
         f"--user-data-dir={profile}",
+        *flags,
     ):
         options.add_argument(flag)
     chrome = Chrome(options=options, service=ChromeService(executable_path=driver))
@@ -113,7 +147,7 @@ def ask(url: str, query: str, **variables: Any) -> dict[str, Any]:
     request = urllib.request.Request(
         f"{url}/graphql",
         data=json.dumps({"query": query, "variables": variables}).encode(),
-        headers={"Content-Type": "application/json"},
+        headers={"Content-Type": "application/json", "Origin": url},
     )
     with urllib.request.urlopen(request, timeout=PATIENCE) as response:
         answer = json.load(response)
@@ -127,15 +161,17 @@ def _free_port() -> int:
         return probe.getsockname()[1]
 
 
-def _wait_until_up(url: str, process: subprocess.Popen, log: Path) -> None:
+def _wait_until_up(server: Server) -> None:
     deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline and process.poll() is None:
+    while time.monotonic() < deadline and server.process.poll() is None:
         try:
-            with urllib.request.urlopen(f"{url}/server_info", timeout=5):
+            with urllib.request.urlopen(f"{server.url}/server_info", timeout=5):
                 return
+        except urllib.error.HTTPError:
+            return  # it is up, and asks for more than this
         except (urllib.error.URLError, TimeoutError, ConnectionError):
             time.sleep(0.5)
-    printed = log.read_text(errors="replace")[-4000:]
+    printed = server.log.read_text(errors="replace")[-4000:]
     raise RuntimeError(f"the server did not come up; it printed:\n{printed}")
 
 

@@ -98,8 +98,10 @@ def write_studies(root: Path, snapshot: Path) -> None:
             "base_model": pretrained | {"model": MODEL, "revision": COMMIT},
             "evaluation": {"harness": {"tasks": ["fill_in"], "include_path": "tasks"}},
         },
+        # Its files are links into the hub's cache, which the project names as one of its roots.
         "folder": {"base_model": pretrained | {"name": "local", "model": str(snapshot)}},
     }
+    (root / "project.yaml").write_text(yaml.safe_dump({"roots": [str(snapshot.parents[1])]}))
     for name, changes in studies.items():
         text = yaml.safe_dump(common | {"name": name} | changes)
         (root / f"studies/{name}.yaml").write_text(text)

@@ -25,7 +25,7 @@ dataset_info:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> str:
+def folder(tmp_path: Path) -> Path:
     """Lay out a small data set with two splits, a card and a class label."""
     root = tmp_path / "news"
     root.mkdir()
@@ -37,10 +37,10 @@ def folder(tmp_path: Path) -> str:
         lines = [json.dumps({"text": text, "label": label}) for text, label in pairs]
         (root / f"{split}.jsonl").write_text("\n".join(lines) + "\n")
     (root / "README.md").write_text(CARD)
-    return str(root)
+    return root
 
 
-def test_a_local_folder_in_the_hubs_layout_is_read_by_split(folder: str) -> None:
+def test_a_local_folder_in_the_hubs_layout_is_read_by_split(folder: Path) -> None:
     records = list(read_hub(folder, revision="local", columns=ColumnNames(label="label")))
     good = [(r.text, r.label, r.origin) for r in records if isinstance(r, Record)]
     assert good == [
@@ -60,7 +60,17 @@ def test_a_hub_id_needs_a_full_commit(revision: str) -> None:
         read_hub("owner/name", revision=revision)
 
 
-def test_a_wrong_split_or_column_is_named(folder: str) -> None:
+def test_a_folder_of_that_name_is_never_read_in_place_of_the_hubs_data_set(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder.parent / "owner").mkdir()
+    folder.rename(folder.parent / "owner" / "news")
+    monkeypatch.chdir(folder.parent)
+    with pytest.raises(ValueError, match="would be read in its place"):
+        read_hub("owner/news", revision="0" * 40)
+
+
+def test_a_wrong_split_or_column_is_named(folder: Path) -> None:
     with pytest.raises(ValueError, match="'dev'"):
         read_hub(folder, revision="local", split="dev")
     with pytest.raises(ValueError, match=r"'body'.*it has 'text', 'label'"):

@@ -56,6 +56,7 @@ MULTIPLE_CHOICE = {
     "metric_list": [{"metric": "acc"}, {"metric": "acc_norm"}],
     "metadata": {"version": 2.5},
 }
+PINNED = {"revision": "0" * 40, "data_dir": "/etc"}
 ROLLING = MULTIPLE_CHOICE | {
     "output_type": "loglikelihood_rolling",
     "doc_to_text": "",
@@ -233,6 +234,8 @@ def test_functions_of_a_task_leave_nothing_beside_it(tmp_path):
     [
         ({"dataset_path": "some/questions", "dataset_kwargs": None}, "no pinned commit"),
         ({"dataset_kwargs": {"data_files": "../rows.jsonl"}}, "must lie in `include_path`"),
+        ({"dataset_path": "/etc", "dataset_kwargs": PINNED}, "no data set of the hub"),
+        ({"dataset_path": "json", "dataset_kwargs": PINNED}, "without naming its rows"),
         ({"dataset_kwargs": {"data_files": ["/etc/hostname"]}}, "must lie in `include_path`"),
         ({"metric_list": [{"metric": "some_user/metric"}]}, "code from the hub"),
         ({"metric_list": [{"metric": "acc", "hf_evaluate": True}]}, "code from the hub"),
@@ -261,6 +264,27 @@ def test_a_link_out_of_the_folder_is_refused(tmp_path):
     (folder / "rows.jsonl").rename(tmp_path / "rows.jsonl")
     (folder / "rows.jsonl").symlink_to(tmp_path / "rows.jsonl")
     with pytest.raises(ValueError, match="must lie in `include_path`"):
+        count_harness_tokens(TOKENIZER, HarnessTasks(("choice",), folder), max_length=64)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "include: ../beside.yaml",
+        "include: [again.yaml, OUTSIDE/beside.yaml]",
+        "process_docs: !function OUTSIDE/beside.process",
+        "doc_to_text: &a [!function OUTSIDE/beside.process, *a]",
+    ],
+)
+def test_a_task_file_that_includes_or_calls_what_lies_outside_is_refused_unread(tmp_path, line):
+    folder = write_tasks(tmp_path / "tasks", choice=MULTIPLE_CHOICE)
+    (tmp_path / "beside.yaml").write_text("output_type: multiple_choice\n")
+    (tmp_path / "beside.py").write_text("raise SystemExit('was run')\n")
+    (folder / "again.yaml").write_text("include: again.yaml\n")
+    (folder / "mine.yaml").write_text(f"task: mine\n{line}\n".replace("OUTSIDE", str(tmp_path)))
+    with pytest.raises(
+        ValueError, match=r"mine.yaml leads to .*beside.*must lie in `include_path`"
+    ):
         count_harness_tokens(TOKENIZER, HarnessTasks(("choice",), folder), max_length=64)
 
 

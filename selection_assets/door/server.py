@@ -1,0 +1,133 @@
+"""Dagster's server behind the guard, and its daemon beside it."""
+
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import dagster as dg
+import uvicorn
+import yaml
+from dagster._cli.proxy_server_manager import ProxyServerManager
+from dagster._core.workspace.context import WorkspaceProcessContext
+from dagster._core.workspace.load_target import WorkspaceFileTarget
+from dagster_webserver.app import create_app_from_workspace_process_context
+from dagster_webserver.cli import (
+    DEFAULT_DB_STATEMENT_TIMEOUT,
+    DEFAULT_POOL_MAX_OVERFLOW,
+    DEFAULT_POOL_RECYCLE,
+)
+from dagster_webserver.version import __version__
+
+from selection_assets.door.addresses import Door
+from selection_assets.door.guard import Guard
+
+CODE_LOG_LEVEL = "warning"
+POLL_MS = 2000
+"""How often a page asks for what is new; Dagster's own default."""
+SECONDS_TO_END = 30
+SECONDS_TO_ANSWER = 5
+
+
+class DaemonEnded(RuntimeError):
+    """The daemon, without which nothing that the UI launches starts, ended by itself."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Take the address, so that a port in use is known before anything is loaded.
+
+    Raises
+    ------
+    OSError
+        When it is not to be had.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family)
+
+
+def serve(door: Door, listening: socket.socket, *, workspace: Path, read_only: bool) -> None:
+    """Serve until asked to stop; what was started here is stopped with it.
+
+    Parameters
+    ----------
+    workspace : `workspace.yaml`, which names the code location.
+    read_only : change nothing, and run no daemon.
+
+    Raises
+    ------
+    DaemonEnded
+        When the daemon ends by itself.
+    """
+    # A server that is asked to end otherwise, as by a service manager, ends as by Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
+    with dg.DagsterInstance.get() as instance, _code_servers(instance, workspace) as served:
+        instance.optimize_for_webserver(
+            DEFAULT_DB_STATEMENT_TIMEOUT, DEFAULT_POOL_RECYCLE, DEFAULT_POOL_MAX_OVERFLOW
+        )
+        with WorkspaceProcessContext(
+            instance,
+            WorkspaceFileTarget([str(served)]),
+            version=__version__,
+            read_only=read_only,
+            code_server_log_level=CODE_LOG_LEVEL,
+        ) as context:
+            app = create_app_from_workspace_process_context(context, live_data_poll_rate=POLL_MS)
+            config = uvicorn.Config(
+                Guard(app, door),
+                log_level="warning",  # a log of requests would keep the token
+                lifespan="off",
+                proxy_headers=False,  # what a request says of itself decides nothing
+                timeout_graceful_shutdown=SECONDS_TO_ANSWER,
+            )
+            server = uvicorn.Server(config)
+            if read_only:
+                server.run(sockets=[listening])
+            else:
+                _run_beside_daemon(server, listening, served)
+
+
+@contextmanager
+def _code_servers(instance: dg.DagsterInstance, workspace: Path) -> Iterator[Path]:
+    """Load the code location once for server and daemon, as `dg dev` does.
+
+    Yields
+    ------
+    Path
+        The file that tells both where it is served.
+    """
+    target = WorkspaceFileTarget([str(workspace)])
+    with (
+        ProxyServerManager(instance, target, code_server_log_level=CODE_LOG_LEVEL) as manager,
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        file = Path(folder) / "workspace.yaml"
+        specs = [dict(spec) for spec in manager.get_code_server_specs()]
+        file.write_text(yaml.safe_dump({"load_from": specs}), encoding="utf-8")
+        yield file
+
+
+def _run_beside_daemon(server: uvicorn.Server, listening: socket.socket, workspace: Path) -> None:
+    command = [sys.executable, "-m", "dagster._daemon", "run", "--workspace", str(workspace)]
+    daemon = subprocess.Popen([*command, "--code-server-log-level", CODE_LOG_LEVEL])
+
+    def end_with_it() -> None:
+        daemon.wait()
+        server.should_exit = True
+
+    threading.Thread(target=end_with_it, daemon=True).start()
+    try:
+        server.run(sockets=[listening])
+        if daemon.poll() is not None:
+            raise DaemonEnded(f"dagster-daemon ended by itself, with exit code {daemon.returncode}")
+    finally:
+        daemon.terminate()
+        try:
+            daemon.wait(SECONDS_TO_END)
+        except subprocess.TimeoutExpired:
+            daemon.kill()
+            daemon.wait()
