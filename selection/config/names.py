@@ -1,4 +1,8 @@
-"""Names that become asset keys, partition keys, folder names and SQL values."""
+"""Names that become asset keys, partition keys, folder names and SQL values; and what any value is.
+
+Every number of a configuration has a least and a most and every text and list an end: what lies
+beyond could only be a slip, and would take the machine.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +20,15 @@ Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN)]
 PartitionName = Annotated[str, StringConstraints(pattern=PARTITION_PATTERN)]
 Revision = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
 """A pinned commit of a hub repository: branches and tags move, commits do not."""
+Text = Annotated[str, StringConstraints(min_length=1, max_length=1_000)]
+"""A path, a column's name, or what something is called elsewhere."""
 
 
 class Strict(BaseModel):
-    """A part of a configuration file: unknown fields are errors, values never change."""
+    """A part of a configuration file.
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    Unknown fields are errors, values never change, and none is taken for another kind of value: a
+    `true` is no 1, and a number is finite.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
