@@ -121,7 +121,8 @@ _Loader.add_implicit_resolver(_INT, re.compile(r"[-+]?(0|[1-9][0-9_]*)$"), list(
 _Loader.add_implicit_resolver(
     _FLOAT,
     re.compile(
-        r"[-+]?(\.[0-9][0-9_]*|[0-9][0-9_]*(\.[0-9_]*)?)([eE][-+]?[0-9]+)?$"
+        r"[-+]?((0|[1-9][0-9_]*)(\.[0-9_]*([eE][-+]?[0-9]+)?|[eE][-+]?[0-9]+)"
+        r"|\.[0-9][0-9_]*([eE][-+]?[0-9]+)?)$"
         r"|[-+]?\.(inf|Inf|INF)$|\.(nan|NaN|NAN)$"
     ),
     list("-+.0123456789"),
@@ -205,7 +206,8 @@ def _number(text: str) -> float:
 
 
 def _field(at: Location) -> str:
-    return f"field {'.'.join(map(str, at))}" if at else "the whole file"
+    name = ".".join(map(str, at))
+    return f"field {name[:200]}" if at else "the whole file"
 
 
 def _refused(at: Any, problem: str) -> yaml.MarkedYAMLError:
