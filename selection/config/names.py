@@ -6,9 +6,9 @@ beyond could only be a slip, and would take the machine.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
 NAME_PATTERN = r"^[a-z][a-z0-9_]{0,62}$"
 """Studies, pools and embedders: what Dagster accepts in an asset key, in lower case."""
@@ -22,6 +22,17 @@ Revision = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
 """A pinned commit of a hub repository: branches and tags move, commits do not."""
 Text = Annotated[str, StringConstraints(min_length=1, max_length=1_000)]
 """A path, a column's name, or what something is called elsewhere."""
+
+
+def distinct(what: str) -> AfterValidator:
+    """Refuse a list that has something twice; `what` names one of its members."""
+
+    def check(values: list[Any]) -> list[Any]:
+        if len(set(values)) < len(values):
+            raise ValueError(f"{what} is given twice")
+        return values
+
+    return AfterValidator(check)
 
 
 class Strict(BaseModel):

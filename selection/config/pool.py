@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from selection.config.names import Name, PartitionName, Revision, Strict, Text
+from selection.config.names import Name, PartitionName, Revision, Strict, Text, distinct
 from selection.config.passages import PassageWords
 
 
@@ -37,7 +37,7 @@ class DocstringSources(PassageWords):
     """The prose of installed packages' docstrings, one source a package."""
 
     kind: Literal["docstrings"]
-    packages: list[PartitionName] = Field(
+    packages: Annotated[list[PartitionName], distinct("a package")] = Field(
         min_length=1, max_length=1_000, description="Import names, all installed."
     )
 

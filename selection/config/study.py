@@ -5,14 +5,14 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Annotated, Any, Literal, cast
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from selection.basics.bounds import Seed
 from selection.budget.amounts import Unit
 from selection.config.decoders import Decoder, Training
 from selection.config.embedders import EmbedderSpec
 from selection.config.named_method import NamedMethod, read_methods
-from selection.config.names import Name, Revision, Strict, Text
+from selection.config.names import Name, Revision, Strict, Text, distinct
 from selection.config.targets import Target
 from selection.methods.contract.options import wants_contrast
 
@@ -20,15 +20,6 @@ MAX_LISTED = 100
 """Methods, budgets or seeds of a study."""
 MAX_FLOPS = 1e30
 """More than all computers have ever done."""
-
-
-def _distinct(what: str) -> AfterValidator:
-    def check(values: list[Any]) -> list[Any]:
-        if len(set(values)) < len(values):
-            raise ValueError(f"{what} is given twice")
-        return values
-
-    return AfterValidator(check)
 
 
 class Budget(Strict):
@@ -92,7 +83,7 @@ class Selection(Strict):
 class Harness(Strict):
     """Tasks of EleutherAI's harness, `lm_eval`, which the extra `lm-eval` installs."""
 
-    tasks: Annotated[list[Text], _distinct("a task")] = Field(
+    tasks: Annotated[list[Text], distinct("a task")] = Field(
         min_length=1, max_length=1_000, description="Names of tasks, groups or tags."
     )
     include_path: Text | None = Field(
@@ -153,12 +144,12 @@ class Study(Strict):
         "have a `contrast_weight`.",
     )
     budgets: list[Budget] = Field(min_length=1, max_length=MAX_LISTED)
-    seeds: Annotated[list[Seed], _distinct("a seed")] = Field(
+    seeds: Annotated[list[Seed], distinct("a seed")] = Field(
         min_length=2,
         max_length=MAX_LISTED,
         description="One training an arm and seed; a verdict needs at least two.",
     )
-    full_data_seeds: Annotated[list[Seed], _distinct("a seed")] = Field(
+    full_data_seeds: Annotated[list[Seed], distinct("a seed")] = Field(
         min_length=1,
         max_length=MAX_LISTED,
         description="Seeds of the full-data line, the dearest run of a study.",

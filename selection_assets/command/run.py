@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import assert_never
 
 import click
-import dagster as dg
 
 from resources.dead_runs import clear_dead_runs
 from resources.device import Device
@@ -23,6 +22,7 @@ from selection.config.pool import (
 from selection.config.study import Study
 from selection.config.targets import DocstringTarget, FileTarget, Target
 from selection_assets.command.closing import closing_text
+from selection_assets.command.history import open_history
 from selection_assets.refresh.refresh import PLAN, StoppedByCap, describe, plan_refresh, refresh
 from selection_assets.refresh.staleness import Work
 from selection_assets.rehearsal.finding import findings_text
@@ -80,7 +80,7 @@ def _refresh(
 
     if not quietly:
         click.echo(f"device: {Device().describe()}")
-    with dg.DagsterInstance.get() as instance:
+    with open_history() as instance:
         clear_dead_runs(instance, ledger.spending)
         return refresh(study, build_definitions(), ledger, instance, up_to=up_to)
 

@@ -127,8 +127,8 @@ def _size_problems(
     if pad >= vocabulary:
         yield (
             f"its padding token {tokenizer.pad_token!r} has the id {pad:,} and its embeddings end"
-            f" at {vocabulary - 1:,}: take `pad_token` out of its tokenizer_config.json, so that the"
-            " end of text pads, or save the model with `resize_token_embeddings`"
+            f" at {vocabulary - 1:,}: take `pad_token` out of its tokenizer_config.json, so that"
+            " the end of text pads, or save the model with `resize_token_embeddings`"
         )
     elif largest >= vocabulary:
         yield (
