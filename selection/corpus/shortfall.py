@@ -55,9 +55,10 @@ def too_few(
     lines += [
         *_of_bad(spec, passed, name),
         *_of_splits(spec, passed, name),
-        *_of_repeats(passed),
+        *_of_repeats(spec, passed),
     ]
-    if len(lines) > 1:
+    explained = len(passed.bad) + len(passed.repeated) + sum(map(len, passed.elsewhere.values()))
+    if len(lines) > 1 and found + explained >= wanted:
         return "\n".join(lines)
     match spec:
         case DocstringTarget():
@@ -70,7 +71,7 @@ def too_few(
             remedy = f"no row of {spec.path} is of that split: bring some"
         case FileTarget():
             remedy = f"lower `{name}.splits.{split}`, or bring more rows"
-    return f"{lines[0]}: {remedy}"
+    return "\n".join([f"{lines[0]}: {remedy}", *lines[1:]])
 
 
 def _of_bad(spec: Target, passed: Passed, name: str) -> list[str]:
@@ -99,8 +100,8 @@ def _of_splits(spec: Target, passed: Passed, name: str) -> list[str]:
     return lines
 
 
-def _of_repeats(passed: Passed) -> list[str]:
-    if not passed.repeated:
+def _of_repeats(spec: Target, passed: Passed) -> list[str]:
+    if not passed.repeated or isinstance(spec, DocstringTarget):
         return []
     first = ", ".join(passed.repeated[:FIRST])
     return [

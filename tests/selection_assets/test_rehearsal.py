@@ -272,38 +272,32 @@ def broken_settings(project: Project, _: Path) -> None:
     (project.root / "dagster_home/dagster.yaml").write_text("nonsense: true\n")
 
 
-def broken_ledger(project: Project, _: Path) -> None:
-    (project.root / "store").mkdir()
-    (project.root / "store/ledger.duckdb").write_bytes(b"no ledger" * 9_999)
+def two_of_one_name(project: Project, model: Path) -> None:
+    (project.root / "drop/email.jsonl").unlink()
+    package = {"kind": "docstrings", "packages": ["asyncio"]}
+    pool_with(package, {"kind": "drop_folder", "path": "drop"})(project, model)
 
 
 def a_name_that_drives_the_terminal(project: Project, _: Path) -> None:
     pool_with({"kind": "drop_folder", "path": "hostile"})(project, _)
     (project.root / "hostile").mkdir()
-    (project.root / "hostile/a\x1b[2J\u202eb.jsonl").write_text('{"text": "A row."}\n')
+    (project.root / "hostile/a\x1b[2J\u202eb.jsonl").write_text("")
 
 
 FROM_OUTSIDE: dict[str, tuple[Change, str]] = {
     "a package that is not installed": (
-        pool_with({"kind": "docstrings", "packages": ["no_such_package", "email"]}),
+        pool_with({"kind": "docstrings", "packages": ["no_such_package"]}),
         "'no_such_package' is not installed",
     ),
     "a package listed twice": (
         pool_with({"kind": "docstrings", "packages": ["email", "email"]}),
         "a package is given twice",
     ),
-    "two sources of one name": (
-        pool_with(
-            {"kind": "docstrings", "packages": ["asyncio"]},
-            {"kind": "drop_folder", "path": "drop"},
-        ),
-        "asyncio",
-    ),
+    "two sources of one name": (two_of_one_name, "two sources are named 'asyncio'"),
     "a broken Parquet with split_by": (split_of(b"PAR1 and no more"), "rows.parquet"),
     "a column to split by that is not there": (split_of(None), "no column 'topic'"),
     "settings of Dagster that it does not take": (broken_settings, "dagster.yaml"),
-    "a ledger that is none": (broken_ledger, "ledger"),
-    "a name that drives the terminal": (a_name_that_drives_the_terminal, ".jsonl"),
+    "a name that drives the terminal": (a_name_that_drives_the_terminal, "pool shelf"),
 }
 
 
