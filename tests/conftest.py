@@ -1,9 +1,7 @@
 """What pytest is told of this suite: its fixtures, its figures, and how it ends."""
 
-import atexit
 import json
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +25,6 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(name, "1")
 
-_exit_status = pytest.ExitCode.INTERNAL_ERROR
 _figures = Figures()
 
 
@@ -37,9 +34,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Remember how the run ended, for `_leave_quietly`; figures of a failed run are not kept."""
-    global _exit_status
-    _exit_status = exitstatus
+    """Keep the figures, but not those of a failed run."""
     # Not by the variable: a pytest that a worker starts inherits it, and is none.
     if hasattr(session.config, "workeroutput"):
         session.config.workeroutput["figures"] = json.dumps(_figures.found)  # pyright: ignore
@@ -61,15 +56,3 @@ def pytest_testnodedown(node: Any) -> None:
 def figures() -> Figures:
     """Counts what the tests of the promises tried."""
     return _figures
-
-
-@atexit.register
-def _leave_quietly() -> None:
-    """Leave pytest's closing line as the last one.
-
-    With torch loaded, DuckDB 2.0's binding would end the run with a page about objects that it
-    believes leaked. Registered first, this runs last, after everybody else's clearing up.
-    """
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(_exit_status)

@@ -14,8 +14,11 @@ import duckdb
 from filelock import FileLock, Timeout
 
 from resources.ledger.schema import VERSION, create_tables
+from resources.quiet_exit import leave_quietly
 
 LOGGER = logging.getLogger(__name__)
+
+leave_quietly()
 
 POLL_SECONDS = 0.001
 """Between looks at the lock file, by the one who is next: a transaction takes some 20 ms."""

@@ -8,6 +8,12 @@ import unicodedata
 
 _WORD = re.compile(r"\w+|[^\w\s]")
 
+UNPRINTABLE = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+"""Control characters, bidirectional marks and lone surrogates: the first drive a terminal, the
+second reorder what a reader sees, the last cannot be written as UTF-8."""
+
 
 def normalise(text: str) -> str:
     """Return the form of a text that decides its identity.

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from selection.basics.bounds import Epochs, LearningRate, Seed
 from selection.config.names import Name, ProjectFolder, Revision, Strict
 
 
@@ -30,7 +31,7 @@ class SentenceTransformerModel(Strict):
     kind: Literal["sentence_transformer"]
     model: ProjectFolder
     revision: Revision | None = None
-    max_tokens: int = Field(default=256, ge=8)
+    max_tokens: int = Field(default=256, ge=8, le=131_072)
 
 
 EmbedderModel = Annotated[
@@ -41,16 +42,16 @@ EmbedderModel = Annotated[
 class Tuning(Strict):
     """How an embedder is tuned on the target's train and dev texts, without their labels."""
 
-    epochs: int = Field(default=3, ge=1)
-    learning_rate: float = Field(
-        gt=0, description="Such as 1e-2 for a static model and 2e-5 for a transformer."
+    epochs: Epochs = 3
+    learning_rate: LearningRate = Field(
+        description="Such as 1e-2 for a static model and 2e-5 for a transformer."
     )
-    batch_size: int = Field(default=64, ge=2)
-    temperature: float = Field(default=0.05, gt=0)
+    batch_size: int = Field(default=64, ge=2, le=65_536)
+    temperature: float = Field(default=0.05, gt=0, le=100)
     token_dropout: float = Field(
         default=0.2, gt=0, lt=1, description="Share of its tokens that a view of a text lacks."
     )
-    seed: int = Field(default=0, ge=0)
+    seed: Seed = 0
 
 
 class EmbedderSpec(Strict):

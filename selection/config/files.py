@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-import yaml
 from pydantic import BaseModel, ValidationError
+
+from selection.config.yaml_text import Located, Location, YamlRefused, read_yaml
 
 Model = TypeVar("Model", bound=BaseModel)
 
 Resolve = Callable[[str], Path]
 """Where a path lies that a configuration names: those that are relative start from the project."""
+
+MAX_BYTES = 256 * 2**10
+"""Of a configuration's file."""
+SHOWN = 200
+"""Characters of a wrong value."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +40,19 @@ class ConfigurationError(ValueError):
     """A configuration file that cannot be used; the message names file, field and remedy."""
 
 
+class FieldErrors(ValueError):
+    """Problems of parts of a field that pydantic does not know as fields of their own.
+
+    Attributes
+    ----------
+    found : where below the field, and what is wrong there.
+    """
+
+    def __init__(self, found: Sequence[tuple[Location, str]]) -> None:
+        super().__init__("; ".join(problem for _, problem in found))
+        self.found = tuple(found)
+
+
 def load_yaml(model: type[Model], path: Path, *, places: Places | None = None) -> Model:
     """Validate one YAML file.
 
@@ -46,29 +65,64 @@ def load_yaml(model: type[Model], path: Path, *, places: Places | None = None) -
     Raises
     ------
     ConfigurationError
-        When the file is missing, is not YAML, or has a field that is unknown, missing or out of
-        bounds. Every problem is listed, one a line: file, field, value, what is allowed.
+        When the file is missing, is no plain YAML of a sane size, or has a field that is unknown,
+        missing or out of bounds. Every problem is listed, one a line: file, field, line, value,
+        what is allowed.
     """
-    if not path.is_file():
-        raise ConfigurationError(f"{path}: no such file")
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path}: not readable as YAML: {error}") from error
-    if not isinstance(content, dict):
-        raise ConfigurationError(f"{path}: the top level must be a mapping of fields to values")
+        read = read_yaml(_text_of(path))
+    except YamlRefused as error:
+        raise ConfigurationError(f"{path}: {error}") from error
+    if not isinstance(read.content, dict):
+        raise ConfigurationError(f"{path}: line 1: the top level must be fields with their values")
     try:
-        return model.model_validate(content, context=places)
+        return model.model_validate(read.content, context=places)
     except ValidationError as error:
-        problems = [_problem(path, detail) for detail in error.errors()]
+        problems = [line for detail in error.errors() for line in _problems(path, read, detail)]
         raise ConfigurationError("\n".join(problems)) from error
 
 
-def _problem(path: Path, detail: object) -> str:
-    assert isinstance(detail, dict)
-    field = ".".join(str(part) for part in detail["loc"]) or "(the whole file)"
+def _text_of(path: Path) -> str:
+    if not path.is_file():
+        raise ConfigurationError(f"{path}: no such file")
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise ConfigurationError(f"{path}: cannot be read: {error.strerror}") from error
+    if len(content) > MAX_BYTES:
+        raise ConfigurationError(
+            f"{path}: more than {MAX_BYTES:,} bytes, which no study or pool needs"
+        )
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ConfigurationError(f"{path}: line {line}: not UTF-8: {error.reason}") from error
+
+
+def _problems(path: Path, read: Located, detail: Any) -> Iterator[str]:
+    """What is wrong with a field: one line, or one for each of its parts."""
+    at: Location = detail["loc"]
+    cause = detail.get("ctx", {}).get("error")
+    if isinstance(cause, FieldErrors):
+        for below, problem in cause.found:
+            yield f"{path}: {_field(read, (*at, *below))}: {problem}"
+        return
+    field = f"{path}: {_field(read, at)}"
     if detail["type"] == "missing":
-        return f"{path}: field {field} is missing: {detail['msg']}"
-    if detail["type"] == "extra_forbidden":
-        return f"{path}: field {field} is not known (value {detail['input']!r}); remove or respell"
-    return f"{path}: field {field} has value {detail['input']!r}: {detail['msg']}"
+        yield f"{field} is missing: {detail['msg']}"
+    elif detail["type"] == "extra_forbidden":
+        yield f"{field} is not known (value {_shown(detail)}); remove or respell"
+    else:
+        yield f"{field} has value {_shown(detail)}: {detail['msg']}"
+
+
+def _field(read: Located, at: Location) -> str:
+    name = ".".join(str(part) for part in at) or "(the whole file)"
+    return f"field {name} (line {read.line_of(at)})"
+
+
+def _shown(detail: Any) -> str:
+    value = repr(detail["input"])
+    return value if len(value) <= SHOWN else f"{value[:SHOWN]}…"

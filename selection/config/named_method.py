@@ -10,6 +10,8 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from selection.config.files import FieldErrors
+from selection.config.yaml_text import Location
 from selection.methods import REGISTRY
 from selection.methods.contract.preparation import Preparation
 from selection.methods.contract.protocol import Method
@@ -34,25 +36,21 @@ class NamedMethod:
 
         Raises
         ------
-        ValueError
-            For an unknown method or an unknown or unusable option.
+        FieldErrors
+            For an unknown method, and for every unknown or unusable option.
         """
         kind = fields.get("method", name)
-        if kind not in REGISTRY:
+        if not isinstance(kind, str) or kind not in REGISTRY:
             known = ", ".join(sorted(REGISTRY))
-            raise ValueError(
-                f"no method {kind!r}; known methods: {known}. An entry of another name says which"
-                " it is of: `{method: embedding, variant: mean}`"
-            )
+            said = f"no method {kind!r}; known methods: {known}. An entry of another name says"
+            example = "`{method: embedding, variant: mean}`"
+            at = (name, "method") if "method" in fields else (name,)
+            raise FieldErrors([(at, f"{said} which it is of: {example}")])
         options = {option: value for option, value in fields.items() if option != "method"}
         try:
             return cls(name, REGISTRY[kind], REGISTRY[kind].options.model_validate(options))
         except ValidationError as error:
-            first = error.errors()[0]
-            option = ".".join(str(part) for part in first["loc"])
-            raise ValueError(
-                f"option {option} of {name} is {first['input']!r}: {first['msg']}"
-            ) from error
+            raise FieldErrors([_of_option(name, found) for found in error.errors()]) from error
 
     @property
     def scores_asset(self) -> str:
@@ -119,3 +117,29 @@ class NamedMethod:
             if other.asset in preparation.needs:
                 reads |= self._reads(other)
         return reads
+
+
+def read_methods(methods: Mapping[str, Mapping[str, Any]]) -> dict[str, NamedMethod]:
+    """Understand all entries of a study's `methods`, by name.
+
+    Raises
+    ------
+    FieldErrors
+        With every problem of every entry.
+    """
+    named: dict[str, NamedMethod] = {}
+    found: list[tuple[Location, str]] = []
+    for name, fields in methods.items():
+        try:
+            named[name] = NamedMethod.read(name, fields)
+        except FieldErrors as error:
+            found += error.found
+    if found:
+        raise FieldErrors(found)
+    return named
+
+
+def _of_option(name: str, detail: Any) -> tuple[Location, str]:
+    at = detail["loc"]
+    option = f"option {'.'.join(map(str, at))} of {name}" if at else f"options of {name}"
+    return (name, *at), f"{option} is {detail['input']!r}: {detail['msg']}"

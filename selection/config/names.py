@@ -1,8 +1,12 @@
-"""Names that become asset keys, partition keys, folder names and SQL values."""
+"""Names that become asset keys, partition keys, folder names and SQL values; and what any value is.
+
+Every number of a configuration has a least and a most and every text and list an end: what lies
+beyond could only be a slip, and would take the machine.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, ValidationInfo
 
@@ -18,6 +22,19 @@ HubId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][\w.-]*/[A-Za-z0
 """A repository of the hub, `owner/name`: no file and no folder of this machine."""
 Revision = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
 """A pinned commit of a hub repository: branches and tags move, commits do not."""
+Text = Annotated[str, StringConstraints(min_length=1, max_length=1_000)]
+"""A path, a column's name, or what something is called elsewhere."""
+
+
+def distinct(what: str) -> AfterValidator:
+    """Refuse a list that has something twice; `what` names one of its members."""
+
+    def check(values: list[Any]) -> list[Any]:
+        if len(set(values)) < len(values):
+            raise ValueError(f"{what} is given twice")
+        return values
+
+    return AfterValidator(check)
 
 
 def _a_path(path: str, info: ValidationInfo) -> str:
@@ -32,17 +49,21 @@ def _a_folder(path: str, info: ValidationInfo) -> str:
     return path
 
 
-ProjectPath = Annotated[str, AfterValidator(_a_path)]
+ProjectPath = Annotated[Text, AfterValidator(_a_path)]
 """A file or folder of data: under the project, or under a root that it names.
 
 `load_yaml` is told who looks at that; what is read otherwise is looked at when it is used.
 """
 
-ProjectFolder = Annotated[str, AfterValidator(_a_folder)]
+ProjectFolder = Annotated[Text, AfterValidator(_a_folder)]
 """The same of a folder with all that is in it; also an id of the hub, which names no folder."""
 
 
 class Strict(BaseModel):
-    """A part of a configuration file: unknown fields are errors, values never change."""
+    """A part of a configuration file.
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    Unknown fields are errors, values never change, and none is taken for another kind of value: a
+    `true` is no 1, and a number is finite.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)

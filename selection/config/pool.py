@@ -6,7 +6,17 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from selection.config.names import HubId, Name, PartitionName, ProjectPath, Revision, Strict
+from selection.config.names import (
+    HubId,
+    Name,
+    PartitionName,
+    ProjectPath,
+    Revision,
+    Strict,
+    Text,
+    distinct,
+)
+from selection.config.passages import PassageWords
 
 
 class ColumnNames(Strict):
@@ -16,12 +26,12 @@ class ColumnNames(Strict):
     ``prompt + "\n\n" + response`` as its text.
     """
 
-    text: str = "text"
-    prompt: str | None = None
-    response: str | None = None
-    licence: str | None = None
-    label: str | None = None
-    split: str | None = None
+    text: Text = "text"
+    prompt: Text | None = None
+    response: Text | None = None
+    licence: Text | None = None
+    label: Text | None = None
+    split: Text | None = None
 
     def optional(self) -> dict[str, str]:
         """Return field of a record -> column, for the named columns other than the text."""
@@ -32,13 +42,13 @@ class ColumnNames(Strict):
 DEFAULT_COLUMNS = ColumnNames()
 
 
-class DocstringSources(Strict):
+class DocstringSources(PassageWords):
     """The prose of installed packages' docstrings, one source a package."""
 
     kind: Literal["docstrings"]
-    packages: list[PartitionName] = Field(min_length=1, description="Import names, all installed.")
-    min_words: int = Field(default=8, ge=1)
-    max_words: int = Field(default=120, ge=8)
+    packages: Annotated[list[PartitionName], distinct("a package")] = Field(
+        min_length=1, max_length=1_000, description="Import names, all installed."
+    )
 
 
 class FileSources(Strict):
@@ -47,7 +57,7 @@ class FileSources(Strict):
     kind: Literal["files"]
     path: ProjectPath = Field(description="Relative paths start at the project's folder.")
     name: PartitionName | None = Field(default=None, description="The one source's name.")
-    split_by: str | None = Field(default=None, description="Column whose values name the sources.")
+    split_by: Text | None = Field(default=None, description="Column whose values name the sources.")
     columns: ColumnNames = DEFAULT_COLUMNS
 
     @model_validator(mode="after")
@@ -72,8 +82,8 @@ class HubSource(Strict):
     name: PartitionName
     dataset: HubId
     revision: Revision
-    config: str | None = None
-    split: str = "train"
+    config: Text | None = None
+    split: Text = "train"
     columns: ColumnNames = DEFAULT_COLUMNS
 
 
@@ -86,7 +96,7 @@ class Pool(Strict):
     """One YAML file in `studies/pools/`."""
 
     name: Name
-    sources: list[SourceSpec] = Field(min_length=1)
+    sources: list[SourceSpec] = Field(min_length=1, max_length=1_000)
     max_quarantined: float = Field(
         default=0.05, ge=0, le=1, description="A source with a larger share of bad rows fails."
     )

@@ -5,31 +5,28 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Annotated, Any, Literal, cast
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from selection.basics.bounds import Seed
 from selection.budget.amounts import Unit
 from selection.config.decoders import Decoder, Training
 from selection.config.embedders import EmbedderSpec
-from selection.config.named_method import NamedMethod
-from selection.config.names import Name, ProjectFolder, Revision, Strict
+from selection.config.named_method import NamedMethod, read_methods
+from selection.config.names import Name, ProjectFolder, Revision, Strict, Text, distinct
 from selection.config.targets import Target
 from selection.methods.contract.options import wants_contrast
 
-
-def _distinct(what: str) -> AfterValidator:
-    def check(values: list[Any]) -> list[Any]:
-        if len(set(values)) < len(values):
-            raise ValueError(f"{what} is given twice")
-        return values
-
-    return AfterValidator(check)
+MAX_LISTED = 100
+"""Methods, budgets or seeds of a study."""
+MAX_FLOPS = 1e30
+"""More than all computers have ever done."""
 
 
 class Budget(Strict):
     """A total budget: a share of one epoch over the pool, or absolute FLOPs."""
 
     share: float | None = Field(default=None, gt=0, le=1)
-    flops: float | None = Field(default=None, gt=0)
+    flops: float | None = Field(default=None, gt=0, le=MAX_FLOPS)
 
     @model_validator(mode="after")
     def _one_unit(self) -> Budget:
@@ -55,9 +52,9 @@ class Budget(Strict):
 class CapSpec(Strict):
     """The most that a study may spend in all; enforced before spending, raised by command only."""
 
-    flops: float | None = Field(default=None, gt=0)
-    device_hours: float | None = Field(default=None, gt=0)
-    usd: float | None = Field(default=None, gt=0)
+    flops: float | None = Field(default=None, gt=0, le=MAX_FLOPS)
+    device_hours: float | None = Field(default=None, gt=0, le=1e9)
+    usd: float | None = Field(default=None, gt=0, le=1e12)
 
     @model_validator(mode="after")
     def _one_unit(self) -> CapSpec:
@@ -86,24 +83,29 @@ class Selection(Strict):
 class Harness(Strict):
     """Tasks of EleutherAI's harness, `lm_eval`, which the extra `lm-eval` installs."""
 
-    tasks: Annotated[list[str], _distinct("a task")] = Field(
-        min_length=1, description="Names of tasks, groups or tags."
+    tasks: Annotated[list[Text], distinct("a task")] = Field(
+        min_length=1, max_length=1_000, description="Names of tasks, groups or tags."
     )
     include_path: ProjectFolder | None = Field(
         default=None,
         description="Folder with task files (`*.yaml`) and their rows, beside the harness's own;"
         " relative paths start at the project's folder.",
     )
-    revisions: dict[str, Revision] = Field(
+    revisions: dict[Text, Revision] = Field(
         default_factory=dict,
+        max_length=1_000,
         description="The commit of each data set of the hub that a task reads.",
     )
     limit: int | None = Field(
-        default=None, ge=1, description="Only the first so many examples of each task; null: all."
+        default=None,
+        ge=1,
+        le=1_000_000_000,
+        description="Only the first so many examples of each task; null: all.",
     )
     num_fewshot: int | None = Field(
         default=None,
         ge=0,
+        le=1_000,
         description="Solved examples before each question; null: as each task's file says.",
     )
 
@@ -112,9 +114,9 @@ class Evaluation(Strict):
     """How arms are compared."""
 
     level: float = Field(default=0.95, gt=0.5, lt=1)
-    n_resamples: int = Field(default=2000, ge=200)
+    n_resamples: int = Field(default=2000, ge=200, le=1_000_000)
     distance_rows: int = Field(
-        default=1000, ge=2, description="Rows a side in POT's exact distances."
+        default=1000, ge=2, le=20_000, description="Rows a side in POT's exact distances."
     )
     harness: Harness | None = Field(
         default=None, description="Also evaluate every model on these tasks; null: off."
@@ -129,7 +131,7 @@ class Study(Strict):
     target: Target
     embedder: EmbedderSpec
     base_model: Decoder
-    methods: dict[Name, dict[str, Any]] = Field(min_length=1)
+    methods: dict[Name, dict[Text, Any]] = Field(min_length=1, max_length=MAX_LISTED)
     selector: Decoder | None = Field(
         default=None,
         validate_default=True,
@@ -141,12 +143,16 @@ class Study(Strict):
         description="Text that rows are to be unlike; its dev split steers methods whose options "
         "have a `contrast_weight`.",
     )
-    budgets: list[Budget] = Field(min_length=1)
-    seeds: Annotated[list[int], _distinct("a seed")] = Field(
-        min_length=2, description="One training an arm and seed; a verdict needs at least two."
+    budgets: list[Budget] = Field(min_length=1, max_length=MAX_LISTED)
+    seeds: Annotated[list[Seed], distinct("a seed")] = Field(
+        min_length=2,
+        max_length=MAX_LISTED,
+        description="One training an arm and seed; a verdict needs at least two.",
     )
-    full_data_seeds: Annotated[list[int], _distinct("a seed")] = Field(
-        min_length=1, description="Seeds of the full-data line, the dearest run of a study."
+    full_data_seeds: Annotated[list[Seed], distinct("a seed")] = Field(
+        min_length=1,
+        max_length=MAX_LISTED,
+        description="Seeds of the full-data line, the dearest run of a study.",
     )
     cap: CapSpec | None = Field(
         default=None, description="The study may spend no more than this on everything it does."
@@ -154,11 +160,15 @@ class Study(Strict):
     shared_by: int = Field(
         default=1,
         ge=1,
+        le=10_000,
         description="Targets among which a budget splits the cost of what the pool's studies share."
         " 1: each study bears all of it, as if it were alone.",
     )
     usd_per_device_hour: float | None = Field(
-        default=None, gt=0, description="What an hour of the device costs; null: money is not kept."
+        default=None,
+        gt=0,
+        le=1e6,
+        description="What an hour of the device costs; null: money is not kept.",
     )
     accountant: Literal["detailed", "detailed_gqa", "dense", "measured"] = "detailed"
     warm_up: Training = Training()
@@ -183,7 +193,7 @@ class Study(Strict):
     @field_validator("methods")
     @classmethod
     def _known_methods(cls, methods: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-        named = {name: NamedMethod.read(name, fields) for name, fields in methods.items()}
+        named = read_methods(methods)
         if "random" not in named or named["random"].method.name != "random":
             raise ValueError("`random` must be among the methods: every verdict is against it")
         return methods
@@ -204,7 +214,7 @@ class Study(Strict):
     @cached_property
     def named_methods(self) -> dict[str, NamedMethod]:
         """The methods with their options, by the study's name for them."""
-        return {name: NamedMethod.read(name, fields) for name, fields in self.methods.items()}
+        return read_methods(self.methods)
 
     @field_validator("contrast")
     @classmethod
@@ -241,5 +251,4 @@ class Study(Strict):
 
 def _named(info: ValidationInfo) -> dict[str, NamedMethod]:
     """The methods of a study that is being read; none where they are wrong themselves."""
-    methods = info.data.get("methods", {})
-    return {name: NamedMethod.read(name, fields) for name, fields in methods.items()}
+    return read_methods(info.data.get("methods", {}))

@@ -7,24 +7,23 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from selection.config.names import PartitionName, ProjectPath, Strict
+from selection.config.passages import PassageWords
 from selection.config.pool import ColumnNames
 
 
 class SplitSizes(Strict):
     """How many target rows go to each split. `dev` steers selection; `test` only evaluates."""
 
-    train: int = Field(ge=1)
-    dev: int = Field(ge=1)
-    test: int = Field(ge=2)
+    train: int = Field(ge=1, le=10_000_000)
+    dev: int = Field(ge=1, le=10_000_000)
+    test: int = Field(ge=2, le=10_000_000)
 
 
-class DocstringTarget(Strict):
+class DocstringTarget(PassageWords):
     """One installed package's documentation, which must not be a source of the pool."""
 
     kind: Literal["docstrings"]
     package: PartitionName
-    min_words: int = Field(default=8, ge=1)
-    max_words: int = Field(default=120, ge=8)
     splits: SplitSizes
 
 

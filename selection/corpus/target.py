@@ -15,6 +15,7 @@ from selection.config.targets import DocstringTarget, FileTarget, Target
 from selection.corpus.docstrings import read_docstrings
 from selection.corpus.readers import read_path
 from selection.corpus.records import BadRecord, Record
+from selection.corpus.shortfall import Passed, too_few
 
 SPLITS = ("test", "dev", "train")
 """In the order of precedence: a text that stands in two splits stays in the first of these."""
@@ -50,42 +51,50 @@ class TargetExamples:
     unseen_labels: tuple[str, ...]
 
 
-def read_target(spec: Target, path: Path | None) -> TargetExamples:
+def read_target(spec: Target, path: Path | None, *, name: str = "target") -> TargetExamples:
     """Read the target and draw its splits, by a hash of each row and so always the same.
 
     Parameters
     ----------
     path : where a `FileTarget` lies.
+    name : the study's field, `target` or `contrast`.
 
     Raises
     ------
     ValueError
-        When a split has fewer usable rows than asked for.
+        When a split has fewer usable rows than asked for, saying why.
     """
     pools: dict[str, dict[str, Record]] = {split: {} for split in SPLITS}
     taken: dict[str, str] = {}
-    n_bad = n_repeated = 0
+    passed = Passed()
     for record in sorted(_records(spec, path), key=_precedence):
         if isinstance(record, BadRecord):
-            n_bad += 1
+            passed.bad.append(record)
             continue
         key = row_id(record.text)
         if key in taken:
-            n_repeated += 1
+            passed.repeated.append(record.origin)
         elif isinstance(spec, DocstringTarget):
             taken[key] = "any"
             pools["test"][key] = record
         elif record.split in pools:
             taken[key] = record.split
             pools[record.split][key] = record
+        else:
+            passed.elsewhere[record.split].append(record.origin)
     sizes = {"test": spec.splits.test, "dev": spec.splits.dev, "train": spec.splits.train}
     if isinstance(spec, DocstringTarget):
         pools = _deal(pools["test"], sizes)
-    chosen = {split: _draw(pools[split], split, sizes[split]) for split in SPLITS}
+    for split, wanted in sizes.items():
+        found = len(pools[split])
+        if found < wanted:
+            said = too_few(spec, split, found=found, wanted=wanted, passed=passed, name=name)
+            raise ValueError(said)
+    chosen = {split: _draw(pools[split], sizes[split]) for split in SPLITS}
     train_labels = {record.label for record in chosen["train"].values()}
     test_labels = {record.label for record in chosen["test"].values()}
     unseen = sorted(str(label) for label in test_labels - train_labels)
-    return TargetExamples(_table(chosen), n_bad, n_repeated, tuple(unseen))
+    return TargetExamples(_table(chosen), len(passed.bad), len(passed.repeated), tuple(unseen))
 
 
 def _records(spec: Target, path: Path | None) -> Iterator[Record | BadRecord]:
@@ -118,12 +127,7 @@ def _deal(records: dict[str, Record], sizes: dict[str, int]) -> dict[str, dict[s
     }
 
 
-def _draw(records: dict[str, Record], split: str, size: int) -> dict[str, Record]:
-    if len(records) < size:
-        raise ValueError(
-            f"the target has {len(records)} distinct usable rows for split {split!r} and the study"
-            f" asks for {size}; lower `target.splits.{split}`"
-        )
+def _draw(records: dict[str, Record], size: int) -> dict[str, Record]:
     chosen = _hash_order(records)[:size]
     return {key: records[key] for key in sorted(chosen)}
 

@@ -97,7 +97,7 @@ def load_model(folder_or_id: str | Path, *, revision: str | None = None) -> PreT
     import torch
     from transformers import AutoModelForCausalLM
 
-    folder = _local_folder(folder_or_id, revision)
+    folder = model_folder(folder_or_id, revision=revision)
     check_model_folder(folder)
     with quiet_transformers():
         loaded: Any = AutoModelForCausalLM.from_pretrained(
@@ -130,7 +130,7 @@ def load_tokenizer(
     """
     from transformers import AutoTokenizer
 
-    folder = _local_folder(folder_or_id, revision)
+    folder = model_folder(folder_or_id, revision=revision)
     if not (folder / "tokenizer.json").is_file():
         raise ValueError(f"{folder} has no tokenizer.json: only fast tokenizers are supported")
     tokenizer = AutoTokenizer.from_pretrained(
@@ -161,20 +161,47 @@ def save_checkpoint(
     tokenizer.save_pretrained(folder)
 
 
-def _local_folder(folder_or_id: str | Path, revision: str | None) -> Path:
-    """Folder of the files; a hub model's root files are downloaded first."""
+def kept_folder(folder_or_id: str, *, revision: str | None = None) -> Path | None:
+    """Folder of a model that is on this machine; None for a hub's that would be downloaded.
+
+    Raises
+    ------
+    ValueError
+        As `model_folder`, and where a hub's model is neither here nor to be had.
+    """
+    from huggingface_hub import constants, snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    if Path(folder_or_id).is_dir() or constants.HF_HUB_OFFLINE:
+        return model_folder(folder_or_id, revision=revision)
+    _check_pinned(folder_or_id, revision)
+    try:
+        return Path(snapshot_download(folder_or_id, revision=revision, local_files_only=True))
+    except LocalEntryNotFoundError:
+        return None
+
+
+def model_folder(
+    folder_or_id: str | Path, *, revision: str | None = None, weights: bool = True
+) -> Path:
+    """Folder of a model's files; a hub model's root files are downloaded first.
+
+    Parameters
+    ----------
+    weights : False downloads what describes the model and its tokenizer only.
+
+    Raises
+    ------
+    ValueError
+        For what is neither a folder nor a hub id at a pinned commit, and for a hub's model that is
+        not to be had.
+    """
     folder = Path(folder_or_id)
     if folder.is_dir():
         if revision is not None:
             raise ValueError(f"{folder} is a local folder: it has no revision, drop {revision!r}")
         return folder
-    if isinstance(folder_or_id, Path) or not _HUB_ID.fullmatch(folder_or_id):
-        raise ValueError(f"{folder_or_id} is neither an existing folder nor a hub id")
-    if revision is None or not _COMMIT.fullmatch(revision):
-        raise ValueError(
-            f"hub model {folder_or_id!r} needs a pinned revision: the full 40-digit commit hash, "
-            f"got {revision!r}"
-        )
+    _check_pinned(folder_or_id, revision)
     from huggingface_hub import constants, snapshot_download
     from huggingface_hub.errors import (
         LocalEntryNotFoundError,
@@ -185,9 +212,9 @@ def _local_folder(folder_or_id: str | Path, revision: str | None) -> Path:
     offline = constants.HF_HUB_OFFLINE
     try:
         found = snapshot_download(
-            folder_or_id,
+            str(folder_or_id),
             revision=revision,
-            allow_patterns=["*.safetensors", "*.json"],
+            allow_patterns=["*.json", *(["*.safetensors"] if weights else [])],
             ignore_patterns=["*/*"],
             # for a commit hash the hub client lists the remote files even when it is offline
             local_files_only=offline,
@@ -205,3 +232,13 @@ def _local_folder(folder_or_id: str | Path, revision: str | None) -> Path:
             f" `hf download {folder_or_id} --revision {revision}`"
         ) from error
     return Path(found)
+
+
+def _check_pinned(folder_or_id: str | Path, revision: str | None) -> None:
+    if isinstance(folder_or_id, Path) or not _HUB_ID.fullmatch(folder_or_id):
+        raise ValueError(f"{folder_or_id} is neither an existing folder nor a hub id")
+    if revision is None or not _COMMIT.fullmatch(revision):
+        raise ValueError(
+            f"hub model {folder_or_id!r} needs a pinned revision: the full 40-digit commit hash, "
+            f"got {revision!r}"
+        )

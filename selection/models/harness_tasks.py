@@ -111,6 +111,28 @@ def load_tasks(tasks: HarnessTasks) -> TaskManager:
     return manager
 
 
+def data_sets_of(tasks: HarnessTasks) -> tuple[str, ...]:
+    """Data sets of the hub that the tasks would read; none of them is fetched.
+
+    Raises
+    ------
+    ValueError
+        As `load_tasks`, for what the tasks' files say.
+    """
+    require_harness()
+    if tasks.folder is not None and not tasks.folder.is_dir():
+        raise ValueError(f"{tasks.folder} is no folder; `include_path` must lead to task files")
+    with _no_bytecode():
+        manager = _manager(tasks)
+        found = dict.fromkeys(
+            str(config.get("dataset_path"))
+            for name in tasks.names
+            for config in manager.configs(name)
+            if not _files((config.get("dataset_kwargs") or {}).get("data_files"))
+        )
+    return tuple(found)
+
+
 def _manager(tasks: HarnessTasks) -> Any:
     """Index of the tasks: those of the folder, and the harness's own where a name needs them."""
     found = _manager_class()(tasks, {})
@@ -174,6 +196,22 @@ def _manager_class() -> Any:
             self._all_tasks = sorted(self._index)
             self._factory = Factory(tasks)
             self._loaded: Any = None
+
+        def configs(self, name: str) -> Iterator[dict[str, Any]]:
+            """Give what the files of a task, or of a group's or tag's tasks, say; no rows."""
+            entry = self._index[name]
+            if entry.kind.name == "TAG":
+                members = sorted(entry.tags)
+            else:
+                config = self._factory._load_full_config(entry)
+                if "group" not in config:
+                    yield config
+                    return
+                members = config.get("task") or []
+            for member in members:
+                inner = member.get("task") if isinstance(member, dict) else member
+                if isinstance(inner, str) and inner in self._index:
+                    yield from self.configs(inner)
 
         def load(self, task_list: Any) -> Any:
             """Load once: `simple_evaluate` asks again, for what has been checked by then."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 
+from selection.basics.text import UNPRINTABLE
+
 # What has a meaning in Markdown or HTML where it stands inside a line. Of emphasis it is enough to
 # take the marks that could begin it: one that can only end it, as in `never*`, ends nothing.
 _MARKUP = re.compile(
@@ -27,11 +29,6 @@ _LEADING = re.compile(r"^(\d{1,9}(?=[.)](?:\s|$))|(?=[#=:>]|[-+](?:[\s-]|$)))(.)
 # look for addresses in the finished text, entities resolved: only a character between helps.
 _ADDRESS = re.compile(r":(?=//)|www(?=\.)|@(?=[A-Za-z0-9_-])", re.IGNORECASE)
 _WORD_JOINER = "\u2060"
-# Control characters, bidirectional marks and lone surrogates: the first drive a terminal, the
-# second reorder what a reader sees, the last cannot be written as UTF-8.
-_UNPRINTABLE = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
-)
 
 
 def one_line(text: str) -> str:
@@ -40,7 +37,13 @@ def one_line(text: str) -> str:
     Whitespace runs, line ends included, become one space; what drives a terminal, reorders a line
     or cannot be encoded becomes U+FFFD.
     """
-    return _UNPRINTABLE.sub("\ufffd", " ".join(text.split()))
+    return UNPRINTABLE.sub("\ufffd", " ".join(text.split()))
+
+
+def printable(text: str) -> str:
+    """Make a message of several lines safe to print: the lines stay, as does what indents them."""
+    lines = (UNPRINTABLE.sub("\ufffd", line.replace("\t", " ")) for line in text.split("\n"))
+    return "\n".join(lines)
 
 
 def escape(text: str) -> str:

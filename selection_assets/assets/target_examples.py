@@ -50,7 +50,7 @@ def build_examples(study: Study, name: str, target: Target) -> Stage:
     )
     def target_examples(step: Step) -> Draft:
         """`rows.parquet`: train fine-tunes, dev steers the selection, test only evaluates."""
-        examples = read_target(target, path)
+        examples = read_target(target, path, name="contrast" if name == EXAMPLES else "target")
         splits = examples.rows["split"].to_pylist()
         return Draft(
             files={"rows.parquet": examples.rows},

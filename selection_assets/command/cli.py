@@ -2,11 +2,11 @@
 
 import json
 import os
-import sys
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any
 
 import click
+import duckdb
 
 from resources.ledger.database import LedgerBusy
 from resources.ledger.ledger import Ledger, open_ledger
@@ -16,6 +16,7 @@ from resources.project import store_root
 from resources.store.artifacts import Artifact, CorruptArtifact
 from resources.store.publishing_lock import StoreBusy
 from selection.config.files import ConfigurationError
+from selection.reports.escaping import printable
 from selection_assets.command.closing import records_table, shares_table, totals_table
 from selection_assets.command.gc import clear_away, gc_text
 from selection_assets.command.lineage import NotInLedger, find_lineage, lineage_text
@@ -25,13 +26,21 @@ from selection_assets.command.why import NoSuchRow, find_why, why_text
 # Dagster and torch take seconds to import: only `run` does it, where it needs them.
 
 
-class Broken(click.ClickException):
+class Plain(click.ClickException):
+    """A message for a person; nothing in it can drive their terminal."""
+
+    def format_message(self) -> str:
+        """Return the message, its lines kept."""
+        return printable(self.message)
+
+
+class Broken(Plain):
     """What was asked failed."""
 
     exit_code = 1
 
 
-class Misused(click.ClickException):
+class Misused(Plain):
     """What was asked cannot be done as configured."""
 
     exit_code = 2
@@ -39,6 +48,12 @@ class Misused(click.ClickException):
 
 EXPECTED = (LedgerBusy, StoreBusy, UnknownLedger, CorruptArtifact, NoSuchRow, NotInLedger)
 """Errors that a person can do something about."""
+
+FROM_OUTSIDE = (ValueError, OSError, duckdb.Error)
+"""What files and settings cause where nobody has foreseen it; sensors catch the same."""
+
+TRACEBACK = "SELECTION_TRACEBACK"
+"""Of these the place in the code is shown where this variable is set."""
 
 
 class PlainErrors(click.Group):
@@ -52,25 +67,15 @@ class PlainErrors(click.Group):
             raise Misused(str(error)) from error
         except EXPECTED as error:
             raise Broken(str(error)) from error
+        except FROM_OUTSIDE as error:
+            if isinstance(error, BrokenPipeError) or os.environ.get(TRACEBACK):
+                raise
+            raise Broken(str(error).strip() or type(error).__name__) from error
 
 
-def console() -> NoReturn:
-    """Run the command line as a program of its own.
-
-    It leaves without taking the interpreter apart: with torch loaded, DuckDB 2.0's binding would
-    end every run with a page about objects that it believes leaked.
-    """
-    code: object = 1
-    try:
-        main()
-    except SystemExit as end:
-        code = end.code
-    finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-    if "torch" not in sys.modules:
-        sys.exit(code if isinstance(code, int) else 1)
-    os._exit(code if isinstance(code, int) else 1)
+def console() -> None:
+    """Run the command line as a program of its own."""
+    main()
 
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import assert_never
 
 import click
-import dagster as dg
 
 from resources.dead_runs import clear_dead_runs
 from resources.device import Device
@@ -23,14 +22,18 @@ from selection.config.pool import (
 from selection.config.study import Study
 from selection.config.targets import DocstringTarget, FileTarget, Target
 from selection_assets.command.closing import closing_text
+from selection_assets.command.history import open_history
 from selection_assets.refresh.refresh import PLAN, StoppedByCap, describe, plan_refresh, refresh
 from selection_assets.refresh.staleness import Work
+from selection_assets.rehearsal.finding import findings_text
+from selection_assets.rehearsal.rehearse import NotReady, rehearse, require_ready
 from selection_assets.studies import load_pools, load_study, see_that_data_are_there
 
 
 def run_study(name: str) -> None:
     """Materialize what is stale and print the closing table."""
     study, ledger = find_study(name), Workspace().ledger
+    _rehearse(study, ledger)
     try:
         done = _refresh(study, ledger)
     except StoppedByCap as stop:
@@ -43,9 +46,29 @@ def run_study(name: str) -> None:
 
 def plan_study(name: str, *, quietly: bool) -> Study:
     """Bring the plan of a study up to date, with what it needs and nothing else."""
-    study = find_study(name)
-    _refresh(study, Workspace().ledger, up_to=PLAN, quietly=quietly)
+    study, ledger = find_study(name), Workspace().ledger
+    _rehearse(study, ledger, quietly=quietly)
+    _refresh(study, ledger, up_to=PLAN, quietly=quietly)
     return study
+
+
+def _rehearse(study: Study, ledger: Ledger, *, quietly: bool = False) -> None:
+    """See that what is not up to date can run, before anything of it does.
+
+    Raises
+    ------
+    NotReady
+        With everything that is wrong.
+    """
+    try:
+        if not plan_refresh(study, ledger):
+            return
+    except (ValueError, OSError):
+        pass  # What cannot even be looked at is said below, with all else.
+    findings = rehearse(study, load_pools()[study.pool], fetch=True)
+    if not quietly:
+        click.echo(f"{findings_text(findings)}\n")
+    require_ready(findings)
 
 
 def _refresh(
@@ -57,15 +80,31 @@ def _refresh(
 
     if not quietly:
         click.echo(f"device: {Device().describe()}")
-    with dg.DagsterInstance.get() as instance:
+    with open_history() as instance:
         clear_dead_runs(instance, ledger.spending)
         return refresh(study, build_definitions(), ledger, instance, up_to=up_to)
 
 
 def dry_run_study(name: str) -> None:
-    """Print what `run_study` would materialize first."""
+    """Print what was checked, and what `run_study` would materialize first.
+
+    Raises
+    ------
+    NotReady
+        When something is wrong, a source that would be left out among it.
+    """
     study = find_study(name)
     ledger = Workspace().ledger
+    findings = rehearse(study, load_pools()[study.pool], fetch=False)
+    click.echo(f"{findings_text(findings)}\n")
+    require_ready(findings)
+    _print_work(name, study, ledger)
+    left_out = [finding for finding in findings if finding.problem]
+    if left_out:
+        raise NotReady(f"it would do without {len(left_out)} of its sources; see above")
+
+
+def _print_work(name: str, study: Study, ledger: Ledger) -> None:
     work = plan_refresh(study, ledger)
     if not work:
         click.echo(f"{name} is up to date: nothing would be recomputed")

@@ -23,7 +23,7 @@ class Bm25Options(MethodOptions):
     """Options of the BM25 method."""
 
     k1: float = Field(
-        default=1.5, gt=0, description="how slowly the repetition of a word saturates"
+        default=1.5, gt=0, le=1e6, description="how slowly the repetition of a word saturates"
     )
     b: float = Field(
         default=0.75, ge=0, le=1, description="how far a row's length discounts it; 0: not at all"

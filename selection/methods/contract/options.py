@@ -12,9 +12,13 @@ OptionsT_co = TypeVar("OptionsT_co", bound=BaseModel, covariant=True)
 
 
 class MethodOptions(BaseModel):
-    """Options of a method: one that it does not know is an error, and none ever changes."""
+    """Options of a method.
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    One that it does not know is an error, none ever changes, and none is taken for another kind of
+    value. Every number has a least and a most.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class NoOptions(MethodOptions):

@@ -35,6 +35,7 @@ class DsirOptions(NgramOptions):
     smoothing: float = Field(
         default=1.0,
         gt=0,
+        le=1e12,
         description="occurrences added to each bucket of target and pool (Laplace); the paper's "
         "code instead adds 1e-8 to each share, so that an n-gram which a small target happens to "
         "lack outweighs all others",

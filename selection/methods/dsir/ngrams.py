@@ -35,7 +35,10 @@ class NgramOptions(MethodOptions):
     """Options of the counts; those of a method that reads them add to these."""
 
     buckets: int = Field(
-        default=10_000, ge=2, le=2**31 - 1, description="number of buckets n-grams are hashed into"
+        default=10_000,
+        ge=2,
+        le=100_000_000,
+        description="number of buckets n-grams are hashed into",
     )
 
 

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 from pydantic import Field, model_validator
 
+from selection.basics.bounds import RowCount
 from selection.methods.contract.common import embeddings_of, settled
 from selection.methods.contract.cost import CostInputs, MethodCost, Phase
 from selection.methods.contract.options import MethodOptions
@@ -27,9 +28,8 @@ class EmbeddingOptions(MethodOptions):
         description="mean: mean cosine of the row to all rows of the target; round_robin: target "
         "rows take turns popping their nearest unused row (RDS+, arXiv 2503.01807)",
     )
-    depth: int | None = Field(
+    depth: RowCount | None = Field(
         default=None,
-        ge=1,
         description="of round_robin: nearest rows kept for each target row; at least so many turns "
         "are exact, and rows after the last turn come by their largest cosine; null: the whole "
         f"pool, an error above {MAX_PAIRS:,} pairs, or the pairs that the memory limit holds",

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from selection.basics.bounds import RowCount
 from selection.methods.contract.options import MethodOptions
 
 
@@ -14,12 +15,15 @@ class OtOptions(MethodOptions):
     """Options of the optimal-transport method."""
 
     eps_rel: float = Field(
-        default=0.05, gt=0, description="regularisation as a share of the mean squared distance"
+        default=0.05,
+        gt=0,
+        le=1_000,
+        description="regularisation as a share of the mean squared distance",
     )
     tol: float = Field(
         default=1e-3, gt=0, lt=2, description="L1 error allowed in the target's marginal"
     )
-    solve_rows: int = Field(
+    solve_rows: RowCount = Field(
         default=50_000,
         ge=2,
         description="rows of the pool to solve on, by a seeded hash; twice as many while the "
@@ -38,32 +42,34 @@ class OtOptions(MethodOptions):
         description="certificate: estimated overlap of the top 1 % with a solve on the whole pool",
     )
     max_iterations: int = Field(
-        default=10_000, ge=1, description="passes after which a solve above tol is an error"
+        default=10_000,
+        ge=1,
+        le=100_000_000,
+        description="passes after which a solve above tol is an error",
     )
     precision: Literal["float32", "tf32", "bfloat16"] = Field(
         default="float32", description="of the products of rows and target"
     )
-    nearest_sources: int | None = Field(
+    nearest_sources: RowCount | None = Field(
         default=None,
-        ge=1,
         description="candidates are the rows of this many sources only, those at the smallest OT "
         "distance from the target (the paper: 2); null: of all sources",
     )
-    source_rows: int = Field(
+    source_rows: RowCount = Field(
         default=10_000,
-        ge=1,
         description="rows of each source, by a seeded hash, whose OT distance is measured",
     )
     contrast_weight: float | None = Field(
         default=None,
         gt=0,
-        allow_inf_nan=False,
+        le=1e6,
         description="take away this many times the score for the study's `contrast`, which rows "
         "are to be unlike; 1 weighs both alike; null: there is none",
     )
     density_neighbours: int | None = Field(
         default=None,
         ge=2,
+        le=1_000_000,
         description="weigh rows by 1 / density (TSDS) over this many neighbours in the sample, so "
         "that copies of a text together weigh as one; null: every row weighs the same",
     )

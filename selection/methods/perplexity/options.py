@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from selection.basics.bounds import BatchSize, LearningRate, Seed
 from selection.methods.contract.options import MethodOptions
 from selection.models.recipe import Recipe
 
@@ -21,11 +22,12 @@ class PerplexityOptions(MethodOptions):
     epochs: int = Field(
         default=3,
         ge=0,
+        le=1_000,
         description="passes over the target's dev split to tune the selector; 0: it is used as is",
     )
-    learning_rate: float = Field(default=1e-4, gt=0, description="of the tuning, at its peak")
-    batch_size: int = Field(default=8, ge=1, description="examples in a step of the tuning")
-    seed: int = Field(default=0, description="of the order of the examples in the tuning")
+    learning_rate: LearningRate = Field(default=1e-4, description="of the tuning, at its peak")
+    batch_size: BatchSize = Field(default=8, description="examples in a step of the tuning")
+    seed: Seed = Field(default=0, description="of the order of the examples in the tuning")
 
     @property
     def recipe(self) -> Recipe:

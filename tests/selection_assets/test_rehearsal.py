@@ -1,0 +1,333 @@
+"""What could not run is said before anything is paid for: all of it, with the remedy."""
+
+import json
+import pickle
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from command_line import selection
+from hub_model import write_tasks
+from small_project import Project, enter
+from smallest_study import NAME
+
+from selection.models.base import load_tokenizer
+
+Change = Callable[[Project, Path], None]
+
+
+@pytest.fixture
+def project(fresh: Path, tmp_path: Path) -> Iterator[Project]:
+    """The smallest study, of which nothing has run."""
+    yield from enter(Project(Path(shutil.copytree(fresh, tmp_path / "project"))))
+
+
+def study_with(**changes: Any) -> Change:
+    """Change fields of the study; `a__b` is field b of a."""
+
+    def change(project: Project, _: Path) -> None:
+        path = project.root / f"studies/{NAME}.yaml"
+        content = yaml.safe_load(path.read_text())
+        for field, value in changes.items():
+            *parents, last = field.split("__")
+            part = content
+            for parent in parents:
+                part = part[parent]
+            part[last] = value
+        path.write_text(yaml.safe_dump(content))
+
+    return change
+
+
+def target_with(change_row: Callable[[int, dict], dict], **changes: Any) -> Change:
+    """Change every row of the target, and fields of the study."""
+
+    def change(project: Project, model: Path) -> None:
+        path = project.root / "target.jsonl"
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+        changed = [change_row(number, row) for number, row in enumerate(rows)]
+        path.write_text("".join(json.dumps(row) + "\n" for row in changed))
+        study_with(**changes)(project, model)
+
+    return change
+
+
+def labelled(number: int, row: dict) -> dict:
+    return row | {"label": None if number == 3 else "ab"[number % 2]}
+
+
+def answered(number: int, row: dict) -> dict:
+    response = "word " * (40 if number == 3 else 1)
+    return {"prompt": "Why?", "response": response + row["text"][:9], "split": row["split"]}
+
+
+def pretrained(**changes: Any) -> Change:
+    """Start from a model's folder, `model` in the project."""
+
+    def change(project: Project, model: Path) -> None:
+        shutil.copytree(model, project.root / "base")
+        base = {"kind": "pretrained", "model": "base", "sequence_length": 64} | changes
+        study_with(base_model=base)(project, model)
+
+    return change
+
+
+def with_a_new_pad_token(project: Project, model: Path) -> None:
+    pretrained()(project, model)
+    tokenizer = load_tokenizer(project.root / "base")
+    tokenizer.add_special_tokens({"pad_token": "<new>"})
+    tokenizer.save_pretrained(project.root / "base")
+
+
+def with_pickled_weights(project: Project, model: Path) -> None:
+    pretrained()(project, model)
+    for path in (project.root / "base").glob("*.safetensors"):
+        path.unlink()
+    (project.root / "base/pytorch_model.bin").write_bytes(pickle.dumps({}))
+
+
+def with_half_its_weights(project: Project, model: Path) -> None:
+    pretrained()(project, model)
+    path = min((project.root / "base").glob("*.safetensors"))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def without_tokenizer(project: Project, model: Path) -> None:
+    pretrained()(project, model)
+    (project.root / "base/tokenizer.json").unlink()
+
+
+def harness(**fields: Any) -> Change:
+    def change(project: Project, model: Path) -> None:
+        write_tasks(project.root / "tasks")
+        (project.root / "tasks/away.yaml").write_text("task: away\ndataset_path: some/data\n")
+        study_with(evaluation={"harness": fields})(project, model)
+
+    return change
+
+
+LABEL = {"label": "label", "split": "split"}
+ANSWERS = {"label": None, "split": "split", "prompt": "prompt", "response": "response"}
+TARGET = "target__columns"
+STOPS: dict[str, tuple[Change, list[str]]] = {
+    "a label is null": (
+        target_with(labelled, **{TARGET: LABEL}),
+        ["1 of 40 rows have no label, first target.jsonl:4", "`target.columns.label`"],
+    ),
+    "a response is longer than the window": (
+        target_with(answered, **{TARGET: ANSWERS}),
+        ["rendering: 1 of 40 rows do not fit", "target.jsonl:4", "base_model.sequence_length"],
+    ),
+    "a row has a label and a response": (
+        target_with(lambda n, r: answered(n + 9, r) | {"label": "a"}, **{TARGET: ANSWERS | LABEL}),
+        ["target.jsonl:1: give a label or a response, not both", "`target.columns`"],
+    ),
+    "the target's text is in another column": (
+        target_with(lambda _, r: {"messages": r["text"], "split": r["split"]}),
+        ["40 x missing text column: column 'text' is absent (the row has 'messages'"],
+    ),
+    "the target has another split": (
+        target_with(lambda _, r: r | {"split": r["split"].replace("dev", "validation")}),
+        ["'validation' in column 'split', which is none of train, dev and test"],
+    ),
+    "the window is larger than the model": (
+        pretrained(sequence_length=4096),
+        ["base_model.sequence_length is 4,096 and the model has 128 positions", "at most"],
+    ),
+    "padding lies outside the embeddings": (
+        with_a_new_pad_token,
+        ["its padding token '<new>' has the id", "`resize_token_embeddings`"],
+    ),
+    "weights are pickled": (with_pickled_weights, ["holds no *.safetensors", "save_pretrained"]),
+    "weights are cut off": (with_half_its_weights, ["is not safetensors, or is damaged"]),
+    "there is no tokenizer": (without_tokenizer, ["has no tokenizer.json"]),
+    "the embedder reads more than it can": (
+        study_with(embedder__model__max_tokens=64),
+        ["embedder.model.max_tokens is 64 and the model has 32 positions"],
+    ),
+    "a source to be excluded is not there": (
+        study_with(base_model__exclude_sources=["news"]),
+        ["base_model.exclude_sources: news: no such source; the pool has asyncio, email"],
+    ),
+    "a task's rows are pinned to nothing": (
+        harness(tasks=["away"], include_path="tasks"),
+        ["evaluation.harness: task away reads the data set 'some/data' at no pinned commit"],
+    ),
+    "the folder of tasks is not there": (
+        harness(tasks=["fill_in"], include_path="nowhere"),
+        ["nowhere is no folder; `include_path` must lead to task files"],
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", STOPS)
+def test_what_could_not_run_is_said_with_its_remedy_and_nothing_is_spent(
+    fault, project, hub_files, figures
+):
+    change, said = STOPS[fault]
+    change(project, hub_files)
+    for command in (["run", NAME, "--dry-run"], ["plan", NAME, "--json"]):
+        result = selection(*command)
+        assert result.exit_code == 2, result.output
+        assert isinstance(result.exception, SystemExit)
+        for part in said:
+            assert part in result.stderr
+    assert project.ledger.query("SELECT * FROM spend") == []
+    assert project.ledger.current_identities() == {}
+    figures.record("P14", faults_found_before_anything_ran=1)
+
+
+def test_a_run_stops_at_everything_that_is_wrong_at_once(project, hub_files):
+    STOPS["a label is null"][0](project, hub_files)
+    study_with(embedder__model__max_tokens=64, base_model__exclude_sources=["news"])(
+        project, hub_files
+    )
+    result = selection("run", NAME)
+    assert result.exit_code == 2
+    assert result.stderr.count("\n") == 4
+    for part in ("nothing is spent", "have no label", "max_tokens is 64", "no such source"):
+        assert part in result.stderr
+    assert [line.split()[-1] for line in result.stdout.splitlines() if "embedder" in line] == [
+        "wrong",
+        "most",
+    ]
+    assert project.ledger.query("SELECT * FROM spend") == []
+
+
+def test_what_is_as_it_should_be_is_shown_and_nothing_is_made(project, hub_files):
+    write_tasks(project.root / "tasks")
+    tasks = {"harness": {"tasks": ["fill_in"], "include_path": "tasks"}}
+    base = {"kind": "pretrained", "model": "base", "sequence_length": 64}
+    pretrained()(project, hub_files)
+    study_with(evaluation=tasks, base_model=base)(project, hub_files)
+    result = selection("run", NAME, "--dry-run")
+    assert result.exit_code == 0, result.output
+    rows = [line.split() for line in result.stdout.splitlines() if line.endswith(" ok")]
+    assert [row[0] for row in rows] == [
+        *("sources", "target", "base_model", "base_model:", "base_model:", "embedder"),
+        "evaluation.harness",
+    ]
+    assert "would materialize first" in result.stdout
+    assert project.ledger.current_identities() == {}
+
+
+def test_a_hub_model_that_is_not_here_is_said_to_be_fetched_and_is_not(project, hub_files):
+    hub = {"model": "some-lab/never-seen", "revision": "a" * 40}
+    base = {"kind": "pretrained", "sequence_length": 64} | hub
+    study_with(base_model=base)(project, hub_files)
+    result = selection("run", NAME, "--dry-run")
+    assert result.exit_code == 0, result.output
+    assert "some-lab/never-seen@aaaaaaaaaaaa: not here, would be fetched from the hub" in (
+        result.stdout
+    )
+
+
+def test_a_source_that_cannot_be_used_is_named_with_its_reasons_and_the_rest_is_taken(project):
+    rows = [{"messages": "Hello."}] * 9
+    text = "".join(json.dumps(row) + "\n" for row in rows)
+    (project.root / "drop/chats.jsonl").write_text(text)
+    (project.root / "drop/empty.jsonl").write_text("")
+    (project.root / "drop/broken.parquet").write_bytes(b"PAR1 and no more")
+    result = selection("run", NAME, "--dry-run")
+    assert result.exit_code == 2
+    assert "it would do without 3 of its sources" in result.stderr
+    for said in (
+        "source chats: no row can be used: 9 x missing text column: column 'text' is absent (the"
+        " row has 'messages'), first at chats.jsonl:1",
+        "source empty: it has no rows",
+        "source broken: no row can be used: 1 x unreadable Parquet",
+        "the first 32 rows of each of 2",
+        "would materialize first",
+    ):
+        assert said in result.stdout
+
+
+def pool_with(*sources: dict) -> Change:
+    def change(project: Project, _: Path) -> None:
+        content = {"name": "shelf", "sources": list(sources)}
+        (project.root / "studies/pools/shelf.yaml").write_text(yaml.safe_dump(content))
+
+    return change
+
+
+def split_of(content: bytes | None) -> Change:
+    def change(project: Project, model: Path) -> None:
+        path = project.root / "rows.parquet"
+        pq.write_table(pa.table({"text": ["A row."]}), path)
+        if content is not None:
+            path.write_bytes(content)
+        pool_with({"kind": "files", "path": "rows.parquet", "split_by": "topic"})(project, model)
+
+    return change
+
+
+def broken_settings(project: Project, _: Path) -> None:
+    (project.root / "dagster_home/dagster.yaml").write_text("nonsense: true\n")
+
+
+def two_of_one_name(project: Project, model: Path) -> None:
+    (project.root / "drop/email.jsonl").unlink()
+    package = {"kind": "docstrings", "packages": ["asyncio"]}
+    pool_with(package, {"kind": "drop_folder", "path": "drop"})(project, model)
+
+
+def a_name_that_drives_the_terminal(project: Project, _: Path) -> None:
+    pool_with({"kind": "drop_folder", "path": "hostile"})(project, _)
+    (project.root / "hostile").mkdir()
+    (project.root / "hostile/a\x1b[2J\u202eb.jsonl").write_text("")
+
+
+FROM_OUTSIDE: dict[str, tuple[Change, str]] = {
+    "a package that is not installed": (
+        pool_with({"kind": "docstrings", "packages": ["no_such_package"]}),
+        "'no_such_package' is not installed",
+    ),
+    "a package listed twice": (
+        pool_with({"kind": "docstrings", "packages": ["email", "email"]}),
+        "a package is given twice",
+    ),
+    "two sources of one name": (two_of_one_name, "two sources are named 'asyncio'"),
+    "a broken Parquet with split_by": (split_of(b"PAR1 and no more"), "rows.parquet"),
+    "a column to split by that is not there": (split_of(None), "no column 'topic'"),
+    "settings of Dagster that it does not take": (broken_settings, "dagster.yaml"),
+    "a name that drives the terminal": (a_name_that_drives_the_terminal, "pool shelf"),
+}
+
+
+@pytest.mark.parametrize("cause", FROM_OUTSIDE)
+def test_what_a_file_or_a_setting_causes_is_a_message_and_no_traceback(cause, project, figures):
+    change, said = FROM_OUTSIDE[cause]
+    change(project, project.root)
+    result = selection("run", NAME)
+    assert result.exit_code in (1, 2)
+    assert isinstance(result.exception, SystemExit), result.exception
+    assert said in result.output
+    assert "Traceback" not in result.output
+    assert not set("\x1b\u202e") & set(result.output)
+    figures.record("P14", causes_from_outside_told_plainly=1)
+
+
+def test_a_process_of_its_own_ends_with_the_message_and_nothing_else(project, hub_files):
+    """With torch loaded, which the rehearsal does, DuckDB's binding would add a page."""
+    STOPS["a label is null"][0](project, hub_files)
+    program = Path(sys.executable).with_name("selection")
+    done = subprocess.run([program, "run", NAME], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith("Error: nothing is spent, for this is wrong:\n")
+    assert done.stderr.rstrip().endswith("or set `target.columns.label` to null")
+
+
+def test_what_dagster_forks_its_steps_from_ends_quietly_too(project):
+    from selection_assets.definitions import PRELOADED
+
+    script = f"import {', '.join(PRELOADED)}\nfrom resources.workspace import Workspace\n"
+    script += "Workspace().ledger.current_identities()\n"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
