@@ -41,9 +41,9 @@ def read_cursor(cursor: str | None) -> Seen | None:
     """
     try:
         state = json.loads(cursor or "")
+        fingerprints, asked = dict(state["fingerprints"]), int(state["asked"])
         # Cursors of earlier versions say nothing of what was not read.
-        not_read = tuple(state.get("not_read", ()))
-        return Seen(dict(state["fingerprints"]), int(state["asked"]), not_read)
+        return Seen(fingerprints, asked, tuple(state.get("not_read", ())))
     except (ValueError, KeyError, TypeError):
         return None
 
