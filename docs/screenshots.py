@@ -25,7 +25,7 @@ from browser import BIN, PATIENCE, asset_graph, browsing, missing_browser, servi
 from resources.project import project_root
 from resources.store.artifacts import UNPARTITIONED
 from resources.workspace import Workspace
-from selection_assets.studies import load_studies
+from selection_assets.studies import load_study
 
 ROOT = Path(__file__).resolve().parents[1]
 IMAGES = ROOT / "docs" / "images"
@@ -41,7 +41,7 @@ def main() -> None:
     lacking = missing_browser()
     if lacking is not None:
         parser.error(lacking)
-    study = load_studies()[given.study]
+    study = load_study(given.study)
     frontier = Workspace().ledger.current(f"{study.name}/pareto_frontier", UNPARTITIONED)
     if frontier is None:
         parser.error(f"study {study.name!r} has not run: `selection run {study.name}` first")

@@ -31,7 +31,7 @@ from selection_assets.shared.contrast import EMBEDDINGS, EXAMPLES
 from selection_assets.shared.decoders import ROLES, Role
 from selection_assets.shared.preparations import preparation_key
 from selection_assets.stage.stage import Stage
-from selection_assets.studies import load_pools, load_studies
+from selection_assets.studies import read_configuration
 
 
 def pool_stages(pool: Pool, studies: Sequence[Study]) -> list[Stage]:
@@ -109,9 +109,10 @@ def _preparations(studies: Sequence[Study], *, shared: bool) -> list[Stage]:
 
 def all_stages() -> list[Stage]:
     """Every stage of the project."""
-    studies = list(load_studies().values())
+    found = read_configuration()
+    studies = list(found.studies.values())
     stages = []
-    for pool in load_pools().values():
+    for pool in found.pools.values():
         stages += pool_stages(pool, [study for study in studies if study.pool == pool.name])
     for study in studies:
         stages += study_stages(study)

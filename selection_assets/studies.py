@@ -1,7 +1,9 @@
 """Every study and pool of the project, read and held against each other."""
 
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import assert_never
+from typing import TypeVar, assert_never
 
 from resources.project import PLACES, project_root, resolve_whole
 from selection.config.decoders import Decoder, PretrainedBase, TinyBase
@@ -16,42 +18,59 @@ from selection.config.pool import DocstringSources, Pool
 from selection.config.study import Study
 from selection.config.targets import DocstringTarget, FileTarget
 
-
-def load_pools() -> dict[str, Pool]:
-    """Read `studies/pools/*.yaml`, by name."""
-    folder = project_root() / "studies" / "pools"
-    return _by_name(
-        [(path, load_yaml(Pool, path, places=PLACES)) for path in sorted(folder.glob("*.yaml"))]
-    )
+File = TypeVar("File", Study, Pool)
 
 
-def load_studies() -> dict[str, Study]:
-    """Read `studies/*.yaml`, by name, and see that they fit their pools and each other.
+@dataclass(frozen=True)
+class Configuration:
+    """What the files in `studies/` and `studies/pools/` say.
 
-    Raises
-    ------
-    ConfigurationError
-        Naming file, field and remedy.
+    Attributes
+    ----------
+    studies, pools : by name; those that can be used.
+    wrong : the files that cannot, with what is wrong; they stop none of the others.
+    names : of the studies in files that could be read, wrong or not.
     """
-    pools = load_pools()
+
+    studies: Mapping[str, Study]
+    pools: Mapping[str, Pool]
+    wrong: Mapping[Path, str]
+    names: Mapping[Path, str]
+
+
+def read_configuration() -> Configuration:
+    """Read every file by itself, and see that they fit each other.
+
+    Two files of one name are both refused, for nobody can say which is meant. Where two studies
+    name one model, price or accountant differently, the later by its file's name is refused. A
+    wrong pool takes its studies with it.
+    """
     folder = project_root() / "studies"
-    studies = [
-        (path, load_yaml(Study, path, places=PLACES)) for path in sorted(folder.glob("*.yaml"))
-    ]
-    models: dict[tuple[str, str, str], Study] = {}
-    prices: dict[str, Study] = {}
-    for path, study in studies:
-        if study.pool not in pools:
-            raise ConfigurationError(
-                f"{path}: field pool has value {study.pool!r}; known pools: {', '.join(pools)}"
-            )
-        if study.name in pools:
-            raise ConfigurationError(f"{path}: field name: {study.name!r} is the name of a pool")
-        _check_target(path, study, pools[study.pool])
-        _check_price(path, study, prices)
-        _check_models(path, study)
-        _check_shared_models(path, study, models)
-    return _by_name(studies)
+    pools, wrong_pools = _load(Pool, folder / "pools")
+    loaded, wrong = _load(Study, folder)
+    by_name = {pool.name: pool for path, pool in pools.items() if path not in wrong_pools}
+    studies: dict[str, Study] = {}
+    for path, study in loaded.items():
+        if path in wrong:
+            continue
+        try:
+            _check(path, study, by_name, studies.values(), wrong_pools.values())
+        except ConfigurationError as error:
+            wrong[path] = str(error)
+        else:
+            studies[study.name] = study
+    names = {path: study.name for path, study in loaded.items()}
+    return Configuration(studies, by_name, wrong_pools | wrong, names)
+
+
+def load_pools() -> Mapping[str, Pool]:
+    """Return the pools whose files can be used, by name."""
+    return read_configuration().pools
+
+
+def load_studies() -> Mapping[str, Study]:
+    """Return the studies whose files can be used, by name."""
+    return read_configuration().studies
 
 
 def load_study(name: str) -> Study:
@@ -60,15 +79,45 @@ def load_study(name: str) -> Study:
     Raises
     ------
     ConfigurationError
-        When there is none of that name.
+        When there is none of that name, or its file, or its pool's, cannot be used.
     """
-    studies = load_studies()
-    if name not in studies:
-        known = ", ".join(sorted(studies)) or "none"
-        raise ConfigurationError(
-            f"no study {name!r} in {project_root() / 'studies'}; known studies: {known}"
-        )
-    return studies[name]
+    return find_study_in(read_configuration(), name)
+
+
+def find_study_in(found: Configuration, name: str) -> Study:
+    """Return one study; raise `ConfigurationError` as `load_study` does."""
+    if name in found.studies:
+        return found.studies[name]
+    of_studies = [path for path in found.wrong if path.parent == project_root() / "studies"]
+    its_own = [path for path in of_studies if found.names.get(path, path.stem) == name]
+    if its_own:
+        raise ConfigurationError("\n".join(found.wrong[path] for path in its_own))
+    known = ", ".join(sorted(found.studies)) or "none"
+    lines = [f"no study {name!r} in {project_root() / 'studies'}; known studies: {known}"]
+    raise ConfigurationError("\n".join([*lines, *found.wrong.values()]))
+
+
+def _load(model: type[File], folder: Path) -> tuple[dict[Path, File], dict[Path, str]]:
+    """Files of a folder that fit a model, and what is wrong with others or with their names."""
+    loaded: dict[Path, File] = {}
+    wrong: dict[Path, str] = {}
+    for path in sorted(folder.glob("*")):
+        if path.suffix != ".yaml":
+            if path.suffix.lower() in (".yaml", ".yml"):
+                wrong[path] = f"{path}: not read, because its name does not end in `.yaml`"
+            continue
+        try:
+            loaded[path] = load_yaml(model, path, places=PLACES)
+        except (ConfigurationError, OSError) as error:
+            wrong[path] = str(error)
+    files: dict[str, list[Path]] = {}
+    for path, one in loaded.items():
+        files.setdefault(one.name, []).append(path)
+    for name, shared in files.items():
+        for path in shared if len(shared) > 1 else []:
+            others = ", ".join(other.name for other in shared if other != path)
+            wrong[path] = f"{path}: field name: {name!r} is used by another file: {others}"
+    return loaded, wrong
 
 
 def see_that_data_are_there(study: Study, path: Path) -> None:
@@ -86,6 +135,26 @@ def see_that_data_are_there(study: Study, path: Path) -> None:
         )
 
 
+def _check(
+    path: Path,
+    study: Study,
+    pools: Mapping[str, Pool],
+    accepted: Collection[Study],
+    wrong_pools: Collection[str],
+) -> None:
+    """See that a study fits its pool, this machine, and the studies accepted so far."""
+    if study.pool not in pools:
+        known = f"{path}: field pool has value {study.pool!r}; known pools: {', '.join(pools)}"
+        raise ConfigurationError("\n".join([known, *wrong_pools]))
+    if study.name in pools:
+        raise ConfigurationError(f"{path}: field name: {study.name!r} is the name of a pool")
+    _check_target(path, study, pools[study.pool])
+    _check_models(path, study)
+    for first in accepted:
+        if first.pool == study.pool:
+            _check_beside(path, study, first)
+
+
 def _check_target(path: Path, study: Study, pool: Pool) -> None:
     match study.target:
         case DocstringTarget(package=package):
@@ -101,20 +170,25 @@ def _check_target(path: Path, study: Study, pool: Pool) -> None:
             assert_never(target)
 
 
-def _check_shared_models(path: Path, study: Study, seen: dict[tuple[str, str, str], Study]) -> None:
-    """See that one name of a pool's embedder, base model or selector means one model."""
+def _check_beside(path: Path, study: Study, first: Study) -> None:
+    """See that a study and an earlier one of its pool mean the same by what they share."""
+    if first.usd_per_device_hour != study.usd_per_device_hour:
+        raise ConfigurationError(
+            f"{path}: field usd_per_device_hour has value {study.usd_per_device_hour} and study"
+            f" {first.name!r} of the same pool {first.usd_per_device_hour}; they share its bill, so"
+            " give both the same price"
+        )
     for field in ("embedder", "base_model", "selector"):
-        model = getattr(study, field)
-        if model is None:
+        model, before = getattr(study, field), getattr(first, field)
+        if model is None or before is None or before.name != model.name:
             continue
-        first = seen.setdefault((study.pool, field, model.name), study)
-        if first is not study and getattr(model, "tuning", None) is not None:
+        if getattr(model, "tuning", None) is not None:
             raise ConfigurationError(
                 f"{path}: field embedder.name: {model.name!r} is also an embedder of study"
                 f" {first.name!r}, and one that is tuned on a target is of one study only; give it"
                 " another name"
             )
-        if getattr(first, field) != model:
+        if before != model:
             raise ConfigurationError(
                 f"{path}: field {field}.name: {model.name!r} is another model in study"
                 f" {first.name!r} of the same pool; give it another name"
@@ -125,16 +199,6 @@ def _check_shared_models(path: Path, study: Study, seen: dict[tuple[str, str, st
                 f" with which it shares the {field} {model.name!r}, has {first.accountant!r}; give"
                 f" both the same, or {field}.name another value"
             )
-
-
-def _check_price(path: Path, study: Study, prices: dict[str, Study]) -> None:
-    first = prices.setdefault(study.pool, study)
-    if first.usd_per_device_hour != study.usd_per_device_hour:
-        raise ConfigurationError(
-            f"{path}: field usd_per_device_hour has value {study.usd_per_device_hour} and study"
-            f" {first.name!r} of the same pool {first.usd_per_device_hour}; they share its bill, so"
-            " give both the same price"
-        )
 
 
 def _check_models(path: Path, study: Study) -> None:
@@ -156,12 +220,3 @@ def _check_models(path: Path, study: Study) -> None:
                 pass
             case _:
                 assert_never(model)
-
-
-def _by_name(loaded: list) -> dict:
-    found = {}
-    for path, item in loaded:
-        if item.name in found:
-            raise ConfigurationError(f"{path}: field name: {item.name!r} is used by another file")
-        found[item.name] = item
-    return found

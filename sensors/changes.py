@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 
@@ -15,15 +15,22 @@ class Seen:
     fingerprints : of everything ever seen, by name; what has vanished stays, so that it goes on
         being reported and is nothing new when it returns as it was.
     asked : how many ticks asked for runs.
+    not_read : what could not be read and why, so that it is a warning once.
     """
 
     fingerprints: Mapping[str, str] = field(default_factory=dict)
     asked: int = 0
+    not_read: tuple[str, ...] = ()
 
     def to_cursor(self) -> str:
         """As the text that Dagster keeps."""
         return json.dumps(
-            {"asked": self.asked, "fingerprints": dict(self.fingerprints)}, sort_keys=True
+            {
+                "asked": self.asked,
+                "fingerprints": dict(self.fingerprints),
+                "not_read": self.not_read,
+            },
+            sort_keys=True,
         )
 
 
@@ -34,7 +41,9 @@ def read_cursor(cursor: str | None) -> Seen | None:
     """
     try:
         state = json.loads(cursor or "")
-        return Seen(dict(state["fingerprints"]), int(state["asked"]))
+        fingerprints, asked = dict(state["fingerprints"]), int(state["asked"])
+        # Cursors of earlier versions say nothing of what was not read.
+        return Seen(fingerprints, asked, tuple(state.get("not_read", ())))
     except (ValueError, KeyError, TypeError):
         return None
 
@@ -51,9 +60,11 @@ def changes_since(seen: Seen, now: Mapping[str, str]) -> tuple[list[str], list[s
     return new_or_changed, sorted(before.keys() - now.keys())
 
 
-def remember(seen: Seen, now: Mapping[str, str], *, asked: bool) -> Seen:
+def remember(
+    seen: Seen, now: Mapping[str, str], *, asked: bool, not_read: Iterable[str] = ()
+) -> Seen:
     """Return what the next tick is to compare with."""
-    return Seen({**seen.fingerprints, **now}, seen.asked + asked)
+    return Seen({**seen.fingerprints, **now}, seen.asked + asked, tuple(not_read))
 
 
 def run_key(name: str, fingerprint: str, seen: Seen) -> str:

@@ -1,24 +1,51 @@
 """Asks for what a pool or a study reads from outside to be read again when it has changed."""
 
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 
 import dagster as dg
 
 from resources.ledger.database import LedgerBusy
 from resources.ledger.ledger import Ledger
-from resources.project import resolve
 from resources.store.artifacts import UNPARTITIONED
 from resources.workspace import Workspace
 from selection.config.files import ConfigurationError
 from selection.config.pool import Pool
 from selection.config.study import Study
-from selection.corpus.sources import list_sources
+from selection.corpus.not_read import NotRead, not_read_text
 from selection_assets.assets.raw_corpus import build_raw_corpus
 from selection_assets.assets.target_examples import build_contrast_examples, build_target_examples
+from selection_assets.shared.pool_sources import find_pool_sources
 from selection_assets.stage.keys import source_partitions
 from selection_assets.stage.stage import Stage
 from sensors.changes import Seen, changes_since, read_cursor, remember, run_key
+
+LISTED = 50
+"""Lines of what is not read, in a tick's answer."""
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What a tick sees.
+
+    Attributes
+    ----------
+    now : name to fingerprint of everything that can be read.
+    not_read : what cannot.
+    unusable : names among `now` that have been read as they are, and failed their checks.
+    with_rows : names of which something is current.
+    """
+
+    now: Mapping[str, str]
+    not_read: Sequence[NotRead] = ()
+    unusable: AbstractSet[str] = frozenset()
+    with_rows: AbstractSet[str] = frozenset()
+
+    @property
+    def lies_there(self) -> set[str]:
+        """Names of what cannot be read, and is not gone."""
+        return {one.name for one in self.not_read if one.name is not None}
 
 
 def build_source_sensor(pool: Pool) -> dg.SensorDefinition:
@@ -26,14 +53,23 @@ def build_source_sensor(pool: Pool) -> dg.SensorDefinition:
 
     A tick looks at names, sizes and times, and opens nothing. Every new or changed source gets
     one run of `raw_corpus`; what follows from its rows is the automation sensor's business.
-    A partition is never removed: models have been trained on its rows.
+    A partition with rows is never removed: models have been trained on them. One that never had
+    any is, when it cannot be read or fails its checks: the rest of the pool would wait for it.
     """
+    raw_corpus = build_raw_corpus(pool)
+
+    def look(ledger: Ledger) -> Looked:
+        found = find_pool_sources(pool, raw_corpus, ledger)
+        return Looked(
+            found.listing.fingerprints, found.not_read, found.unusable.keys(), found.current
+        )
+
     return _build_sensor(
         f"watch_{pool.name}_sources",
         f"pool {pool.name}",
-        f"Reads new and changed sources of the pool {pool.name}.",
-        build_raw_corpus(pool),
-        lambda: {name: s.fingerprint() for name, s in list_sources(pool, resolve).items()},
+        f"Reads new and changed sources of the pool {pool.name}; lists what it cannot read.",
+        raw_corpus,
+        look,
         source_partitions(pool.name),
     )
 
@@ -49,10 +85,14 @@ def build_target_sensors(study: Study) -> list[dg.SensorDefinition]:
             f"study {study.name}",
             f"Reads the {what} of the study {study.name} when it has changed.",
             stage,
-            partial(stage.outside, UNPARTITIONED),
+            _look_outside(stage),
         )
         for what, stage in watched.items()
     ]
+
+
+def _look_outside(stage: Stage) -> Callable[[Ledger], Looked]:
+    return lambda _: Looked(stage.outside(UNPARTITIONED))
 
 
 def _build_sensor(
@@ -60,7 +100,7 @@ def _build_sensor(
     whose: str,
     description: str,
     stage: Stage,
-    look: Callable[[], Mapping[str, str]],
+    look: Callable[[Ledger], Looked],
     sources: dg.DynamicPartitionsDefinition | None = None,
 ) -> dg.SensorDefinition:
     """Watch what one asset is read from.
@@ -71,7 +111,7 @@ def _build_sensor(
     Parameters
     ----------
     whose : the pool or study, for messages.
-    look : gives the fingerprint of each thing that is read, by name.
+    look : at what is read, and at what the ledger knows of it.
     sources : partitions of the asset, one for each name; None where there is one name at a time.
     """
 
@@ -86,27 +126,31 @@ def _build_sensor(
         context: dg.SensorEvaluationContext, workspace: Workspace
     ) -> dg.SensorResult | dg.SkipReason:
         try:
-            now = look()
+            looked = look(workspace.ledger)
             seen = read_cursor(context.cursor)
             if seen is None:
-                seen = _seen_by_ledger(stage, now, workspace.ledger)
+                seen = _seen_by_ledger(stage, looked, workspace.ledger)
         except ConfigurationError as error:
             return dg.SkipReason(str(error))
         except (ValueError, OSError, LedgerBusy) as error:
-            # A missing folder, two files of one name, a file that vanished meanwhile: said here
-            # until somebody puts it right, and the cursor stays.
+            # Said here until somebody puts it right, and the cursor stays.
             return dg.SkipReason(f"{whose}: {error}")
+        now = looked.now
         wanted, gone = changes_since(seen, now)
-        added, unchanged = None, f"unchanged: {', '.join(now)}"
+        gone = [name for name in gone if name not in looked.lies_there]
+        lines = [str(one) for one in looked.not_read]
+        for line in sorted(set(lines) - set(seen.not_read)):
+            context.log.warning("not read: %s", line)
+        partitions, unchanged = None, f"unchanged: {', '.join(now)}"
         if sources is not None:
-            unchanged = f"{len(now)} sources unchanged"
+            unchanged = f"{len(now.keys() - looked.unusable)} sources unchanged"
             if gone:
                 said = f"no longer there, its rows stay as they were last read: {', '.join(gone)}"
                 context.log.warning(said)
                 unchanged += f"; {said}"
-            known = set(context.instance.get_dynamic_partitions(str(sources.name)))
-            unknown = [name for name in wanted if name not in known]
-            added = [sources.build_add_request(unknown)] if unknown else None
+            known = context.instance.get_dynamic_partitions(str(sources.name))
+            partitions = _partition_requests(sources, known, wanted, looked)
+        listed = not_read_text(looked.not_read, at_most=LISTED)
         return dg.SensorResult(
             run_requests=[
                 dg.RunRequest(
@@ -114,22 +158,44 @@ def _build_sensor(
                 )
                 for name in wanted
             ],
-            dynamic_partitions_requests=added,
-            skip_reason=None if wanted else unchanged,
-            cursor=remember(seen, now, asked=bool(wanted)).to_cursor(),
+            dynamic_partitions_requests=partitions,
+            skip_reason=None if wanted else "\n".join(part for part in (unchanged, listed) if part),
+            cursor=remember(seen, now, asked=bool(wanted), not_read=lines).to_cursor(),
         )
 
     return watch
 
 
-def _seen_by_ledger(stage: Stage, now: Mapping[str, str], ledger: Ledger) -> Seen:
+def _partition_requests(
+    sources: dg.DynamicPartitionsDefinition,
+    known: Sequence[str],
+    wanted: Sequence[str],
+    looked: Looked,
+) -> list[dg.AddDynamicPartitionsRequest | dg.DeleteDynamicPartitionsRequest] | None:
+    """Partitions to add, and those to remove because nothing will ever be read for them as is."""
+    unknown = [name for name in wanted if name not in known]
+    useless = [
+        name
+        for name in known
+        if name not in looked.with_rows
+        and name not in wanted
+        and (name not in looked.now or name in looked.unusable)
+    ]
+    added = [sources.build_add_request(unknown)] if unknown else []
+    removed = [sources.build_delete_request(useless)] if useless else []
+    return [*added, *removed] or None
+
+
+def _seen_by_ledger(stage: Stage, looked: Looked, ledger: Ledger) -> Seen:
     """What a first tick takes as seen: all that the ledger has from the files as they are now."""
-    current = ledger.current_identities()
+    current, now = ledger.current_identities(), looked.now
     partitions = {name: UNPARTITIONED if stage.partitions is None else name for name in now}
     return Seen(
         {
             name: now[name]
             for name, partition in partitions.items()
-            if current.get((stage.name, partition)) == stage.identity(partition, {})
+            if name in looked.unusable
+            or current.get((stage.name, partition))
+            == stage.identity(partition, {}, {name: now[name]})
         }
     )

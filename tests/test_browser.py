@@ -21,7 +21,7 @@ from small_project import Project, enter
 from resources.project import ROOT_VARIABLE
 from resources.store.artifacts import UNPARTITIONED
 from selection.reports.tables import markdown_table
-from selection_assets.refresh.refresh import register_sources
+from selection_assets.refresh.partitions import register_sources, sources_of
 from selection_assets.studies import load_pools
 
 pytestmark = pytest.mark.skipif(missing_browser() is not None, reason=str(missing_browser()))
@@ -58,7 +58,8 @@ def used(finished_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
 def reported(used: Project) -> str:
     """Text of the hostile row, as the pipeline read it and as a report on the frontier shows it."""
     with used.instance() as instance:
-        register_sources(load_pools()["library"], instance)
+        pool = load_pools()["library"]
+        register_sources(pool, sources_of(pool, used.ledger), instance)
         job = used.definitions.resolve_implicit_global_asset_job_def()
         corpus = dg.AssetKey(["library", "raw_corpus"])
         assert job.execute_in_process(

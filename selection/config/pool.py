@@ -72,6 +72,12 @@ class DropFolder(Strict):
 
     kind: Literal["drop_folder"]
     path: ProjectPath = Field(description="Relative paths start at the project's folder.")
+    settle_seconds: float = Field(
+        default=10.0,
+        ge=0,
+        le=86_400,
+        description="A file is read when nothing of it has changed for so long; 0 reads at once.",
+    )
     columns: ColumnNames = DEFAULT_COLUMNS
 
 

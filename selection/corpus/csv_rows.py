@@ -13,8 +13,10 @@ from selection.corpus.rows import RowFault, RowRules, decoded, read_row
 from selection.corpus.streams import Line
 
 
-def read_csv(lines: Iterator[Line], name: str, rules: RowRules) -> Iterator[Record | BadRecord]:
-    """Read comma-separated rows (RFC 4180) under a header row; blank lines are no rows.
+def read_csv(
+    lines: Iterator[Line], name: str, rules: RowRules, *, delimiter: str = ","
+) -> Iterator[Record | BadRecord]:
+    """Read separated cells (by RFC 4180) under a header row; blank lines are no rows.
 
     A malformed row costs its first line only: reading goes on at the line after it, so that an
     unclosed quote cannot hide the rows behind it. An empty cell of a column other than the
@@ -23,7 +25,7 @@ def read_csv(lines: Iterator[Line], name: str, rules: RowRules) -> Iterator[Reco
     # The limit is the process's own; it is only ever raised, rows are bounded by the feed.
     csv.field_size_limit(max(csv.field_size_limit(), rules.max_bytes_per_row))
     feed = _Feed(lines, rules.max_bytes_per_row)
-    parser = csv.reader(feed, strict=True)
+    parser = csv.reader(feed, delimiter=delimiter, strict=True)
     header: list[str] | None = None
     header_fault: RowFault | None = None
     while True:

@@ -72,11 +72,7 @@ def ingest(records: Iterable[Record | BadRecord], *, source: str) -> Corpus:
 
     The records are read once, as a stream (wrap them in tqdm to see them pass); memory grows with
     the rows kept and the bad rows listed. The same records in the same order give the same tables.
-
-    Raises
-    ------
-    ValueError
-        No good row at all.
+    A source without a good row has its quarantine all the same, to be looked at.
     """
     kept: dict[str, _Kept] = {}
     bad: list[BadRecord] = []
@@ -92,14 +88,8 @@ def ingest(records: Iterable[Record | BadRecord], *, source: str) -> Corpus:
         else:
             kept[key] = _Kept(record, count_words(record.text), [record.origin])
     quarantine = _table(QUARANTINE_SCHEMA, ({"source": source, **asdict(record)} for record in bad))
-    n_read = len(bad) + n_good
-    if not kept:
-        raise ValueError(
-            f"source {source!r}: no usable row among the {n_read:,} read; "
-            "check its path, its filter and that its files are not empty"
-        )
     rows = _table(ROW_SCHEMA, _rows(kept, source))
-    return Corpus(rows, quarantine, n_read, n_good - len(kept))
+    return Corpus(rows, quarantine, len(bad) + n_good, n_good - len(kept))
 
 
 def _rows(kept: dict[str, _Kept], source: str) -> Iterator[dict[str, object]]:

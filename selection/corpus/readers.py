@@ -5,17 +5,22 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
 from selection.config.pool import DEFAULT_COLUMNS, ColumnNames
 from selection.corpus.csv_rows import read_csv
+from selection.corpus.folders import walk
+from selection.corpus.json_array import split_json
 from selection.corpus.json_lines import read_json_lines
+from selection.corpus.not_read import CannotBeRead
 from selection.corpus.paragraphs import read_paragraphs
 from selection.corpus.parquet_rows import read_parquet
 from selection.corpus.records import BadRecord, Record
 from selection.corpus.rows import MAX_BYTES_PER_ROW, RowRules
 from selection.corpus.streams import (
+    PACKINGS,
     FileRefused,
     Line,
     StreamDamaged,
@@ -27,16 +32,36 @@ from selection.corpus.streams import (
 LineReader = Callable[[Iterator[Line], str, RowRules], Iterator[Record | BadRecord]]
 """Reads a file's lines: (lines, the file's name in origins, rules), in the order of the file."""
 
-_LINE_FORMATS: Mapping[str, tuple[LineReader, str]] = MappingProxyType(
+_LINE_READERS: Mapping[str, LineReader] = MappingProxyType(
     {
-        ".jsonl": (read_json_lines, ""),
-        ".jsonl.gz": (read_json_lines, "gz"),
-        ".jsonl.zst": (read_json_lines, "zst"),
-        ".csv": (read_csv, ""),
-        ".txt": (read_paragraphs, ""),
+        ".jsonl": read_json_lines,
+        ".ndjson": read_json_lines,
+        ".json": read_json_lines,
+        ".csv": read_csv,
+        ".tsv": partial(read_csv, delimiter="\t"),
+        ".txt": read_paragraphs,
     }
 )
-FORMATS = (*_LINE_FORMATS, ".parquet")
+_PARQUET = ".parquet"
+
+
+def format_of(path: Path) -> tuple[str, str] | None:
+    """Return (format, packing) that a file's name says, in letters of any size; None for others."""
+    name = path.name.lower()
+    if name.endswith(_PARQUET):
+        return _PARQUET, ""
+    for packing in PACKINGS:
+        plain = name.removesuffix(f".{packing}") if packing else name
+        for ending in _LINE_READERS:
+            if plain.endswith(ending) and (not packing or plain != name):
+                return ending, packing
+    return None
+
+
+def known_formats() -> str:
+    """Every ending that is read, for a message."""
+    packed = ", ".join(f".{packing}" for packing in PACKINGS if packing)
+    return f"{', '.join(_LINE_READERS)} (each also with {packed}) and {_PARQUET}"
 
 
 def read_path(
@@ -51,7 +76,7 @@ def read_path(
 
     What cannot be used becomes a `BadRecord` and reading goes on; a file that is cut short gives
     its good rows and one bad record. Only the bytes present when a file is opened are read.
-    Hidden files and folders (a leading dot) are left out.
+    Hidden files and folders, and notes of other programs such as `_SUCCESS`, are left out.
 
     Parameters
     ----------
@@ -82,9 +107,9 @@ def read_path(
     rules = RowRules(columns, dict(where or {}), max_bytes_per_row)
     if path.is_dir():
         return _read_folder(path, (root or path).resolve(), rules)
-    if _suffix(path) is None:
-        raise ValueError(f"{path}: unknown format; the file name must end in {_known()}")
-    if rules.where and _suffix(path) == ".txt":
+    if format_of(path) is None:
+        raise ValueError(f"{path}: unknown format; the file name must end in {known_formats()}")
+    if rules.where and _is_text(path):
         raise ValueError(f"{path}: a text file has no columns, so 'where' cannot apply; remove it")
     root = (root or path.parent).resolve()
     return _read_file(path, _printable(Path(path.name)), root, rules)
@@ -94,40 +119,35 @@ def _read_folder(folder: Path, root: Path, rules: RowRules) -> Iterator[Record |
     if not folder.resolve().is_relative_to(root):
         yield _refused(folder, _printable(Path(folder.name)), "symlink leaves the folder")
         return
-    for path in sorted(_walk(folder), key=lambda path: path.relative_to(folder).parts):
+    try:
+        paths = walk(folder, markers=False)
+    except (CannotBeRead, OSError) as error:
+        yield _refused(folder, _printable(Path(folder.name)), f"cannot be listed: {error}")
+        return
+    for path in paths:
         name = _printable(path.relative_to(folder))
         if path.is_symlink() and path.is_dir():
             yield _refused(path, name, "symlink to a folder: not followed")
-        elif _suffix(path) is None:
-            yield _refused(path, name, f"unknown format: known are {_known()}")
-        elif rules.where and _suffix(path) == ".txt":
+        elif format_of(path) is None:
+            yield _refused(path, name, f"unknown format: known are {known_formats()}")
+        elif rules.where and _is_text(path):
             yield _refused(path, name, "missing filter column: a text file has no columns")
         else:
             yield from _read_file(path, name, root, rules)
 
 
-def _walk(folder: Path) -> Iterator[Path]:
-    """Yield every visible entry that is not a plain folder."""
-    for entry in folder.iterdir():
-        if entry.name.startswith("."):
-            continue
-        if entry.is_dir() and not entry.is_symlink():
-            yield from _walk(entry)
-        else:
-            yield entry
-
-
 def _read_file(path: Path, name: str, root: Path, rules: RowRules) -> Iterator[Record | BadRecord]:
     try:
         with open_regular(path, root) as file:
-            suffix = _suffix(path)
-            if suffix == ".parquet":
+            found = format_of(path)
+            assert found is not None, "unknown formats are sorted out before"
+            ending, packing = found
+            if ending == _PARQUET:
                 yield from read_parquet(file, name, rules)
                 return
-            assert suffix is not None, "unknown formats are sorted out before"
-            read_lines, packing = _LINE_FORMATS[suffix]
-            lines = split_lines(unpack(file, packing), max_bytes=rules.max_bytes_per_row)
-            yield from read_lines(lines, name, rules)
+            split = split_json if ending == ".json" else split_lines
+            lines = split(unpack(file, packing), max_bytes=rules.max_bytes_per_row)
+            yield from _LINE_READERS[ending](lines, name, rules)
     except FileRefused as refusal:
         yield _refused(path, name, str(refusal))
     except StreamDamaged as damage:
@@ -140,14 +160,9 @@ def _refused(path: Path, name: str, reason: str) -> BadRecord:
     return BadRecord(f"{name}:0", reason, hashlib.sha256(raw).hexdigest())
 
 
-def _suffix(path: Path) -> str | None:
-    """Return the format that a file's name says, if it is a known one."""
-    name = path.name.lower()
-    return next((suffix for suffix in FORMATS if name.endswith(suffix)), None)
-
-
-def _known() -> str:
-    return ", ".join(FORMATS)
+def _is_text(path: Path) -> bool:
+    found = format_of(path)
+    return found is not None and found[0] == ".txt"
 
 
 def _printable(path: Path) -> str:

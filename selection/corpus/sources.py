@@ -1,20 +1,17 @@
-"""Which sources does a pool have, how is each read, and has it changed?"""
+"""Which sources does a pool have, how is each read, has it changed, and what is not read?"""
 
 from __future__ import annotations
 
-import hashlib
-import os
-import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import assert_never
 
+import pyarrow as pa
+
 from selection.config.files import Resolve
-from selection.config.names import PARTITION_PATTERN
 from selection.config.pool import (
-    ColumnNames,
     DocstringSources,
     DropFolder,
     FileSources,
@@ -23,8 +20,12 @@ from selection.config.pool import (
     SourceSpec,
 )
 from selection.corpus.docstrings import package_files, read_docstrings
+from selection.corpus.drop_folder import list_folder, look_at, stem
+from selection.corpus.folders import configured_fingerprint, fingerprint, leads_through_links
 from selection.corpus.hub import read_hub
-from selection.corpus.readers import FORMATS, read_path
+from selection.corpus.naming import partition_name, printable
+from selection.corpus.not_read import CannotBeRead, NotRead
+from selection.corpus.readers import read_path
 from selection.corpus.records import BadRecord, Record
 
 
@@ -34,51 +35,106 @@ class Source:
 
     Attributes
     ----------
-    name : also its partition key.
+    what : its file, folder, package or data set, safe to print.
+    name : what it is called; its partition is `partition_name` of that.
     read : starts reading it.
     fingerprint : looks at sizes and times of its files (or at its pinned revision); changes when
-        they change. Cheap enough for a sensor: no content is read.
+        they change. Cheap enough for a sensor: no content is read. Raises `CannotBeRead` for what
+        cannot be read now.
     """
 
+    what: str
     name: str
     read: Callable[[], Iterator[Record | BadRecord]]
     fingerprint: Callable[[], str]
 
 
-def list_sources(pool: Pool, resolve: Resolve) -> dict[str, Source]:
-    """All sources of a pool by name.
+@dataclass(frozen=True)
+class Listing:
+    """What a pool is made of at one moment.
+
+    Attributes
+    ----------
+    sources : those that can be read, by partition.
+    fingerprints : of these.
+    not_read : everything else that lies where sources are.
+    """
+
+    sources: Mapping[str, Source]
+    fingerprints: Mapping[str, str]
+    not_read: tuple[NotRead, ...]
+
+
+def list_sources(pool: Pool, resolve: Resolve) -> Listing:
+    """Look at everything that a pool is made of; what cannot be read stops nothing else.
 
     Parameters
     ----------
     resolve : turns a path of the configuration into an absolute one.
+    """
+    named, not_read = _named(pool, resolve)
+    sources: dict[str, Source] = {}
+    fingerprints: dict[str, str] = {}
+    for name, source in named.items():
+        try:
+            fingerprints[name] = source.fingerprint()
+        except CannotBeRead as problem:
+            not_read.append(problem.of(source.what, name))
+        else:
+            sources[name] = source
+    return Listing(sources, fingerprints, tuple(not_read))
+
+
+def find_source(pool: Pool, resolve: Resolve, name: str) -> Source:
+    """Return one source; of the others only the names are looked at.
+
+    Parameters
+    ----------
+    name : its partition.
 
     Raises
     ------
-    ValueError
-        When two sources have one name, a name cannot be a partition key, or a path is missing.
+    CannotBeRead
+        When there is none, or it shares its name.
     """
-    found: dict[str, Source] = {}
+    named, not_read = _named(pool, resolve)
+    if name in named:
+        return named[name]
+    for other in not_read:
+        if other.name == name:
+            raise CannotBeRead(f"{other.what}: {other.reason}", other.remedy, other.state)
+    raise CannotBeRead(f"pool {pool.name} has no source {name!r}", "bring it back, if it is wanted")
+
+
+def _named(pool: Pool, resolve: Resolve) -> tuple[dict[str, Source], list[NotRead]]:
+    """Sources by partition; apart from them what cannot be one, or would share one."""
+    found: dict[str, list[Source]] = {}
+    not_read: list[NotRead] = []
     for spec in pool.sources:
         for source in _expand(spec, resolve):
-            if not re.fullmatch(PARTITION_PATTERN, source.name):
-                raise ValueError(
-                    f"pool {pool.name}: source name {source.name!r} cannot be a partition;"
-                    " rename it to letters, digits, `.`, `_` and `-`"
-                )
-            if source.name in found:
-                raise ValueError(f"pool {pool.name}: two sources are named {source.name!r}")
-            found[source.name] = source
-    return found
+            if isinstance(source, NotRead):
+                not_read.append(source)
+                continue
+            try:
+                found.setdefault(partition_name(source.name), []).append(source)
+            except ValueError as error:
+                not_read.append(NotRead(source.what, str(error), "give it a shorter name"))
+    for name, sources in found.items():
+        if len(sources) > 1:
+            reason = f"two sources are named {name!r}: {', '.join(s.what for s in sources)}"
+            remedy = "rename one of them"
+            not_read += [NotRead(s.what, reason, remedy, name=name) for s in sources]
+    return {name: one for name, [one, *others] in found.items() if not others}, not_read
 
 
-def _expand(spec: SourceSpec, resolve: Resolve) -> Iterator[Source]:
+def _expand(spec: SourceSpec, resolve: Resolve) -> Iterator[Source | NotRead]:
     match spec:
         case DocstringSources():
             for package in spec.packages:
                 read = partial(
                     read_docstrings, package, min_words=spec.min_words, max_words=spec.max_words
                 )
-                yield Source(package, read, partial(package_fingerprint, package))
+                yield Source(package, package, read, partial(_look_at_package, package))
         case HubSource():
             read = partial(
                 read_hub,
@@ -88,43 +144,56 @@ def _expand(spec: SourceSpec, resolve: Resolve) -> Iterator[Source]:
                 config=spec.config,
                 columns=spec.columns,
             )
-            yield Source(spec.name, read, partial(str, spec.revision))
+            yield Source(spec.name, spec.name, read, partial(str, spec.revision))
         case DropFolder():
-            yield from _dropped(resolve(spec.path), spec.columns)
+            yield from _dropped(spec, resolve)
         case FileSources():
-            yield from _files(spec, resolve(spec.path))
+            yield from _files(spec, resolve(spec.path), partial(_look_at_path, spec.path, resolve))
         case _:
             assert_never(spec)
 
 
-def _dropped(folder: Path, columns: ColumnNames) -> Iterator[Source]:
-    """Every file or sub-folder is a source named after it; hidden ones are still being written."""
-    if not folder.is_dir():
+def _dropped(spec: DropFolder, resolve: Resolve) -> Iterator[Source | NotRead]:
+    """Every file or sub-folder is a source named after it."""
+    folder = resolve(spec.path)
+    start = resolve(".") if leads_through_links(spec.path, resolve) else folder
+    try:
+        found = list(list_folder(folder))
+    except OSError as error:
+        reason = f"the folder cannot be listed: {error.strerror}"
+        yield NotRead(printable(str(folder)), reason, "bring it, or correct `path`")
         return
-    for path in sorted(folder.iterdir()):
-        known = path.is_dir() or path.name.endswith(FORMATS)
-        if known and not path.name.startswith("."):
-            name = path.name if path.is_dir() else path.name.split(".")[0]
-            read = partial(read_path, path, columns=columns, root=folder)
-            # A link to a folder elsewhere is refused when read; it may lead to a whole disk.
-            elsewhere = path.is_dir() and not path.resolve().is_relative_to(folder.resolve())
-            of_link = partial(_fingerprint, [path], folder)
-            look = of_link if elsewhere else partial(path_fingerprint, path)
-            yield Source(name, read, look)
+    for path in found:
+        if isinstance(path, NotRead):
+            yield path
+            continue
+        read = partial(read_path, path, columns=spec.columns, root=folder)
+        look = partial(
+            look_at, path, folder=folder, start=start, settle_seconds=spec.settle_seconds
+        )
+        yield Source(printable(path.name), stem(path), read, look)
 
 
-def _files(spec: FileSources, path: Path) -> Iterator[Source]:
-    if not path.exists():
-        raise ValueError(f"{path}: no such file or folder; correct `path` or bring the data")
-    columns = spec.columns
-    fingerprint = partial(path_fingerprint, path)
+def _files(spec: FileSources, path: Path, look: Callable[[], str]) -> Iterator[Source | NotRead]:
+    what, columns = printable(str(path)), spec.columns
     if spec.name is not None:
-        yield Source(spec.name, partial(read_path, path, columns=columns), fingerprint)
+        yield Source(what, spec.name, partial(read_path, path, columns=columns), look)
         return
     assert spec.split_by is not None
-    for value in _values(path, spec.split_by):
+    try:
+        look()
+        values = _values(path, spec.split_by)
+    except CannotBeRead as problem:
+        yield problem.of(what)
+        return
+    except (ValueError, OSError, pa.ArrowException) as error:
+        reason = str(error).partition("\n")[0]
+        yield NotRead(what, reason, "correct `split_by`, or bring a whole Parquet file")
+        return
+    for value in values:
         where = {spec.split_by: value}
-        yield Source(value, partial(read_path, path, columns=columns, where=where), fingerprint)
+        read = partial(read_path, path, columns=columns, where=where)
+        yield Source(f"{what}, {spec.split_by} {printable(value)}", value, read, look)
 
 
 def _values(path: Path, column: str) -> list[str]:
@@ -133,7 +202,7 @@ def _values(path: Path, column: str) -> list[str]:
 
     data = ds.dataset(_own_files(path) if path.is_dir() else path, format="parquet")
     if column not in data.schema.names:
-        raise ValueError(f"{path}: no column {column!r}; it has {', '.join(data.schema.names)}")
+        raise ValueError(f"no column {column!r}; it has {', '.join(data.schema.names)}")
     values = data.to_table(columns=[column])[column].unique()
     return sorted(str(value) for value in values.to_pylist() if value is not None)
 
@@ -144,23 +213,23 @@ def _own_files(folder: Path) -> list[str]:
     return [str(file) for file in found if file.resolve().is_relative_to(folder.resolve())]
 
 
-def path_fingerprint(path: Path) -> str:
-    """Hash of the names, sizes and modification times of a file or of all files in a folder."""
-    files = [path] if not path.is_dir() else sorted(p for p in path.rglob("*") if not p.is_dir())
-    return _fingerprint(files, path.parent)
+def _look_at_path(path: str, resolve: Resolve) -> str:
+    """Fingerprint of a file or folder that the pool's file names."""
+    real = resolve(path)
+    if not real.exists():
+        raise CannotBeRead("no such file or folder", "correct `path` or bring the data")
+    look_at(real)
+    return configured_fingerprint(path, resolve)
 
 
 def package_fingerprint(package: str) -> str:
     """Hash of the names, sizes and modification times of an installed package's modules."""
     files = package_files(package)
-    return _fingerprint(files, files[0].parent)
+    return fingerprint(files, files[0].parent)
 
 
-def _fingerprint(files: Iterable[Path], root: Path) -> str:
-    """Files are named from `root` on, so that a project may move."""
-    digest = hashlib.sha256()
-    for file in files:
-        status = file.lstat()
-        name = os.path.relpath(file, root)
-        digest.update(f"{name} {status.st_size} {status.st_mtime_ns}\n".encode())
-    return digest.hexdigest()[:32]
+def _look_at_package(package: str) -> str:
+    try:
+        return package_fingerprint(package)
+    except (ValueError, OSError) as error:
+        raise CannotBeRead(str(error), "install it, or correct `packages`") from error

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import bz2
 import hashlib
+import lzma
 import os
 import stat
 import zlib
@@ -19,6 +21,7 @@ BLOCK = 1 << 20
 # A zstd block of 4 bytes may unpack to 128 KiB, so 2 KiB of hostile input is at most 64 MiB.
 PACKED_BLOCK = 1 << 11
 ZSTD_WINDOW = 1 << 27
+XZ_MEMORY = 1 << 27
 BOM = b"\xef\xbb\xbf"
 
 
@@ -111,7 +114,7 @@ def unpack(file: BinaryIO, packing: str) -> Iterator[bytes]:
 
     Parameters
     ----------
-    packing : {"", "gz", "zst"}
+    packing : one of PACKINGS
         The compression; members and frames may follow one another.
 
     Raises
@@ -132,7 +135,7 @@ def unpack(file: BinaryIO, packing: str) -> Iterator[bytes]:
                 unpacker = new()
             try:
                 unpacked = unpacker.decompress(data)
-            except (zlib.error, zstandard.ZstdError) as error:
+            except (zlib.error, zstandard.ZstdError, lzma.LZMAError, OSError) as error:
                 raise StreamDamaged(f"corrupt {packing} stream: {error}") from error
             if unpacked:
                 yield unpacked
@@ -145,7 +148,11 @@ def unpack(file: BinaryIO, packing: str) -> Iterator[bytes]:
 _UNPACKERS: dict[str, Callable[[], Any]] = {
     "gz": partial(zlib.decompressobj, wbits=16 + zlib.MAX_WBITS),
     "zst": lambda: zstandard.ZstdDecompressor(max_window_size=ZSTD_WINDOW).decompressobj(),
+    "bz2": bz2.BZ2Decompressor,
+    "xz": partial(lzma.LZMADecompressor, lzma.FORMAT_XZ, memlimit=XZ_MEMORY),
 }
+PACKINGS = ("", *_UNPACKERS)
+"""How a file may be compressed, as its name ends: not at all, or by one of these."""
 
 
 def split_lines(blocks: Iterator[bytes], *, max_bytes: int) -> Iterator[Line]:

@@ -7,7 +7,7 @@ from tqdm import tqdm
 from resources.project import resolve
 from selection.config.pool import Pool
 from selection.corpus.ingest import ingest
-from selection.corpus.sources import list_sources
+from selection.corpus.sources import find_source
 from selection_assets.stage.keys import pool_key, source_partitions
 from selection_assets.stage.stage import Stage, stage
 from selection_assets.stage.step import Check, Draft, Step
@@ -21,13 +21,16 @@ def build_raw_corpus(pool: Pool) -> Stage:
         key=key,
         campaign=pool.name,
         parameters={
-            "sources": [spec.model_dump(mode="json") for spec in pool.sources],
+            # When a file is read is no part of what is read.
+            "sources": [
+                spec.model_dump(mode="json", exclude={"settle_seconds"}) for spec in pool.sources
+            ],
             "max_quarantined": pool.max_quarantined,
         },
         partitions=source_partitions(pool.name),
-        outside=lambda source: {source: list_sources(pool, resolve)[source].fingerprint()},
+        outside=lambda source: {source: find_source(pool, resolve, source).fingerprint()},
         checks={
-            "row_count": "It did not lose most of its rows since the version before.",
+            "row_count": "It has rows, and did not lose most of them since the version before.",
             "quarantine_share": f"At most {pool.max_quarantined:.1%} of its rows are unusable.",
         },
         kinds={"python", "parquet"},
@@ -35,15 +38,15 @@ def build_raw_corpus(pool: Pool) -> Stage:
     def raw_corpus(step: Step) -> Draft:
         """Rows of one source: `rows.parquet`, and `quarantine.parquet` beside it."""
         source = step.partition
-        records = list_sources(pool, resolve)[source].read()
+        records = find_source(pool, resolve, source).read()
         corpus = ingest(
             tqdm(records, desc=f"read {source}", unit=" rows", leave=False), source=source
         )
         n_rows, n_bad = corpus.rows.num_rows, corpus.quarantine.num_rows
-        share = n_bad / corpus.n_read
+        share = n_bad / max(corpus.n_read, 1)
         before = step.workspace.ledger.current(key.to_user_string(), source)
         n_before = before.table("rows.parquet", ["row_id"]).num_rows if before else 0
-        least = int(n_before * (1 - pool.max_shrinkage))
+        least = max(1, int(n_before * (1 - pool.max_shrinkage)))
         reasons = Counter(r.split(": ")[0] for r in corpus.quarantine["reason"].to_pylist())
         return Draft(
             files={"rows.parquet": corpus.rows, "quarantine.parquet": corpus.quarantine},

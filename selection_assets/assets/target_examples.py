@@ -5,7 +5,8 @@ from typing import assert_never
 from resources.project import resolve
 from selection.config.study import Study
 from selection.config.targets import DocstringTarget, FileTarget, Target
-from selection.corpus.sources import package_fingerprint, path_fingerprint
+from selection.corpus.folders import configured_fingerprint
+from selection.corpus.sources import package_fingerprint
 from selection.corpus.target import SPLITS, read_target
 from selection_assets.shared.contrast import EXAMPLES
 from selection_assets.stage.keys import study_key
@@ -36,7 +37,7 @@ def build_examples(study: Study, name: str, target: Target) -> Stage:
             case FileTarget():
                 file = resolve(target.path)
                 see_that_data_are_there(study, file)
-                return {target.path: path_fingerprint(file)}
+                return {target.path: configured_fingerprint(target.path, resolve)}
             case _:
                 assert_never(target)
 

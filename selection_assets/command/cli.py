@@ -92,7 +92,7 @@ def main() -> None:
 def run(study: str, dry_run: bool) -> None:
     """Bring STUDY up to date, then print its verdicts and what they cost."""
     from selection_assets.command.run import dry_run_study, run_study
-    from selection_assets.refresh.refresh import RefreshFailed
+    from selection_assets.refresh.run_work import RefreshFailed
 
     try:
         (dry_run_study if dry_run else run_study)(study)
@@ -110,7 +110,7 @@ def plan(study: str, as_json: bool) -> None:
     """
     from selection_assets.command.plan import find_plan, plan_text
     from selection_assets.command.run import plan_study
-    from selection_assets.refresh.refresh import RefreshFailed
+    from selection_assets.refresh.run_work import RefreshFailed
 
     try:
         planned = plan_study(study, quietly=as_json)
@@ -140,10 +140,10 @@ def cap(
 ) -> None:
     """Print what STUDY may still spend, or change its cap, with a reason."""
     from selection.budget.amounts import Cap
+    from selection_assets.command.asked import asked_study
     from selection_assets.command.cap import cap_text, change_cap, find_cap
-    from selection_assets.studies import load_study
 
-    found = load_study(study)
+    found = asked_study(study)
     opened = _ledger()
     given = {"flops": flops, "device_hours": device_hours, "usd": usd}
     wanted = [(unit, limit) for unit, limit in given.items() if limit is not None]

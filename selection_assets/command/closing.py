@@ -23,12 +23,13 @@ LINE_COLUMNS = {
 SPENT_COLUMNS = {"steps": "steps", "flops": "FLOPs", "device_seconds": "device seconds"}
 
 
-def closing_text(study: Study, ledger: Ledger, recomputed: str) -> str:
+def closing_text(study: Study, ledger: Ledger, recomputed: str, not_read: str = "") -> str:
     """Lay out verdicts, reference lines, costs and where to look further.
 
     Parameters
     ----------
     recomputed : one line that says what the refresh did.
+    not_read : what of the pool was not read, and why.
     """
     frontier = ledger.current(f"{study.name}/pareto_frontier", UNPARTITIONED)
     assert frontier is not None, "a refresh ends with the frontier"
@@ -52,6 +53,7 @@ def closing_text(study: Study, ledger: Ledger, recomputed: str) -> str:
         shares_table(ledger, study.name),
         cap_line(study, ledger),
         plan_errors_line(ledger, study.name),
+        not_read,
         recomputed,
         "\n".join(["pictures:", *(f"  {path}" for path in pictures(frontier, study, ledger))]),
         "`make ui` opens all of it in the browser",

@@ -21,13 +21,22 @@ from selection.config.pool import (
 )
 from selection.config.study import Study
 from selection.config.targets import DocstringTarget, FileTarget, Target
+from selection_assets.command.asked import asked_study, pool_text, wait_until_still
 from selection_assets.command.closing import closing_text
 from selection_assets.command.history import open_history
-from selection_assets.refresh.refresh import PLAN, StoppedByCap, describe, plan_refresh, refresh
+from selection_assets.refresh.partitions import sources_of
+from selection_assets.refresh.refresh import (
+    PLAN,
+    SourcesFailed,
+    Unfinished,
+    plan_refresh,
+    refresh,
+)
+from selection_assets.refresh.run_work import describe
 from selection_assets.refresh.staleness import Work
 from selection_assets.rehearsal.finding import findings_text
 from selection_assets.rehearsal.rehearse import NotReady, rehearse, require_ready
-from selection_assets.studies import load_pools, load_study, see_that_data_are_there
+from selection_assets.studies import load_pools, see_that_data_are_there
 
 
 def run_study(name: str) -> None:
@@ -36,19 +45,28 @@ def run_study(name: str) -> None:
     _rehearse(study, ledger)
     try:
         done = _refresh(study, ledger)
-    except StoppedByCap as stop:
-        # What the cap admits has run, and may already say something.
-        if stop.done and ledger.current(f"{name}/pareto_frontier", UNPARTITIONED):
-            click.echo(closing_text(study, ledger, recomputed(stop.done)))
+    except Unfinished as stop:
+        # What could run has run, and may already say something.
+        says = stop.done or isinstance(stop, SourcesFailed)
+        if says and ledger.current(f"{name}/pareto_frontier", UNPARTITIONED):
+            click.echo(closing_text(study, ledger, recomputed(stop.done), _not_read(study, ledger)))
         raise
-    click.echo(closing_text(study, ledger, recomputed(done)))
+    click.echo(closing_text(study, ledger, recomputed(done), _not_read(study, ledger)))
+
+
+def _not_read(study: Study, ledger: Ledger) -> str:
+    pool = load_pools()[study.pool]
+    return pool_text(pool, sources_of(pool, ledger).not_read)
 
 
 def plan_study(name: str, *, quietly: bool) -> Study:
     """Bring the plan of a study up to date, with what it needs and nothing else."""
     study, ledger = find_study(name), Workspace().ledger
     _rehearse(study, ledger, quietly=quietly)
-    _refresh(study, ledger, up_to=PLAN, quietly=quietly)
+    try:
+        _refresh(study, ledger, up_to=PLAN, quietly=quietly)
+    except SourcesFailed as error:
+        click.echo(f"planned without some sources:\n{error}", err=True)
     return study
 
 
@@ -65,7 +83,11 @@ def _rehearse(study: Study, ledger: Ledger, *, quietly: bool = False) -> None:
             return
     except (ValueError, OSError):
         pass  # What cannot even be looked at is said below, with all else.
-    findings = rehearse(study, load_pools()[study.pool], fetch=True)
+    pool = load_pools()[study.pool]
+    wait_until_still(pool)
+    if not quietly and (said := _not_read(study, ledger)):
+        click.echo(said)
+    findings = rehearse(study, pool, fetch=True)
     if not quietly:
         click.echo(f"{findings_text(findings)}\n")
     require_ready(findings)
@@ -95,6 +117,8 @@ def dry_run_study(name: str) -> None:
     """
     study = find_study(name)
     ledger = Workspace().ledger
+    if said := _not_read(study, ledger):
+        click.echo(said)
     findings = rehearse(study, load_pools()[study.pool], fetch=False)
     click.echo(f"{findings_text(findings)}\n")
     require_ready(findings)
@@ -123,7 +147,7 @@ def find_study(name: str) -> Study:
     ConfigurationError
         When there is no such study, or data that it reads are absent, naming the path.
     """
-    study = load_study(name)
+    study = asked_study(name)
     for path in data_paths(study):
         see_that_data_are_there(study, path)
     return study

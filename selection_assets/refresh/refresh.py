@@ -1,32 +1,26 @@
 """Bring a study up to date: materialize what is stale, and only that."""
 
-import os
-
 import dagster as dg
 from tqdm import tqdm
 
-from resources.dead_runs import PROCESS_TAG
 from resources.ledger.ledger import Ledger
-from resources.project import resolve
 from selection.config.pool import Pool
 from selection.config.study import Study
-from selection.corpus.sources import list_sources
+from selection.corpus.not_read import not_read_text
 from selection_assets.graph import pool_stages, study_stages
+from selection_assets.refresh.partitions import register_sources, remove_partition, sources_of
+from selection_assets.refresh.run_work import RefreshFailed, WorkFailed, describe, run_work
 from selection_assets.refresh.staleness import Refused, Work, levels_of, stale_work, with_ancestors
-from selection_assets.stage.keys import source_partitions, study_key
+from selection_assets.shared.pool_sources import PoolSources
+from selection_assets.stage.keys import pool_key, study_key
 from selection_assets.stage.stage import Stage
-from selection_assets.stage.step_cost import REFUSED
 from selection_assets.studies import load_pools
 
 PLAN = "budget_plan"
 
 
-class RefreshFailed(RuntimeError):
-    """A run of the refresh failed; the message says which and why."""
-
-
-class StoppedByCap(RefreshFailed):
-    """What the cap admits has run; the message says what it has not admitted.
+class Unfinished(RefreshFailed):
+    """All that can run has run; the message says what has not.
 
     Attributes
     ----------
@@ -36,6 +30,14 @@ class StoppedByCap(RefreshFailed):
     def __init__(self, message: str, done: list[Work]) -> None:
         super().__init__(message)
         self.done = done
+
+
+class StoppedByCap(Unfinished):
+    """What the cap admits has run; the message says what it has not admitted."""
+
+
+class SourcesFailed(Unfinished):
+    """The study is up to date without some sources; the message says which, and why."""
 
 
 def refresh(
@@ -48,7 +50,8 @@ def refresh(
 ) -> list[Work]:
     """Materialize, in this process, everything of a study that is not up to date.
 
-    Where the cap keeps a step from starting, what does not need it runs all the same.
+    Where the cap keeps a step from starting, what does not need it runs all the same; and so does
+    the rest of a pool where a source cannot be read or fails its checks.
 
     Parameters
     ----------
@@ -62,38 +65,69 @@ def refresh(
     Raises
     ------
     RefreshFailed
-        When a step fails or a blocking check does not pass.
+        When a step fails or a blocking check does not pass, and when no source can be read.
     StoppedByCap
         At the end, when the cap has kept steps from starting.
+    SourcesFailed
+        At the end, when sources have failed.
     """
     pool = load_pools()[study.pool]
-    register_sources(pool, instance)
+    # Of one moment: what is dropped meanwhile is for the next time.
+    sources = sources_of(pool, ledger)
+    register_sources(pool, sources, instance)
     job = definitions.resolve_implicit_global_asset_job_def()
     done: list[Work] = []
     refused = Refused()
+    failed: dict[str, str] = {}
     planning, rest = _levels(study, pool, up_to)
     with tqdm([*planning, *rest], unit=" levels", desc=f"study {study.name}") as bar:
         for place, level in enumerate(bar, start=1):
-            for work in stale_work(level, pool, study, ledger, refused):
+            _require_sources(pool, sources, failed)
+            for work in stale_work(level, sources, study, ledger, refused):
                 bar.set_postfix_str(describe(work))
-                messages = _materialize(job, work, instance)
+                try:
+                    messages = run_work(job, work, instance)
+                except WorkFailed as error:
+                    source = work.partition
+                    if source is None or source not in sources.partitions:
+                        raise
+                    failed[source] = str(error)
+                    if not _keeps_its_rows(pool, work, ledger):
+                        sources = sources.without(source)
+                        remove_partition(pool, source, instance)
+                    continue
                 if messages:
                     refused.add(work, messages)
                 else:
                     done.append(work)
             if refused.messages and place == len(planning):
                 break  # without a plan nothing else starts
-    if refused.messages:
-        raise StoppedByCap("\n".join(dict.fromkeys(refused.messages)), done)
+    found_before = map(str, sources.unusable.values())
+    wrong = [*dict.fromkeys(refused.messages), *failed.values(), *found_before]
+    if wrong:
+        raise (StoppedByCap if refused.messages else SourcesFailed)("\n".join(wrong), done)
     return done
+
+
+def _keeps_its_rows(pool: Pool, work: Work, ledger: Ledger) -> bool:
+    """Whether a source that could not be read again goes on with what it had."""
+    corpus = pool_key(pool.name, "raw_corpus").to_user_string()
+    return corpus in work.assets and work.partition in ledger.current_versions(corpus)
+
+
+def _require_sources(pool: Pool, sources: PoolSources, failed: dict[str, str]) -> None:
+    if not sources.partitions:
+        said = [f"pool {pool.name} has no source that can be read", *failed.values()]
+        raise RefreshFailed("\n".join([*said, not_read_text(sources.not_read)]).strip())
 
 
 def plan_refresh(study: Study, ledger: Ledger) -> list[Work]:
     """Return the first level of stale work, without doing it: the rest depends on its results."""
     pool = load_pools()[study.pool]
     planning, rest = _levels(study, pool)
+    sources = sources_of(pool, ledger)
     for level in [*planning, *rest]:
-        stale = stale_work(level, pool, study, ledger)
+        stale = stale_work(level, sources, study, ledger)
         if stale:
             return stale
     return []
@@ -110,67 +144,3 @@ def _levels(
     first = {stage.key for stage in planning}
     rest = [stage for stage in stages if stage.key not in first]
     return list(levels_of(planning)), list(levels_of(rest))
-
-
-def describe(work: Work) -> str:
-    """One short line for a progress bar."""
-    names = ", ".join(asset.rpartition("/")[2] for asset in work.assets)
-    return f"{names} [{work.partition}]" if work.partition else names
-
-
-def register_sources(pool: Pool, instance: dg.DagsterInstance) -> None:
-    """Make the pool's partitions those of its sources as they are now.
-
-    A source that is gone loses its partition, so that studies no longer read its rows; what was
-    made of it stays in the store and in the ledger.
-    """
-    name = source_partitions(pool.name).name
-    assert name is not None
-    known = set(instance.get_dynamic_partitions(name))
-    sources = list_sources(pool, resolve)
-    instance.add_dynamic_partitions(name, [source for source in sources if source not in known])
-    for gone in sorted(known - set(sources)):
-        tqdm.write(f"{gone} is no longer a source of {pool.name}: its partition is removed")
-        instance.delete_dynamic_partition(name, gone)
-
-
-def _materialize(job: dg.JobDefinition, work: Work, instance: dg.DagsterInstance) -> list[str]:
-    """Run some work; returns why a cap has kept it from running, or from ending.
-
-    Raises
-    ------
-    RefreshFailed
-        When it fails for any other reason.
-    """
-    result = job.execute_in_process(
-        asset_selection=[dg.AssetKey.from_user_string(asset) for asset in work.assets],
-        partition_key=work.partition,
-        instance=instance,
-        # A run that dies at once can then still be told from one that is about to start.
-        tags={PROCESS_TAG: str(os.getpid())},
-        # The error below says why it failed; the traceback is in the run's log.
-        run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-        raise_on_error=False,
-    )
-    if result.success:
-        return []
-    failures = result.get_step_failure_events()
-    reasons = [_reason(event) for event in failures]
-    if failures and all(_is_refused(event) for event in failures):
-        return reasons
-    raise RefreshFailed(f"{describe(work)} failed:\n" + "\n".join(reasons))
-
-
-def _is_refused(event: dg.DagsterEvent) -> bool:
-    by_user = event.step_failure_data.user_failure_data
-    return by_user is not None and REFUSED in by_user.metadata
-
-
-def _reason(event: dg.DagsterEvent) -> str:
-    """Why a step failed, without the traceback: that is in the run's log."""
-    failure = event.step_failure_data
-    if failure.user_failure_data is not None and failure.user_failure_data.description:
-        return failure.user_failure_data.description
-    if failure.error is None:
-        return "no reason is known"
-    return (failure.error.cause or failure.error).message.strip()

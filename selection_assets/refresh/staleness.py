@@ -8,13 +8,11 @@ import dagster as dg
 
 from resources.io_manager import MAY_LACK_PARTITIONS
 from resources.ledger.ledger import Ledger
-from resources.project import resolve
 from resources.store.artifacts import UNPARTITIONED
-from selection.config.pool import Pool
 from selection.config.study import Study
-from selection.corpus.sources import list_sources
 from selection.planning.within_cap import priority
 from selection_assets.planning.current import current_plan, find_current_plan
+from selection_assets.shared.pool_sources import PoolSources
 from selection_assets.stage.inputs import asset_key
 from selection_assets.stage.keys import FULL_DATA, arm_key, pool_key
 from selection_assets.stage.stage import Stage
@@ -80,27 +78,41 @@ def levels_of(stages: Sequence[Stage]) -> Iterator[list[Stage]]:
 
 
 def stale_work(
-    level: Sequence[Stage], pool: Pool, study: Study, ledger: Ledger, refused: Refused | None = None
+    level: Sequence[Stage],
+    sources: PoolSources,
+    study: Study,
+    ledger: Ledger,
+    refused: Refused | None = None,
 ) -> list[Work]:
     """Group the stale partitions of a level: one run a partition, however many stages.
 
     What needs something refused is left out, and added to it.
+
+    Parameters
+    ----------
+    sources : of the study's pool.
     """
+    corpus = pool_key(study.pool, "raw_corpus")
     current = ledger.current_identities()
-    versions = _without_former_sources(ledger.current_data_versions(), pool)
+    versions = _without_former_sources(
+        ledger.current_data_versions(), corpus.to_user_string(), sources
+    )
     by_partition: dict[str | None, list[str]] = {}
     plan = find_current_plan(study, ledger) if any(stage.serves for stage in level) else None
     for stage in level:
         if not _is_wanted(stage, study, plan):
             continue
-        for partition in _partitions(stage, pool, study, ledger):
+        reads_files = stage.key == corpus
+        partitions = sources.readable if reads_files else _partitions(stage, sources, study, ledger)
+        for partition in partitions:
             read = _inputs(stage, partition, versions)
             asset = stage.name
             if refused is not None and _needs(stage, partition, read, refused):
                 refused.steps.add((asset, partition))
                 continue
             # Without its inputs it has no identity, and running it says which one is missing.
-            identity = None if read is None else stage.identity(partition, read)
+            outside = sources.outside(partition) if reads_files else None
+            identity = None if read is None else stage.identity(partition, read, outside)
             if identity is None or current.get((asset, partition)) != identity:
                 key = None if partition == UNPARTITIONED else partition
                 by_partition.setdefault(key, []).append(asset)
@@ -116,20 +128,20 @@ def _is_wanted(stage: Stage, study: Study, plan: Mapping[str, Any] | None) -> bo
 
 
 def _without_former_sources(
-    versions: Mapping[tuple[str, str], str], pool: Pool
+    versions: Mapping[tuple[str, str], str], corpus: str, sources: PoolSources
 ) -> dict[tuple[str, str], str]:
-    """Leave out what was made of sources that the pool no longer has."""
-    corpus = pool_key(pool.name, "raw_corpus").to_user_string()
-    former = {key for asset, key in versions if asset == corpus} - set(list_sources(pool, resolve))
+    """Leave out what was made of sources that the pool no longer has, or that have failed."""
+    read_once = {key for asset, key in versions if asset == corpus}
+    former = (read_once | sources.left_out) - set(sources.partitions)
     return {(asset, key): v for (asset, key), v in versions.items() if key not in former}
 
 
-def _partitions(stage: Stage, pool: Pool, study: Study, ledger: Ledger) -> list[str]:
+def _partitions(stage: Stage, sources: PoolSources, study: Study, ledger: Ledger) -> list[str]:
     definition = stage.partitions
     if definition is None:
         return [UNPARTITIONED]
     if isinstance(definition, dg.DynamicPartitionsDefinition):
-        return sorted(list_sources(pool, resolve))
+        return sources.partitions
     if isinstance(definition, dg.MultiPartitionsDefinition):
         arms = current_plan(study, ledger)["arms"]
         arms.sort(key=lambda arm: priority(study, arm["method"], arm["budget"]))

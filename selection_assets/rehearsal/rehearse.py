@@ -9,7 +9,7 @@ from selection.corpus.sources import list_sources
 from selection_assets.rehearsal.finding import Finding, problems_text
 from selection_assets.rehearsal.models import look_at_decoder, look_at_embedder, look_at_harness
 from selection_assets.rehearsal.rows import try_rows
-from selection_assets.rehearsal.sources import UNREADABLE, look_at_sources
+from selection_assets.rehearsal.sources import look_at_sources
 from selection_assets.rehearsal.targets import look_at_target
 from selection_assets.shared.decoders import decoders_of
 
@@ -66,10 +66,7 @@ def _exclusions(field: str, decoder: object, pool: Pool) -> list[Finding]:
     """Whether the sources that a model is not to learn from are there."""
     if not isinstance(decoder, TinyBase) or not decoder.exclude_sources:
         return []
-    try:
-        known = sorted(list_sources(pool, resolve))
-    except UNREADABLE:
-        return []  # which the look at the sources says
+    known = sorted(list_sources(pool, resolve).sources)
     unknown = [name for name in decoder.exclude_sources if name not in known]
     if not unknown:
         return []

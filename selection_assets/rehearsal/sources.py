@@ -30,6 +30,8 @@ def look_at_sources(pool: Pool, *, fetch: bool) -> list[Finding]:
     ----------
     fetch : whether rows may be fetched from a hub.
 
+    What of the pool is not read at all is listed elsewhere (`not_read`).
+
     Returns
     -------
     list of Finding
@@ -42,15 +44,9 @@ def look_at_sources(pool: Pool, *, fetch: bool) -> list[Finding]:
             away += 1
             others.append(Finding(f"source {spec.name}", f"{spec.dataset}: would be fetched"))
             continue
-        try:
-            found = [_look_at(*reader, pool.max_quarantined) for reader in _readers(pool, spec)]
-        except UNREADABLE as error:
-            others.append(Finding(f"sources of kind {spec.kind}", "what there is", _said(error)))
-            continue
+        found = [_look_at(*reader, pool.max_quarantined) for reader in _readers(pool, spec)]
         others += [each for each in found if each is not None]
         usable += found.count(None)
-    if not any(finding.stops and finding.problem for finding in others):
-        others += _together(pool)
     if not usable + away:
         problem = "no source has a usable row, so that there is nothing to select"
         others.append(Finding(f"pool {pool.name}", "its sources", problem))
@@ -59,19 +55,10 @@ def look_at_sources(pool: Pool, *, fetch: bool) -> list[Finding]:
 
 def _readers(pool: Pool, spec: SourceSpec) -> list[tuple[str, Reader]]:
     """Sources by name; a file that is split by a column is read once for all of its own."""
-    listed = list_sources(pool.model_copy(update={"sources": [spec]}), resolve)
-    if isinstance(spec, FileSources) and spec.split_by is not None:
+    listed = list_sources(pool.model_copy(update={"sources": [spec]}), resolve).sources
+    if isinstance(spec, FileSources) and spec.split_by is not None and listed:
         return [(spec.path, partial(read_path, resolve(spec.path), columns=spec.columns))]
     return [(name, source.read) for name, source in listed.items()]
-
-
-def _together(pool: Pool) -> list[Finding]:
-    """Whether the sources go together, such as by their names."""
-    try:
-        list_sources(pool, resolve)
-    except UNREADABLE as error:
-        return [Finding(f"pool {pool.name}", "its sources together", _said(error))]
-    return []
 
 
 def _look_at(name: str, read: Reader, most_bad: float) -> Finding | None:

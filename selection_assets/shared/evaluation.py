@@ -13,7 +13,7 @@ from selection.arms.evaluate import evaluate_checkpoint, evaluation_flops, summa
 from selection.arms.harness import run_on_checkpoint, summarise_harness
 from selection.arms.target import to_examples
 from selection.config.study import Study
-from selection.corpus.sources import path_fingerprint
+from selection.corpus.folders import configured_fingerprint
 from selection.models.harness_tasks import harness_version
 from selection.reports.tables import markdown_table
 from selection_assets.shared.decoders import read_shape
@@ -87,8 +87,8 @@ def harness_outside(study: Study) -> dict[str, str]:
     if harness.include_path is not None:
         folder = resolve_whole(harness.include_path)
         # The step says what is wrong with a missing folder; looking for changes does not fail.
-        found = path_fingerprint(folder) if folder.is_dir() else "missing"
-        versions[harness.include_path] = found
+        path = harness.include_path
+        versions[path] = configured_fingerprint(path, resolve) if folder.is_dir() else "missing"
     return versions
 
 

@@ -2,7 +2,7 @@
 
 from typing import assert_never
 
-from resources.project import resolve_whole
+from resources.project import resolve, resolve_whole
 from selection.config.decoders import Decoder, PretrainedBase, TinyBase
 from selection.config.embedders import (
     EmbedderModel,
@@ -10,7 +10,7 @@ from selection.config.embedders import (
     SentenceTransformerModel,
     StaticMiniLM,
 )
-from selection.corpus.sources import path_fingerprint
+from selection.corpus.folders import configured_fingerprint
 
 
 def local_model_version(spec: Decoder | EmbedderModel) -> dict[str, str]:
@@ -22,7 +22,9 @@ def local_model_version(spec: Decoder | EmbedderModel) -> dict[str, str]:
     match spec:
         case PretrainedBase() | SentenceTransformerModel():
             folder = resolve_whole(spec.model)
-            return {spec.model: path_fingerprint(folder)} if folder.is_dir() else {}
+            if not folder.is_dir():
+                return {}
+            return {spec.model: configured_fingerprint(spec.model, resolve)}
         case TinyBase() | MiniLM() | StaticMiniLM():
             return {}
         case _:

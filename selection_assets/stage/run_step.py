@@ -40,7 +40,8 @@ def run_step(
         name: {key: artifact.version for key, artifact in found.items()}
         for name, found in inputs.items()
     }
-    step = Step(context, stage.identity(partition, versions), inputs)
+    outside = stage.outside(partition)
+    step = Step(context, stage.identity(partition, versions, outside), inputs)
     published = ledger.find(step.identity)
     forced = FORCE_TAG in context.run.tags
     if published is not None and not forced and _is_whole(published, context):
@@ -48,13 +49,13 @@ def run_step(
     if stage.finds is not None:
         step.found = stage.finds(step)
     if not stage.costly:
-        return _compute(stage, step, None)
+        return _compute(stage, step, outside, None)
     context.log.info("device: %s", step.device.describe())
     reservation = reserve(stage, step)
     try:
         with reservation:
             step.meter = reservation
-            return _compute(stage, step, reservation)
+            return _compute(stage, step, outside, reservation)
     except BudgetExhausted as error:
         stopped_at(reservation, step)
         raise refused(str(error)) from error
@@ -73,10 +74,21 @@ def _is_whole(published: Artifact, context: dg.AssetExecutionContext) -> bool:
     return True
 
 
-def _compute(stage: Stage, step: Step, reservation: Reservation | None) -> dg.MaterializeResult:
+def _compute(
+    stage: Stage, step: Step, outside: Mapping[str, str], reservation: Reservation | None
+) -> dg.MaterializeResult:
     store, device = step.workspace.store, step.device
     started_at, clock = datetime.now(UTC), time.monotonic()
     draft = stage.function(step)
+    now = stage.outside(step.partition)
+    changed = [name for name in now if now[name] != outside.get(name)]
+    if changed:
+        # What was read is neither what lay there before nor what lies there now.
+        raise dg.Failure(
+            f"{', '.join(changed)} changed while it was read: nothing is published; materialize it"
+            " again when it is still",
+            allow_retries=False,
+        )
     if stage.costly:
         device.synchronise()
     seconds = time.monotonic() - clock

@@ -84,20 +84,27 @@ class Stage:
             return self.reads(partition)
         return [name for name in self.ins if name not in self.only_after]
 
-    def identity(self, partition: str, versions: Mapping[str, Mapping[str, str]]) -> Identity:
+    def identity(
+        self,
+        partition: str,
+        versions: Mapping[str, Mapping[str, str]],
+        outside: Mapping[str, str] | None = None,
+    ) -> Identity:
         """What a materialization of this partition would be, given its inputs' data versions.
 
         Parameters
         ----------
         versions : input name to (partition to data version).
+        outside : what `outside` has just given for it; asked again when None.
         """
         read = {
             f"{name}[{key}]": version
             for name in self.inputs_read(partition)
             for key, version in versions[name].items()
         }
-        outside = {f"outside {name}": value for name, value in self.outside(partition).items()}
-        return Identity(self.name, partition, hash_inputs(read | outside), self.code_version)
+        found = self.outside(partition) if outside is None else outside
+        beyond = {f"outside {name}": value for name, value in found.items()}
+        return Identity(self.name, partition, hash_inputs(read | beyond), self.code_version)
 
 
 def _decorator(

@@ -165,7 +165,8 @@ def hub_studies(hub_files: Path, tmp_path_factory: pytest.TempPathFactory) -> Hu
         for name in ("studies/pools", "drop", "dagster_home"):
             (made.root / name).mkdir(parents=True)
         write_dagster_home(made.root)
-        pool = "name: library\nsources: [{kind: drop_folder, path: drop}]\n"
+        source = "{kind: drop_folder, path: drop, settle_seconds: 0}"
+        pool = f"name: library\nsources: [{source}]\n"
         (made.root / "studies/pools/library.yaml").write_text(textwrap.dedent(pool))
         for source in SOURCES:
             lines = docstring_lines(source).splitlines(keepends=True)[:ROWS]

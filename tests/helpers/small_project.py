@@ -27,7 +27,7 @@ SOURCES = ("asyncio", "email", "multiprocessing")
 POOL = """
 name: library
 sources:
-  - {kind: drop_folder, path: drop}
+  - {kind: drop_folder, path: drop, settle_seconds: 0}
 """
 
 STUDY = """

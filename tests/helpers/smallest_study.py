@@ -17,7 +17,7 @@ SPLITS = {"train": 12, "dev": 12, "test": 16}
 POOL = """
 name: shelf
 sources:
-  - {kind: drop_folder, path: drop}
+  - {kind: drop_folder, path: drop, settle_seconds: 0}
 """
 
 STUDY = """

@@ -95,7 +95,8 @@ def test_a_wrong_study_file_is_a_message_with_its_name(project: Project) -> None
 
 def test_a_step_that_fails_is_a_message_without_a_traceback(project: Project) -> None:
     bad = b'{"text": "Reads lines that are not text."}\n' + b"\xff\xfe\n" * 9
-    (project.root / "drop/asyncio.jsonl").write_bytes(bad)
+    for source in SOURCES:
+        (project.root / f"drop/{source}.jsonl").write_bytes(bad)
     result = selection("run", "small")
     assert result.exit_code == 1
     assert "raw_corpus [asyncio] failed" in result.stderr
@@ -105,7 +106,8 @@ def test_a_step_that_fails_is_a_message_without_a_traceback(project: Project) ->
 
 def test_dagsters_home_is_made_beside_the_project_for_its_owner_only(project: Project) -> None:
     del os.environ["DAGSTER_HOME"]
-    (project.root / "drop/asyncio.jsonl").write_bytes(b"\xff\xfe\n")
+    for source in SOURCES:
+        (project.root / f"drop/{source}.jsonl").write_bytes(b"\xff\xfe\n")
     assert selection("run", "small").exit_code == 1
     home = project.root / "dagster_home"
     assert os.environ["DAGSTER_HOME"] == str(home)

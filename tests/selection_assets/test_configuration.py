@@ -1,4 +1,4 @@
-"""A wrong file stops everything before work starts, and its message is enough to correct it."""
+"""A wrong file stops its study before work starts, and its message is enough to correct it."""
 
 import re
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from selection_assets.assets.target_examples import build_examples
 from selection_assets.command.run import data_paths, find_study
 from selection_assets.graph import study_stages
 from selection_assets.shared.local_models import local_model_version
-from selection_assets.studies import load_studies
+from selection_assets.studies import load_study
 
 HUB_MODEL = {"kind": "pretrained", "model": "HuggingFaceTB/SmolLM2-135M", "revision": "main"}
 HUB_SOURCE = {"kind": "hub", "name": "news", "dataset": "fancyzhx/ag_news", "revision": "main"}
@@ -38,12 +38,12 @@ def setting(**fields: Any) -> Callable[[dict], None]:
 
 
 def message_after(path: Path, change: Callable[[dict], None]) -> str:
-    """Change a file of the project and return what loading the studies says."""
+    """Change a file of the project and return what loading the study says."""
     content = yaml.safe_load(path.read_text())
     change(content)
     path.write_text(yaml.safe_dump(content))
     with pytest.raises(ConfigurationError) as caught:
-        load_studies()
+        load_study("small")
     return str(caught.value)
 
 
@@ -185,7 +185,7 @@ def test_what_is_no_mapping_in_yaml_is_refused_by_its_name_and_runs_nothing(proj
     path = project.root / "studies/small.yaml"
     path.write_bytes(content)
     with pytest.raises(ConfigurationError, match=re.escape(str(path))):
-        load_studies()
+        load_study("small")
     assert not Path("executed").exists()
 
 
@@ -193,7 +193,7 @@ def test_two_studies_of_one_name_are_refused(project):
     first = project.root / "studies/small.yaml"
     (project.root / "studies/twin.yaml").write_text(first.read_text())
     with pytest.raises(ConfigurationError, match=r"twin.yaml: field name: 'small' is used"):
-        load_studies()
+        load_study("small")
 
 
 def test_one_embedder_name_for_two_models_is_refused(project):
@@ -201,7 +201,7 @@ def test_one_embedder_name_for_two_models_is_refused(project):
     content["name"], content["embedder"]["model"]["width"] = "wider", 128
     (project.root / "studies/wider.yaml").write_text(yaml.safe_dump(content))
     with pytest.raises(ConfigurationError, match=r"wider.yaml: field embedder.name: 'static'"):
-        load_studies()
+        load_study("wider")
 
 
 @pytest.mark.parametrize("field", ["base_model", "selector"])
@@ -213,7 +213,7 @@ def test_one_name_for_two_decoders_of_a_pool_is_refused(field, project):
     study[field] = study[field] | {"layers": 3}
     (project.root / "studies/twin.yaml").write_text(yaml.safe_dump(study | {"name": "twin"}))
     with pytest.raises(ConfigurationError, match=rf"{field}.name: 'tiny' is another model"):
-        load_studies()
+        load_study("twin")
 
 
 def test_studies_that_share_a_model_have_it_counted_by_one_accountant(project):
@@ -221,7 +221,7 @@ def test_studies_that_share_a_model_have_it_counted_by_one_accountant(project):
     twin = study | {"name": "twin", "accountant": "dense"}
     (project.root / "studies/twin.yaml").write_text(yaml.safe_dump(twin))
     with pytest.raises(ConfigurationError, match=r"field accountant has value 'dense'.*'detailed'"):
-        load_studies()
+        load_study("twin")
 
 
 def test_a_bare_method_and_a_bare_share_are_understood(project):

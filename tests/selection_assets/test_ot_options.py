@@ -15,7 +15,7 @@ from selection.config.files import ConfigurationError
 from selection.embedding.embedder import encode, load_embedder
 from selection_assets.refresh.refresh import refresh
 from selection_assets.stage.keys import arm_key
-from selection_assets.studies import load_studies
+from selection_assets.studies import load_study
 
 STUDY = "studies/least.yaml"
 CONTRAST = {
@@ -56,7 +56,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
             },
         )
         with entered.instance() as instance:
-            study = load_studies()["least"]
+            study = load_study("least")
             assert refresh(
                 study, entered.definitions, entered.ledger, instance, up_to="selected_subset"
             )
@@ -113,10 +113,10 @@ def test_a_contrast_and_its_weight_need_each_other(root: Path, tmp_path: Path):
         with pytest.raises(
             ConfigurationError, match=r"least.yaml: field contrast .*add `contrast`"
         ):
-            load_studies()
+            load_study("least")
         change_study(project, methods={"random": None}, contrast=CONTRAST)
         with pytest.raises(ConfigurationError, match=r"field contrast .*no method weighs it"):
-            load_studies()
+            load_study("least")
 
 
 def test_a_tuned_embedder_embeds_the_pool_and_the_plan_charges_for_it(finished: Project):
@@ -139,4 +139,4 @@ def test_two_studies_cannot_share_a_tuned_embedder(root: Path, tmp_path: Path):
         with pytest.raises(
             ConfigurationError, match=r"field embedder\.name: 'tuned'.*one study only"
         ):
-            load_studies()
+            load_study("other")

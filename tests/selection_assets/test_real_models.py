@@ -19,7 +19,7 @@ from selection.models.base import (
 from selection.models.checkpoints import weights_digest
 from selection.models.tokenizer import count_tokens
 from selection_assets.stage.keys import arm_key
-from selection_assets.studies import load_studies
+from selection_assets.studies import load_study
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_a_study_with_an_unpinned_hub_model_is_refused(hub_studies, tmp_path, re
     path.write_text(yaml.safe_dump(study))
     for _ in enter(Project(tmp_path)):
         with pytest.raises(ConfigurationError, match=r"hub\.yaml.*base_model.*revision"):
-            load_studies()
+            load_study("hub")
 
 
 def test_a_revision_that_is_not_there_is_named_with_the_remedy(hub_studies):

@@ -93,4 +93,4 @@ def test_sensors_that_lead_to_spending_are_stopped_until_somebody_starts_them(pr
         "watch_small_target",
         "refresh_derived_assets",
     }
-    assert running == {"record_failed_runs", "settle_dead_runs"}
+    assert running == {"record_failed_runs", "settle_dead_runs", "check_studies"}

@@ -2,7 +2,6 @@
 
 import os
 
-import pytest
 from ticks import LIBRARY, RAW_CORPUS, launch, partitions, read_all, tick
 from tiny_project import SOURCES, drop
 
@@ -88,37 +87,6 @@ def test_a_vanished_source_is_reported_and_keeps_its_partition_and_rows(project,
     assert "email" in instance.get_dynamic_partitions("library_source")
     assert project.ledger.current("library/raw_corpus", "email") is not None
     moved.rename(path)
-    assert tick(LIBRARY, instance, cursor).skip_message == "2 sources unchanged"
-
-
-def test_links_and_pipes_in_the_folder_neither_stop_a_tick_nor_are_opened(project, instance):
-    cursor = read_all(project, instance)
-    folder = project.root / "drop"
-    outside = project.root / "outside"
-    outside.mkdir()
-    (outside / "secret.jsonl").write_text('{"text": "a secret from elsewhere"}\n')
-    os.mkfifo(folder / "pipe.jsonl")
-    (folder / "file_link.jsonl").symlink_to(outside / "secret.jsonl")
-    (folder / "dangling.jsonl").symlink_to(outside / "nothing.jsonl")
-    (folder / "loop.jsonl").symlink_to(folder / "loop.jsonl")
-    (folder / "folder_link").symlink_to(outside)
-    answer = tick(LIBRARY, instance, cursor)
-    assert partitions(answer) == ["dangling", "file_link", "folder_link", "loop", "pipe"]
-    # What lies behind a link that leaves the folder is not even looked at.
-    (outside / "more.jsonl").write_text('{"text": "more"}\n')
-    assert partitions(tick(LIBRARY, instance, answer.cursor)) == []
-
-
-@pytest.mark.parametrize(
-    ("name", "said"), [("email.csv", "two sources are named 'email'"), ("a b.jsonl", "rename it")]
-)
-def test_a_folder_that_makes_no_sense_is_a_reason_and_not_a_crash(project, instance, name, said):
-    cursor = read_all(project, instance)
-    path = drop(project, name, "a row of some words")
-    answer = tick(LIBRARY, instance, cursor)
-    assert said in answer.skip_message
-    assert not answer.run_requests
-    path.unlink()
     assert tick(LIBRARY, instance, cursor).skip_message == "2 sources unchanged"
 
 

@@ -1,0 +1,93 @@
+"""Run some work in this process, and say how it ended."""
+
+import json
+import os
+from pathlib import Path
+
+import dagster as dg
+
+from resources.dead_runs import PROCESS_TAG
+from selection_assets.refresh.staleness import Work
+from selection_assets.stage.step_cost import REFUSED
+
+CHECK_FAILED = "DagsterAssetCheckFailedError"
+"""Name of Dagster's error for a check that blocks what comes after."""
+
+
+class RefreshFailed(RuntimeError):
+    """A run of the refresh failed; the message says which and why."""
+
+
+class WorkFailed(RefreshFailed):
+    """Some work could not be read, or did not pass its checks: if it is a source's, only that."""
+
+
+def describe(work: Work) -> str:
+    """One short line for a progress bar."""
+    names = ", ".join(asset.rpartition("/")[2] for asset in work.assets)
+    return f"{names} [{work.partition}]" if work.partition else names
+
+
+def run_work(job: dg.JobDefinition, work: Work, instance: dg.DagsterInstance) -> list[str]:
+    """Run some work; returns why a cap has kept it from running, or from ending.
+
+    Raises
+    ------
+    WorkFailed
+        When something could not be read, or did not pass its checks.
+    RefreshFailed
+        When it fails for any other reason.
+    """
+    result = job.execute_in_process(
+        asset_selection=[dg.AssetKey.from_user_string(asset) for asset in work.assets],
+        partition_key=work.partition,
+        instance=instance,
+        # A run that dies at once can then still be told from one that is about to start.
+        tags={PROCESS_TAG: str(os.getpid())},
+        # The error below says why it failed; the traceback is in the run's log.
+        run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+        raise_on_error=False,
+    )
+    if result.success:
+        return []
+    failures = result.get_step_failure_events()
+    reasons = [_reason(event) for event in failures]
+    if failures and all(_is_refused(event) for event in failures):
+        return reasons
+    message = "\n".join([f"{describe(work)} failed:", *reasons, *_bad_rows(result)])
+    judged = failures and all(_is_read_or_judged(event) for event in failures)
+    raise (WorkFailed if judged else RefreshFailed)(message)
+
+
+def _is_read_or_judged(event: dg.DagsterEvent) -> bool:
+    """Whether a step has failed in what reads from outside, or by a check."""
+    error = event.step_failure_data.error
+    checked = error is not None and error.cls_name == CHECK_FAILED
+    return checked or str(event.step_key).endswith("__raw_corpus")
+
+
+def _bad_rows(result: dg.ExecuteInProcessResult) -> list[str]:
+    """Of what a failed run has read: how many rows were bad, why, and where they are."""
+    lines = []
+    for event in result.get_asset_materialization_events():
+        facts = event.materialization.metadata
+        if "quarantine_reasons" in facts:
+            reasons = json.dumps(facts["quarantine_reasons"].value, ensure_ascii=False)
+            table = Path(str(facts["dagster/uri"].value)) / "quarantine.parquet"
+            lines.append(f"bad rows: {reasons}; they are in {table}")
+    return lines
+
+
+def _is_refused(event: dg.DagsterEvent) -> bool:
+    by_user = event.step_failure_data.user_failure_data
+    return by_user is not None and REFUSED in by_user.metadata
+
+
+def _reason(event: dg.DagsterEvent) -> str:
+    """Why a step failed, without the traceback: that is in the run's log."""
+    failure = event.step_failure_data
+    if failure.user_failure_data is not None and failure.user_failure_data.description:
+        return failure.user_failure_data.description
+    if failure.error is None:
+        return "no reason is known"
+    return (failure.error.cause or failure.error).message.strip()
