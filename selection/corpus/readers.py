@@ -11,12 +11,14 @@ from types import MappingProxyType
 from selection.config.pool import DEFAULT_COLUMNS, ColumnNames
 from selection.corpus.csv_rows import read_csv
 from selection.corpus.json_lines import read_json_lines
+from selection.corpus.limits import MAX_BYTES_PER_ROW
 from selection.corpus.paragraphs import read_paragraphs
-from selection.corpus.parquet_rows import read_parquet
-from selection.corpus.records import BadRecord, Record
-from selection.corpus.rows import MAX_BYTES_PER_ROW, RowRules
+from selection.corpus.parquet_process import read_parquet_apart
+from selection.corpus.records import BadRecord, Record, UnreadPart
+from selection.corpus.rows import RowRules
 from selection.corpus.streams import (
     FileRefused,
+    FileUnreadable,
     Line,
     StreamDamaged,
     open_regular,
@@ -50,7 +52,7 @@ def read_path(
     """Read every row of a file, or of all files under a folder in the order of their names.
 
     What cannot be used becomes a `BadRecord` and reading goes on; a file that is cut short gives
-    its good rows and one bad record. Only the bytes present when a file is opened are read.
+    its good rows and an `UnreadPart`. Only the bytes present when a file is opened are read.
     Hidden files and folders (a leading dot) are left out.
 
     Parameters
@@ -122,16 +124,18 @@ def _read_file(path: Path, name: str, root: Path, rules: RowRules) -> Iterator[R
         with open_regular(path, root) as file:
             suffix = _suffix(path)
             if suffix == ".parquet":
-                yield from read_parquet(file, name, rules)
+                yield from read_parquet_apart(file, name, rules)
                 return
             assert suffix is not None, "unknown formats are sorted out before"
             read_lines, packing = _LINE_FORMATS[suffix]
             lines = split_lines(unpack(file, packing), max_bytes=rules.max_bytes_per_row)
             yield from read_lines(lines, name, rules)
+    except FileUnreadable as error:
+        yield UnreadPart(f"{name}:0", str(error), hashlib.sha256(b"").hexdigest())
     except FileRefused as refusal:
         yield _refused(path, name, str(refusal))
     except StreamDamaged as damage:
-        yield BadRecord(f"{name}:{damage.line}", str(damage), damage.raw_sha256)
+        yield UnreadPart(f"{name}:{damage.line}", str(damage), damage.raw_sha256)
 
 
 def _refused(path: Path, name: str, reason: str) -> BadRecord:
