@@ -112,7 +112,8 @@ def ingest(
         The rows take more memory.
     """
     kept: dict[str, _Kept] = {}
-    tally, taken = FaultTally(), Memory(f"source {source!r}", memory)
+    remedy = "split it into several sources, or raise `memory_mib` of the pool"
+    tally, taken = FaultTally(), Memory(f"source {source!r}", remedy, memory)
     n_good = 0
     for record in records:
         if isinstance(record, BadRecord):

@@ -16,12 +16,13 @@ class Memory:
 
     Parameters
     ----------
-    what : whose rows they are, for the message.
+    what, remedy : whose rows they are, and what to do when they are too many; for the message.
     limit : bytes.
     """
 
-    def __init__(self, what: str, limit: int) -> None:
+    def __init__(self, what: str, remedy: str, limit: int) -> None:
         self._what = what
+        self._remedy = remedy
         self._limit = limit
         self._taken = 0
 
@@ -45,5 +46,5 @@ class Memory:
         if self._taken > self._limit:
             raise ValueError(
                 f"{self._what}: its rows take more than {self._limit // MIB:,} MiB of memory at "
-                f"{origin}; split it into several, or raise `memory_mib`"
+                f"{origin}; {self._remedy}"
             )

@@ -13,8 +13,12 @@ from selection.basics.draws import keyed_uniform
 from selection.basics.text import count_words, row_id
 from selection.config.targets import DocstringTarget, FileTarget, Target
 from selection.corpus.docstrings import read_docstrings
+from selection.corpus.faults import Faults, FaultTally
+from selection.corpus.limits import ROW_MEMORY
+from selection.corpus.memory import Memory
 from selection.corpus.readers import read_path
 from selection.corpus.records import BadRecord, Record
+from selection.corpus.target_faults import LabelClash, has_label, label_clashes, target_fault
 
 SPLITS = ("test", "dev", "train")
 """In the order of precedence: a text that stands in two splits stays in the first of these."""
@@ -39,15 +43,39 @@ class TargetExamples:
     Attributes
     ----------
     rows : `TARGET_SCHEMA`, sorted by split and row id.
-    n_bad : unusable rows left out.
+    n_good : usable rows read, whether drawn or not.
+    faults : unusable rows and unread parts, by reason with their first origins.
     n_repeated : rows left out because their text stands in another row or split.
     unseen_labels : labels of the test split that the train split lacks.
+    label_clashes : labels that are written in several ways.
     """
 
     rows: pa.Table
-    n_bad: int
+    n_good: int
+    faults: Faults
     n_repeated: int
     unseen_labels: tuple[str, ...]
+    label_clashes: tuple[LabelClash, ...]
+
+
+class TooFewRows(ValueError):
+    """A split with fewer usable rows than the study asks for.
+
+    Attributes
+    ----------
+    split, found, wanted : which, and how many rows.
+    faults : what could not be used of the target, which may be why.
+    """
+
+    def __init__(self, split: str, found: int, wanted: int, faults: Faults) -> None:
+        self.split, self.found, self.wanted, self.faults = split, found, wanted, faults
+        remedy = f"lower `target.splits.{split}`"
+        if faults.reasons:
+            remedy = f"{faults.n_rows:,} rows could not be used: {faults.summary()}"
+        super().__init__(
+            f"the target has {found} distinct usable rows for split {split!r} and the study"
+            f" asks for {wanted}; {remedy}"
+        )
 
 
 def read_target(spec: Target, path: Path | None) -> TargetExamples:
@@ -59,33 +87,60 @@ def read_target(spec: Target, path: Path | None) -> TargetExamples:
 
     Raises
     ------
-    ValueError
+    TooFewRows
         When a split has fewer usable rows than asked for.
+    ValueError
+        When the rows take more memory than `ROW_MEMORY`.
     """
+    records, faults = _good_and_bad(spec, path)
     pools: dict[str, dict[str, Record]] = {split: {} for split in SPLITS}
-    taken: dict[str, str] = {}
-    n_bad = n_repeated = 0
-    for record in sorted(_records(spec, path), key=_precedence):
-        if isinstance(record, BadRecord):
-            n_bad += 1
-            continue
+    taken: set[str] = set()
+    for record in sorted(records, key=_precedence):
         key = row_id(record.text)
-        if key in taken:
-            n_repeated += 1
-        elif isinstance(spec, DocstringTarget):
-            taken[key] = "any"
-            pools["test"][key] = record
-        elif record.split in pools:
-            taken[key] = record.split
-            pools[record.split][key] = record
+        if key not in taken:
+            taken.add(key)
+            pools[record.split or "test"][key] = record
     sizes = {"test": spec.splits.test, "dev": spec.splits.dev, "train": spec.splits.train}
     if isinstance(spec, DocstringTarget):
         pools = _deal(pools["test"], sizes)
-    chosen = {split: _draw(pools[split], split, sizes[split]) for split in SPLITS}
+    for split in SPLITS:
+        if len(pools[split]) < sizes[split]:
+            raise TooFewRows(split, len(pools[split]), sizes[split], faults)
+    chosen = {split: _draw(pools[split], sizes[split]) for split in SPLITS}
     train_labels = {record.label for record in chosen["train"].values()}
     test_labels = {record.label for record in chosen["test"].values()}
     unseen = sorted(str(label) for label in test_labels - train_labels)
-    return TargetExamples(_table(chosen), n_bad, n_repeated, tuple(unseen))
+    return TargetExamples(
+        _table(chosen),
+        len(records),
+        faults,
+        len(records) - len(taken),
+        tuple(unseen),
+        label_clashes(records),
+    )
+
+
+def _good_and_bad(spec: Target, path: Path | None) -> tuple[list[Record], Faults]:
+    good: list[Record] = []
+    tally = FaultTally()
+    memory = Memory("the target", "give it fewer rows", ROW_MEMORY)
+    for record in _records(spec, path):
+        if isinstance(record, BadRecord):
+            tally.add(record)
+        else:
+            memory.keep(record)
+            good.append(record)
+    if isinstance(spec, DocstringTarget):
+        return good, tally.faults()
+    labelled = any(map(has_label, good))
+    usable: list[Record] = []
+    for record in good:
+        fault = target_fault(record, spec.columns, SPLITS, labelled=labelled)
+        if fault is None:
+            usable.append(record)
+        else:
+            tally.add(fault)
+    return usable, tally.faults()
 
 
 def _records(spec: Target, path: Path | None) -> Iterator[Record | BadRecord]:
@@ -99,9 +154,8 @@ def _records(spec: Target, path: Path | None) -> Iterator[Record | BadRecord]:
             assert_never(spec)
 
 
-def _precedence(record: Record | BadRecord) -> int:
-    split = record.split if isinstance(record, Record) else None
-    return SPLITS.index(split) if split in SPLITS else len(SPLITS)
+def _precedence(record: Record) -> int:
+    return SPLITS.index(record.split) if record.split else 0
 
 
 def _hash_order(records: dict[str, Record]) -> list[str]:
@@ -118,12 +172,7 @@ def _deal(records: dict[str, Record], sizes: dict[str, int]) -> dict[str, dict[s
     }
 
 
-def _draw(records: dict[str, Record], split: str, size: int) -> dict[str, Record]:
-    if len(records) < size:
-        raise ValueError(
-            f"the target has {len(records)} distinct usable rows for split {split!r} and the study"
-            f" asks for {size}; lower `target.splits.{split}`"
-        )
+def _draw(records: dict[str, Record], size: int) -> dict[str, Record]:
     chosen = _hash_order(records)[:size]
     return {key: records[key] for key in sorted(chosen)}
 

@@ -1,13 +1,13 @@
 """raw_corpus[source]: the rows of one source, duplicates collapsed, bad rows set aside."""
 
-from collections import Counter
-
 from tqdm import tqdm
 
 from resources.project import resolve
 from selection.config.pool import Pool
 from selection.corpus.ingest import ingest
+from selection.corpus.limits import MIB
 from selection.corpus.sources import list_sources
+from selection_assets.shared.faults import UNREAD, fault_facts, unread_check
 from selection_assets.stage.keys import pool_key, source_partitions
 from selection_assets.stage.stage import Stage, stage
 from selection_assets.stage.step import Check, Draft, Step
@@ -23,12 +23,14 @@ def build_raw_corpus(pool: Pool) -> Stage:
         parameters={
             "sources": [spec.model_dump(mode="json") for spec in pool.sources],
             "max_quarantined": pool.max_quarantined,
+            "allow_unread": pool.allow_unread,
         },
         partitions=source_partitions(pool.name),
         outside=lambda source: {source: list_sources(pool, resolve)[source].fingerprint()},
         checks={
             "row_count": "It did not lose most of its rows since the version before.",
             "quarantine_share": f"At most {pool.max_quarantined:.1%} of its rows are unusable.",
+            "complete": UNREAD,
         },
         kinds={"python", "parquet"},
     )
@@ -37,14 +39,14 @@ def build_raw_corpus(pool: Pool) -> Stage:
         source = step.partition
         records = list_sources(pool, resolve)[source].read()
         corpus = ingest(
-            tqdm(records, desc=f"read {source}", unit=" rows", leave=False), source=source
+            tqdm(records, desc=f"read {source}", unit=" rows", leave=False),
+            source=source,
+            memory=pool.memory_mib * MIB,
         )
-        n_rows, n_bad = corpus.rows.num_rows, corpus.quarantine.num_rows
-        share = n_bad / corpus.n_read
+        n_rows, share = corpus.rows.num_rows, corpus.faults.n_rows / corpus.n_read
         before = step.workspace.ledger.current(key.to_user_string(), source)
         n_before = before.table("rows.parquet", ["row_id"]).num_rows if before else 0
         least = int(n_before * (1 - pool.max_shrinkage))
-        reasons = Counter(r.split(": ")[0] for r in corpus.quarantine["reason"].to_pylist())
         return Draft(
             files={"rows.parquet": corpus.rows, "quarantine.parquet": corpus.quarantine},
             rows=n_rows,
@@ -52,8 +54,7 @@ def build_raw_corpus(pool: Pool) -> Stage:
                 "source": source,
                 "words": sum(corpus.rows["n_words"].to_pylist()),
                 "duplicates_collapsed": corpus.n_duplicates,
-                "quarantined": n_bad,
-                "quarantine_reasons": dict(reasons.most_common()),
+                **fault_facts(corpus.faults),
             },
             checks=[
                 Check("row_count", n_rows >= least, {"rows": n_rows, "least": least}),
@@ -61,6 +62,11 @@ def build_raw_corpus(pool: Pool) -> Stage:
                     "quarantine_share",
                     share <= pool.max_quarantined,
                     {"share": share, "allowed": pool.max_quarantined},
+                ),
+                unread_check(
+                    corpus.faults,
+                    allowed=source in pool.allow_unread,
+                    remedy=f"bring it whole, or add {source!r} to `allow_unread` of the pool",
                 ),
             ],
         )
