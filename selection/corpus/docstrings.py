@@ -169,7 +169,7 @@ def _parse(raw: bytes) -> ast.Module:
 
 
 def _documented(tree: ast.Module) -> Iterator[tuple[str, str]]:
-    """Yield (qualified name, docstring as it is written) of a module and what it defines, in source order."""
+    """Yield (qualified name, raw docstring) of a module and what it defines, in source order."""
     waiting: list[tuple[ast.AST, str]] = [(tree, "")]
     while waiting:
         node, scope = waiting.pop()
