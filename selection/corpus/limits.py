@@ -40,8 +40,9 @@ the form that takes most once it is parsed, a window of 128 MiB of zstd."""
 MAX_PYTHON_BYTES = 4 * MIB
 """A Python file: its syntax tree takes a hundred times its size."""
 
-MAX_DOCSTRING_CHARS = 64 * 1024
-"""`inspect.cleandoc` drops leading blank lines in quadratic time."""
+MAX_DOCSTRING_CHARS = 256 * 1024
+"""Four times the longest that is known; `inspect.cleandoc` drops leading blank lines in quadratic
+time."""
 
 MAX_LISTED = 10_000
 """Bad rows of one kind that a quarantine lists; all are counted."""
