@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from functools import cache
 
 _WORD = re.compile(r"\w+|[^\w\s]")
 
@@ -13,6 +14,11 @@ UNPRINTABLE = re.compile(
 )
 """Control characters, bidirectional marks and lone surrogates: the first drive a terminal, the
 second reorder what a reader sees, the last cannot be written as UTF-8."""
+
+MAX_MARKS = 30
+"""Combining marks in a row, as in Unicode's Stream-Safe Text Format (UAX #15): to put n of them in
+their order takes n squared steps."""
+_MAYBE_MARKS = re.compile(rf"[^\w\s]{{{MAX_MARKS + 1}}}")
 
 
 def normalise(text: str) -> str:
@@ -55,4 +61,23 @@ def text_fault(text: str) -> str | None:
         text.encode("utf-8")
     except UnicodeEncodeError:
         return "lone surrogate"
+    # No mark is a letter, and looking for those is thirty times as fast.
+    maybe = None if text.isascii() else _MAYBE_MARKS.search(text)
+    run = maybe and _too_many_marks().search(text, maybe.start())
+    if run:
+        return f"too many marks: over {MAX_MARKS} combining marks in a row at {run.start():,}"
     return None
+
+
+@cache
+def _too_many_marks() -> re.Pattern[str]:
+    """Match more marks in a row than are allowed; made once, from the characters of this Unicode.
+
+    A mark has a combining class, or is one of the few that become such marks (U+0F73).
+    """
+    marks = [
+        character
+        for character in map(chr, range(0x300, 0x20000))  # no plane above has any
+        if unicodedata.combining(unicodedata.normalize("NFD", character)[0])
+    ]
+    return re.compile(f"[{''.join(marks)}]{{{MAX_MARKS + 1}}}")

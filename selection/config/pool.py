@@ -106,6 +106,13 @@ class Pool(Strict):
     max_quarantined: float = Field(
         default=0.05, ge=0, le=1, description="A source with a larger share of bad rows fails."
     )
+    allow_unread: list[PartitionName] = Field(
+        default_factory=list,
+        description="Sources of which parts may be missing, because a file is cut or damaged.",
+    )
+    memory_mib: int = Field(
+        default=4096, ge=1, description="What the rows of one source may take in memory."
+    )
     max_shrinkage: float = Field(
         default=0.5,
         ge=0,

@@ -34,6 +34,13 @@ class FileTarget(Strict):
     path: ProjectPath
     columns: ColumnNames = ColumnNames(label="label", split="split")
     splits: SplitSizes
+    max_quarantined: float = Field(
+        default=0.05, ge=0, le=1, description="A target with a larger share of bad rows fails."
+    )
+    allow_unread: bool = Field(
+        default=False,
+        description="Whether parts of the file may be missing, because it is cut or damaged.",
+    )
 
     @field_validator("columns")
     @classmethod

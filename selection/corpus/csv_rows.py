@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import hashlib
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from functools import partial
 
+from selection.corpus.limits import MAX_LINES_PER_ROW
 from selection.corpus.records import BadRecord, Record
-from selection.corpus.rows import RowFault, RowRules, decoded, read_row
-from selection.corpus.streams import Line
+from selection.corpus.rows import RowCut, RowFault, RowRules, decoded, read_row
+from selection.corpus.streams import Line, StreamDamaged
 
 
 def read_csv(
@@ -20,7 +21,7 @@ def read_csv(
 
     A malformed row costs its first line only: reading goes on at the line after it, so that an
     unclosed quote cannot hide the rows behind it. An empty cell of a column other than the
-    text's is null.
+    text's is null. A last row without a line break that lacks cells is where the file was cut.
     """
     # The limit is the process's own; it is only ever raised, rows are bounded by the feed.
     csv.field_size_limit(max(csv.field_size_limit(), rules.max_bytes_per_row))
@@ -34,10 +35,11 @@ def read_csv(
             cells = next(parser)
             feed.require_utf8()
         except StopIteration:
+            feed.require_whole()
             return
         except (RowFault, csv.Error) as error:
             feed.keep_first_line()
-            cells, fault = [], _as_fault(error)
+            cells, fault = [], _as_fault(error, ended=feed.taken[-1].ended)
         else:
             fault = None
             if not cells:
@@ -48,6 +50,8 @@ def read_csv(
             if header_fault:
                 yield BadRecord(origin, str(header_fault), feed.sha256())
             continue
+        if fault is None and len(cells) != len(header):
+            fault = _uneven(len(cells), len(header), ended=feed.taken[-1].ended)
         row = partial(_row, header, cells, rules.columns.text, fault or header_fault)
         yield from read_row(row, rules, origin=origin, digest=feed.sha256)
 
@@ -59,6 +63,7 @@ class _Feed:
         self._lines = lines
         self._again: deque[Line] = deque()
         self._max_bytes = max_bytes
+        self._damage: StreamDamaged | None = None
         self.start_row()
 
     def start_row(self) -> None:
@@ -70,17 +75,33 @@ class _Feed:
         return self
 
     def __next__(self) -> str:
-        line = self._again.popleft() if self._again else next(self._lines)
+        line = self._again.popleft() if self._again else self._next()
         self.taken.append(line)
         self._size += line.size
         if self._size > self._max_bytes:
             raise RowFault(f"row too large: over {self._max_bytes:,} bytes")
+        if len(self.taken) > MAX_LINES_PER_ROW:
+            raise RowFault(f"row too large: over {MAX_LINES_PER_ROW:,} lines")
         return line.raw.decode("utf-8", "surrogateescape") + "\n"
+
+    def _next(self) -> Line:
+        # A damage ends the lines, like the end of the file: those of a row that it cuts are
+        # parsed again, each by itself, before it is reported.
+        try:
+            return next(self._lines)
+        except StreamDamaged as damage:
+            self._damage = damage
+            raise StopIteration from damage
+
+    def require_whole(self) -> None:
+        """Raise the damage at which the lines ended, if there was one."""
+        if self._damage:
+            raise self._damage
 
     def require_utf8(self) -> None:
         """Raise if a line of the row was not UTF-8."""
         for line in self.taken:
-            decoded(line.raw, f"line {line.number}")
+            decoded(line.raw, f"line {line.number}", ended=line.ended)
 
     def keep_first_line(self) -> None:
         """Give the row's later lines back to be parsed again."""
@@ -94,12 +115,23 @@ class _Feed:
         return hashlib.sha256(b"\n".join(line.raw for line in self.taken)).hexdigest()
 
 
-def _as_fault(error: RowFault | csv.Error) -> RowFault:
-    return error if isinstance(error, RowFault) else RowFault(f"malformed CSV: {error}")
+def _as_fault(error: RowFault | csv.Error, *, ended: bool) -> RowFault:
+    if isinstance(error, RowFault):
+        return error
+    if not ended and str(error) == "unexpected end of data":
+        return RowCut("file ends within a row: a quote is not closed")
+    return RowFault(f"malformed CSV: {error}")
+
+
+def _uneven(cells: int, header: int, *, ended: bool) -> RowFault:
+    found = f"{cells} cells under a header of {header}"
+    if cells < header and not ended:
+        return RowCut(f"file ends within a row: {found}")
+    return RowFault(f"malformed CSV: {found}")
 
 
 def _header_fault(cells: list[str], fault: RowFault | None) -> RowFault | None:
-    repeated = sorted({cell for cell in cells if cells.count(cell) > 1})
+    repeated = sorted(cell for cell, count in Counter(cells).items() if count > 1)
     reason = fault or (f"column {repeated[0]!r} is repeated" if repeated else None)
     return RowFault(f"unusable CSV header: {reason}") if reason else None
 
@@ -109,8 +141,6 @@ def _row(
 ) -> dict[str, object]:
     if fault:
         raise fault
-    if len(cells) != len(header):
-        raise RowFault(f"malformed CSV: {len(cells)} cells under a header of {len(header)}")
     return {
         column: cell if cell or column == text else None
         for column, cell in zip(header, cells, strict=True)

@@ -6,14 +6,16 @@ import ast
 import hashlib
 import importlib.metadata
 import importlib.util
+import inspect
 import sys
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 from selection.basics.text import text_fault
+from selection.corpus.limits import MAX_DOCSTRING_CHARS, MAX_PYTHON_BYTES
 from selection.corpus.prose import description, passages
-from selection.corpus.records import BadRecord, Record
+from selection.corpus.records import BadRecord, Record, UnreadPart
 
 _TEST_FOLDERS = frozenset({"test", "tests"})
 Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
@@ -38,7 +40,9 @@ def read_docstrings(
     Returns
     -------
     Iterator of Record or BadRecord
-        By file name, then by place in the file. A file that does not parse is one bad record.
+        By file name, then by place in the file. A file that does not parse is one bad record, one
+        of more than `MAX_PYTHON_BYTES` an unread part, and so is a docstring of more than
+        `MAX_DOCSTRING_CHARS` a bad record.
 
     Raises
     ------
@@ -60,8 +64,13 @@ def _read(
     root: Path, module: str, licence: str | None, min_words: int, max_words: int
 ) -> Iterator[Record | BadRecord]:
     for path, name in _sources(root, module):
-        raw = path.read_bytes()
+        with path.open("rb") as file:
+            raw = file.read(MAX_PYTHON_BYTES + 1)
         digest = hashlib.sha256(raw).hexdigest()
+        if len(raw) > MAX_PYTHON_BYTES:
+            reason = f"too large for Python: over {MAX_PYTHON_BYTES:,} bytes"
+            yield UnreadPart(f"{name}:0", reason, digest)
+            continue
         try:
             tree = _parse(raw)
         except SyntaxError as error:
@@ -72,7 +81,12 @@ def _read(
             continue
         for qualname, docstring in _documented(tree):
             origin = f"{name}:{qualname}"
-            found = passages(description(docstring), min_words=min_words, max_words=max_words)
+            if len(docstring) > MAX_DOCSTRING_CHARS:
+                reason = f"row too large: {len(docstring):,} characters of docstring"
+                yield BadRecord(origin, reason, digest)
+                continue
+            cleaned = inspect.cleandoc(docstring)
+            found = passages(description(cleaned), min_words=min_words, max_words=max_words)
             for number, text in enumerate(found, start=1):
                 place = origin if number == 1 else f"{origin}#{number}"
                 fault = text_fault(text)
@@ -155,12 +169,12 @@ def _parse(raw: bytes) -> ast.Module:
 
 
 def _documented(tree: ast.Module) -> Iterator[tuple[str, str]]:
-    """Yield (qualified name, docstring) of a module and what it defines, in source order."""
+    """Yield (qualified name, raw docstring) of a module and what it defines, in source order."""
     waiting: list[tuple[ast.AST, str]] = [(tree, "")]
     while waiting:
         node, scope = waiting.pop()
         if isinstance(node, Documented):
-            docstring = ast.get_docstring(node)
+            docstring = ast.get_docstring(node, clean=False)
             name = scope + node.name if not isinstance(node, ast.Module) else "<module>"
             if docstring:
                 yield name, docstring

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from selection.basics.hub_ids import see_that_only_the_hub_has
 from selection.config.pool import DEFAULT_COLUMNS, ColumnNames
+from selection.corpus.limits import MAX_BYTES_PER_ROW
 from selection.corpus.records import BadRecord, Record
-from selection.corpus.rows import MAX_BYTES_PER_ROW, RowRules, read_row, row_digest
+from selection.corpus.rows import RowRules, read_row, row_digest
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 

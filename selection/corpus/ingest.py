@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
-from itertools import islice
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import pyarrow as pa
 
 from selection.basics.text import count_words, row_id
+from selection.corpus.faults import Faults, FaultTally
+from selection.corpus.limits import MAX_ORIGINS, ROW_MEMORY
+from selection.corpus.memory import Memory
 from selection.corpus.records import BadRecord, Record
 
 ROW_SCHEMA = pa.schema(
@@ -36,6 +38,7 @@ QUARANTINE_SCHEMA = pa.schema(
 # Rows are put into Arrow by chunks, so that no 32-bit offset of a string column can overflow
 # and the Python copies of a chunk are short-lived.
 CHUNK_ROWS = 4096
+CHUNK_CHARS = 256 * 2**20
 
 
 @dataclass(frozen=True)
@@ -46,19 +49,23 @@ class Corpus:
     ----------
     rows : pa.Table
         `ROW_SCHEMA`, sorted by row_id, each row_id once. Where exact duplicates collapse, text
-        and columns are those of the first one read; ``origins`` lists all in reading order.
+        and columns are those of the first one read; ``origins`` lists them in reading order, at
+        most `MAX_ORIGINS`.
     quarantine : pa.Table
-        `QUARANTINE_SCHEMA`, in reading order.
+        `QUARANTINE_SCHEMA`, in reading order; of each kind of fault at most `MAX_LISTED`.
     n_read : int
-        Records read: good ones, duplicates included, and bad ones.
+        Rows read: good ones, duplicates included, and those lost, as `Faults.n_rows` counts them.
     n_duplicates : int
         Good records that collapsed into an earlier one.
+    faults : Faults
+        What could not be used, by reason with the first origins.
     """
 
     rows: pa.Table
     quarantine: pa.Table
     n_read: int
     n_duplicates: int
+    faults: Faults
 
 
 class _Kept(NamedTuple):
@@ -67,34 +74,63 @@ class _Kept(NamedTuple):
     origins: list[str]
 
 
-def ingest(records: Iterable[Record | BadRecord], *, source: str) -> Corpus:
+def ingest(
+    records: Iterable[Record | BadRecord], *, source: str, memory: int = ROW_MEMORY
+) -> Corpus:
     """Collapse exact duplicates, set the bad rows aside and build the table of a source.
 
     The records are read once, as a stream (wrap them in tqdm to see them pass); memory grows with
-    the rows kept and the bad rows listed. The same records in the same order give the same tables.
-    A source without a good row has its quarantine all the same, to be looked at.
+    the rows kept. The same records in the same order give the same tables. A source without a good
+    row has its quarantine all the same, to be looked at.
+
+    Parameters
+    ----------
+    memory : bytes that the rows kept may take.
+
+    Raises
+    ------
+    ValueError
+        The rows take more memory.
     """
     kept: dict[str, _Kept] = {}
-    bad: list[BadRecord] = []
+    remedy = "split it into several sources, or raise `memory_mib` of the pool"
+    tally, taken = FaultTally(), Memory(f"source {source!r}", remedy, memory)
     n_good = 0
     for record in records:
         if isinstance(record, BadRecord):
-            bad.append(record)
+            tally.add(record)
             continue
         n_good += 1
         key = row_id(record.text)
-        if key in kept:
-            kept[key].origins.append(record.origin)
-        else:
+        if key not in kept:
+            taken.keep(record)
             kept[key] = _Kept(record, count_words(record.text), [record.origin])
-    quarantine = _table(QUARANTINE_SCHEMA, ({"source": source, **asdict(record)} for record in bad))
+        elif len(kept[key].origins) < MAX_ORIGINS:
+            taken.keep_origin(record.origin)
+            kept[key].origins.append(record.origin)
+    faults, n_kept = tally.faults(), len(kept)
     rows = _table(ROW_SCHEMA, _rows(kept, source))
-    return Corpus(rows, quarantine, len(bad) + n_good, n_good - len(kept))
+    quarantine = quarantine_table(faults, source)
+    return Corpus(rows, quarantine, n_good + faults.n_rows, n_good - n_kept, faults)
+
+
+def quarantine_table(faults: Faults, source: str) -> pa.Table:
+    """Return what could not be used as a table, `QUARANTINE_SCHEMA`, in reading order."""
+    rows = (
+        {
+            "source": source,
+            "origin": record.origin,
+            "reason": record.reason,
+            "raw_sha256": record.raw_sha256,
+        }
+        for record in faults.listed
+    )
+    return _table(QUARANTINE_SCHEMA, rows)
 
 
 def _rows(kept: dict[str, _Kept], source: str) -> Iterator[dict[str, object]]:
     for key in sorted(kept):
-        record, n_words, origins = kept[key]
+        record, n_words, origins = kept.pop(key)  # so that no row is there twice
         yield {
             "row_id": key,
             "source": source,
@@ -110,6 +146,14 @@ def _rows(kept: dict[str, _Kept], source: str) -> Iterator[dict[str, object]]:
 
 def _table(schema: pa.Schema, rows: Iterator[dict[str, object]]) -> pa.Table:
     batches: list[pa.RecordBatch] = []
-    while chunk := list(islice(rows, CHUNK_ROWS)):
+    chunk: list[dict[str, object]] = []
+    chars = 0
+    for row in rows:
+        chunk.append(row)
+        chars += sum(len(value) for value in row.values() if isinstance(value, str))
+        if len(chunk) == CHUNK_ROWS or chars > CHUNK_CHARS:
+            batches.append(pa.RecordBatch.from_pylist(chunk, schema=schema))
+            chunk, chars = [], 0
+    if chunk:
         batches.append(pa.RecordBatch.from_pylist(chunk, schema=schema))
     return pa.Table.from_batches(batches, schema=schema)

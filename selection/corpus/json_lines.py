@@ -7,19 +7,21 @@ import re
 from collections.abc import Iterator
 from functools import partial
 
+from selection.corpus.limits import MAX_JSON_DEPTH
 from selection.corpus.records import BadRecord, Record
-from selection.corpus.rows import RowFault, RowRules, decoded, read_row
+from selection.corpus.rows import RowCut, RowFault, RowRules, decoded, read_row
 from selection.corpus.streams import Line
 
-# Python's parser recurses on the C stack, so its own limit depends on who calls it.
-MAX_DEPTH = 64
 _BRACKET_OR_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
 
 
 def read_json_lines(
     lines: Iterator[Line], name: str, rules: RowRules
 ) -> Iterator[Record | BadRecord]:
-    """Read one JSON object a line; a blank line is no row."""
+    """Read one JSON object a line; a blank line is no row.
+
+    A last line without a line break that begins an object and is none is where the file was cut.
+    """
     for line in lines:
         if line.long_sha256 or line.raw.strip():
             yield from read_row(
@@ -36,12 +38,15 @@ def _parse(line: Line, max_bytes: int) -> dict[str, object]:
         raise RowFault(f"row too large: {line.size:,} bytes, limit {max_bytes:,}")
     if b"\0" in line.raw:
         raise RowFault("NUL character")
-    text = decoded(line.raw, "the line")
-    if _depth_exceeds(line.raw, MAX_DEPTH):
-        raise RowFault(f"nested too deeply: more than {MAX_DEPTH} levels of JSON")
+    text = decoded(line.raw, "the line", ended=line.ended)
+    if _depth_exceeds(line.raw, MAX_JSON_DEPTH):
+        raise RowFault(f"nested too deeply: more than {MAX_JSON_DEPTH} levels of JSON")
     try:
         row = json.loads(text)
     except json.JSONDecodeError as error:
+        if not line.ended and text.lstrip().startswith("{"):
+            cut = f"file ends within a row: {error.msg} at column {error.colno}"
+            raise RowCut(cut) from error
         raise RowFault(f"not JSON: {error.msg} at column {error.colno}") from error
     except ValueError as error:  # an integer of thousands of digits
         raise RowFault("not JSON: a number is too long") from error

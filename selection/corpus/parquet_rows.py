@@ -3,90 +3,185 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from selection.corpus.records import BadRecord, Record
+from selection.corpus.limits import most_rows, most_unpacked
+from selection.corpus.records import BadRecord, Record, UnreadPart
 from selection.corpus.rows import RowFault, RowRules, decoded, read_row, row_digest
-from selection.corpus.streams import StreamDamaged, read_blocks
+from selection.corpus.streams import BLOCK, StreamDamaged, read_blocks
 
-BATCH_ROWS = 1024
+BATCH_ROWS = (1024, 32, 1)
+"""Rows decoded at once: fewer from where on more do not fit into memory."""
+
+_UNREADABLE = (pa.ArrowException, OSError, MemoryError, OverflowError)
 
 
 def read_parquet(file: BinaryIO, name: str, rules: RowRules) -> Iterator[Record | BadRecord]:
     """Read the rows of a Parquet file, only the columns asked for.
 
-    A file without a readable footer (a truncated one) is one bad record, for nothing in it can be
-    found; a row group that cannot be read is one bad record that says which rows are lost.
+    A file without a readable footer (a truncated one) is one unread part, for nothing in it can be
+    found; so are the rows of a row group from where on they cannot be read, and those that the
+    footer counts and no group has. What asks for more memory than the process may have cannot be
+    read either: `selection.corpus.parquet_process` gives it a limit.
     """
     try:
-        parquet = pq.ParquetFile(file, page_checksum_verification=True)
-    except (pa.ArrowException, OSError) as error:
-        yield BadRecord(f"{name}#0", f"unreadable Parquet: {_brief(error)}", _file_digest(file))
+        parquet = pq.ParquetFile(
+            file, pre_buffer=False, buffer_size=BLOCK, page_checksum_verification=True
+        )
+        table = _Table.of(parquet, rules)
+    except _UNREADABLE as error:
+        reason = f"unreadable Parquet: {_brief(error)}"
+        yield UnreadPart(f"{name}#0", reason, file_digest(file))
         return
-    wanted = sorted(rules.wanted() & set(parquet.schema_arrow.names))
-    first = 0
+    size = os.fstat(file.fileno()).st_size
+    left = _Left(most_unpacked(size))
+    total, row = parquet.metadata.num_rows, 0
     for group in range(parquet.num_row_groups):
-        end = first + parquet.metadata.row_group(group).num_rows
-        row = first
-        batches = parquet.iter_batches(BATCH_ROWS, [group], wanted, use_threads=False)
-        while True:
-            try:
-                batch = next(batches, None)
-            except (pa.ArrowException, OSError) as error:
-                reason = f"unreadable Parquet: rows {row} to {end - 1}: {_brief(error)}"
-                yield BadRecord(f"{name}#{row}", reason, _file_digest(file))
-                break
-            if batch is None:
-                break
-            yield from _records(batch, row, name, rules)
-            row += batch.num_rows
-        first = end
+        end = row + parquet.metadata.row_group(group).num_rows
+        fault = "its row group has fewer"
+        try:
+            for rows in _batches(parquet, group, table.read):
+                if row + len(rows) > most_rows(size):
+                    reason = (
+                        f"too many rows: {total:,} of {size:,} bytes, limit {most_rows(size):,}"
+                    )
+                    yield UnreadPart(f"{name}#{row}", reason, file_digest(file), total - row)
+                    return
+                for raw in rows:
+                    origin, digest = f"{name}#{row}", partial(row_digest, raw)
+                    parse = partial(_decoded, raw, table, rules, left)
+                    yield from read_row(parse, rules, origin=origin, digest=digest)
+                    row += 1
+        except _UNREADABLE as error:
+            fault = _brief(error)
+        if row < end:
+            reason = f"unreadable Parquet: rows {row} to {end - 1}: {fault}"
+            yield UnreadPart(f"{name}#{row}", reason, file_digest(file), end - row)
+            row = end
+    if row < total:
+        reason = f"unreadable Parquet: rows {row} to {total - 1}: no row group has them"
+        yield UnreadPart(f"{name}#{row}", reason, file_digest(file), total - row)
 
 
-def _records(
-    batch: pa.RecordBatch, first: int, name: str, rules: RowRules
-) -> Iterator[Record | BadRecord]:
-    columns = {field: _values(batch.column(field)) for field in batch.schema.names}
-    for index in range(batch.num_rows):
-        raw = {field: values[index] for field, values in columns.items()}
-        origin, digest = f"{name}#{first + index}", partial(row_digest, raw)
-        yield from read_row(partial(_decoded, raw), rules, origin=origin, digest=digest)
+@dataclass
+class _Left:
+    """Bytes that a file may still unpack to."""
+
+    bytes: int
+
+    def spend(self, size: int) -> None:
+        # A row never takes more than half, so that a few huge ones leave the others their place.
+        if size > self.bytes // 2:
+            raise RowFault(
+                f"unpacks too far: {size:,} bytes of text, the file has {self.bytes // 2:,} left"
+            )
+        self.bytes -= size
+
+
+@dataclass(frozen=True)
+class _Table:
+    """The columns of a file: those to decode, why others cannot be used, and some names."""
+
+    read: list[str]
+    faults: dict[str, str]
+    names: list[str]
+
+    @classmethod
+    def of(cls, parquet: pq.ParquetFile, rules: RowRules) -> _Table:
+        schema = parquet.schema_arrow
+        faults = {}
+        for column in sorted(rules.wanted() & set(schema.names)):
+            [index, *others] = schema.get_all_field_indices(column)
+            if others:
+                faults[column] = f"repeated column: {column!r}"
+            elif not _usable(schema.field(index).type):
+                faults[column] = f"wrong type: column {column!r} is {schema.field(index).type}"
+        read = sorted((rules.wanted() & set(schema.names)) - faults.keys())
+        return cls(read, faults, schema.names[:8])
+
+
+def _usable(kind: pa.DataType) -> bool:
+    """Whether a cell of this type may be a text or a number; others are not even decoded."""
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    numeric = pa.types.is_integer(kind) or pa.types.is_boolean(kind) or pa.types.is_null(kind)
+    return numeric or _is_text(kind)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return (
+        pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    )
+
+
+def _batches(
+    parquet: pq.ParquetFile, group: int, columns: list[str]
+) -> Iterator[list[dict[str, object]]]:
+    """Decode a row group, in smaller batches from where on one did not fit into memory."""
+    done = 0
+    for size in BATCH_ROWS:
+        first = 0
+        try:
+            for batch in parquet.iter_batches(size, [group], columns, use_threads=False):
+                end = first + batch.num_rows
+                if end > done:
+                    rows = _raw_rows(batch.slice(max(done - first, 0)))
+                    done = end
+                    yield rows
+                first = end
+        except MemoryError:
+            if size == BATCH_ROWS[-1]:
+                raise
+        else:
+            return
 
 
 class _Utf8(bytes):
     """The bytes of a text cell, not yet known to be UTF-8."""
 
 
+def _raw_rows(batch: pa.RecordBatch) -> list[dict[str, object]]:
+    names = batch.schema.names
+    if not names:
+        return [{} for _ in range(batch.num_rows)]
+    columns = [_values(column) for column in batch.columns]
+    return [dict(zip(names, cells, strict=True)) for cells in zip(*columns, strict=True)]
+
+
 def _values(column: pa.Array) -> list[object]:
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
-    kind = column.type
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
-        # Parquet does not promise that text is UTF-8, and Arrow would refuse the whole batch.
-        cells = column.cast(pa.large_binary()).to_pylist()
-        return [None if cell is None else _Utf8(cell) for cell in cells]
-    if pa.types.is_integer(kind) or pa.types.is_boolean(kind) or pa.types.is_null(kind):
+    if not _is_text(column.type):
         return column.to_pylist()
-    # Other types are wrong in every column that is read; some have values Python cannot hold.
-    return [kind] * len(column)
+    # Parquet does not promise that text is UTF-8, and Arrow would refuse the whole batch.
+    cells = column.cast(pa.large_binary()).to_pylist()
+    return [None if cell is None else _Utf8(cell) for cell in cells]
 
 
-def _decoded(raw: dict[str, object]) -> dict[str, object]:
-    row: dict[str, object] = {}
+def _decoded(
+    raw: dict[str, object], table: _Table, rules: RowRules, left: _Left
+) -> dict[str, object]:
+    for fault in table.faults.values():
+        raise RowFault(fault)
+    size = sum(len(cell) for cell in raw.values() if isinstance(cell, _Utf8))
+    if size > rules.max_bytes_per_row:
+        raise RowFault(f"row too large: {size:,} bytes, limit {rules.max_bytes_per_row:,}")
+    left.spend(size)
+    row: dict[str, object] = dict.fromkeys(table.names)
     for column, value in raw.items():
-        if isinstance(value, pa.DataType):
-            raise RowFault(f"wrong type: column {column!r} is {value}")
         row[column] = decoded(value, repr(column)) if isinstance(value, _Utf8) else value
     return row
 
 
-def _file_digest(file: BinaryIO) -> str:
+def file_digest(file: BinaryIO) -> str:
     """Return the SHA-256 of the whole file, leaving the reading position where it was."""
     position = file.tell()
     file.seek(0)
@@ -98,5 +193,8 @@ def _file_digest(file: BinaryIO) -> str:
     return hasher.hexdigest()
 
 
-def _brief(error: Exception) -> str:
-    return str(error).partition("\n")[0][:200]
+def _brief(error: BaseException) -> str:
+    found = str(error).partition("\n")[0][:200]
+    if isinstance(error, MemoryError):
+        return f"they do not fit into the memory that reading may take ({found or 'no detail'})"
+    return found

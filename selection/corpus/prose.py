@@ -23,13 +23,14 @@ _BULLET = re.compile(r"(?:[-*+•]|\(?\d{1,2}[.)]|\(?[a-z]\))\s")
 _ARGUMENT = re.compile(r"[*`]*\w+[*`]*\s\(.*\)\s*:")
 _SIGNATURE = re.compile(r"[\w.]+\(.*\)\s*(?:->.*)?$")
 _TABLE = re.compile(r"[|+]|=+\s+=+")
+# What may begin anywhere has a bound, and white space is single by then: linear in any text.
 _MARKUP = (
-    (re.compile(r":[\w:.+-]+:`~?([^`<]+?)(?:\s*<[^`>]*>)?`"), r"\1"),  # :class:`~a.B`
+    (re.compile(r":[\w:.+-]{1,100}:`~?([^`<]+?)(?:\s*<[^`>]*>)?`"), r"\1"),  # :class:`~a.B`
     (re.compile(r"`([^`<]+?)\s*<[^`>]*>`_{0,2}"), r"\1"),  # `text <url>`_
     (re.compile(r"``([^`]+)``"), r"\1"),
     (re.compile(r"`([^`]+)`_{0,2}"), r"\1"),
     (re.compile(r"\*\*([^*\s][^*]*)\*\*"), r"\1"),
-    (re.compile(r"\[([^\]]+)\]\([^)]*\)"), r"\1"),  # [text](url)
+    (re.compile(r"\[([^\]]{1,1000})\]\([^)]{0,2000}\)"), r"\1"),  # [text](url)
     (re.compile(r"\s*\[(?:\d+|#?\w+)\]_"), ""),  # footnote [1]_
 )
 _HYPHENATED = re.compile(r"(?<=[a-z])-\n(?=[a-z])")
@@ -140,7 +141,7 @@ def _is_markup(content: str, following: str) -> bool:
 
 
 def _plain(text: str) -> str:
-    text = _HYPHENATED.sub("-", text)
+    text = " ".join(_HYPHENATED.sub("-", text).split())
     for pattern, replacement in _MARKUP:
         text = pattern.sub(replacement, text)
     return " ".join(text.replace("::", ":").split())

@@ -14,14 +14,16 @@ from selection.corpus.csv_rows import read_csv
 from selection.corpus.folders import walk
 from selection.corpus.json_array import split_json
 from selection.corpus.json_lines import read_json_lines
+from selection.corpus.limits import MAX_BYTES_PER_ROW
 from selection.corpus.not_read import CannotBeRead
 from selection.corpus.paragraphs import read_paragraphs
-from selection.corpus.parquet_rows import read_parquet
-from selection.corpus.records import BadRecord, Record
-from selection.corpus.rows import MAX_BYTES_PER_ROW, RowRules
+from selection.corpus.parquet_process import read_parquet_apart
+from selection.corpus.records import BadRecord, Record, UnreadPart
+from selection.corpus.rows import RowRules
 from selection.corpus.streams import (
     PACKINGS,
     FileRefused,
+    FileUnreadable,
     Line,
     StreamDamaged,
     open_regular,
@@ -75,7 +77,7 @@ def read_path(
     """Read every row of a file, or of all files under a folder in the order of their names.
 
     What cannot be used becomes a `BadRecord` and reading goes on; a file that is cut short gives
-    its good rows and one bad record. Only the bytes present when a file is opened are read.
+    its good rows and an `UnreadPart`. Only the bytes present when a file is opened are read.
     Hidden files and folders, and notes of other programs such as `_SUCCESS`, are left out.
 
     Parameters
@@ -143,15 +145,17 @@ def _read_file(path: Path, name: str, root: Path, rules: RowRules) -> Iterator[R
             assert found is not None, "unknown formats are sorted out before"
             ending, packing = found
             if ending == _PARQUET:
-                yield from read_parquet(file, name, rules)
+                yield from read_parquet_apart(file, name, rules)
                 return
             split = split_json if ending == ".json" else split_lines
             lines = split(unpack(file, packing), max_bytes=rules.max_bytes_per_row)
             yield from _LINE_READERS[ending](lines, name, rules)
+    except FileUnreadable as error:
+        yield UnreadPart(f"{name}:0", str(error), hashlib.sha256(b"").hexdigest())
     except FileRefused as refusal:
         yield _refused(path, name, str(refusal))
     except StreamDamaged as damage:
-        yield BadRecord(f"{name}:{damage.line}", str(damage), damage.raw_sha256)
+        yield UnreadPart(f"{name}:{damage.line}", str(damage), damage.raw_sha256)
 
 
 def _refused(path: Path, name: str, reason: str) -> BadRecord:

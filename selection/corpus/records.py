@@ -53,3 +53,23 @@ class BadRecord:
     def kind(self) -> str:
         """The reason without its detail."""
         return self.reason.partition(": ")[0]
+
+    @property
+    def detail(self) -> str:
+        """The reason without its kind; the kind where that is all."""
+        return self.reason.partition(": ")[2] or self.reason
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadPart(BadRecord):
+    """A part of a file that could not be read, from its origin on: nobody knows what it holds.
+
+    It is no bad row, of which a source may have some: rows are missing.
+
+    Attributes
+    ----------
+    missing : int or None
+        Rows that the part holds, where the format says so; None where it does not.
+    """
+
+    missing: int | None = None

@@ -9,13 +9,20 @@ from dataclasses import dataclass
 
 from selection.basics.text import text_fault
 from selection.config.pool import ColumnNames
-from selection.corpus.records import BadRecord, Record
-
-MAX_BYTES_PER_ROW = 16 * 2**20
+from selection.corpus.limits import MAX_REASON_CHARS
+from selection.corpus.records import BadRecord, Record, UnreadPart
 
 
 class RowFault(ValueError):
     """Why one row cannot be used; its message becomes the reason of a `BadRecord`."""
+
+    def __init__(self, reason: str) -> None:
+        cut = reason[: MAX_REASON_CHARS - 1] + "\N{HORIZONTAL ELLIPSIS}"
+        super().__init__(reason if len(reason) <= MAX_REASON_CHARS else cut)
+
+
+class RowCut(RowFault):
+    """The file ends within the row; its message becomes the reason of an `UnreadPart`."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +57,8 @@ def read_row(
     """
     try:
         record = _to_record(parse(), rules, origin, sparse)
+    except RowCut as cut:
+        yield UnreadPart(origin, str(cut), digest())
     except RowFault as fault:
         yield BadRecord(origin, str(fault), digest())
     else:
@@ -57,11 +66,19 @@ def read_row(
             yield record
 
 
-def decoded(raw: bytes, place: str) -> str:
-    """Decode UTF-8, or raise `RowFault` with the place of the first byte that is none."""
+def decoded(raw: bytes, place: str, *, ended: bool = True) -> str:
+    """Decode UTF-8, or raise `RowFault` with the place of the first byte that is none.
+
+    Parameters
+    ----------
+    ended : False for the end of a file that ends without a line break. A character cut in two is a
+        `RowCut` there.
+    """
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
+        if not ended and error.reason == "unexpected end of data":
+            raise RowCut(f"file ends within a row: after byte {error.start} of {place}") from error
         raise RowFault(f"invalid UTF-8: byte {error.start} of {place}") from error
 
 
@@ -78,7 +95,9 @@ def _to_record(
         if column not in row:
             raise RowFault(f"missing filter column: {_absent(column, row)}")
         found = row[column]
-        if found is None or _scalar(found, column) != value:
+        if found is None:  # it may belong to any of the sources that the column parts
+            raise RowFault(f"null filter column: {_absent(column, row)}")
+        if _scalar(found, column) != value:
             return None
     # Texts keep their exact type rule; the small fields may be numbers (a label often is).
     values: dict[str, str | None] = {}
@@ -128,6 +147,8 @@ def _string(value: object, column: str) -> str:
 
 
 def _scalar(value: object, column: str) -> str:
+    if isinstance(value, float):
+        raise RowFault(f"wrong type: column {column!r} is the float {value!r}; write it as text")
     if not isinstance(value, str | int):
         raise RowFault(f"wrong type: column {column!r} is {type(value).__name__}")
     return str(value)

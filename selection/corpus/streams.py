@@ -10,12 +10,14 @@ import stat
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import zstandard
+
+from selection.corpus.limits import most_unpacked
 
 BLOCK = 1 << 20
 # A zstd block of 4 bytes may unpack to 128 KiB, so 2 KiB of hostile input is at most 64 MiB.
@@ -26,7 +28,11 @@ BOM = b"\xef\xbb\xbf"
 
 
 class FileRefused(ValueError):
-    """A file that is not opened at all: an escaping link, a pipe, no permission."""
+    """A file that is not opened at all: an escaping link, a pipe."""
+
+
+class FileUnreadable(FileRefused):
+    """A file that is wanted and cannot be opened: no permission, a link to nothing."""
 
 
 class StreamDamaged(ValueError):
@@ -48,12 +54,16 @@ class StreamDamaged(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line without its ending; of a too long one, only number, size and hash are kept."""
+    """One line without its ending; of a too long one, only number, size and hash are kept.
+
+    `ended` is False for the last line of a file that ends without a line break.
+    """
 
     number: int
     raw: bytes
     size: int
     long_sha256: str | None = None
+    ended: bool = True
 
     def sha256(self) -> str:
         """SHA-256 of the line's bytes."""
@@ -69,7 +79,7 @@ def open_regular(path: Path, root: Path) -> Iterator[BinaryIO]:
     Raises
     ------
     FileRefused
-        The file leaves the root, is not regular, or cannot be opened.
+        The file leaves the root or is not regular; as `FileUnreadable` if it cannot be opened.
     """
     try:
         resolved = path.resolve()
@@ -81,7 +91,7 @@ def open_regular(path: Path, root: Path) -> Iterator[BinaryIO]:
     except RuntimeError as error:  # how Path.resolve reports a loop of links
         raise FileRefused("symlink loop") from error
     except OSError as error:
-        raise FileRefused(f"cannot be opened: {error.strerror}") from error
+        raise FileUnreadable(f"cannot be opened: {error.strerror}") from error
     with os.fdopen(descriptor, "rb") as file:
         _require_regular(os.fstat(descriptor).st_mode)  # it may have been swapped since lstat
         yield file
@@ -98,11 +108,14 @@ def read_blocks(file: BinaryIO, *, block: int = BLOCK) -> Iterator[bytes]:
     Raises
     ------
     StreamDamaged
-        The file became shorter.
+        The file became shorter, or the device cannot read it.
     """
     left = os.fstat(file.fileno()).st_size
     while left:
-        data = file.read(min(block, left))
+        try:
+            data = file.read(min(block, left))
+        except OSError as error:
+            raise StreamDamaged(f"cannot be read: {error.strerror}") from error
         if not data:
             raise StreamDamaged(f"file shrank while it was read: {left:,} bytes are gone")
         left -= len(data)
@@ -117,14 +130,21 @@ def unpack(file: BinaryIO, packing: str) -> Iterator[bytes]:
     packing : one of PACKINGS
         The compression; members and frames may follow one another.
 
+    Yields
+    ------
+    bytes
+        At most `BLOCK`, however small the bytes were that unpacked to it.
+
     Raises
     ------
     StreamDamaged
-        The stream is truncated or corrupt.
+        The stream is truncated or corrupt, or unpacks to more than `most_unpacked` allows.
     """
     if not packing:
         yield from read_blocks(file)
         return
+    size = os.fstat(file.fileno()).st_size
+    most = left = most_unpacked(size)
     new = _UNPACKERS[packing]
     unpacker = new()
     for data in read_blocks(file, block=PACKED_BLOCK):
@@ -134,14 +154,33 @@ def unpack(file: BinaryIO, packing: str) -> Iterator[bytes]:
                     break
                 unpacker = new()
             try:
-                unpacked = unpacker.decompress(data)
+                for block in _unpacked(unpacker, data):
+                    left -= len(block)
+                    if left < 0:
+                        raise StreamDamaged(
+                            f"unpacks too far: {size:,} bytes give more than {most:,}; unpack the "
+                            "file yourself if all of it is wanted"
+                        )
+                    yield block
             except (zlib.error, zstandard.ZstdError, lzma.LZMAError, OSError) as error:
                 raise StreamDamaged(f"corrupt {packing} stream: {error}") from error
-            if unpacked:
-                yield unpacked
             data = unpacker.unused_data if unpacker.eof else b""
     if not unpacker.eof:
         raise StreamDamaged(f"truncated {packing} stream")
+
+
+def _unpacked(unpacker: Any, data: bytes) -> Iterator[bytes]:
+    """Yield what some packed bytes unpack to, in blocks."""
+    if isinstance(
+        unpacker, bz2.BZ2Decompressor | lzma.LZMADecompressor
+    ):  # 2 KiB may unpack to 2 GB
+        yield unpacker.decompress(data, BLOCK)
+        while not (unpacker.needs_input or unpacker.eof):
+            yield unpacker.decompress(b"", BLOCK)
+    else:
+        unpacked = unpacker.decompress(data)
+        for start in range(0, len(unpacked), BLOCK):
+            yield unpacked[start : start + BLOCK]
 
 
 # Each gives an object with `decompress`, `eof` and `unused_data`.
@@ -189,7 +228,7 @@ def split_lines(blocks: Iterator[bytes], *, max_bytes: int) -> Iterator[Line]:
         hasher.update(kept)
         raise StreamDamaged(str(damage), line=number, raw_sha256=hasher.hexdigest()) from damage
     if size:
-        yield _line(number, kept, size, max_bytes, hasher.hexdigest)
+        yield replace(_line(number, kept, size, max_bytes, hasher.hexdigest), ended=False)
 
 
 def _line(

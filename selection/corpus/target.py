@@ -13,9 +13,13 @@ from selection.basics.draws import keyed_uniform
 from selection.basics.text import count_words, row_id
 from selection.config.targets import DocstringTarget, FileTarget, Target
 from selection.corpus.docstrings import read_docstrings
+from selection.corpus.faults import Faults, FaultTally
+from selection.corpus.limits import ROW_MEMORY
+from selection.corpus.memory import Memory
 from selection.corpus.readers import read_path
 from selection.corpus.records import BadRecord, Record
-from selection.corpus.shortfall import Passed, too_few
+from selection.corpus.shortfall import too_few
+from selection.corpus.target_faults import LabelClash, has_label, label_clashes, target_fault
 
 SPLITS = ("test", "dev", "train")
 """In the order of precedence: a text that stands in two splits stays in the first of these."""
@@ -40,15 +44,19 @@ class TargetExamples:
     Attributes
     ----------
     rows : `TARGET_SCHEMA`, sorted by split and row id.
-    n_bad : unusable rows left out.
+    n_good : usable rows read, whether drawn or not.
+    faults : unusable rows and unread parts, by reason with their first origins.
     n_repeated : rows left out because their text stands in another row or split.
     unseen_labels : labels of the test split that the train split lacks.
+    label_clashes : labels that are written in several ways.
     """
 
     rows: pa.Table
-    n_bad: int
+    n_good: int
+    faults: Faults
     n_repeated: int
     unseen_labels: tuple[str, ...]
+    label_clashes: tuple[LabelClash, ...]
 
 
 def read_target(spec: Target, path: Path | None, *, name: str = "target") -> TargetExamples:
@@ -62,39 +70,63 @@ def read_target(spec: Target, path: Path | None, *, name: str = "target") -> Tar
     Raises
     ------
     ValueError
-        When a split has fewer usable rows than asked for, saying why.
+        When a split has fewer usable rows than asked for, saying why, or when the rows take more
+        memory than `ROW_MEMORY`.
     """
+    records, faults = _good_and_bad(spec, path)
     pools: dict[str, dict[str, Record]] = {split: {} for split in SPLITS}
-    taken: dict[str, str] = {}
-    passed = Passed()
-    for record in sorted(_records(spec, path), key=_precedence):
-        if isinstance(record, BadRecord):
-            passed.bad.append(record)
-            continue
+    taken: set[str] = set()
+    repeated: list[str] = []
+    for record in sorted(records, key=_precedence):
         key = row_id(record.text)
         if key in taken:
-            passed.repeated.append(record.origin)
-        elif isinstance(spec, DocstringTarget):
-            taken[key] = "any"
-            pools["test"][key] = record
-        elif record.split in pools:
-            taken[key] = record.split
-            pools[record.split][key] = record
+            repeated.append(record.origin)
         else:
-            passed.elsewhere[record.split].append(record.origin)
+            taken.add(key)
+            pools[record.split or "test"][key] = record
     sizes = {"test": spec.splits.test, "dev": spec.splits.dev, "train": spec.splits.train}
     if isinstance(spec, DocstringTarget):
         pools = _deal(pools["test"], sizes)
     for split, wanted in sizes.items():
         found = len(pools[split])
         if found < wanted:
-            said = too_few(spec, split, found=found, wanted=wanted, passed=passed, name=name)
-            raise ValueError(said)
+            why = {"faults": faults, "repeated": repeated}
+            raise ValueError(too_few(spec, split, found=found, wanted=wanted, name=name, **why))
     chosen = {split: _draw(pools[split], sizes[split]) for split in SPLITS}
     train_labels = {record.label for record in chosen["train"].values()}
     test_labels = {record.label for record in chosen["test"].values()}
     unseen = sorted(str(label) for label in test_labels - train_labels)
-    return TargetExamples(_table(chosen), len(passed.bad), len(passed.repeated), tuple(unseen))
+    return TargetExamples(
+        _table(chosen),
+        len(records),
+        faults,
+        len(repeated),
+        tuple(unseen),
+        label_clashes(records),
+    )
+
+
+def _good_and_bad(spec: Target, path: Path | None) -> tuple[list[Record], Faults]:
+    good: list[Record] = []
+    tally = FaultTally()
+    memory = Memory("the target", "give it fewer rows", ROW_MEMORY)
+    for record in _records(spec, path):
+        if isinstance(record, BadRecord):
+            tally.add(record)
+        else:
+            memory.keep(record)
+            good.append(record)
+    if isinstance(spec, DocstringTarget):
+        return good, tally.faults()
+    labelled = any(map(has_label, good))
+    usable: list[Record] = []
+    for record in good:
+        fault = target_fault(record, spec.columns, SPLITS, labelled=labelled)
+        if fault is None:
+            usable.append(record)
+        else:
+            tally.add(fault)
+    return usable, tally.faults()
 
 
 def _records(spec: Target, path: Path | None) -> Iterator[Record | BadRecord]:
@@ -108,9 +140,8 @@ def _records(spec: Target, path: Path | None) -> Iterator[Record | BadRecord]:
             assert_never(spec)
 
 
-def _precedence(record: Record | BadRecord) -> int:
-    split = record.split if isinstance(record, Record) else None
-    return SPLITS.index(split) if split in SPLITS else len(SPLITS)
+def _precedence(record: Record) -> int:
+    return SPLITS.index(record.split) if record.split else 0
 
 
 def _hash_order(records: dict[str, Record]) -> list[str]:

@@ -1,13 +1,13 @@
 """raw_corpus[source]: the rows of one source, duplicates collapsed, bad rows set aside."""
 
-from collections import Counter
-
 from tqdm import tqdm
 
 from resources.project import resolve
 from selection.config.pool import Pool
 from selection.corpus.ingest import ingest
+from selection.corpus.limits import MIB
 from selection.corpus.sources import find_source
+from selection_assets.shared.faults import UNREAD, fault_facts, unread_check
 from selection_assets.stage.keys import pool_key, source_partitions
 from selection_assets.stage.stage import Stage, stage
 from selection_assets.stage.step import Check, Draft, Step
@@ -26,12 +26,14 @@ def build_raw_corpus(pool: Pool) -> Stage:
                 spec.model_dump(mode="json", exclude={"settle_seconds"}) for spec in pool.sources
             ],
             "max_quarantined": pool.max_quarantined,
+            "allow_unread": pool.allow_unread,
         },
         partitions=source_partitions(pool.name),
         outside=lambda source: {source: find_source(pool, resolve, source).fingerprint()},
         checks={
             "row_count": "It has rows, and did not lose most of them since the version before.",
             "quarantine_share": f"At most {pool.max_quarantined:.1%} of its rows are unusable.",
+            "complete": UNREAD,
         },
         kinds={"python", "parquet"},
     )
@@ -40,14 +42,14 @@ def build_raw_corpus(pool: Pool) -> Stage:
         source = step.partition
         records = find_source(pool, resolve, source).read()
         corpus = ingest(
-            tqdm(records, desc=f"read {source}", unit=" rows", leave=False), source=source
+            tqdm(records, desc=f"read {source}", unit=" rows", leave=False),
+            source=source,
+            memory=pool.memory_mib * MIB,
         )
-        n_rows, n_bad = corpus.rows.num_rows, corpus.quarantine.num_rows
-        share = n_bad / max(corpus.n_read, 1)
+        n_rows, share = corpus.rows.num_rows, corpus.faults.n_rows / max(corpus.n_read, 1)
         before = step.workspace.ledger.current(key.to_user_string(), source)
         n_before = before.table("rows.parquet", ["row_id"]).num_rows if before else 0
         least = max(1, int(n_before * (1 - pool.max_shrinkage)))
-        reasons = Counter(r.split(": ")[0] for r in corpus.quarantine["reason"].to_pylist())
         return Draft(
             files={"rows.parquet": corpus.rows, "quarantine.parquet": corpus.quarantine},
             rows=n_rows,
@@ -55,8 +57,7 @@ def build_raw_corpus(pool: Pool) -> Stage:
                 "source": source,
                 "words": sum(corpus.rows["n_words"].to_pylist()),
                 "duplicates_collapsed": corpus.n_duplicates,
-                "quarantined": n_bad,
-                "quarantine_reasons": dict(reasons.most_common()),
+                **fault_facts(corpus.faults),
             },
             checks=[
                 Check("row_count", n_rows >= least, {"rows": n_rows, "least": least}),
@@ -64,6 +65,11 @@ def build_raw_corpus(pool: Pool) -> Stage:
                     "quarantine_share",
                     share <= pool.max_quarantined,
                     {"share": share, "allowed": pool.max_quarantined},
+                ),
+                unread_check(
+                    corpus.faults,
+                    allowed=source in pool.allow_unread,
+                    remedy=f"bring it whole, or add {source!r} to `allow_unread` of the pool",
                 ),
             ],
         )

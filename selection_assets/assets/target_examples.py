@@ -6,13 +6,18 @@ from resources.project import resolve
 from selection.config.study import Study
 from selection.config.targets import DocstringTarget, FileTarget, Target
 from selection.corpus.folders import configured_fingerprint
+from selection.corpus.ingest import quarantine_table
 from selection.corpus.sources import package_fingerprint
 from selection.corpus.target import SPLITS, read_target
 from selection_assets.shared.contrast import EXAMPLES
+from selection_assets.shared.faults import UNREAD, fault_facts, unread_check
 from selection_assets.stage.keys import study_key
 from selection_assets.stage.stage import Stage, stage
 from selection_assets.stage.step import Check, Draft, Step
 from selection_assets.studies import see_that_data_are_there
+
+DOCSTRINGS_QUARANTINED = 0.05
+"""As for a file by default: a package's docstrings are rarely bad."""
 
 
 def build_target_examples(study: Study) -> Stage:
@@ -29,6 +34,7 @@ def build_contrast_examples(study: Study) -> Stage:
 def build_examples(study: Study, name: str, target: Target) -> Stage:
     """Build the asset that holds the examples of the study's target, or of its contrast."""
     path = resolve(target.path) if isinstance(target, FileTarget) else None
+    most = target.max_quarantined if isinstance(target, FileTarget) else DOCSTRINGS_QUARANTINED
 
     def outside(_: str) -> dict[str, str]:
         match target:
@@ -46,20 +52,33 @@ def build_examples(study: Study, name: str, target: Target) -> Stage:
         campaign=study.name,
         parameters={"target": target},
         outside=outside,
-        checks={"labels_seen_in_training": "Every label of the test split is in the train split."},
+        checks={
+            "labels_seen_in_training": "Every label of the test split is in the train split.",
+            "labels_written_one_way": "No labels differ only in case, white space or zeros.",
+            "quarantine_share": f"At most {most:.1%} of its rows are unusable.",
+            "complete": UNREAD,
+        },
         kinds={"python", "parquet"},
     )
     def target_examples(step: Step) -> Draft:
-        """`rows.parquet`: train fine-tunes, dev steers the selection, test only evaluates."""
+        """`rows.parquet`: train fine-tunes, dev steers the selection, test only evaluates.
+
+        `quarantine.parquet`: the rows that are no examples, and why.
+        """
         examples = read_target(target, path, name="contrast" if name == EXAMPLES else "target")
         splits = examples.rows["split"].to_pylist()
+        faults, clashes = examples.faults, [str(clash) for clash in examples.label_clashes]
+        share = faults.share(examples.n_good)
         return Draft(
-            files={"rows.parquet": examples.rows},
+            files={
+                "rows.parquet": examples.rows,
+                "quarantine.parquet": quarantine_table(faults, name),
+            },
             rows=examples.rows.num_rows,
             facts={
                 **{f"{split}_rows": splits.count(split) for split in SPLITS},
-                "unusable_rows": examples.n_bad,
                 "repeated_rows": examples.n_repeated,
+                **fault_facts(faults),
             },
             checks=[
                 Check(
@@ -67,7 +86,14 @@ def build_examples(study: Study, name: str, target: Target) -> Stage:
                     not examples.unseen_labels,
                     {"unseen_labels": list(examples.unseen_labels)},
                     only_warns=True,  # every arm pays alike for a label that nobody could learn
-                )
+                ),
+                Check("labels_written_one_way", not clashes, {"labels": clashes}),
+                Check("quarantine_share", share <= most, {"share": share, "allowed": most}),
+                unread_check(
+                    faults,
+                    allowed=isinstance(target, FileTarget) and target.allow_unread,
+                    remedy="bring the whole file, or set `target.allow_unread: true`",
+                ),
             ],
         )
 

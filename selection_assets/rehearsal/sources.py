@@ -8,9 +8,9 @@ import pyarrow as pa
 
 from resources.project import resolve
 from selection.config.pool import FileSources, HubSource, Pool, SourceSpec
+from selection.corpus.faults import faults_of
 from selection.corpus.readers import read_path
 from selection.corpus.records import BadRecord, Record
-from selection.corpus.shortfall import bad_rows
 from selection.corpus.sources import list_sources
 from selection_assets.rehearsal.finding import Finding
 
@@ -74,12 +74,12 @@ def _look_at(name: str, read: Reader, most_bad: float) -> Finding | None:
     if not records:
         return Finding(what, seen, "it has no rows: bring its text, or remove it", stops=False)
     if len(bad) == len(records):
-        problem = f"no row can be used: {bad_rows(bad)}; correct it, or its `columns`"
+        problem = f"no row can be used: {faults_of(bad).summary()}; correct it, or its `columns`"
         return Finding(what, seen, problem, stops=False)
     if whole and len(bad) / len(records) > most_bad:
         problem = (
             f"{len(bad)} of {len(records)} rows cannot be used and {most_bad:.1%} may:"
-            f" {bad_rows(bad)}; correct them, or raise the pool's `max_quarantined`"
+            f" {faults_of(bad).summary()}; correct them, or raise the pool's `max_quarantined`"
         )
         return Finding(what, seen, problem, stops=False)
     return None

@@ -9,9 +9,9 @@ from resources.project import resolve
 from selection.basics.text import row_id
 from selection.config.targets import DocstringTarget, FileTarget, Target
 from selection.corpus.docstrings import read_docstrings
+from selection.corpus.faults import faults_of
 from selection.corpus.readers import read_path
 from selection.corpus.records import BadRecord, Record
-from selection.corpus.shortfall import bad_rows
 from selection.corpus.target import SPLITS, read_target
 from selection.models.examples import Example
 from selection_assets.rehearsal.finding import Finding
@@ -93,5 +93,5 @@ def _problems(
         except UNREADABLE as error:
             yield str(error)
     elif not used:
-        reasons = bad_rows(bad) or "none is of the split train, dev or test"
+        reasons = faults_of(bad).summary() or "none is of the split train, dev or test"
         yield f"no row can be used: {reasons}; correct them, or `{name}.columns`"

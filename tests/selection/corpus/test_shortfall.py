@@ -34,7 +34,6 @@ CAUSES: dict[str, tuple[Change, list[str]]] = {
     "another column has the text": (
         renamed("text", "messages"),
         [
-            "9 rows cannot be used",
             "9 x missing text column: column 'text' is absent (the row has 'messages', 'split')",
             "first at rows.jsonl:1",
             "`target.columns`",
@@ -42,11 +41,11 @@ CAUSES: dict[str, tuple[Change, list[str]]] = {
     ),
     "a split of another name": (
         with_split("validation"),
-        ["3 rows, first rows.jsonl:7", "'validation' in column 'split'", "rename it in the file"],
+        ["3 x unknown split: column 'split' is 'validation'; write 'dev', first at rows.jsonl:7"],
     ),
     "no split": (
         with_split(None),
-        ["3 rows, first rows.jsonl:7", "nothing in column 'split'", "`target.columns.split`"],
+        ["3 x no split: column 'split' is null", "at rows.jsonl:7", "`target.columns.split`"],
     ),
     "texts that repeat": (
         of_one_text,
@@ -54,7 +53,7 @@ CAUSES: dict[str, tuple[Change, list[str]]] = {
     ),
     "blank texts": (
         lambda rows: [r | {"text": " "} if r["split"] == "test" else r for r in rows],
-        ["3 rows cannot be used: 3 x empty text, first at rows.jsonl:7", "correct or remove"],
+        ["3 x empty text, first at rows.jsonl:7", "correct or remove"],
     ),
     "fewer rows than asked for": (
         lambda rows: rows[:-2],

@@ -1,0 +1,64 @@
+"""How much may one file take? Every limit of reading, and why it is what it is."""
+
+from __future__ import annotations
+
+MIB = 2**20
+
+MAX_BYTES_PER_ROW = 16 * MIB
+"""A row's cells together, in UTF-8. A larger row is a bad one, and is never held in memory."""
+
+MAX_LINES_PER_ROW = 100_000
+"""Lines of one CSV row: Python spends a hundred bytes on each, an empty one included."""
+
+MAX_JSON_DEPTH = 64
+"""Python's parser recurses on the C stack, so its own limit would depend on who calls it."""
+
+UNPACKED_FREE = 64 * MIB
+UNPACKED_RATIO = 200
+"""A file of n bytes may unpack to `UNPACKED_FREE + UNPACKED_RATIO * n`: text packs 3 to 20 fold."""
+
+ROWS_FREE = 1_000_000
+ROWS_PER_BYTE = 4
+"""A Parquet file of n bytes may have `ROWS_FREE + ROWS_PER_BYTE * n` rows: 20 bytes can claim 2**31
+nulls, and each would take time."""
+
+PARQUET_MEMORY = 1536 * MIB
+"""Address space of the process that decodes a Parquet file, 350 MiB of it libraries. What its
+pages, dictionaries and lengths ask for beyond it is refused by the operating system."""
+
+PARQUET_SECONDS = 120
+PARQUET_SECONDS_PER_MIB = 60
+"""Processor seconds of that process: so many, and so many for each MiB of the file."""
+
+ROW_MEMORY = 4096 * MIB
+"""What the rows that are kept of one source may take in memory, unless the pool says otherwise."""
+
+READING_MEMORY = 1024 * MIB
+"""What reading any one file takes beside the rows that are kept: a row of `MAX_BYTES_PER_ROW` in
+the form that takes most once it is parsed, a window of 128 MiB of zstd."""
+
+MAX_PYTHON_BYTES = 4 * MIB
+"""A Python file: its syntax tree takes a hundred times its size."""
+
+MAX_DOCSTRING_CHARS = 256 * 1024
+"""Four times the longest that is known; `inspect.cleandoc` drops leading blank lines in quadratic
+time."""
+
+MAX_LISTED = 10_000
+"""Bad rows of one kind that a quarantine lists; all are counted."""
+
+MAX_ORIGINS = 1_000
+"""Places that a row remembers of its exact duplicates; all are counted."""
+
+MAX_REASON_CHARS = 400
+"""A reason quotes what was found, which may be long."""
+
+
+def most_unpacked(size: int) -> int:
+    """Bytes to which a file of `size` bytes may unpack."""
+    return UNPACKED_FREE + UNPACKED_RATIO * size
+
+
+def most_rows(size: int) -> int:
+    """Rows that a Parquet file of `size` bytes may have."""
+    return ROWS_FREE + ROWS_PER_BYTE * size

@@ -1,0 +1,124 @@
+"""A Parquet file read in a process of its own, to which the operating system sets limits.
+
+What a Parquet file takes to decode is said by its metadata, its pages, its dictionaries and by
+lengths inside compressed data, and any of these may lie. Nothing here believes them: the process
+that decodes may have so much memory and so much time, and if it dies, that is an unread part.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import astuple
+from pathlib import Path
+from typing import BinaryIO
+
+from selection.config.pool import ColumnNames
+from selection.corpus.limits import (
+    MIB,
+    PARQUET_MEMORY,
+    PARQUET_SECONDS,
+    PARQUET_SECONDS_PER_MIB,
+)
+from selection.corpus.parquet_rows import file_digest, read_parquet
+from selection.corpus.records import BadRecord, Record, UnreadPart
+from selection.corpus.rows import RowRules
+
+_KINDS = {kind.__name__: kind for kind in (Record, BadRecord, UnreadPart)}
+_END = "end"
+
+
+def read_parquet_apart(file: BinaryIO, name: str, rules: RowRules) -> Iterator[Record | BadRecord]:
+    """Give what `read_parquet` gives of a file that is open, without its risks.
+
+    A process that is killed, or dies of what it reads, leaves an unread part from the row on at
+    which it was. On systems other than Linux its memory has no limit.
+    """
+    asked = [name, rules.columns.model_dump_json(), json.dumps(dict(rules.where))]
+    command = [sys.executable, "-m", __name__, *asked, str(rules.max_bytes_per_row)]
+    row, whole = 0, False
+    with (
+        tempfile.TemporaryFile() as complaints,
+        subprocess.Popen(
+            command, stdin=file, stdout=subprocess.PIPE, stderr=complaints, env=_environment()
+        ) as process,
+    ):
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                kind, *values = json.loads(line)
+                if kind == _END:
+                    whole = True
+                    break
+                found = _KINDS[kind](*values)
+                row = int(found.origin.rpartition("#")[2]) + 1
+                yield found
+        finally:
+            process.stdout.close()
+            if not whole:
+                process.kill()
+        status = process.wait()
+        complaints.seek(0)
+        last = complaints.read().decode(errors="replace").strip().rpartition("\n")[2]
+    if not whole:
+        reason = f"unreadable Parquet: from row {row} on: {_death(status, last)}"
+        yield UnreadPart(f"{name}#{row}", reason, file_digest(file))
+
+
+def main() -> None:
+    """Read the file that is the standard input; write what is found, a line of JSON each."""
+    name, columns, where, max_bytes = sys.argv[1:]
+    _limit(os.fstat(0).st_size)
+    rules = RowRules(ColumnNames.model_validate_json(columns), json.loads(where), int(max_bytes))
+    with open(0, "rb", closefd=False) as file:
+        for found in read_parquet(file, name, rules):
+            _write([type(found).__name__, *astuple(found)])
+    _write([_END])
+    sys.stdout.flush()
+
+
+def _write(values: list[object]) -> None:
+    line = json.dumps(values, ensure_ascii=False) + "\n"
+    sys.stdout.buffer.write(line.encode("utf-8", "backslashreplace"))
+
+
+def _limit(size: int) -> None:
+    _lower(resource.RLIMIT_CPU, PARQUET_SECONDS + PARQUET_SECONDS_PER_MIB * (size // MIB))
+    if sys.platform == "linux":
+        _lower(resource.RLIMIT_AS, PARQUET_MEMORY)
+
+
+def _lower(which: int, most: int) -> None:
+    hard = resource.getrlimit(which)[1]
+    most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    resource.setrlimit(which, (most, most))
+
+
+def _environment() -> dict[str, str]:
+    """One thread and one heap, so that little address space is idle; this library by its place."""
+    root = str(Path(__file__).parents[2])
+    path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
+    return os.environ | {
+        "PYTHONPATH": path,
+        "ARROW_DEFAULT_MEMORY_POOL": "system",
+        "MALLOC_ARENA_MAX": "1",
+        "OMP_NUM_THREADS": "1",
+    }
+
+
+def _death(status: int, last: str) -> str:
+    if status == -signal.SIGXCPU:
+        return "it takes too long to decode"
+    if status < 0:
+        return f"decoding it died of {signal.Signals(-status).name}"
+    return f"decoding it failed: {last[:200] or f'status {status}'}"
+
+
+if __name__ == "__main__":
+    main()
