@@ -267,27 +267,6 @@ def test_a_link_out_of_the_folder_is_refused(tmp_path):
         count_harness_tokens(TOKENIZER, HarnessTasks(("choice",), folder), max_length=64)
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        "include: ../beside.yaml",
-        "include: [again.yaml, OUTSIDE/beside.yaml]",
-        "process_docs: !function OUTSIDE/beside.process",
-        "doc_to_text: &a [!function OUTSIDE/beside.process, *a]",
-    ],
-)
-def test_a_task_file_that_includes_or_calls_what_lies_outside_is_refused_unread(tmp_path, line):
-    folder = write_tasks(tmp_path / "tasks", choice=MULTIPLE_CHOICE)
-    (tmp_path / "beside.yaml").write_text("output_type: multiple_choice\n")
-    (tmp_path / "beside.py").write_text("raise SystemExit('was run')\n")
-    (folder / "again.yaml").write_text("include: again.yaml\n")
-    (folder / "mine.yaml").write_text(f"task: mine\n{line}\n".replace("OUTSIDE", str(tmp_path)))
-    with pytest.raises(
-        ValueError, match=r"mine.yaml leads to .*beside.*must lie in `include_path`"
-    ):
-        count_harness_tokens(TOKENIZER, HarnessTasks(("choice",), folder), max_length=64)
-
-
 def test_a_number_of_shots_that_the_task_forbids_is_refused(tmp_path):
     folder = write_tasks(tmp_path / "tasks", mine=FEWSHOT | {"num_fewshot": 0})
     with pytest.raises(ValueError, match="keeps to that"):
