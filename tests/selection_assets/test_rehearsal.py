@@ -1,7 +1,6 @@
 """What could not run is said before anything is paid for: all of it, with the remedy."""
 
 import json
-import pickle
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -86,7 +85,7 @@ def with_pickled_weights(project: Project, model: Path) -> None:
     pretrained()(project, model)
     for path in (project.root / "base").glob("*.safetensors"):
         path.unlink()
-    (project.root / "base/pytorch_model.bin").write_bytes(pickle.dumps({}))
+    (project.root / "base/pytorch_model.bin").write_bytes(b"\x80\x04}.")
 
 
 def with_half_its_weights(project: Project, model: Path) -> None:
