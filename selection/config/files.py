@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from selection.config.yaml_text import Located, Location, YamlRefused, read_yaml
+from selection.reports.escaping import one_line
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -69,47 +70,48 @@ def load_yaml(model: type[Model], path: Path, *, places: Places | None = None) -
         missing or out of bounds. Every problem is listed, one a line: file, field, line, value,
         what is allowed.
     """
+    name = one_line(str(path))
     try:
-        read = read_yaml(_text_of(path))
+        read = read_yaml(_text_of(path, name))
     except YamlRefused as error:
-        raise ConfigurationError(f"{path}: {error}") from error
+        raise ConfigurationError(f"{name}: {error}") from error
     if not isinstance(read.content, dict):
-        raise ConfigurationError(f"{path}: line 1: the top level must be fields with their values")
+        raise ConfigurationError(f"{name}: line 1: the top level must be fields with their values")
     try:
         return model.model_validate(read.content, context=places)
     except ValidationError as error:
-        problems = [line for detail in error.errors() for line in _problems(path, read, detail)]
+        problems = [line for detail in error.errors() for line in _problems(name, read, detail)]
         raise ConfigurationError("\n".join(problems)) from error
 
 
-def _text_of(path: Path) -> str:
+def _text_of(path: Path, name: str) -> str:
     if not path.is_file():
-        raise ConfigurationError(f"{path}: no such file")
+        raise ConfigurationError(f"{name}: no such file")
     try:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise ConfigurationError(f"{path}: cannot be read: {error.strerror}") from error
+        raise ConfigurationError(f"{name}: cannot be read: {error.strerror}") from error
     if len(content) > MAX_BYTES:
         raise ConfigurationError(
-            f"{path}: more than {MAX_BYTES:,} bytes, which no study or pool needs"
+            f"{name}: more than {MAX_BYTES:,} bytes, which no study or pool needs"
         )
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise ConfigurationError(f"{path}: line {line}: not UTF-8: {error.reason}") from error
+        raise ConfigurationError(f"{name}: line {line}: not UTF-8: {error.reason}") from error
 
 
-def _problems(path: Path, read: Located, detail: Any) -> Iterator[str]:
+def _problems(name: str, read: Located, detail: Any) -> Iterator[str]:
     """What is wrong with a field: one line, or one for each of its parts."""
     at: Location = detail["loc"]
     cause = detail.get("ctx", {}).get("error")
     if isinstance(cause, FieldErrors):
         for below, problem in cause.found:
-            yield f"{path}: {_field(read, (*at, *below))}: {problem}"
+            yield f"{name}: {_field(read, (*at, *below))}: {problem}"
         return
-    field = f"{path}: {_field(read, at)}"
+    field = f"{name}: {_field(read, at)}"
     if detail["type"] == "missing":
         yield f"{field} is missing: {detail['msg']}"
     elif detail["type"] == "extra_forbidden":
@@ -119,8 +121,8 @@ def _problems(path: Path, read: Located, detail: Any) -> Iterator[str]:
 
 
 def _field(read: Located, at: Location) -> str:
-    name = ".".join(str(part) for part in at) or "(the whole file)"
-    return f"field {name} (line {read.line_of(at)})"
+    field = ".".join(str(part) for part in at) or "(the whole file)"
+    return f"field {field} (line {read.line_of(at)})"
 
 
 def _shown(detail: Any) -> str:

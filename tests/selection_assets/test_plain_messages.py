@@ -1,0 +1,113 @@
+"""What a file or a setting causes reaches a person as one message, and nothing else with it."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from command_line import selection
+from small_project import Project, enter
+from smallest_study import NAME
+
+Change = Callable[[Project, Path], None]
+
+
+@pytest.fixture
+def project(fresh: Path, tmp_path: Path) -> Iterator[Project]:
+    """The smallest study, of which nothing has run."""
+    yield from enter(Project(Path(shutil.copytree(fresh, tmp_path / "project"))))
+
+
+def pool_with(*sources: dict) -> Change:
+    def change(project: Project, _: Path) -> None:
+        content = {"name": "shelf", "sources": list(sources)}
+        (project.root / "studies/pools/shelf.yaml").write_text(yaml.safe_dump(content))
+
+    return change
+
+
+def split_of(content: bytes | None) -> Change:
+    def change(project: Project, model: Path) -> None:
+        path = project.root / "rows.parquet"
+        pq.write_table(pa.table({"text": ["A row."]}), path)
+        if content is not None:
+            path.write_bytes(content)
+        pool_with({"kind": "files", "path": "rows.parquet", "split_by": "topic"})(project, model)
+
+    return change
+
+
+def broken_settings(project: Project, _: Path) -> None:
+    (project.root / "dagster_home/dagster.yaml").write_text("nonsense: true\n")
+
+
+def two_of_one_name(project: Project, model: Path) -> None:
+    (project.root / "drop/email.jsonl").unlink()
+    package = {"kind": "docstrings", "packages": ["asyncio"]}
+    pool_with(package, {"kind": "drop_folder", "path": "drop"})(project, model)
+
+
+def a_name_that_drives_the_terminal(project: Project, _: Path) -> None:
+    pool_with({"kind": "drop_folder", "path": "hostile"})(project, _)
+    (project.root / "hostile").mkdir()
+    (project.root / "hostile/a\x1b[2J\u202eb.jsonl").write_text("")
+
+
+FROM_OUTSIDE: dict[str, tuple[Change, str]] = {
+    "a package that is not installed": (
+        pool_with({"kind": "docstrings", "packages": ["no_such_package"]}),
+        "'no_such_package' is not installed",
+    ),
+    "a package listed twice": (
+        pool_with({"kind": "docstrings", "packages": ["email", "email"]}),
+        "a package is given twice",
+    ),
+    "two sources of one name": (two_of_one_name, "two sources are named 'asyncio'"),
+    "a broken Parquet with split_by": (split_of(b"PAR1 and no more"), "rows.parquet"),
+    "a column to split by that is not there": (split_of(None), "no column 'topic'"),
+    "settings of Dagster that it does not take": (broken_settings, "dagster.yaml"),
+    "a name that drives the terminal": (a_name_that_drives_the_terminal, "pool shelf"),
+}
+
+
+@pytest.mark.parametrize("cause", FROM_OUTSIDE)
+def test_what_a_file_or_a_setting_causes_is_a_message_and_no_traceback(cause, project, figures):
+    change, said = FROM_OUTSIDE[cause]
+    change(project, project.root)
+    result = selection("run", NAME)
+    assert result.exit_code in (1, 2)
+    assert isinstance(result.exception, SystemExit), result.exception
+    assert said in result.output
+    assert "Traceback" not in result.output
+    assert not set("\x1b\u202e") & set(result.output)
+    figures.record("P14", causes_from_outside_told_plainly=1)
+
+
+def test_a_process_of_its_own_ends_with_the_message_and_nothing_else(project):
+    """With torch loaded, which the rehearsal does, DuckDB's binding would add a page."""
+    path = project.root / "target.jsonl"
+    rows = [json.loads(line) | {"label": "a"} for line in path.read_text().splitlines()]
+    rows[3]["label"] = None
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    study = project.root / f"studies/{NAME}.yaml"
+    study.write_text(study.read_text().replace("label: null", "label: label"))
+    program = Path(sys.executable).with_name("selection")
+    done = subprocess.run([program, "run", NAME], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith("Error: nothing is spent, for this is wrong:\n")
+    assert done.stderr.rstrip().endswith("or set `target.columns.label` to null")
+
+
+def test_what_dagster_forks_its_steps_from_ends_quietly_too(project):
+    from selection_assets.definitions import PRELOADED
+
+    script = f"import {', '.join(PRELOADED)}\nfrom resources.workspace import Workspace\n"
+    script += "Workspace().ledger.current_identities()\n"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
