@@ -11,6 +11,7 @@ from functools import partial
 from typing import BinaryIO
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from selection.corpus.limits import most_rows, most_unpacked
@@ -56,7 +57,7 @@ def read_parquet(file: BinaryIO, name: str, rules: RowRules) -> Iterator[Record 
                     yield UnreadPart(f"{name}#{row}", reason, file_digest(file), total - row)
                     return
                 for raw in rows:
-                    origin, digest = f"{name}#{row}", partial(row_digest, raw)
+                    origin, digest = f"{name}#{row}", partial(_digest, raw, left)
                     parse = partial(_decoded, raw, table, rules, left)
                     yield from read_row(parse, rules, origin=origin, digest=digest)
                     row += 1
@@ -158,7 +159,11 @@ def _raw_rows(batch: pa.RecordBatch) -> list[dict[str, object]]:
 
 def _values(column: pa.Array) -> list[object]:
     if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
+        # Each entry once, however many rows repeat it.
+        used = column.indices.unique().drop_null()
+        cells = _values(column.dictionary.take(used))
+        places = pc.index_in(column.indices, used).to_pylist()
+        return [None if place is None else cells[place] for place in places]
     if not _is_text(column.type):
         return column.to_pylist()
     # Parquet does not promise that text is UTF-8, and Arrow would refuse the whole batch.
@@ -171,14 +176,24 @@ def _decoded(
 ) -> dict[str, object]:
     for fault in table.faults.values():
         raise RowFault(fault)
-    size = sum(len(cell) for cell in raw.values() if isinstance(cell, _Utf8))
+    size = _size(raw)
+    left.spend(size)
     if size > rules.max_bytes_per_row:
         raise RowFault(f"row too large: {size:,} bytes, limit {rules.max_bytes_per_row:,}")
-    left.spend(size)
     row: dict[str, object] = dict.fromkeys(table.names)
     for column, value in raw.items():
         row[column] = decoded(value, repr(column)) if isinstance(value, _Utf8) else value
     return row
+
+
+def _size(raw: dict[str, object]) -> int:
+    """Bytes of a row's text."""
+    return sum(len(cell) for cell in raw.values() if isinstance(cell, _Utf8))
+
+
+def _digest(raw: dict[str, object], left: _Left) -> str:
+    # Of a row that unpacks too far nothing is read: hashing a thousand of them takes minutes.
+    return row_digest({} if _size(raw) > left.bytes // 2 else raw)
 
 
 def file_digest(file: BinaryIO) -> str:
