@@ -41,24 +41,6 @@ CHUNK_ROWS = 4096
 CHUNK_CHARS = 256 * 2**20
 
 
-class NoUsableRow(ValueError):
-    """A source without a good row.
-
-    Attributes
-    ----------
-    faults : what it has instead.
-    quarantine : the same as the table of its bad rows, `QUARANTINE_SCHEMA`.
-    """
-
-    def __init__(self, source: str, faults: Faults) -> None:
-        self.faults = faults
-        self.quarantine = quarantine_table(faults, source)
-        found = f": {faults.summary()}" if faults.reasons else "; it is empty"
-        super().__init__(
-            f"source {source!r}: no usable row among the {faults.n_rows:,} read{found}"
-        )
-
-
 @dataclass(frozen=True)
 class Corpus:
     """A source's rows.
@@ -98,7 +80,8 @@ def ingest(
     """Collapse exact duplicates, set the bad rows aside and build the table of a source.
 
     The records are read once, as a stream (wrap them in tqdm to see them pass); memory grows with
-    the rows kept. The same records in the same order give the same tables.
+    the rows kept. The same records in the same order give the same tables. A source without a good
+    row has its quarantine all the same, to be looked at.
 
     Parameters
     ----------
@@ -106,8 +89,6 @@ def ingest(
 
     Raises
     ------
-    NoUsableRow
-        No good row at all.
     ValueError
         The rows take more memory.
     """
@@ -128,8 +109,6 @@ def ingest(
             taken.keep_origin(record.origin)
             kept[key].origins.append(record.origin)
     faults, n_kept = tally.faults(), len(kept)
-    if not kept:
-        raise NoUsableRow(source, faults)
     rows = _table(ROW_SCHEMA, _rows(kept, source))
     quarantine = quarantine_table(faults, source)
     return Corpus(rows, quarantine, n_good + faults.n_rows, n_good - n_kept, faults)

@@ -34,9 +34,7 @@ def read_parquet(file: BinaryIO, name: str, rules: RowRules) -> Iterator[Record 
     read either: `selection.corpus.parquet_process` gives it a limit.
     """
     try:
-        parquet = pq.ParquetFile(
-            file, pre_buffer=False, buffer_size=BLOCK, page_checksum_verification=True
-        )
+        parquet = _open(file)
         table = _Table.of(parquet, rules)
     except _UNREADABLE as error:
         reason = f"unreadable Parquet: {_brief(error)}"
@@ -70,6 +68,43 @@ def read_parquet(file: BinaryIO, name: str, rules: RowRules) -> Iterator[Record 
     if row < total:
         reason = f"unreadable Parquet: rows {row} to {total - 1}: no row group has them"
         yield UnreadPart(f"{name}#{row}", reason, file_digest(file), total - row)
+
+
+def read_distinct(file: BinaryIO, name: str, rules: RowRules) -> Iterator[Record | BadRecord]:
+    """Read the distinct values of the text column, as text, each as one record; nulls are none.
+
+    What cannot be read is an unread part, an absent or unusable column a bad record.
+    """
+    column = rules.columns.text
+    row, seen = 0, set()
+    try:
+        parquet = _open(file)
+        names = parquet.schema_arrow.names
+        table = _Table.of(parquet, rules)
+        if not table.read:
+            fault = table.faults.get(column, f"no column {column!r}; it has {', '.join(names)}")
+            yield BadRecord(f"{name}#0", str(RowFault(fault)), file_digest(file))
+            return
+        for group in range(parquet.num_row_groups):
+            for rows in _batches(parquet, group, [column]):
+                for raw in rows:
+                    value = raw[column]
+                    if value is not None and value not in seen:
+                        seen.add(value)
+                        text = value.decode() if isinstance(value, _Utf8) else str(value)
+                        yield Record(text, f"{name}#{row}")
+                    row += 1
+                if row > most_rows(os.fstat(file.fileno()).st_size):
+                    raise OverflowError("too many rows")
+    except (*_UNREADABLE, UnicodeDecodeError) as error:
+        reason = f"unreadable Parquet: from row {row} on: {_brief(error)}"
+        yield UnreadPart(f"{name}#{row}", reason, file_digest(file))
+
+
+def _open(file: BinaryIO) -> pq.ParquetFile:
+    return pq.ParquetFile(
+        file, pre_buffer=False, buffer_size=BLOCK, page_checksum_verification=True
+    )
 
 
 @dataclass

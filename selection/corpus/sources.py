@@ -24,8 +24,11 @@ from selection.config.pool import (
 )
 from selection.corpus.docstrings import package_files, read_docstrings
 from selection.corpus.hub import read_hub
+from selection.corpus.limits import MAX_BYTES_PER_ROW
+from selection.corpus.parquet_process import read_parquet_apart
 from selection.corpus.readers import FORMATS, read_path
 from selection.corpus.records import BadRecord, Record
+from selection.corpus.rows import RowRules
 
 
 @dataclass(frozen=True)
@@ -129,13 +132,20 @@ def _files(spec: FileSources, path: Path) -> Iterator[Source]:
 
 def _values(path: Path, column: str) -> list[str]:
     """Distinct values of one column of a Parquet file or folder, without reading the others."""
-    import pyarrow.dataset as ds
-
-    data = ds.dataset(path, format="parquet")
-    if column not in data.schema.names:
-        raise ValueError(f"{path}: no column {column!r}; it has {', '.join(data.schema.names)}")
-    values = data.to_table(columns=[column])[column].unique()
-    return sorted(str(value) for value in values.to_pylist() if value is not None)
+    rules = RowRules(ColumnNames(text=column), {}, MAX_BYTES_PER_ROW)
+    values: set[str] = set()
+    files = [path] if path.is_file() else sorted(path.rglob("*.parquet"))
+    for file in files:
+        with file.open("rb") as opened:
+            found = list(read_parquet_apart(opened, file.name, rules, distinct=True))
+        good = {record.text for record in found if isinstance(record, Record)}
+        bad = [record for record in found if isinstance(record, BadRecord)]
+        # A value that only an unread part has names no source, but every other source of the file
+        # has that part too, and fails.
+        if bad and not good:
+            raise ValueError(f"{file}: {bad[0].reason}")
+        values |= good
+    return sorted(values)
 
 
 def path_fingerprint(path: Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import hashlib
+import lzma
 import os
 import stat
 import zlib
@@ -22,6 +23,7 @@ BLOCK = 1 << 20
 # A zstd block of 4 bytes may unpack to 128 KiB, so 2 KiB of hostile input is at most 64 MiB.
 PACKED_BLOCK = 1 << 11
 ZSTD_WINDOW = 1 << 27
+XZ_MEMORY = 1 << 27
 BOM = b"\xef\xbb\xbf"
 
 
@@ -125,7 +127,7 @@ def unpack(file: BinaryIO, packing: str) -> Iterator[bytes]:
 
     Parameters
     ----------
-    packing : {"", "gz", "zst", "bz2"}
+    packing : one of PACKINGS
         The compression; members and frames may follow one another.
 
     Yields
@@ -160,7 +162,7 @@ def unpack(file: BinaryIO, packing: str) -> Iterator[bytes]:
                             "file yourself if all of it is wanted"
                         )
                     yield block
-            except (zlib.error, zstandard.ZstdError, OSError) as error:
+            except (zlib.error, zstandard.ZstdError, lzma.LZMAError, OSError) as error:
                 raise StreamDamaged(f"corrupt {packing} stream: {error}") from error
             data = unpacker.unused_data if unpacker.eof else b""
     if not unpacker.eof:
@@ -169,7 +171,8 @@ def unpack(file: BinaryIO, packing: str) -> Iterator[bytes]:
 
 def _unpacked(unpacker: Any, data: bytes) -> Iterator[bytes]:
     """Yield what some packed bytes unpack to, in blocks."""
-    if isinstance(unpacker, bz2.BZ2Decompressor):  # 2 KiB may unpack to 2 GB
+    # Of these 2 KiB may unpack to 2 GB.
+    if isinstance(unpacker, bz2.BZ2Decompressor | lzma.LZMADecompressor):
         yield unpacker.decompress(data, BLOCK)
         while not (unpacker.needs_input or unpacker.eof):
             yield unpacker.decompress(b"", BLOCK)
@@ -184,7 +187,10 @@ _UNPACKERS: dict[str, Callable[[], Any]] = {
     "gz": partial(zlib.decompressobj, wbits=16 + zlib.MAX_WBITS),
     "zst": lambda: zstandard.ZstdDecompressor(max_window_size=ZSTD_WINDOW).decompressobj(),
     "bz2": bz2.BZ2Decompressor,
+    "xz": partial(lzma.LZMADecompressor, lzma.FORMAT_XZ, memlimit=XZ_MEMORY),
 }
+PACKINGS = ("", *_UNPACKERS)
+"""How a file may be compressed, as its name ends: not at all, or by one of these."""
 
 
 def split_lines(blocks: Iterator[bytes], *, max_bytes: int) -> Iterator[Line]:

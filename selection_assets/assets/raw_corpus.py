@@ -28,7 +28,7 @@ def build_raw_corpus(pool: Pool) -> Stage:
         partitions=source_partitions(pool.name),
         outside=lambda source: {source: list_sources(pool, resolve)[source].fingerprint()},
         checks={
-            "row_count": "It did not lose most of its rows since the version before.",
+            "row_count": "It has rows, and did not lose most of them since the version before.",
             "quarantine_share": f"At most {pool.max_quarantined:.1%} of its rows are unusable.",
             "complete": UNREAD,
         },
@@ -43,10 +43,10 @@ def build_raw_corpus(pool: Pool) -> Stage:
             source=source,
             memory=pool.memory_mib * MIB,
         )
-        n_rows, share = corpus.rows.num_rows, corpus.faults.n_rows / corpus.n_read
+        n_rows, share = corpus.rows.num_rows, corpus.faults.n_rows / max(corpus.n_read, 1)
         before = step.workspace.ledger.current(key.to_user_string(), source)
         n_before = before.table("rows.parquet", ["row_id"]).num_rows if before else 0
-        least = int(n_before * (1 - pool.max_shrinkage))
+        least = max(1, int(n_before * (1 - pool.max_shrinkage)))
         return Draft(
             files={"rows.parquet": corpus.rows, "quarantine.parquet": corpus.quarantine},
             rows=n_rows,

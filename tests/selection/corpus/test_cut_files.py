@@ -4,9 +4,11 @@ import bz2
 import gzip
 import io
 import json
+import lzma
 import tempfile
 from pathlib import Path
 
+import bombs
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -15,13 +17,14 @@ from bad_files import incompressible_rows, row, split
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from selection.config.pool import DEFAULT_COLUMNS
+from selection.config.pool import DEFAULT_COLUMNS, Pool
 from selection.corpus.csv_rows import read_csv
 from selection.corpus.ingest import ingest
 from selection.corpus.parquet_rows import read_parquet
 from selection.corpus.readers import read_path
 from selection.corpus.records import UnreadPart
 from selection.corpus.rows import RowRules
+from selection.corpus.sources import list_sources
 from selection.corpus.streams import StreamDamaged, split_lines, unpack
 
 RULES = RowRules(DEFAULT_COLUMNS, {}, 2**20)
@@ -95,27 +98,28 @@ def test_a_parquet_file_cut_anywhere_is_an_unread_part_of_unknown_size(cut):
     assert isinstance(part, UnreadPart) and part.missing is None
 
 
-@given(st.integers(0, 3000))
+@given(st.sampled_from(["bz2", "xz"]), st.integers(0, 3000))
 @settings(max_examples=30)
-def test_bz2_is_unpacked_up_to_its_cut(cut):
-    packed = bz2.compress(LINES)
+def test_other_packings_are_unpacked_up_to_their_cut(packing, cut):
+    packed = {"bz2": bz2.compress, "xz": lzma.compress}[packing](LINES)
     with tempfile.TemporaryFile() as file:
         file.write(packed[: len(packed) - 1 - cut])
         file.seek(0)
         lines = []
-        with pytest.raises(StreamDamaged, match="truncated bz2"):
-            lines.extend(split_lines(unpack(file, "bz2"), max_bytes=2**20))
+        with pytest.raises(StreamDamaged, match=f"truncated {packing}"):
+            lines.extend(split_lines(unpack(file, packing), max_bytes=2**20))
         file.seek(0)
     assert len(lines) <= COUNT
 
 
-def test_bz2_that_unpacks_a_million_fold_is_stopped_and_given_in_blocks():
+@pytest.mark.parametrize(("packing", "pack"), [("bz2", bz2.compress), ("xz", lzma.compress)])
+def test_what_unpacks_a_thousand_fold_and_more_is_stopped_and_given_in_blocks(packing, pack):
     with tempfile.TemporaryFile() as file:
-        file.write(bz2.compress(b"\0" * (400 * 2**20)))
+        file.write(pack(b"\0" * (80 * 2**20)))
         file.seek(0)
         sizes = []
         with pytest.raises(StreamDamaged, match="unpacks too far"):
-            sizes.extend(map(len, unpack(file, "bz2")))
+            sizes.extend(map(len, unpack(file, packing)))
     assert max(sizes) <= 2**20
 
 
@@ -189,6 +193,23 @@ def test_a_null_of_the_filter_column_is_named_in_every_source(tmp_path):
     for domain in ("law", "news"):
         good, [bad] = split(read_path(path, where={"domain": domain}))
         assert (len(good), bad.origin, bad.kind) == (1, "a.jsonl:2", "null filter column")
+
+
+def test_sources_of_a_column_are_found_within_the_limits_and_whatever_their_type(tmp_path):
+    table = {"text": ["a", "b", "c"], "number": [2, 1, 2], "domain": ["law", None, "news"]}
+    pq.write_table(pa.table(table), tmp_path / "a.parquet")
+
+    def names(column, file="a.parquet"):
+        source = {"kind": "files", "path": str(tmp_path / file), "split_by": column}
+        return sorted(list_sources(Pool(name="p", sources=[source]), Path))
+
+    assert names("number") == ["1", "2"]
+    assert names("domain") == ["law", "news"]
+    with pytest.raises(ValueError, match="no column 'region'; it has text, number, domain"):
+        names("region")
+    bombs.lying_dictionary(tmp_path / "b.parquet")
+    with pytest.raises(ValueError, match="do not fit into the memory that reading may take"):
+        names("text", "b.parquet")
 
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])

@@ -1,6 +1,5 @@
 """The table of a source: duplicates, quarantine."""
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -65,8 +64,11 @@ def test_bad_rows_are_listed_in_reading_order() -> None:
     assert set(corpus.quarantine["source"].to_pylist()) == {"s"}
 
 
-def test_a_source_without_a_good_row_is_an_error() -> None:
-    with pytest.raises(ValueError, match="no usable row"):
-        ingest([], source="s")
-    with pytest.raises(ValueError, match="no usable row"):
-        ingest(mixed(0, 3), source="s")
+def test_a_source_without_a_good_row_has_its_quarantine_all_the_same() -> None:
+    nothing, bad = ingest([], source="s"), ingest(mixed(0, 3), source="s")
+    assert (nothing.rows.num_rows, nothing.n_read) == (0, 0)
+    assert (bad.rows.num_rows, bad.n_read) == (0, 3)
+    assert bad.rows.schema.equals(ROW_SCHEMA)
+    assert bad.quarantine["reason"].to_pylist() == [
+        r.reason for r in mixed(0, 3) if isinstance(r, BadRecord)
+    ]
