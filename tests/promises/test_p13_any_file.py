@@ -11,7 +11,7 @@ import bombs
 import pytest
 from places import REPOSITORY
 
-from selection.basics.text import MAX_MARKS, row_id, text_fault
+from selection.basics.text import MAX_MARKS, text_fault
 from selection.corpus.limits import MIB, PARQUET_MEMORY, READING_MEMORY
 
 INGEST = """
@@ -90,24 +90,3 @@ def test_marks_beyond_those_of_stream_safe_text_are_a_bad_row(figures):
         assert text_fault("a" + mark * MAX_MARKS) is None
         assert text_fault("a" + mark * (MAX_MARKS + 1) + "b").startswith("too many marks")
     figures.record("P13", marks_tried=len(marks))
-
-
-@pytest.mark.parametrize("last", ["b", "\u05b0"])
-def test_the_steps_of_a_row_id_grow_with_the_text_and_no_faster(last):
-    """Of two runs of marks the second, in descending order, is the worst that sorting can meet."""
-    worst = "a" + "\u0315" * (MAX_MARKS // 2) + "\u05b0" * (MAX_MARKS // 2 - 1)
-    short, long = (worst + last) * 500, (worst + last) * 32_000
-    assert text_fault(short) is text_fault(long) is None
-    assert _seconds(long) < 64 * 8 * _seconds(short)
-
-
-def _seconds(text: str) -> float:
-    """The least that three tries took, of the processor."""
-    from time import process_time
-
-    taken = []
-    for _ in range(3):
-        start = process_time()
-        row_id(text)
-        taken.append(process_time() - start)
-    return max(min(taken), 1e-4)

@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 import bombs
+import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -193,6 +194,23 @@ def test_a_null_of_the_filter_column_is_named_in_every_source(tmp_path):
     for domain in ("law", "news"):
         good, [bad] = split(read_path(path, where={"domain": domain}))
         assert (len(good), bad.origin, bad.kind) == (1, "a.jsonl:2", "null filter column")
+
+
+def test_a_reader_that_is_killed_leaves_an_unread_part_and_one_left_early_leaves_nothing(tmp_path):
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"text": [f"row {i} " + "x" * 100 for i in range(20_000)]}), path)
+    records = read_path(path)
+    next(records)
+    [reader] = psutil.Process().children()
+    reader.kill()
+    good, [bad] = split(records)
+    assert isinstance(bad, UnreadPart) and bad.origin == f"a.parquet#{len(good) + 1}"
+    assert bad.reason.endswith("decoding it died of SIGKILL")
+
+    records = read_path(path)
+    next(records)
+    records.close()
+    assert psutil.Process().children() == []
 
 
 def test_sources_of_a_column_are_found_within_the_limits_and_whatever_their_type(tmp_path):
