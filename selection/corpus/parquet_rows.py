@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import BinaryIO
 
 import pyarrow as pa
@@ -33,12 +33,13 @@ def read_parquet(file: BinaryIO, name: str, rules: RowRules) -> Iterator[Record 
     footer counts and no group has. What asks for more memory than the process may have cannot be
     read either: `selection.corpus.parquet_process` gives it a limit.
     """
+    whole = cache(partial(file_digest, file))  # however many parts of it cannot be read
     try:
         parquet = _open(file)
         table = _Table.of(parquet, rules)
     except _UNREADABLE as error:
         reason = f"unreadable Parquet: {_brief(error)}"
-        yield UnreadPart(f"{name}#0", reason, file_digest(file))
+        yield UnreadPart(f"{name}#0", reason, whole())
         return
     size = os.fstat(file.fileno()).st_size
     left = _Left(most_unpacked(size))
@@ -52,7 +53,7 @@ def read_parquet(file: BinaryIO, name: str, rules: RowRules) -> Iterator[Record 
                     reason = (
                         f"too many rows: {total:,} of {size:,} bytes, limit {most_rows(size):,}"
                     )
-                    yield UnreadPart(f"{name}#{row}", reason, file_digest(file), total - row)
+                    yield UnreadPart(f"{name}#{row}", reason, whole(), total - row)
                     return
                 for raw in rows:
                     origin, digest = f"{name}#{row}", partial(_digest, raw, left)
@@ -63,11 +64,11 @@ def read_parquet(file: BinaryIO, name: str, rules: RowRules) -> Iterator[Record 
             fault = _brief(error)
         if row < end:
             reason = f"unreadable Parquet: rows {row} to {end - 1}: {fault}"
-            yield UnreadPart(f"{name}#{row}", reason, file_digest(file), end - row)
+            yield UnreadPart(f"{name}#{row}", reason, whole(), end - row)
             row = end
     if row < total:
         reason = f"unreadable Parquet: rows {row} to {total - 1}: no row group has them"
-        yield UnreadPart(f"{name}#{row}", reason, file_digest(file), total - row)
+        yield UnreadPart(f"{name}#{row}", reason, whole(), total - row)
 
 
 def read_distinct(file: BinaryIO, name: str, rules: RowRules) -> Iterator[Record | BadRecord]:
