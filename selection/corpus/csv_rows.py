@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from selection.corpus.limits import MAX_LINES_PER_ROW
-from selection.corpus.records import BadRecord, Record
+from selection.corpus.records import BadRecord, Record, UnreadPart
 from selection.corpus.rows import RowCut, RowFault, RowRules, decoded, read_row
 from selection.corpus.streams import Line, StreamDamaged
 
@@ -47,7 +47,9 @@ def read_csv(
         origin = f"{name}:{feed.taken[0].number}"
         if header is None:
             header, header_fault = cells, _header_fault(cells, fault)
-            if header_fault:
+            if not feed.taken[0].ended:
+                yield UnreadPart(origin, "file ends within a row: its header", feed.sha256())
+            elif header_fault:
                 yield BadRecord(origin, str(header_fault), feed.sha256())
             continue
         if fault is None and len(cells) != len(header):

@@ -13,12 +13,12 @@ MAX_LINES_PER_ROW = 100_000
 MAX_JSON_DEPTH = 64
 """Python's parser recurses on the C stack, so its own limit would depend on who calls it."""
 
-UNPACKED_FREE = 64 * MIB
+UNPACKED_FREE = 32 * MIB
 UNPACKED_RATIO = 200
 """A file of n bytes may unpack to `UNPACKED_FREE + UNPACKED_RATIO * n`: text packs 3 to 20 fold."""
 
-ROWS_FREE = 1_000_000
-ROWS_PER_BYTE = 4
+ROWS_FREE = 200_000
+ROWS_PER_BYTE = 2
 """A Parquet file of n bytes may have `ROWS_FREE + ROWS_PER_BYTE * n` rows: 20 bytes can claim 2**31
 nulls, and each would take time."""
 

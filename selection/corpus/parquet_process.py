@@ -26,21 +26,29 @@ from selection.corpus.limits import (
     PARQUET_SECONDS,
     PARQUET_SECONDS_PER_MIB,
 )
-from selection.corpus.parquet_rows import file_digest, read_parquet
+from selection.corpus.parquet_rows import file_digest, read_distinct, read_parquet
 from selection.corpus.records import BadRecord, Record, UnreadPart
 from selection.corpus.rows import RowRules
 
 _KINDS = {kind.__name__: kind for kind in (Record, BadRecord, UnreadPart)}
+_READERS = (read_parquet, read_distinct)
 _END = "end"
 
 
-def read_parquet_apart(file: BinaryIO, name: str, rules: RowRules) -> Iterator[Record | BadRecord]:
-    """Give what `read_parquet` gives of a file that is open, without its risks.
+def read_parquet_apart(
+    file: BinaryIO, name: str, rules: RowRules, *, distinct: bool = False
+) -> Iterator[Record | BadRecord]:
+    """Give what `read_parquet` or `read_distinct` gives of an open file, without the risks.
 
     A process that is killed, or dies of what it reads, leaves an unread part from the row on at
     which it was. On systems other than Linux its memory has no limit.
     """
-    asked = [name, rules.columns.model_dump_json(), json.dumps(dict(rules.where))]
+    asked = [
+        _READERS[distinct].__name__,
+        name,
+        rules.columns.model_dump_json(),
+        json.dumps(dict(rules.where)),
+    ]
     command = [sys.executable, "-m", __name__, *asked, str(rules.max_bytes_per_row)]
     row, whole = 0, False
     with (
@@ -73,11 +81,12 @@ def read_parquet_apart(file: BinaryIO, name: str, rules: RowRules) -> Iterator[R
 
 def main() -> None:
     """Read the file that is the standard input; write what is found, a line of JSON each."""
-    name, columns, where, max_bytes = sys.argv[1:]
+    reader, name, columns, where, max_bytes = sys.argv[1:]
     _limit(os.fstat(0).st_size)
     rules = RowRules(ColumnNames.model_validate_json(columns), json.loads(where), int(max_bytes))
     with open(0, "rb", closefd=False) as file:
-        for found in read_parquet(file, name, rules):
+        [read] = [known for known in _READERS if known.__name__ == reader]
+        for found in read(file, name, rules):
             _write([type(found).__name__, *astuple(found)])
     _write([_END])
     sys.stdout.flush()

@@ -7,10 +7,11 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import BinaryIO
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from selection.corpus.limits import most_rows, most_unpacked
@@ -32,14 +33,13 @@ def read_parquet(file: BinaryIO, name: str, rules: RowRules) -> Iterator[Record 
     footer counts and no group has. What asks for more memory than the process may have cannot be
     read either: `selection.corpus.parquet_process` gives it a limit.
     """
+    whole = cache(partial(file_digest, file))  # however many parts of it cannot be read
     try:
-        parquet = pq.ParquetFile(
-            file, pre_buffer=False, buffer_size=BLOCK, page_checksum_verification=True
-        )
+        parquet = _open(file)
         table = _Table.of(parquet, rules)
     except _UNREADABLE as error:
         reason = f"unreadable Parquet: {_brief(error)}"
-        yield UnreadPart(f"{name}#0", reason, file_digest(file))
+        yield UnreadPart(f"{name}#0", reason, whole())
         return
     size = os.fstat(file.fileno()).st_size
     left = _Left(most_unpacked(size))
@@ -53,10 +53,10 @@ def read_parquet(file: BinaryIO, name: str, rules: RowRules) -> Iterator[Record 
                     reason = (
                         f"too many rows: {total:,} of {size:,} bytes, limit {most_rows(size):,}"
                     )
-                    yield UnreadPart(f"{name}#{row}", reason, file_digest(file), total - row)
+                    yield UnreadPart(f"{name}#{row}", reason, whole(), total - row)
                     return
                 for raw in rows:
-                    origin, digest = f"{name}#{row}", partial(row_digest, raw)
+                    origin, digest = f"{name}#{row}", partial(_digest, raw, left)
                     parse = partial(_decoded, raw, table, rules, left)
                     yield from read_row(parse, rules, origin=origin, digest=digest)
                     row += 1
@@ -64,11 +64,48 @@ def read_parquet(file: BinaryIO, name: str, rules: RowRules) -> Iterator[Record 
             fault = _brief(error)
         if row < end:
             reason = f"unreadable Parquet: rows {row} to {end - 1}: {fault}"
-            yield UnreadPart(f"{name}#{row}", reason, file_digest(file), end - row)
+            yield UnreadPart(f"{name}#{row}", reason, whole(), end - row)
             row = end
     if row < total:
         reason = f"unreadable Parquet: rows {row} to {total - 1}: no row group has them"
-        yield UnreadPart(f"{name}#{row}", reason, file_digest(file), total - row)
+        yield UnreadPart(f"{name}#{row}", reason, whole(), total - row)
+
+
+def read_distinct(file: BinaryIO, name: str, rules: RowRules) -> Iterator[Record | BadRecord]:
+    """Read the distinct values of the text column, as text, each as one record; nulls are none.
+
+    What cannot be read is an unread part, an absent or unusable column a bad record.
+    """
+    column = rules.columns.text
+    row, seen = 0, set()
+    try:
+        parquet = _open(file)
+        names = parquet.schema_arrow.names
+        table = _Table.of(parquet, rules)
+        if not table.read:
+            fault = table.faults.get(column, f"no column {column!r}; it has {', '.join(names)}")
+            yield BadRecord(f"{name}#0", str(RowFault(fault)), file_digest(file))
+            return
+        for group in range(parquet.num_row_groups):
+            for rows in _batches(parquet, group, [column]):
+                for raw in rows:
+                    value = raw[column]
+                    if value is not None and value not in seen:
+                        seen.add(value)
+                        text = value.decode() if isinstance(value, _Utf8) else str(value)
+                        yield Record(text, f"{name}#{row}")
+                    row += 1
+                if row > most_rows(os.fstat(file.fileno()).st_size):
+                    raise OverflowError("too many rows")
+    except (*_UNREADABLE, UnicodeDecodeError) as error:
+        reason = f"unreadable Parquet: from row {row} on: {_brief(error)}"
+        yield UnreadPart(f"{name}#{row}", reason, file_digest(file))
+
+
+def _open(file: BinaryIO) -> pq.ParquetFile:
+    return pq.ParquetFile(
+        file, pre_buffer=False, buffer_size=BLOCK, page_checksum_verification=True
+    )
 
 
 @dataclass
@@ -158,7 +195,11 @@ def _raw_rows(batch: pa.RecordBatch) -> list[dict[str, object]]:
 
 def _values(column: pa.Array) -> list[object]:
     if pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
+        # Each entry once, however many rows repeat it.
+        used = column.indices.unique().drop_null()
+        cells = _values(column.dictionary.take(used))
+        places = pc.index_in(column.indices, used).to_pylist()
+        return [None if place is None else cells[place] for place in places]
     if not _is_text(column.type):
         return column.to_pylist()
     # Parquet does not promise that text is UTF-8, and Arrow would refuse the whole batch.
@@ -171,14 +212,24 @@ def _decoded(
 ) -> dict[str, object]:
     for fault in table.faults.values():
         raise RowFault(fault)
-    size = sum(len(cell) for cell in raw.values() if isinstance(cell, _Utf8))
+    size = _size(raw)
+    left.spend(size)
     if size > rules.max_bytes_per_row:
         raise RowFault(f"row too large: {size:,} bytes, limit {rules.max_bytes_per_row:,}")
-    left.spend(size)
     row: dict[str, object] = dict.fromkeys(table.names)
     for column, value in raw.items():
         row[column] = decoded(value, repr(column)) if isinstance(value, _Utf8) else value
     return row
+
+
+def _size(raw: dict[str, object]) -> int:
+    """Bytes of a row's text."""
+    return sum(len(cell) for cell in raw.values() if isinstance(cell, _Utf8))
+
+
+def _digest(raw: dict[str, object], left: _Left) -> str:
+    # Of a row that unpacks too far nothing is read: hashing a thousand of them takes minutes.
+    return row_digest({} if _size(raw) > left.bytes // 2 else raw)
 
 
 def file_digest(file: BinaryIO) -> str:

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from selection.config.files import Resolve
 from selection.config.pool import (
+    ColumnNames,
     DocstringSources,
     DropFolder,
     FileSources,
@@ -23,10 +24,13 @@ from selection.corpus.docstrings import package_files, read_docstrings
 from selection.corpus.drop_folder import list_folder, look_at, stem
 from selection.corpus.folders import configured_fingerprint, fingerprint, leads_through_links
 from selection.corpus.hub import read_hub
+from selection.corpus.limits import MAX_BYTES_PER_ROW
 from selection.corpus.naming import partition_name, printable
 from selection.corpus.not_read import CannotBeRead, NotRead
+from selection.corpus.parquet_process import read_parquet_apart
 from selection.corpus.readers import read_path
 from selection.corpus.records import BadRecord, Record
+from selection.corpus.rows import RowRules
 
 
 @dataclass(frozen=True)
@@ -198,19 +202,26 @@ def _files(spec: FileSources, path: Path, look: Callable[[], str]) -> Iterator[S
 
 def _values(path: Path, column: str) -> list[str]:
     """Distinct values of one column of a Parquet file or folder, without reading the others."""
-    import pyarrow.dataset as ds
+    rules = RowRules(ColumnNames(text=column), {}, MAX_BYTES_PER_ROW)
+    values: set[str] = set()
+    files = [path] if path.is_file() else _own_files(path)
+    for file in files:
+        with file.open("rb") as opened:
+            found = list(read_parquet_apart(opened, file.name, rules, distinct=True))
+        good = {record.text for record in found if isinstance(record, Record)}
+        bad = [record for record in found if isinstance(record, BadRecord)]
+        # A value that only an unread part has names no source, but every other source of the file
+        # has that part too, and fails.
+        if bad and not good:
+            raise CannotBeRead(f"{file.name}: {bad[0].reason}", "bring the whole file")
+        values |= good
+    return sorted(values)
 
-    data = ds.dataset(_own_files(path) if path.is_dir() else path, format="parquet")
-    if column not in data.schema.names:
-        raise ValueError(f"no column {column!r}; it has {', '.join(data.schema.names)}")
-    values = data.to_table(columns=[column])[column].unique()
-    return sorted(str(value) for value in values.to_pylist() if value is not None)
 
-
-def _own_files(folder: Path) -> list[str]:
+def _own_files(folder: Path) -> list[Path]:
     """Parquet files of a folder, without links that leave it: these are refused when it is read."""
     found = sorted(folder.rglob("*.parquet"))
-    return [str(file) for file in found if file.resolve().is_relative_to(folder.resolve())]
+    return [file for file in found if file.resolve().is_relative_to(folder.resolve())]
 
 
 def _look_at_path(path: str, resolve: Resolve) -> str:

@@ -171,9 +171,8 @@ def unpack(file: BinaryIO, packing: str) -> Iterator[bytes]:
 
 def _unpacked(unpacker: Any, data: bytes) -> Iterator[bytes]:
     """Yield what some packed bytes unpack to, in blocks."""
-    if isinstance(
-        unpacker, bz2.BZ2Decompressor | lzma.LZMADecompressor
-    ):  # 2 KiB may unpack to 2 GB
+    # Of these 2 KiB may unpack to 2 GB.
+    if isinstance(unpacker, bz2.BZ2Decompressor | lzma.LZMADecompressor):
         yield unpacker.decompress(data, BLOCK)
         while not (unpacker.needs_input or unpacker.eof):
             yield unpacker.decompress(b"", BLOCK)
@@ -204,7 +203,8 @@ def split_lines(blocks: Iterator[bytes], *, max_bytes: int) -> Iterator[Line]:
     StreamDamaged
         From the stream, after all whole lines, with the number and hash of the cut line.
     """
-    number, kept, hasher, size = 1, bytearray(), hashlib.sha256(), 0
+    number, kept, size = 1, bytearray(), 0
+    hasher: hashlib._Hash | None = None  # of a line that is too long to keep
     after_return = False
     try:
         for block in blocks:
@@ -217,23 +217,21 @@ def split_lines(blocks: Iterator[bytes], *, max_bytes: int) -> Iterator[Line]:
                 if size <= max_bytes:
                     kept += content
                 else:
-                    hasher.update(kept)
+                    hasher = hasher or hashlib.sha256(kept)
                     hasher.update(content)
                     kept.clear()
                 if len(piece) > len(content):
-                    yield _line(number, kept, size, max_bytes, hasher.hexdigest)
-                    number, size = number + 1, 0
-                    kept, hasher = bytearray(), hashlib.sha256()
+                    yield _line(number, kept, size, hasher)
+                    number, size, hasher = number + 1, 0, None
+                    kept.clear()
     except StreamDamaged as damage:
-        hasher.update(kept)
-        raise StreamDamaged(str(damage), line=number, raw_sha256=hasher.hexdigest()) from damage
+        digest = (hasher or hashlib.sha256(kept)).hexdigest()
+        raise StreamDamaged(str(damage), line=number, raw_sha256=digest) from damage
     if size:
-        yield replace(_line(number, kept, size, max_bytes, hasher.hexdigest), ended=False)
+        yield replace(_line(number, kept, size, hasher), ended=False)
 
 
-def _line(
-    number: int, kept: bytearray, size: int, max_bytes: int, digest: Callable[[], str]
-) -> Line:
-    if size > max_bytes:
-        return Line(number, b"", size, digest())
+def _line(number: int, kept: bytearray, size: int, hasher: hashlib._Hash | None) -> Line:
+    if hasher is not None:
+        return Line(number, b"", size, hasher.hexdigest())
     return Line(number, bytes(kept).removeprefix(BOM) if number == 1 else bytes(kept), size)

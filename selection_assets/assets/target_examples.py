@@ -34,6 +34,7 @@ def build_contrast_examples(study: Study) -> Stage:
 def build_examples(study: Study, name: str, target: Target) -> Stage:
     """Build the asset that holds the examples of the study's target, or of its contrast."""
     path = resolve(target.path) if isinstance(target, FileTarget) else None
+    field = "contrast" if name == EXAMPLES else "target"
     most = target.max_quarantined if isinstance(target, FileTarget) else DOCSTRINGS_QUARANTINED
 
     def outside(_: str) -> dict[str, str]:
@@ -92,7 +93,7 @@ def build_examples(study: Study, name: str, target: Target) -> Stage:
                 unread_check(
                     faults,
                     allowed=isinstance(target, FileTarget) and target.allow_unread,
-                    remedy="bring the whole file, or set `target.allow_unread: true`",
+                    remedy=f"bring the whole file, or set `{field}.allow_unread: true`",
                 ),
             ],
         )

@@ -1,10 +1,6 @@
-"""Files that are small and ask for much: each writes one, and says which good rows it holds."""
+"""Files that are small and ask for much; each has the 300 good rows, as far as they can be read."""
 
-import bz2
 import gzip
-import json
-import struct
-from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,104 +9,104 @@ import zstandard
 from bad_files import row
 
 MIB = 2**20
-
-
-def good_rows(count: int = 300) -> list[str]:
-    return [f"a good row, number {i}" for i in range(count)]
+GOOD = [f"a good row of number {i}" for i in range(300)]
+GOOD_LINES = b"".join(map(row, GOOD))
 
 
 def repeated_dictionary_entry(path: Path) -> None:
-    """300 good rows before, within and after 600 that repeat one cell of 8 MiB."""
-    good, huge = good_rows(), "x" * (8 * MIB)
-    texts = [*good[:100], *[huge] * 300, *good[100:200], *[huge] * 300, *good[200:]]
-    pq.write_table(
-        pa.table({"text": pa.array(texts).dictionary_encode()}),
-        path,
-        compression="zstd",
-        dictionary_pagesize_limit=64 * MIB,
-    )
-
-
-def huge_page(path: Path) -> None:
-    """A row group whose only page is 1.9 GB of zeros once unpacked, beside one of good rows."""
-    good = pa.table({"text": good_rows()})
-    zeros = pa.table({"text": pa.array(["0" * MIB] * 1900)})
-    with pq.ParquetWriter(
-        path,
-        good.schema,
-        compression="zstd",
-        use_dictionary=False,
-        data_page_size=2**30,
-        write_batch_size=4096,
-    ) as writer:
-        writer.write_table(good)
-        writer.write_table(zeros)
-        writer.write_table(good)
+    """600 rows that repeat one cell of 8 MiB, between the good ones."""
+    huge = [300] * 300
+    entries = [*range(100), *huge, *range(100, 200), *huge, *range(200, 300)]
+    dictionary = pa.array([*GOOD, "x" * (8 * MIB)])
+    texts = pa.DictionaryArray.from_arrays(pa.array(entries, pa.int32()), dictionary)
+    table = pa.table({"text": texts})
+    pq.write_table(table, path, compression="zstd", dictionary_pagesize_limit=64 * MIB)
 
 
 def claimed_nulls(path: Path) -> None:
-    """300 good rows, and 100 million nulls that take a few bytes."""
+    """A hundred million nulls after the good rows, 500 to a byte."""
     with pq.ParquetWriter(path, pa.schema({"text": pa.string()}), compression="zstd") as writer:
-        writer.write_table(pa.table({"text": good_rows()}))
+        writer.write_table(pa.table({"text": GOOD}))
         nulls = pa.table({"text": pa.nulls(20_000_000, pa.string())})
         for _ in range(5):
             writer.write_table(nulls, row_group_size=20_000_000)
 
 
+def lying_page(path: Path) -> None:
+    """A page that says it is 1.9 GB once it is unpacked."""
+    _write_lie(path, size=1_900_000_000)
+
+
 def lying_dictionary(path: Path) -> None:
-    """A dictionary page that claims 800 million entries, which take 16 bytes each: 12.8 GB."""
-    pq.write_table(pa.table({"text": good_rows(5)}), path, compression="none")
+    """A dictionary that says it has 800 million entries, for which Arrow takes 16 bytes each."""
+    _write_lie(path, entries=800_000_000)
+
+
+def _write_lie(path: Path, *, size: int | None = None, entries: int | None = None) -> None:
+    """Write 1,000 rows whose first page lies about itself, and the good ones."""
+    table = pa.table({"text": [f"row {i % 50}" for i in range(1000)]})
+    with pq.ParquetWriter(path, table.schema, compression="zstd", write_page_checksum=True) as file:
+        file.write_table(table)
+        file.write_table(pa.table({"text": GOOD}))
     raw = path.read_bytes()
-    # A dictionary page's header ends in its number of values, a zigzag varint, and its encoding.
-    old, new = b"\x4c\x15\x0a\x15\x00", b"\x4c\x15" + varint(2 * 800_000_000) + b"\x15\x00"
-    at = raw.index(old)
-    grown = raw[:at] + new + raw[at + len(old) :]
-    path.write_bytes(move_column(grown, raw, len(new) - len(old)))
+    # The header of a page: type, size, packed size, checksum, and {entries, encoding}, all in
+    # Thrift's compact form. The checksum gives its place to larger numbers.
+    position, numbers = 4, []
+    for _ in range(4):
+        assert raw[position] == 0x15
+        number, position = _read_varint(raw, position + 1)
+        numbers.append(number)
+    assert raw[position : position + 2] == b"\x3c\x15"
+    there, position = _read_varint(raw, position + 2)
+    head = b"\x15" + _varint(numbers[0])
+    head += b"\x15" + _varint(numbers[1] if size is None else 2 * size)
+    tail = b"\x4c\x15" + _varint(there if entries is None else 2 * entries)
+    room = position - 4 - len(head) - len(tail) - 1
+    header = head + b"\x15" + _varint(numbers[2], room) + tail
+    path.write_bytes(raw[:4] + header + raw[position:])
 
 
-def move_column(grown: bytes, raw: bytes, more: int) -> bytes:
-    """Write the footer again for a first page that is longer: offsets and sizes grow."""
-    return grown
+def _read_varint(raw: bytes, position: int) -> tuple[int, int]:
+    number = shift = 0
+    while True:
+        byte = raw[position]
+        number |= (byte & 127) << shift
+        position, shift = position + 1, shift + 7
+        if byte < 128:
+            return number, position
 
 
-def varint(value: int) -> bytes:
+def _varint(number: int, length: int = 1) -> bytes:
+    """Write a number in at least so many bytes."""
     out = bytearray()
-    while value > 127:
-        out.append(value & 127 | 128)
-        value >>= 7
-    return bytes([*out, value])
+    while number > 127 or len(out) + 1 < length:
+        out.append(number & 127 | 128)
+        number >>= 7
+    return bytes([*out, number])
 
 
-def packed_bad_rows(path: Path) -> None:
-    """Many thousand times `x`, which is no JSON."""
-    raw = b"x\n" * (2 * MIB)
-    pack: Callable[[bytes], bytes] = {
-        ".gz": gzip.compress,
-        ".bz2": bz2.compress,
-        ".zst": zstandard.ZstdCompressor(level=19).compress,
-    }[path.suffix]
-    path.write_bytes(pack(raw))
+def bad_lines_in_gzip(path: Path) -> None:
+    """150,000 lines that are no JSON in 1 KB, after the good ones."""
+    path.write_bytes(gzip.compress(GOOD_LINES + b"x\n" * 150_000))
 
 
-def far_unpacking(path: Path) -> None:
-    """A good row, then blank lines for 400 MB."""
-    pack = gzip.compress if path.suffix == ".gz" else zstandard.ZstdCompressor().compress
-    path.write_bytes(pack(row("a good row") + b"\n" * (400 * MIB)))
+def unpacks_too_far(path: Path) -> None:
+    """400 MB of one letter, a mebibyte a line, after the good rows."""
+    line = b"x" * MIB + b"\n"
+    path.write_bytes(zstandard.ZstdCompressor().compress(GOOD_LINES + line * 400))
 
 
-def one_json_row_of(piece: bytes, path: Path) -> None:
-    """A JSON line of almost 16 MiB that takes many times as much once it is parsed."""
-    count = 15 * MIB // (len(piece) + 1)
-    path.write_bytes(row("a good row") + b'{"text": [' + b",".join([piece] * count) + b"]}\n")
+def lists_in_json(path: Path) -> None:
+    """A row of 12 MiB of empty lists, each of which takes 64 bytes once it is parsed."""
+    path.write_bytes(GOOD_LINES + b'{"text": [' + b",".join([b"[]"] * (4 * MIB)) + b"]}\n")
 
 
-def nested(depth: int) -> bytes:
-    return b"[" * depth + b"]" * depth
+def repeated_rows(path: Path) -> None:
+    """A good row in 100,000 places."""
+    path.write_bytes(gzip.compress(GOOD_LINES + row(GOOD[0]) * 100_000))
 
 
-def unclosed_quote(path: Path) -> None:
-    """An unclosed quote before 30 million blank lines."""
-    path.write_bytes(b'text\n"never closed\n' + b"\n" * (30 * MIB) + b"a good row\n")
-
-
-__all__ = ["json", "struct"]
+def blank_lines_after_a_quote(path: Path) -> None:
+    """A quote that is never closed, before half a million blank lines."""
+    good = "\n".join(GOOD).encode()
+    path.write_bytes(b'text\n"never closed\n' + b"\n" * (MIB // 2) + good + b"\n")
