@@ -59,6 +59,20 @@ class TargetExamples:
     label_clashes: tuple[LabelClash, ...]
 
 
+class TooFewRows(ValueError):
+    """A split with fewer usable rows than the study asks for; the message says why.
+
+    Attributes
+    ----------
+    split, found, wanted : which, and how many rows.
+    faults : what could not be used of the target.
+    """
+
+    def __init__(self, said: str, split: str, found: int, wanted: int, faults: Faults) -> None:
+        super().__init__(said)
+        self.split, self.found, self.wanted, self.faults = split, found, wanted, faults
+
+
 def read_target(spec: Target, path: Path | None, *, name: str = "target") -> TargetExamples:
     """Read the target and draw its splits, by a hash of each row and so always the same.
 
@@ -69,9 +83,10 @@ def read_target(spec: Target, path: Path | None, *, name: str = "target") -> Tar
 
     Raises
     ------
+    TooFewRows
+        When a split has fewer usable rows than asked for.
     ValueError
-        When a split has fewer usable rows than asked for, saying why, or when the rows take more
-        memory than `ROW_MEMORY`.
+        When the rows take more memory than `ROW_MEMORY`.
     """
     records, faults = _good_and_bad(spec, path)
     pools: dict[str, dict[str, Record]] = {split: {} for split in SPLITS}
@@ -90,8 +105,9 @@ def read_target(spec: Target, path: Path | None, *, name: str = "target") -> Tar
     for split, wanted in sizes.items():
         found = len(pools[split])
         if found < wanted:
-            why = {"faults": faults, "repeated": repeated}
-            raise ValueError(too_few(spec, split, found=found, wanted=wanted, name=name, **why))
+            why = {"faults": faults, "repeated": repeated, "name": name}
+            said = too_few(spec, split, found=found, wanted=wanted, **why)
+            raise TooFewRows(said, split, found, wanted, faults)
     chosen = {split: _draw(pools[split], sizes[split]) for split in SPLITS}
     train_labels = {record.label for record in chosen["train"].values()}
     test_labels = {record.label for record in chosen["test"].values()}

@@ -13,6 +13,7 @@ from selection.corpus.faults import faults_of
 from selection.corpus.readers import read_path
 from selection.corpus.records import BadRecord, Record
 from selection.corpus.target import SPLITS, read_target
+from selection.corpus.target_faults import has_label
 from selection.models.examples import Example
 from selection_assets.rehearsal.finding import Finding
 from selection_assets.rehearsal.sources import UNREADABLE
@@ -80,18 +81,35 @@ def _records(target: Target) -> Iterator[Record | BadRecord]:
 def _problems(
     name: str, target: Target, bad: list[BadRecord], used: list[Record], *, whole: bool
 ) -> Iterator[str]:
-    unlabelled = [record.origin for record in used if record.label is None]
+    if whole:
+        yield from _of_whole(name, target)
+        return
+    unlabelled = [record.origin for record in used if not has_label(record)]
     if unlabelled and len(unlabelled) < len(used):
         yield (
             f"{len(unlabelled):,} of {len(used):,} rows have no label, first {unlabelled[0]}:"
             f" label them, leave them out, or set `{name}.columns.label` to null"
         )
-    if whole:
-        path = resolve(target.path) if isinstance(target, FileTarget) else None
-        try:
-            read_target(target, path, name=name)
-        except UNREADABLE as error:
-            yield str(error)
-    elif not used:
+    if not used:
         reasons = faults_of(bad).summary() or "none is of the split train, dev or test"
         yield f"no row can be used: {reasons}; correct them, or `{name}.columns`"
+
+
+def _of_whole(name: str, target: Target) -> Iterator[str]:
+    """What the checks of the asset would say."""
+    path = resolve(target.path) if isinstance(target, FileTarget) else None
+    try:
+        examples = read_target(target, path, name=name)
+    except UNREADABLE as error:
+        yield str(error)
+        return
+    faults = examples.faults
+    if isinstance(target, FileTarget) and faults.share(examples.n_good) > target.max_quarantined:
+        yield (
+            f"{faults.n_rows:,} rows cannot be used: {faults.summary()}; correct them, or raise"
+            f" `{name}.max_quarantined`"
+        )
+    elif isinstance(target, FileTarget) and faults.n_unread and not target.allow_unread:
+        yield f"{faults.summary()}; bring the whole file, or set `{name}.allow_unread: true`"
+    for clash in examples.label_clashes:
+        yield f"labels are written in several ways: {clash}; write each in one"

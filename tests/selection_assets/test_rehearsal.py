@@ -114,7 +114,11 @@ TARGET = "target__columns"
 STOPS: dict[str, tuple[Change, list[str]]] = {
     "a label is null": (
         target_with(labelled, **{TARGET: LABEL}),
-        ["1 of 40 rows have no label, first target.jsonl:4", "`target.columns.label`"],
+        [
+            "1 x no label: column 'label' is null or blank",
+            "target.jsonl:4",
+            "`target.columns.label`",
+        ],
     ),
     "a response is longer than the window": (
         target_with(answered, **{TARGET: ANSWERS}),
@@ -130,7 +134,7 @@ STOPS: dict[str, tuple[Change, list[str]]] = {
     ),
     "the target has another split": (
         target_with(lambda _, r: r | {"split": r["split"].replace("dev", "validation")}),
-        ["'validation' in column 'split', which is none of train, dev and test"],
+        ["12 x unknown split: column 'split' is 'validation'; write 'dev'"],
     ),
     "the window is larger than the model": (
         pretrained(sequence_length=4096),
@@ -186,8 +190,8 @@ def test_a_run_stops_at_everything_that_is_wrong_at_once(project, hub_files):
     )
     result = selection("run", NAME)
     assert result.exit_code == 2
-    assert result.stderr.count("\n") == 4
-    for part in ("nothing is spent", "have no label", "max_tokens is 64", "no such source"):
+    assert result.stderr.count("\n") == 5
+    for part in ("nothing is spent", "1 x no label", "max_tokens is 64", "no such source"):
         assert part in result.stderr
     assert [line.split()[-1] for line in result.stdout.splitlines() if "embedder" in line] == [
         "wrong",
@@ -232,11 +236,11 @@ def test_a_source_that_cannot_be_used_is_named_with_its_reasons_and_the_rest_is_
     (project.root / "drop/broken.parquet").write_bytes(b"PAR1 and no more")
     result = selection("run", NAME, "--dry-run")
     assert result.exit_code == 2
-    assert "it would do without 3 of its sources" in result.stderr
+    assert "it would do without 2 of its sources" in result.stderr
     for said in (
         "source chats: no row can be used: 9 x missing text column: column 'text' is absent (the"
         " row has 'messages'), first at chats.jsonl:1",
-        "source empty: it has no rows",
+        "empty.jsonl: ",
         "source broken: no row can be used: 1 x unreadable Parquet",
         "the first 32 rows of each of 2",
         "would materialize first",

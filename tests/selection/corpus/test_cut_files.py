@@ -228,15 +228,14 @@ def test_sources_of_a_column_are_found_within_the_limits_and_whatever_their_type
 
     def names(column, file="a.parquet"):
         source = {"kind": "files", "path": str(tmp_path / file), "split_by": column}
-        return sorted(list_sources(Pool(name="p", sources=[source]), Path))
+        listed = list_sources(Pool(name="p", sources=[source]), Path)
+        return sorted(listed.sources) or str(listed.not_read[0])
 
     assert names("number") == ["1", "2"]
     assert names("domain") == ["law", "news"]
-    with pytest.raises(ValueError, match="no column 'region'; it has text, number, domain"):
-        names("region")
+    assert "no column 'region'; it has text, number, domain" in names("region")
     bombs.lying_dictionary(tmp_path / "b.parquet")
-    with pytest.raises(ValueError, match="do not fit into the memory that reading may take"):
-        names("text", "b.parquet")
+    assert "do not fit into the memory that reading may take" in names("text", "b.parquet")
 
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
