@@ -38,7 +38,8 @@ def launch(answer, key: dg.AssetKey, instance: dg.DagsterInstance) -> None:
         instance.add_dynamic_partitions(request.partitions_def_name, request.partition_keys)
     for request in answer.run_requests:
         assert list(request.asset_selection or [key]) == [key]
-        assert materialize(build_code_location(), instance, key, request.partition_key).success
+        made = materialize(build_code_location(), instance, key, request.partition_key)
+        assert made.success, [e.step_failure_data.error for e in made.get_step_failure_events()]
 
 
 def partitions(answer) -> list[str]:
