@@ -17,8 +17,8 @@ from selection.models.examples import Example
 from selection_assets.rehearsal.finding import Finding
 from selection_assets.rehearsal.sources import UNREADABLE
 
-SAMPLE = 2_000
-"""Rows: all of most targets."""
+SAMPLE = 20_000
+"""Rows: all of nearly every target."""
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,13 @@ class SeenTarget:
 
     Attributes
     ----------
-    records : usable rows that are of a split.
+    records : usable rows that are of a split; of a target read to its end, those that are drawn.
+    drawn : whether they are: only then a row that is wrong is one that the study would use.
     """
 
     findings: list[Finding]
     records: list[Record]
+    drawn: bool = False
 
 
 def look_at_target(name: str, target: Target) -> SeenTarget:
@@ -50,9 +52,15 @@ def look_at_target(name: str, target: Target) -> SeenTarget:
     bad = [record for record in records if isinstance(record, BadRecord)]
     good = [record for record in records if isinstance(record, Record)]
     used = [r for r in good if isinstance(target, DocstringTarget) or r.split in SPLITS]
-    problems = list(_problems(name, target, bad, used, whole=whole))
+    problems = list(_problems(name, bad, used))
+    if whole:
+        try:
+            used = _drawn(name, target, used)
+        except UNREADABLE as error:
+            # It says better what is wrong where no row at all is of a split.
+            problems, whole = [*(problems if used else []), str(error)], False
     findings = [Finding(name, seen, problem) for problem in problems] or [Finding(name, seen)]
-    return SeenTarget(findings, used)
+    return SeenTarget(findings, used, drawn=whole)
 
 
 def examples_of(records: list[Record]) -> Iterator[Example | str]:
@@ -77,21 +85,20 @@ def _records(target: Target) -> Iterator[Record | BadRecord]:
             assert_never(target)
 
 
-def _problems(
-    name: str, target: Target, bad: list[BadRecord], used: list[Record], *, whole: bool
-) -> Iterator[str]:
+def _drawn(name: str, target: Target, used: list[Record]) -> list[Record]:
+    """Of the rows those that the study would use; ValueError where a split has too few."""
+    path = resolve(target.path) if isinstance(target, FileTarget) else None
+    drawn = set(read_target(target, path, name=name).rows["row_id"].to_pylist())
+    return [record for record in used if row_id(record.text) in drawn]
+
+
+def _problems(name: str, bad: list[BadRecord], used: list[Record]) -> Iterator[str]:
     unlabelled = [record.origin for record in used if record.label is None]
     if unlabelled and len(unlabelled) < len(used):
         yield (
             f"{len(unlabelled):,} of {len(used):,} rows have no label, first {unlabelled[0]}:"
             f" label them, leave them out, or set `{name}.columns.label` to null"
         )
-    if whole:
-        path = resolve(target.path) if isinstance(target, FileTarget) else None
-        try:
-            read_target(target, path, name=name)
-        except UNREADABLE as error:
-            yield str(error)
-    elif not used:
+    if not used:
         reasons = bad_rows(bad) or "none is of the split train, dev or test"
         yield f"no row can be used: {reasons}; correct them, or `{name}.columns`"
