@@ -37,7 +37,7 @@ def rehearse(study: Study, pool: Pool, *, fetch: bool) -> list[Finding]:
         tiny = isinstance(decoder, TinyBase)
         if tiny or seen.tokenizer is not None:
             findings += try_rows(
-                target.records,
+                target,
                 seen.tokenizer,
                 vocabulary=decoder.vocabulary if tiny else seen.vocabulary,
                 window=decoder.sequence_length,

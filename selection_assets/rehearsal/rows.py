@@ -3,22 +3,21 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from selection.corpus.records import Record
 from selection.models.base import new_model, tiny_config
 from selection.models.evaluation import classify, evaluate
 from selection.models.examples import Example, render_parts
 from selection.models.tokenizer import train_tokenizer
 from selection_assets.rehearsal.finding import Finding
-from selection_assets.rehearsal.targets import examples_of
+from selection_assets.rehearsal.targets import SeenTarget, examples_of
 
 SHOWN = 3
 """Rows that a message names."""
 
 
 def try_rows(
-    records: Sequence[Record], tokenizer: Any, *, vocabulary: int, window: int, field: str
+    target: SeenTarget, tokenizer: Any, *, vocabulary: int, window: int, field: str
 ) -> list[Finding]:
-    """Render every row that was read, and evaluate the shortest one.
+    """Render every row of the target, and evaluate the shortest one.
 
     Parameters
     ----------
@@ -28,8 +27,8 @@ def try_rows(
     window : tokens of the longest sequence.
     field : of the study: `base_model` or `selector`.
     """
-    examples, wrong = [], []
-    for record, read in zip(records, examples_of(list(records)), strict=True):
+    examples, wrong, records = [], [], target.records
+    for record, read in zip(records, examples_of(records), strict=True):
         (wrong if isinstance(read, str) else examples).append(
             read if isinstance(read, str) else (record.origin, read)
         )
@@ -52,7 +51,7 @@ def try_rows(
             fitting.append((len(render_parts(example, tokenizer, window).ids), example))
         except ValueError as error:
             unfit.append(f"{origin}: {str(error).partition(': ')[2].partition(';')[0]}")
-    if unfit:
+    if unfit and (target.drawn or not fitting):
         problem = (
             f"{len(unfit):,} of {len(examples):,} rows do not fit, nothing would be left to learn"
             f" from: {_some(unfit)}; raise `{field}.sequence_length`, or leave these rows out"

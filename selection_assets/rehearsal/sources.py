@@ -35,8 +35,9 @@ def look_at_sources(pool: Pool, *, fetch: bool) -> list[Finding]:
     Returns
     -------
     list of Finding
-        One for all sources that are as they should be, and one for each other one; a pool without
-        a usable source is wrong itself.
+        One for all sources that are as they should be, and one for each other one. None of them
+        stops the study, nor a pool of none but bad ones: reading it costs nothing, and leaves the
+        quarantine tables to look at. What does is a pool that cannot even be listed.
     """
     usable, others, away = 0, list[Finding](), 0
     for spec in pool.sources:
@@ -49,7 +50,7 @@ def look_at_sources(pool: Pool, *, fetch: bool) -> list[Finding]:
         usable += found.count(None)
     if not usable + away:
         problem = "no source has a usable row, so that there is nothing to select"
-        others.append(Finding(f"pool {pool.name}", "its sources", problem))
+        others.append(Finding(f"pool {pool.name}", "its sources", problem, stops=False))
     return [Finding("sources", f"the first {SAMPLE} rows of each of {usable:,}"), *others]
 
 

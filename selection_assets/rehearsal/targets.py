@@ -18,8 +18,8 @@ from selection.models.examples import Example
 from selection_assets.rehearsal.finding import Finding
 from selection_assets.rehearsal.sources import UNREADABLE
 
-SAMPLE = 2_000
-"""Rows: all of most targets."""
+SAMPLE = 20_000
+"""Rows: all of nearly every target."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,13 @@ class SeenTarget:
 
     Attributes
     ----------
-    records : usable rows that are of a split.
+    records : usable rows that are of a split; of a target read to its end, those that are drawn.
+    drawn : whether they are: only then a row that is wrong is one that the study would use.
     """
 
     findings: list[Finding]
     records: list[Record]
+    drawn: bool = False
 
 
 def look_at_target(name: str, target: Target) -> SeenTarget:
@@ -48,12 +50,17 @@ def look_at_target(name: str, target: Target) -> SeenTarget:
         return SeenTarget([Finding(name, "its beginning", str(error).strip())], [])
     whole = len(records) < SAMPLE
     seen = f"{'all' if whole else 'the first'} {len(records):,} rows"
-    bad = [record for record in records if isinstance(record, BadRecord)]
     good = [record for record in records if isinstance(record, Record)]
     used = [r for r in good if isinstance(target, DocstringTarget) or r.split in SPLITS]
-    problems = list(_problems(name, target, bad, used, whole=whole))
+    if whole:
+        problems, drawn = _of_whole(name, target)
+        used = used if drawn is None else [r for r in used if row_id(r.text) in drawn]
+        whole = drawn is not None
+    else:
+        bad = [record for record in records if isinstance(record, BadRecord)]
+        problems = list(_of_beginning(name, bad, used))
     findings = [Finding(name, seen, problem) for problem in problems] or [Finding(name, seen)]
-    return SeenTarget(findings, used)
+    return SeenTarget(findings, used, drawn=whole)
 
 
 def examples_of(records: list[Record]) -> Iterator[Example | str]:
@@ -78,12 +85,8 @@ def _records(target: Target) -> Iterator[Record | BadRecord]:
             assert_never(target)
 
 
-def _problems(
-    name: str, target: Target, bad: list[BadRecord], used: list[Record], *, whole: bool
-) -> Iterator[str]:
-    if whole:
-        yield from _of_whole(name, target)
-        return
+def _of_beginning(name: str, bad: list[BadRecord], used: list[Record]) -> Iterator[str]:
+    """What is wrong with the first rows, of which nobody knows whether they are drawn."""
     unlabelled = [record.origin for record in used if not has_label(record)]
     if unlabelled and len(unlabelled) < len(used):
         yield (
@@ -95,21 +98,25 @@ def _problems(
         yield f"no row can be used: {reasons}; correct them, or `{name}.columns`"
 
 
-def _of_whole(name: str, target: Target) -> Iterator[str]:
-    """What the checks of the asset would say."""
+def _of_whole(name: str, target: Target) -> tuple[list[str], set[str] | None]:
+    """What the checks of the asset would say, and the rows that are drawn, if that can be."""
     path = resolve(target.path) if isinstance(target, FileTarget) else None
     try:
         examples = read_target(target, path, name=name)
     except UNREADABLE as error:
-        yield str(error)
-        return
-    faults = examples.faults
+        return [str(error)], None
+    faults, problems = examples.faults, list[str]()
     if isinstance(target, FileTarget) and faults.share(examples.n_good) > target.max_quarantined:
-        yield (
+        problems.append(
             f"{faults.n_rows:,} rows cannot be used: {faults.summary()}; correct them, or raise"
             f" `{name}.max_quarantined`"
         )
     elif isinstance(target, FileTarget) and faults.n_unread and not target.allow_unread:
-        yield f"{faults.summary()}; bring the whole file, or set `{name}.allow_unread: true`"
-    for clash in examples.label_clashes:
-        yield f"labels are written in several ways: {clash}; write each in one"
+        problems.append(
+            f"{faults.summary()}; bring the whole file, or set `{name}.allow_unread: true`"
+        )
+    problems += [
+        f"labels are written in several ways: {clash}; write each in one"
+        for clash in examples.label_clashes
+    ]
+    return problems, set(examples.rows["row_id"].to_pylist())
