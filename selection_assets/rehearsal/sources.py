@@ -30,14 +30,12 @@ def look_at_sources(pool: Pool, *, fetch: bool) -> list[Finding]:
     ----------
     fetch : whether rows may be fetched from a hub.
 
-    What of the pool is not read at all is listed elsewhere (`not_read`).
-
     Returns
     -------
     list of Finding
-        One for all sources that are as they should be, and one for each other one. None of them
-        stops the study, nor a pool of none but bad ones: reading it costs nothing, and leaves the
-        quarantine tables to look at. What does is a pool that cannot even be listed.
+        One for all sources that are as they should be, and one for each other one; what is not
+        read at all is listed elsewhere (`not_read`). None stops the study, nor a pool of none but
+        bad ones: reading it costs nothing, and leaves the quarantine tables to look at.
     """
     usable, others, away = 0, list[Finding](), 0
     for spec in pool.sources:
