@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -144,9 +144,9 @@ def _rows(kept: dict[str, _Kept], source: str) -> Iterator[dict[str, object]]:
         }
 
 
-def _table(schema: pa.Schema, rows: Iterator[dict[str, object]]) -> pa.Table:
+def _table(schema: pa.Schema, rows: Iterable[Mapping[str, object]]) -> pa.Table:
     batches: list[pa.RecordBatch] = []
-    chunk: list[dict[str, object]] = []
+    chunk: list[Mapping[str, object]] = []
     chars = 0
     for row in rows:
         chunk.append(row)

@@ -198,7 +198,7 @@ def _values(column: pa.Array) -> list[object]:
         # Each entry once, however many rows repeat it.
         used = column.indices.unique().drop_null()
         cells = _values(column.dictionary.take(used))
-        places = pc.index_in(column.indices, used).to_pylist()
+        places = pc.index_in(column.indices, used).to_pylist()  # pyright: ignore
         return [None if place is None else cells[place] for place in places]
     if not _is_text(column.type):
         return column.to_pylist()
@@ -216,7 +216,7 @@ def _decoded(
     left.spend(size)
     if size > rules.max_bytes_per_row:
         raise RowFault(f"row too large: {size:,} bytes, limit {rules.max_bytes_per_row:,}")
-    row: dict[str, object] = dict.fromkeys(table.names)
+    row: dict[str, object] = {name: None for name in table.names}  # noqa: C420 (its type)
     for column, value in raw.items():
         row[column] = decoded(value, repr(column)) if isinstance(value, _Utf8) else value
     return row
