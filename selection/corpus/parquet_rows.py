@@ -216,7 +216,7 @@ def _decoded(
     left.spend(size)
     if size > rules.max_bytes_per_row:
         raise RowFault(f"row too large: {size:,} bytes, limit {rules.max_bytes_per_row:,}")
-    row: dict[str, object] = {name: None for name in table.names}  # noqa: C420 (its type)
+    row: dict[str, object] = {name: None for name in table.names}
     for column, value in raw.items():
         row[column] = decoded(value, repr(column)) if isinstance(value, _Utf8) else value
     return row
