@@ -116,7 +116,7 @@ def ingest(
 
 def quarantine_table(faults: Faults, source: str) -> pa.Table:
     """Return what could not be used as a table, `QUARANTINE_SCHEMA`, in reading order."""
-    rows = (
+    rows: Iterator[dict[str, object]] = (
         {
             "source": source,
             "origin": record.origin,

@@ -11,7 +11,6 @@ from functools import cache, partial
 from typing import BinaryIO
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from selection.corpus.limits import most_rows, most_unpacked
@@ -196,9 +195,9 @@ def _raw_rows(batch: pa.RecordBatch) -> list[dict[str, object]]:
 def _values(column: pa.Array) -> list[object]:
     if pa.types.is_dictionary(column.type):
         # Each entry once, however many rows repeat it.
-        used = column.indices.unique().drop_null()
-        cells = _values(column.dictionary.take(used))
-        places = pc.index_in(column.indices, used).to_pylist()  # pyright: ignore
+        used = column.indices.dictionary_encode()
+        cells = _values(column.dictionary.take(used.dictionary))
+        places = used.indices.to_pylist()
         return [None if place is None else cells[place] for place in places]
     if not _is_text(column.type):
         return column.to_pylist()

@@ -11,6 +11,7 @@ from selection.config.pool import DropFolder, Pool
 from selection.config.study import Study
 from selection.corpus.not_read import NotRead, not_read_text
 from selection.corpus.sources import list_sources
+from selection.reports.escaping import printable
 from selection_assets.studies import find_study_in, read_configuration
 
 LONGEST_WAIT = 60.0
@@ -28,7 +29,7 @@ def asked_study(name: str) -> Study:
     found = read_configuration()
     study = find_study_in(found, name)
     for problem in found.wrong.values():
-        click.echo(f"warning, not needed for {name}: {problem}", err=True)
+        click.echo(f"warning, not needed for {name}: {printable(problem)}", err=True)
     return study
 
 
