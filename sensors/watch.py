@@ -7,6 +7,7 @@ import dagster as dg
 
 from resources.ledger.database import LedgerBusy
 from resources.ledger.ledger import Ledger
+from resources.ledger.loss import LedgerLost
 from resources.project import resolve
 from resources.store.artifacts import UNPARTITIONED
 from resources.workspace import Workspace
@@ -92,7 +93,7 @@ def _build_sensor(
                 seen = _seen_by_ledger(stage, now, workspace.ledger)
         except ConfigurationError as error:
             return dg.SkipReason(str(error))
-        except (ValueError, OSError, LedgerBusy) as error:
+        except (ValueError, OSError, LedgerBusy, LedgerLost) as error:
             # A missing folder, two files of one name, a file that vanished meanwhile: said here
             # until somebody puts it right, and the cursor stays.
             return dg.SkipReason(f"{whose}: {error}")

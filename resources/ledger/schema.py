@@ -2,7 +2,7 @@
 
 import duckdb
 
-VERSION = 2
+VERSION = 3
 
 TABLES = """
 CREATE TABLE materialization (
@@ -13,11 +13,11 @@ CREATE TABLE materialization (
     code_version VARCHAR NOT NULL,
     data_version VARCHAR NOT NULL,    -- hash of the content
     run_id VARCHAR NOT NULL,
-    path VARCHAR NOT NULL,            -- relative to the artifact root
     rows BIGINT NOT NULL,
     bytes BIGINT NOT NULL,
     started_at TIMESTAMPTZ NOT NULL,
-    finished_at TIMESTAMPTZ NOT NULL
+    finished_at TIMESTAMPTZ NOT NULL,
+    path VARCHAR AS (asset || '/' || partition || '/' || data_version)  -- below the artifact root
 );
 CREATE TABLE input (
     materialization VARCHAR NOT NULL,

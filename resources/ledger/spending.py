@@ -9,6 +9,7 @@ import duckdb
 
 from resources.ledger.caps import Standing, declare, in_force, put_in_force, short_of, standing
 from resources.ledger.database import Database
+from resources.ledger.forecasts import forecasts, foresee
 from resources.ledger.spends import (
     Cost,
     Spender,
@@ -76,10 +77,6 @@ class Spending:
             now = datetime.now(UTC)
             insert_spend(
                 connection, spend, spender, now, reserved=amount, planned=planned, lease=now + LEASE
-            )
-            connection.execute(
-                "DELETE FROM refusal WHERE asset = ? AND partition = ?",
-                [spender.asset, spender.partition],
             )
             return ""
 
@@ -187,20 +184,13 @@ class Spending:
         ----------
         expected : (asset, partition) to FLOPs and seconds.
         """
-        rows = [[campaign, *step, *amount] for step, amount in expected.items()]
         with self._database.transaction() as connection:
-            connection.execute("DELETE FROM forecast WHERE campaign = ?", [campaign])
-            if rows:
-                connection.executemany("INSERT INTO forecast VALUES (?, ?, ?, ?, ?)", rows)
+            foresee(connection, campaign, expected, self._database.readable)
 
     def forecasts(self, campaign: str) -> dict[tuple[str, str], tuple[float, float | None]]:
         """(asset, partition) of every step that the newest plan foresees: FLOPs and seconds."""
-        found = self._database.read(
-            "SELECT asset, partition, flops, seconds FROM forecast WHERE campaign = ?"
-            " ORDER BY asset, partition",
-            [campaign],
-        )
-        return {(row[0], row[1]): (row[2], row[3]) for row in found}
+        with self._database.transaction() as connection:
+            return forecasts(connection, campaign)
 
     def sunk(self, campaign: str, *, asset: str) -> Amount:
         """What a campaign has paid for nothing that is current: losses, old versions, and `asset`.

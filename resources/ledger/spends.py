@@ -1,7 +1,7 @@
 """Rows of `spend` and the entries that go with them, within the caller's transaction."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
@@ -10,6 +10,7 @@ import duckdb
 
 from resources.ledger import chain
 from resources.ledger.caps import Standing, remedy, short_of
+from resources.ledger.publication import Publication
 from selection.budget.amounts import SECONDS_AN_HOUR, Amount, Cap
 
 
@@ -70,8 +71,7 @@ def settle_in(
     connection: duckdb.DuckDBPyConnection,
     spend: str,
     cost: Cost,
-    materialization: str | None,
-    inputs: Sequence[str] = (),
+    made: Publication | None,
 ) -> bool:
     """Close a reservation within the caller's transaction.
 
@@ -82,10 +82,10 @@ def settle_in(
 
     Parameters
     ----------
-    materialization : what the step made, and `inputs` what that was made from; its entry has both.
+    made : what the step made; its entry says all that the tables do.
     """
     cover(connection, spend, cost.spent)
-    close(connection, spend, "settled", cost, datetime.now(UTC), materialization, inputs)
+    close(connection, spend, "settled", cost, datetime.now(UTC), made)
     return True
 
 
@@ -99,7 +99,7 @@ def insert_spend(
     planned: tuple[float | None, float | None] = (None, None),
     lease: datetime | None = None,
 ) -> None:
-    """Open a spend, with who pays for it, and its entry."""
+    """Open a spend, with who pays for it, and its entry; nothing refuses its step any more."""
     values = {
         "campaign": spender.campaign,
         "asset": spender.asset,
@@ -112,7 +112,8 @@ def insert_spend(
         "planned_flops": planned[0],
         "planned_seconds": planned[1],
     }
-    chain.append(connection, "reserve", spend, values | {"shares": dict(spender.shares)})
+    said = {"shares": dict(spender.shares), "started_at": started_at.isoformat()}
+    chain.append(connection, "reserve", spend, values | said)
     names = ", ".join(values)
     marks = ", ".join("?" for _ in values)
     connection.execute(
@@ -124,6 +125,10 @@ def insert_spend(
         "INSERT INTO share VALUES (?, ?, ?)",
         [[spend, campaign, share] for campaign, share in spender.shares.items()],
     )
+    connection.execute(
+        "DELETE FROM refusal WHERE asset = ? AND partition = ?",
+        [spender.asset, spender.partition],
+    )
 
 
 def close(
@@ -132,8 +137,7 @@ def close(
     state: str,
     cost: Cost,
     ended_at: datetime,
-    materialization: str | None = None,
-    inputs: Sequence[str] = (),
+    made: Publication | None = None,
 ) -> None:
     """Settle a spend, or record it as lost, with the entry that says so."""
     row = connection.execute(
@@ -147,10 +151,14 @@ def close(
         "wall_seconds": cost.wall_seconds,
         "usd": None if price is None else cost.device_seconds / SECONDS_AN_HOUR * price,
         "accountant": cost.accountant,
-        "materialization": materialization,
+        "materialization": None if made is None else made.id,
     }
     kind = "settle" if state == "settled" else "lose"
-    chain.append(connection, kind, spend, values | {"inputs": sorted(set(inputs))})
+    nothing = {"made": None, "inputs": [], "current": False}
+    said = {"ended_at": ended_at.isoformat()} | (nothing if made is None else made.values)
+    chain.append(connection, kind, spend, values | said)
+    if made is not None:
+        made.write(connection)
     assignments = ", ".join(f"{name} = ?" for name in values)
     connection.execute(
         f"UPDATE spend SET state = ?, ended_at = ?, {assignments} WHERE id = ?",
@@ -224,6 +232,7 @@ def refuse(
         f" {cap.show(cap.charge(stands.reserved))} reserved). To go on, raise the cap with"
         f" {remedy(payer, cap, wanted * 1.001)}"
     )
+    refused_at = datetime.now(UTC)
     chain.append(
         connection,
         "refuse",
@@ -234,12 +243,15 @@ def refuse(
             "unit": cap.unit,
             "needs": needs,
             "left": stands.left,
+            "campaign": spender.campaign,
+            "message": message,
+            "refused_at": refused_at.isoformat(),
         },
     )
     connection.execute(
         "INSERT OR REPLACE INTO refusal (asset, partition, campaign, message, refused_at)"
         " VALUES (?, ?, ?, ?, ?)",
-        [spender.asset, spender.partition, spender.campaign, message, datetime.now(UTC)],
+        [spender.asset, spender.partition, spender.campaign, message, refused_at],
     )
     return message
 

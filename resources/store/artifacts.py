@@ -3,9 +3,10 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,8 @@ STAGE, WORK, LOCK = ".stage", ".work", ".publishing.lock"
 
 UNPARTITIONED = "all"
 """Folder name and ledger value of an asset without partitions."""
+
+VERSION = re.compile(r"[0-9a-f]{32}")
 
 FULLY_VERIFIED_BYTES = 64 * 2**20
 """Larger files have only their size checked on every read; `verify` hashes everything."""
@@ -221,6 +224,17 @@ class ArtifactStore:
         folder = self.root / WORK / work_name(key)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         return folder
+
+
+def version_folders(root: Path) -> Iterator[Path]:
+    """Yield every `<asset>/<partition>/<version>`, however deep its asset's name."""
+    for parent, names, _ in os.walk(root):
+        folder = Path(parent)
+        if folder == root:
+            names[:] = [name for name in names if not name.startswith(".")]
+        if VERSION.fullmatch(folder.name) and (folder / MANIFEST).is_file():
+            names.clear()
+            yield folder
 
 
 def work_name(key: str) -> str:

@@ -1,5 +1,6 @@
 """Reservations and publications for tests in which it does not matter what for."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from resources.ledger.ledger import Identity, Ledger, Pending
@@ -28,14 +29,15 @@ def publish_report(
     cost: Cost,
     campaign: str = "small",
     spend: str | None = None,
+    inputs: Sequence[str] = (),
 ) -> Artifact:
-    """Publish `report.md`, made from nothing; `spend` is the reservation that it settles."""
+    """Publish `report.md`; `spend` is the reservation that it settles."""
     return ledger.publish(
         Pending(
             ledger.store.stage({"report.md": text}),
             identity,
             campaign=campaign,
-            inputs=[],
+            inputs=inputs,
             run_id="run",
             rows=1,
             started_at=datetime.now(UTC),

@@ -26,6 +26,7 @@ from resources.processes import is_alive
 from resources.project import ROOT_VARIABLE
 from resources.store.artifacts import ArtifactStore
 from resources.store.publishing_lock import StoreBusy, locked
+from resources.store.records import record_of
 from selection_assets.command.cli import gc
 
 PUBLISH = Path(everything.__file__).read_text()
@@ -160,8 +161,11 @@ def test_what_came_into_use_after_it_was_found_stays(tmp_path):
 
 def test_nothing_is_removed_between_a_rename_and_its_row(tmp_path):
     ledger, store = opened(tmp_path)
+    ledger.verify()  # which makes the file
     with store.publishing():
-        store.publish(store.stage({"a.md": "x"}), "study/thing", "all")
+        staged = store.stage({"a.md": "x"})
+        record_of(store.root, f"study/thing/all/{staged.version}", "spend").begin()
+        store.publish(staged, "study/thing", "all")
         with (
             pytest.raises(StoreBusy, match="stayed locked"),
             locked(store.root / ".publishing.lock", alone=True, timeout=0.1),
@@ -221,12 +225,12 @@ def test_a_removal_that_is_killed_is_finished_by_the_next(tmp_path, monkeypatch)
     die(PUBLISH, tmp_path, "new", SELECTION_CRASH_AT="before_ledger")
     child = os.fork()
     if child == 0:
-        module.shutil.rmtree = lambda _: os.kill(os.getpid(), 9)
+        module.delete = lambda _: os.kill(os.getpid(), 9)
         remove(tmp_path, find(tmp_path))
         os._exit(0)
     os.waitpid(child, 0)
     [debris] = find(tmp_path)
-    assert debris.kind == "stage"
+    assert debris.kind == "trash"
     assert remove(tmp_path, [debris]) == 1
     assert find(tmp_path) == []
 

@@ -10,7 +10,7 @@ import dagster as dg
 from places import REPOSITORY
 from small_project import Project
 from spending import reserve
-from ticks import EMBEDDER, tick
+from ticks import EMBEDDER, LIBRARY, tick
 
 from resources.dead_runs import fail_dead_runs
 from sensors.definitions import build_code_location
@@ -94,3 +94,12 @@ def test_sensors_that_lead_to_spending_are_stopped_until_somebody_starts_them(pr
         "refresh_derived_assets",
     }
     assert running == {"record_failed_runs", "settle_dead_runs"}
+
+
+def test_sensors_skip_without_their_ledger_and_say_what_to_do(project, instance):
+    reserve(project.ledger)
+    (project.root / "store/ledger.duckdb").unlink()
+    for name in (LIBRARY, "settle_dead_runs"):
+        answer = tick(name, instance)
+        assert "`selection recover`" in answer.skip_message, name
+        assert not answer.run_requests
