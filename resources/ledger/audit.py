@@ -14,6 +14,7 @@ COLUMNS = (
     *("state", "campaign", "asset", "partition", "run_id", "device"),
     *("reserved_flops", "reserved_seconds", "planned_flops", "planned_seconds"),
     *("usd_per_device_hour", "accountant", "materialization"),
+    *("host", "pid", "process_started", "continues"),
     *("flops", "resumed_flops", "device_seconds", "wall_seconds", "usd"),
 )
 """Of `spend`, as far as its entries say them."""
@@ -87,6 +88,8 @@ class _Replay:
             self.spends[entry.subject] = values | {"state": "running"}
         elif entry.subject in self.spends:
             spend = self.spends[entry.subject]
+            if spend["state"] != "running":
+                raise ValueError(f"the spend was {spend['state']} before")
             match entry.kind:
                 case "extend" | "overrun":
                     spend["reserved_flops"] += values["flops"]

@@ -13,8 +13,11 @@ import duckdb
 from resources.crash import crash_point
 from resources.ledger import chain
 from resources.ledger.audit import audit, materialization_id
+from resources.ledger.continuation import carry_on, short_for
 from resources.ledger.database import Database
-from resources.ledger.spending import Spending
+from resources.ledger.refusals import refuse_to_publish
+from resources.ledger.spend_rows import state_of
+from resources.ledger.spending import LEASE, OverCap, Spending
 from resources.ledger.spends import Cost, Spender, insert_spend, settle_in
 from resources.store.artifacts import Artifact, ArtifactStore, Staged
 
@@ -103,6 +106,14 @@ class Ledger:
 
         The files move first; one transaction then makes the version current. Publishing the same
         identity and content again finds what is there.
+
+        A step whose reservation was meanwhile recorded as lost reserves anew, in the same
+        transaction, what it has spent beyond that.
+
+        Raises
+        ------
+        OverCap
+            When a cap does not admit that: nothing is published.
         """
         staged, cost = made.staged, made.cost
         made_by = made.identity
@@ -110,8 +121,15 @@ class Ledger:
         hashes = made_by.input_hash, made_by.code_version, staged.version
         materialization = materialization_id(*what, *hashes)
         entry = made.spend or uuid.uuid4().hex
+        anew = uuid.uuid4().hex
 
-        def write(connection: duckdb.DuckDBPyConnection) -> bool:
+        def write(connection: duckdb.DuckDBPyConnection) -> str:
+            settled = entry
+            if state_of(connection, entry) == "lost":
+                if short := short_for(connection, entry, cost.spent):
+                    return refuse_to_publish(connection, entry, *short)
+                carry_on(connection, entry, anew, cost.spent, lease=LEASE)
+                settled = anew
             connection.execute(
                 "INSERT INTO materialization VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
                 " ON CONFLICT DO NOTHING",
@@ -141,19 +159,22 @@ class Ledger:
             if made.spend is None:
                 spender = Spender(made.campaign, *what, made.run_id, cost.device)
                 insert_spend(connection, entry, spender, made.started_at, reserved=cost.spent)
-            return settle_in(connection, entry, cost, materialization, made.inputs)
+            settle_in(connection, settled, cost, materialization, made.inputs)
+            return ""
 
-        def find(connection: duckdb.DuckDBPyConnection) -> bool | None:
+        def find(connection: duckdb.DuckDBPyConnection) -> str | None:
             settled = connection.execute(
-                "SELECT 1 FROM spend WHERE id = ? AND materialization = ?",
+                "SELECT 1 FROM spend WHERE ? IN (id, continues) AND materialization = ?",
                 [entry, materialization],
             ).fetchone()
-            return True if settled else None
+            return "" if settled else None
 
         with self.store.publishing():
             folder = self.store.publish(staged, *what)
             crash_point("before_ledger")
-            self._database.write_once(write, find)
+            refused = self._database.write_once(write, find)
+        if refused:
+            raise OverCap(refused)
         crash_point("after_ledger")
         return Artifact(*what, staged.version, folder, materialization)
 
