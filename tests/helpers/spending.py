@@ -9,7 +9,6 @@ from resources.processes import Process, this_process
 from resources.store.artifacts import Artifact
 from selection.budget.amounts import Amount
 
-
 HERE = this_process()
 ELSEWHERE = replace(HERE, host="a machine that nobody here can see")
 GONE = replace(HERE, started=HERE.started + 1)
