@@ -17,12 +17,13 @@ def begin(
     cap: Cap | None = None,
     *,
     holder: Process | None = None,
+    campaign: str = "small",
     **options: Any,
 ) -> Reservation:
-    """Reserve for a step of the campaign `small`, held by this process or by the one given."""
+    """Reserve for a step of a campaign, held by this process or by the one given."""
     step = Spender(
-        *("small", "small/x", "all", "run", "cpu"),
-        caps={} if cap is None else {"small": cap},
+        *(campaign, "small/x", "all", "run", "cpu"),
+        caps={} if cap is None else {campaign: cap},
         usd_per_device_hour=2.0,
         holder=holder or this_process(),
     )

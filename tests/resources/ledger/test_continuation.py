@@ -156,7 +156,7 @@ def test_a_result_is_published_where_what_exceeds_the_loss_can_be_reserved(ledge
 
 def test_seconds_are_reserved_before_they_run_out(ledger):
     cap = Cap("device_hours", 1.0)
-    meter = begin(ledger, Amount(0.0, 0.2), cap, metered=False, beat_seconds=0.05)
+    meter = begin(ledger, Amount(0.0, 2.0), cap, metered=False, beat_seconds=0.5)
     with meter:
-        wait_until(lambda: kinds(ledger).count("extend") > 2)
-        assert meter.begun.seconds < reserved(ledger, meter.spend).seconds
+        wait_until(lambda: "extend" in kinds(ledger))
+    assert row(ledger, meter.spend)["begun_seconds"] < 2.0 < reserved(ledger, meter.spend).seconds
