@@ -124,7 +124,8 @@ class Reservation:
             When neither the reservation nor the cap has room for it.
         """
         if not self.affords(flops):
-            raise self._exhausted(f"the next part needs {flops:.3g} FLOPs")
+            needs = f"{flops:.3g} FLOPs and perhaps {self._longest_part:.1f} s"
+            raise self._exhausted(f"the next part needs {needs}")
         self._flops += flops
 
     def see_covered(self, spent: Amount) -> None:

@@ -6,36 +6,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from real_processes import Child
+from slow_step import RUN
 
 from resources.ledger.ledger import Ledger, open_ledger
 from resources.project import ROOT_VARIABLE
 from selection_assets.command.cli import gc
-
-STEP = """
-import sys
-import dagster as dg
-from resources.store import artifacts
-from selection_assets.definitions import project_resources
-from selection_assets.stage.asset import build_asset
-from selection_assets.stage.stage import stage
-from selection_assets.stage.step import Draft, Expected
-
-def wait(where):
-    if where in ("at_work", "after_stage"):
-        print(where, flush=True)
-        sys.stdin.readline()
-
-artifacts.crash_point = wait
-
-@stage(key=dg.AssetKey(["toy", "slow"]), campaign="toy", costly=True, expects=lambda _: Expected(5))
-def slow(step):
-    (step.work / "half.md").write_text("half")
-    wait("at_work")
-    return Draft({"whole.md": (step.work / "half.md").read_text() + " and half"}, rows=1, flops=5.0)
-
-made = dg.materialize([build_asset(slow)], resources=project_resources(), raise_on_error=False)
-print(made.success, flush=True)
-"""
 
 ANOTHER_NAMESPACE = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child"]
 
@@ -65,7 +40,7 @@ def go_on(step: Child) -> None:
 
 
 def start(namespace: list[str]) -> Child:
-    step = Child(EXECUTE, STEP, *namespace) if namespace else Child(STEP)
+    step = Child(EXECUTE, RUN, *namespace) if namespace else Child(RUN)
     assert step.next_line() == "at_work\n"
     return step
 
