@@ -54,7 +54,7 @@ meter = begin(
 with meter:
     try:
         while meter.begun.flops < 1000:
-            meter.charge(1.0)
+            meter.charge(2.0)
             print(meter.begun.flops, flush=True)
             time.sleep(0.03)
     except BudgetExhausted as error:
@@ -176,7 +176,7 @@ def cost_of(meter: Reservation) -> Cost:
 
 
 few = settings(
-    max_examples=8,
+    max_examples=5,
     stateful_step_count=16,
     deadline=None,
     suppress_health_check=list(HealthCheck),

@@ -122,11 +122,11 @@ class Clients(RuleBasedStateMachine):
 
     @rule(client=running, more=amounts)
     def extend(self, client, more):
-        if self.is_open(client) and self.budget.extend(client.spend, more):
-            client.reserved += more
-        elif client.spend and not self.is_open(client):
+        if not self.is_open(client):
             with pytest.raises(NotRunning):
                 self.budget.extend(client.spend, more)
+        elif self.budget.extend(client.spend, more):
+            client.reserved += more
 
     @rule(client=running, share=st.floats(0, 1))
     def beat(self, client, share):
