@@ -1,8 +1,8 @@
 """What crashes left in the store that nobody will ever read, and how to remove it.
 
 Nothing that the ledger's `materialization` table names is debris, current or not. All of it is safe
-beside a running pipeline: files on their way in belong to a process that lives, and a folder
-between its rename and its row in the ledger is protected by the publishing lock.
+beside a running pipeline: who is at work in a folder holds a lock on it, and a folder between its
+rename and its row in the ledger is protected by the publishing lock.
 
 A version that somebody has paid for is no debris either, though the ledger does not name it: it is
 listed, and goes only when the number of such versions is confirmed. What goes is moved aside first,
@@ -10,25 +10,22 @@ all of it, into a folder of `.trash/` that is named after the time and laid out 
 """
 
 import os
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
-from resources.ledger.ledger import Identity, Ledger
-from resources.processes import is_alive
+from resources.ledger.ledger import Ledger
 from resources.store.artifacts import STAGE, WORK, ArtifactStore, version_folders, work_name
+from resources.store.held_folder import is_free, try_hold
 from resources.store.records import was_paid
 from resources.store.trash import TRASH, delete, move_aside, new_trash, paid_versions
 
 Kind = Literal["stage", "version", "work", "paid", "trash"]
 
-STAGED_BY = re.compile(r"([0-9]{1,10})-[0-9a-f]{32}")
 
-LONGEST_STAGING = timedelta(days=1)
-"""After so long a process with the writer's number is another one that took it over."""
+NEVER_PUBLISHED = "nobody is at work in it, and it was never published"
 
 
 @dataclass(frozen=True)
@@ -80,8 +77,8 @@ def find_debris(ledger: Ledger, *, unfinished_days: float) -> list[Debris]:
         unnamed = [folder for folder in folders if _relative(folder, store) not in named]
         paid = {folder for folder in unnamed if was_paid(store.root, _relative(folder, store))}
     work = _work_reasons(ledger, timedelta(days=unfinished_days))
-    found = [
-        *((folder, "stage", _stage_reason(folder)) for folder in _subfolders(store.root / STAGE)),
+    found: list[tuple[Path, Kind, str]] = [
+        *((folder, "stage", NEVER_PUBLISHED) for folder in _unheld(store.root / STAGE)),
         *(
             (folder, "paid", "it was published, and the ledger does not name it")
             if folder in paid
@@ -89,7 +86,7 @@ def find_debris(ledger: Ledger, *, unfinished_days: float) -> list[Debris]:
             for folder in unnamed
         ),
         *((folder, "work", reason) for folder, reason in work),
-        *((folder, "trash", "a removal was killed") for folder in _subfolders(store.root / TRASH)),
+        *((folder, "trash", "a removal was killed") for folder in _unheld(store.root / TRASH)),
     ]
     holds = {"paid": lambda _: 1, "trash": paid_versions}
     return [
@@ -102,7 +99,6 @@ def find_debris(ledger: Ledger, *, unfinished_days: float) -> list[Debris]:
             holds.get(kind, lambda _: 0)(folder),
         )
         for folder, kind, reason in found
-        if reason is not None
     ]
 
 
@@ -129,73 +125,52 @@ def remove_debris(ledger: Ledger, found: list[Debris], *, confirmed: int = 0) ->
     removed = 0
     with store.nobody_publishing():
         named = _named(ledger)
-        working = _working(ledger)
         for debris in found:
             folder = store.root / debris.path
-            if not folder.is_dir() or _touched(folder) > debris.touched:
+            # Whoever comes to need a folder of work from now on waits for us, and then makes it.
+            hold = try_hold(folder)
+            if hold is None:
                 continue
-            if debris.kind in ("version", "paid") and debris.path in named:
-                continue
-            if debris.kind == "version" and was_paid(store.root, debris.path):
-                continue
-            if debris.paid and not confirmed:
-                continue
-            if debris.kind == "stage" and _stage_reason(folder) is None:
-                continue
-            if debris.kind == "work" and folder.name in working:
-                continue
-            move_aside(store.root, debris.path, away)
-            removed += 1
-    delete(away)
+            if _is_still(debris, folder, named, store) and (confirmed or not debris.paid):
+                move_aside(store.root, debris.path, away.path)
+                removed += 1
+            hold.release()
+    delete(away.path)
+    away.hold.release()
     return removed
+
+
+def _is_still(debris: Debris, folder: Path, named: set[str], store: ArtifactStore) -> bool:
+    """Whether what was found to be debris is so now, as the ledger and the records have it."""
+    if debris.kind in ("version", "paid") and debris.path in named:
+        return False
+    if debris.kind == "version" and was_paid(store.root, debris.path):
+        return False
+    return _touched(folder) <= debris.touched
 
 
 def _named(ledger: Ledger) -> set[str]:
     return {row["path"] for row in ledger.query("SELECT DISTINCT path FROM materialization")}
 
 
-def _stage_reason(folder: Path) -> str | None:
-    """Why nobody will publish it; None while its writer may."""
-    writer = STAGED_BY.fullmatch(folder.name)
-    old = datetime.now(UTC) - _touched(folder) > LONGEST_STAGING
-    if writer is not None and not is_alive(int(writer[1])):
-        return f"process {writer[1]}, which wrote it, is gone"
-    if not old:
-        return None
-    if writer is None:
-        return "nobody knows who wrote it, over a day ago"
-    return f"written over a day ago; process {writer[1]} is no longer its writer"
-
-
 def _work_reasons(ledger: Ledger, given_up_after: timedelta) -> Iterator[tuple[Path, str]]:
     """Work that no step will resume, and why."""
-    working = _working(ledger)
     identities = ledger.current_identities().values()
     done = {work_name(identity.work): identity for identity in identities}
-    for folder in _subfolders(ledger.artifacts / WORK):
+    for folder in _unheld(ledger.artifacts / WORK):
         identity = done.get(folder.name)
-        if folder.name in working:
-            continue
         if identity is not None:
             yield folder, f"{identity.asset}[{identity.partition}] is finished"
         elif datetime.now(UTC) - _touched(folder) > given_up_after:
             yield folder, f"no step touched it for {given_up_after / timedelta(days=1):g} days"
 
 
-def _working(ledger: Ledger) -> set[str]:
-    """Names of work folders whose step may run now: one that is forced repeats what is done."""
-    found = ledger.query(
-        "SELECT DISTINCT m.asset, m.partition, m.input_hash, m.code_version FROM materialization m"
-        " JOIN spend s ON s.asset = m.asset AND s.partition = m.partition"
-        " WHERE s.state = 'running'"
-    )
-    return {work_name(Identity(**row).work) for row in found}
-
-
-def _subfolders(folder: Path) -> list[Path]:
+def _unheld(folder: Path) -> list[Path]:
+    """Folders in a folder in which nobody is at work."""
     if not folder.is_dir():
         return []
-    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.is_symlink())
+    folders = [path for path in folder.iterdir() if path.is_dir() and not path.is_symlink()]
+    return sorted(path for path in folders if is_free(path))
 
 
 def _relative(folder: Path, store: ArtifactStore) -> str:

@@ -13,13 +13,16 @@ import duckdb
 from resources.crash import crash_point
 from resources.ledger import chain
 from resources.ledger.audit import audit, materialization_id
+from resources.ledger.continuation import carry_on, short_for
 from resources.ledger.database import Database
 from resources.ledger.loss import LedgerLost, refuse_absent, refuse_older
 from resources.ledger.publication import Publication, differing_records, record_values
-from resources.ledger.spending import Spending
+from resources.ledger.refusals import refuse_to_publish
+from resources.ledger.spend_rows import state_of
+from resources.ledger.spending import LEASE, OverCap, Spending
 from resources.ledger.spends import Cost, Spender, insert_spend, settle_in
 from resources.store.artifacts import Artifact, ArtifactStore, Staged
-from resources.store.records import record_of
+from resources.store.records import Record, record_of
 
 
 @dataclass(frozen=True)
@@ -124,6 +127,14 @@ class Ledger:
         The files move first; one transaction then makes the version current, and a record beside
         the files says all that it says. Publishing the same identity and content again finds what
         is there.
+
+        A step whose reservation was meanwhile recorded as lost reserves anew, in the same
+        transaction, what it has spent beyond that.
+
+        Raises
+        ------
+        OverCap
+            When a cap does not admit that: nothing is published.
         """
         staged, cost = made.staged, made.cost
         made_by = made.identity
@@ -131,6 +142,7 @@ class Ledger:
         hashes = made_by.input_hash, made_by.code_version, staged.version
         materialization = materialization_id(*what, *hashes)
         entry = made.spend or uuid.uuid4().hex
+        anew = uuid.uuid4().hex
         published = Publication(
             materialization,
             *what,
@@ -143,31 +155,41 @@ class Ledger:
             inputs=tuple(sorted(set(made.inputs))),
             current=made.make_current,
         )
-        record = record_of(self.artifacts, published.path, entry)
+        begun = record_of(self.artifacts, published.path, entry)
 
-        def write(connection: duckdb.DuckDBPyConnection) -> bool:
+        def write(connection: duckdb.DuckDBPyConnection) -> tuple[Record, str]:
+            record = begun
+            if state_of(connection, entry) == "lost":
+                if short := short_for(connection, entry, cost.spent):
+                    return record, refuse_to_publish(connection, entry, *short)
+                carry_on(connection, entry, anew, cost.spent, lease=LEASE)
+                record = begun.continued_by(anew)
             if made.spend is None:
                 spender = Spender(made.campaign, *what, made.run_id, cost.device)
                 insert_spend(connection, entry, spender, made.started_at, reserved=cost.spent)
-            settled = settle_in(connection, entry, cost, published)
-            record.write(record_values(connection, entry) | {"current": published.current})
-            return settled
+            settle_in(connection, record.spend, cost, published)
+            values = record_values(connection, record.spend)
+            record.write(values | {"current": published.current})
+            return record, ""
 
-        def find(connection: duckdb.DuckDBPyConnection) -> bool | None:
+        def find(connection: duckdb.DuckDBPyConnection) -> tuple[Record, str] | None:
             settled = connection.execute(
-                "SELECT 1 FROM spend WHERE id = ? AND materialization = ?",
+                "SELECT id FROM spend WHERE ? IN (id, continues) AND materialization = ?",
                 [entry, materialization],
             ).fetchone()
-            return True if settled else None
+            return (record_of(self.artifacts, published.path, settled[0]), "") if settled else None
 
         if not self._database.path.exists():
             self.head()  # before there is anything that could have been another ledger's
         with self.store.publishing():
-            record.begin()
+            begun.begin()
             folder = self.store.publish(staged, *what)
             crash_point("before_ledger")
-            self._database.write_once(write, find)
-            record.end()
+            record, refused = self._database.write_once(write, find)
+            if not refused:
+                record.end()
+        if refused:
+            raise OverCap(refused)
         crash_point("after_ledger")
         return Artifact(*what, staged.version, folder, materialization)
 

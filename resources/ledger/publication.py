@@ -81,12 +81,14 @@ def record_values(connection: duckdb.DuckDBPyConnection, spend: str) -> dict[str
     Returns
     -------
     dict
-        `spend` and `made` are the rows without signs of life, `shares` campaign to share,
+        `spend` and `made` are the rows without signs of life and without who held the spend,
+        `shares` campaign to share,
         `inputs` ids; times are ISO 8601.
     """
     paid = _row(
         connection,
-        "SELECT * EXCLUDE (begun_flops, begun_seconds, lease_until) FROM spend WHERE id = ?",
+        "SELECT * EXCLUDE (begun_flops, begun_seconds, lease_until, host, pid, process_started)"
+        " FROM spend WHERE id = ?",
         spend,
     )
     made = paid["materialization"]

@@ -26,6 +26,9 @@ KEYS = {
 SIGNS_OF_LIFE = {"spend": ("begun_flops", "begun_seconds", "lease_until")}
 """Columns that no entry says: they change every few seconds, and only tell dead steps apart."""
 
+HOLDER = ("host", "pid", "process_started")
+"""Columns of a spend that say which process holds it; what was recovered is over, and has none."""
+
 Row = dict[str, Any]
 Tables = dict[str, dict[tuple, Row]]
 """Table to key to the other columns of the row, times as ISO 8601."""
@@ -56,11 +59,13 @@ class Replay:
             case "reserve":
                 self._open(subject, values)
             case "extend" | "overrun":
-                spend = self.tables["spend"][subject,]
+                spend = self._running(subject)
                 spend["reserved_flops"] += float(values["flops"])
                 spend["reserved_seconds"] += float(values["seconds"])
             case "settle" | "lose":
                 self._close(subject, values, "settled" if kind == "settle" else "lost")
+            case "refuse" if "continues" in values:
+                pass  # a step that had started: nothing keeps it from starting again
             case "refuse":
                 step = values["asset"], values["partition"]
                 columns = ("campaign", "message", "refused_at")
@@ -87,13 +92,20 @@ class Replay:
 
     def _close(self, spend: str, values: Mapping[str, Any], state: str) -> None:
         row = {n: v for n, v in values.items() if n not in ("made", "inputs", "current")}
-        self.tables["spend"][spend,] |= row | {"state": state}
+        paid = self._running(spend)
+        paid |= row | {"state": state}
         if values["made"] is not None:
             self._make(values)
 
+    def _running(self, spend: str) -> Row:
+        row = self.tables["spend"][spend,]
+        if row["state"] != "running":
+            raise ValueError(f"the spend was {row['state']} before")
+        return row
+
     def _restore(self, spend: str, values: Mapping[str, Any]) -> None:
         row = {name: value for name, value in values["spend"].items() if name != "id"}
-        row |= {"begun_flops": 0.0, "begun_seconds": 0.0}
+        row |= {"begun_flops": 0.0, "begun_seconds": 0.0} | dict.fromkeys(HOLDER)
         self.tables["spend"][spend,] = row
         self._share(spend, values["shares"])
         if values["made"] is not None:

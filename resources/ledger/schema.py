@@ -46,7 +46,11 @@ CREATE TABLE spend (
     planned_seconds DOUBLE,
     begun_flops DOUBLE NOT NULL,      -- at its last sign of life
     begun_seconds DOUBLE NOT NULL,
-    lease_until TIMESTAMPTZ,          -- a step without a sign of life until then is dead
+    lease_until TIMESTAMPTZ,          -- no sign of life until then: dead, unless seen to live
+    host VARCHAR,                     -- who holds it: boot and process namespace,
+    pid BIGINT,                       -- the process's number there,
+    process_started BIGINT,           -- when it started, in ticks after the boot; none: recovered
+    continues VARCHAR,                -- a spend recorded as lost, whose step was not dead
     accountant VARCHAR,
     flops DOUBLE,                     -- of this attempt
     resumed_flops DOUBLE,             -- of earlier attempts, whose finished work it went on from

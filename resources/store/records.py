@@ -43,6 +43,13 @@ class Record:
         if self._begun.exists():
             self._begun.rename(self.folder / f"{self.spend}{PUBLISHED}")
 
+    def continued_by(self, spend: str) -> "Record":
+        """Make this the record of another spend, which pays in place of this one."""
+        record = Record(self.folder, spend)
+        if self._begun.exists():
+            self._begun.rename(record._begun)
+        return record
+
     @property
     def file(self) -> Path:
         """Where it lies now."""

@@ -12,18 +12,20 @@ from pathlib import Path
 from types import TracebackType
 
 from resources.store.artifacts import version_folders
+from resources.store.held_folder import HeldFolder, make_and_hold
 from resources.store.records import RECORDS, was_paid
 
 TRASH = ".trash"
 """In the artifacts' folder."""
 
 
-def new_trash(root: Path) -> Path:
-    """Make the folder of one removal."""
+def new_trash(root: Path) -> HeldFolder:
+    """Make the folder of one removal: once nobody holds it, that removal was killed."""
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%S")
-    folder = root / TRASH / f"{now}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
-    folder.mkdir(mode=0o700, parents=True)
-    return folder
+    while True:
+        folder = root / TRASH / f"{now}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        if hold := make_and_hold(folder):
+            return HeldFolder(folder, hold)
 
 
 def move_aside(root: Path, path: str, away: Path) -> None:

@@ -1,13 +1,12 @@
 """Bring a study up to date: materialize what is stale, and only that."""
 
-import os
-
 import dagster as dg
 from tqdm import tqdm
 
-from resources.dead_runs import PROCESS_TAG
+from resources.dead_runs import process_tags
 from resources.ledger.ledger import Ledger
 from resources.project import resolve
+from resources.refused import REFUSED
 from selection.config.pool import Pool
 from selection.config.study import Study
 from selection.corpus.sources import list_sources
@@ -15,7 +14,6 @@ from selection_assets.graph import pool_stages, study_stages
 from selection_assets.refresh.staleness import Refused, Work, levels_of, stale_work, with_ancestors
 from selection_assets.stage.keys import source_partitions, study_key
 from selection_assets.stage.stage import Stage
-from selection_assets.stage.step_cost import REFUSED
 from selection_assets.studies import load_pools
 
 PLAN = "budget_plan"
@@ -147,7 +145,7 @@ def _materialize(job: dg.JobDefinition, work: Work, instance: dg.DagsterInstance
         partition_key=work.partition,
         instance=instance,
         # A run that dies at once can then still be told from one that is about to start.
-        tags={PROCESS_TAG: str(os.getpid())},
+        tags=process_tags(),
         # The error below says why it failed; the traceback is in the run's log.
         run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         raise_on_error=False,

@@ -61,6 +61,9 @@ def write_every_entry(root: Path) -> Path:
     assert ledger.spending.extend(stopped, Amount(1.0, 1.0))
     ledger.spending.settle(stopped, COST)
     ledger.spending.lose(spend=reserve(ledger))
+    lost = reserve(ledger)
+    ledger.spending.lose(spend=lost, begun=Amount(2.0, 1.0))
+    publish(ledger, lost, "three")  # it was not dead, and reserves anew
     with pytest.raises(OverCap):
         reserve(ledger, 1000.0)
     ledger.spending.settle(reserve(ledger), Cost(500.0, "detailed", "cpu", 1.0, 1.0))

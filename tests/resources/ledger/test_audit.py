@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tampering import chained, each, edit, entries, problems, tampered, write_every_entry
+from tampering import chained, each, edit, entries, problems, put, tampered, write_every_entry
 
 ENTRY = ["seq", "made_at", "kind", "subject", "body", "previous", "hash"]
 SEEN = {
@@ -18,7 +18,7 @@ SEEN = {
         *("usd_per_device_hour", "reserved_flops", "reserved_seconds"),
         *("planned_flops", "planned_seconds", "accountant"),
         *("flops", "resumed_flops", "device_seconds", "wall_seconds", "usd"),
-        *("started_at", "ended_at"),
+        *("started_at", "ended_at", "host", "pid", "process_started", "continues"),
     ],
     "share": ["spend", "campaign", "share"],
     "cap": ["campaign", "unit", "amount", "usd_per_device_hour", "declared_unit", "declared"],
@@ -103,3 +103,12 @@ def test_a_spend_that_nobody_reserved_is_named(root):
         "INSERT INTO spend SELECT * REPLACE ('forged' AS id) FROM spend LIMIT 1",
     )
     assert problems(root) == ["spend forged stands in the table, and no entry says so"]
+
+
+@pytest.mark.parametrize("kind", ["extend", "settle", "lose"])
+def test_an_entry_about_a_spend_that_was_over_is_named(root, kind):
+    found = entries(root)
+    over = next(subject for _, _, kind, subject, *_ in found if kind == "lose")
+    body = next(body for _, _, of, _, body, *_ in found if of == kind)
+    put(root, chained([*found, (0, found[-1][1], kind, over, body, "", "")]))
+    assert any(f"({kind})" in problem and "lost before" in problem for problem in problems(root))

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from spending import ELSEWHERE
 from tampering import (
     STEP,
     chained,
@@ -24,7 +27,8 @@ from tampering import (
 from resources.ledger import chain
 from resources.ledger.ledger import open_ledger
 from resources.ledger.note import NOTE
-from resources.ledger.spending import OverCap
+from resources.ledger.spend_rows import NotRunning
+from resources.ledger.spending import OverCap, Spending
 from resources.ledger.spends import Cost, Spender
 from selection.budget.amounts import Amount, Cap
 
@@ -117,10 +121,21 @@ def test_a_chain_computed_anew_over_changed_tables_shows_only_to_who_noted_the_h
     assert len(open_ledger(root).verify(noted[1])) == 1
 
 
+@contextmanager
+def only_while_running(budget: Spending, spend: str) -> Iterator[None]:
+    """Expect the refusal of what is done to a spend that is over."""
+    running = budget.beat(spend, Amount())
+    with nullcontext() if running else pytest.raises(NotRunning):
+        yield
+
+
 operations = st.lists(
     st.tuples(
         st.sampled_from(
-            ["reserve", "extend", "beat", "settle", "lose", "publish", "raise", "refuse", "expire"]
+            [
+                *("reserve", "extend", "beat", "settle", "lose", "expire", "resume"),
+                *("publish", "raise", "refuse"),
+            ]
         ),
         st.floats(0, 1e15, allow_subnormal=False),
     ),
@@ -137,7 +152,11 @@ def test_a_ledger_that_only_its_own_code_has_written_verifies(tmp_path_factory, 
     budget, running = ledger.spending, []
     for number, (operation, size) in enumerate(done):
         if operation == "reserve":
-            free = Spender("free", "free/é\x1b", "all", "run", "cpu", usd_per_device_hour=0.1)
+            free = Spender(
+                *("free", "free/é\x1b", "all", "run", "cpu"),
+                usd_per_device_hour=0.1,
+                holder=ELSEWHERE,
+            )
             running.append(budget.reserve(free, Amount(size, size)))
         elif operation == "refuse":
             with pytest.raises(OverCap):
@@ -149,17 +168,22 @@ def test_a_ledger_that_only_its_own_code_has_written_verifies(tmp_path_factory, 
                     "small", cap, actor="me", reason="it's \u2013 \U0001f600 \x1b worth it"
                 )
         elif operation == "publish":
-            publish(ledger, running.pop() if running else None, f"{number}")
+            publish(ledger, running.pop() if running else None, f"{number}")  # lost or not
         elif not running:
             continue
         elif operation == "extend":
-            budget.extend(running[-1], Amount(size, 0.1))
+            with only_while_running(budget, running[-1]):
+                budget.extend(running[-1], Amount(size, 0.1))
         elif operation == "beat":
             budget.beat(running[-1], Amount(size, 0.1))
         elif operation == "settle":
-            budget.settle(running.pop(0), Cost(size, "detailed", "cpu", size / 3, 1.0))
+            with only_while_running(budget, running[0]):
+                budget.settle(running.pop(0), Cost(size, "detailed", "cpu", size / 3, 1.0))
         elif operation == "lose":
             budget.lose(spend=running[0], begun=Amount(size, size))
+        elif operation == "resume":
+            with suppress(NotRunning):  # it runs
+                running[-1], _ = budget.resume(running[-1], Amount(size, size))
         elif operation == "expire":
             budget.beat(running[-1], Amount(1.0, 0.1), lease=timedelta(seconds=-1))
             assert budget.lose_expired() <= 1
