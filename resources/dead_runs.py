@@ -6,10 +6,13 @@ import dagster as dg
 from dagster import DagsterEventType, DagsterInstance
 
 from resources.ledger.spending import Spending
-from resources.processes import is_alive
+from resources.processes import is_alive, this_process
 
 PROCESS_TAG = "selection/process"
 """Number of the process that executes a run, known from the moment that the run is created."""
+
+STARTED_TAG = "selection/process_started"
+"""When it started, in ticks after the boot: another process may take its number over."""
 
 UNFINISHED = [
     dg.DagsterRunStatus.NOT_STARTED,
@@ -17,6 +20,13 @@ UNFINISHED = [
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 ]
+
+
+def process_tags() -> dict[str, str]:
+    """Tags of a run that this process executes."""
+    process = this_process()
+    started = {STARTED_TAG: str(process.started)} if process.started else {}
+    return {PROCESS_TAG: str(process.pid)} | started
 
 
 def clear_dead_runs(instance: DagsterInstance, spending: Spending) -> tuple[list[str], int]:
@@ -52,15 +62,15 @@ def fail_dead_runs(instance: DagsterInstance) -> list[str]:
     """Mark as failed the unfinished runs whose process is gone; returns their ids.
 
     Only for the launcher whose processes all live on this machine. A process number that another
-    process has taken over counts as alive, and a run that names no process waits for one: a run is
-    rather left alone than failed by mistake.
+    process has taken over counts as alive where the run does not say when its own has started, and
+    a run that names no process waits for one: a run is rather left alone than failed by mistake.
     """
     if not isinstance(instance.run_launcher, dg.DefaultRunLauncher):
         return []
     dead = []
     for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)):
         pids = _processes(instance, run)
-        if not pids or any(is_alive(pid) for pid in pids):
+        if not pids or any(is_alive(pid, started) for pid, started in pids.items()):
             continue
         # A run that ended between the two looks has said so before its process went.
         again = instance.get_run_by_id(run.run_id)
@@ -73,8 +83,9 @@ def fail_dead_runs(instance: DagsterInstance) -> list[str]:
 def settle_finished_runs(instance: DagsterInstance, spending: Spending) -> int:
     """Close what finished runs have left reserved, and what nobody holds any more, as losses.
 
-    Returns how many reservations that were. A run that this instance does not know, such as one of
-    another Dagster home, is over when its lease is.
+    Returns how many reservations that were. What a living process of this host holds stays: a run
+    may be marked as cancelled while its step goes on. A run that this instance does not know, such
+    as one of another Dagster home, is over when its lease is.
     """
     lost = 0
     for run_id in spending.open_runs():
@@ -86,13 +97,19 @@ def settle_finished_runs(instance: DagsterInstance, spending: Spending) -> int:
     return lost + spending.lose_expired()
 
 
-def _processes(instance: DagsterInstance, run: dg.DagsterRun) -> set[int]:
-    """Return the processes that execute the run; a re-execution inherits its parent's tag."""
-    tag = "" if run.parent_run_id else run.tags.get(PROCESS_TAG, "")
-    pids = {int(tag)} if tag.isdigit() else set()
+def _processes(instance: DagsterInstance, run: dg.DagsterRun) -> dict[int, int | None]:
+    """Return the processes that execute the run, and when each started where that is known.
+
+    A re-execution inherits its parent's tags.
+    """
+    tags = {} if run.parent_run_id else run.tags
+    tag, started = tags.get(PROCESS_TAG, ""), tags.get(STARTED_TAG, "")
+    pids: dict[int, int | None] = {}
+    if tag.isdigit():
+        pids[int(tag)] = int(started) if started.isdigit() else None
     for entry in instance.all_logs(run.run_id, of_type=DagsterEventType.ENGINE_EVENT):
         event = entry.dagster_event
         pid = event.engine_event_data.metadata.get("pid") if event is not None else None
         if pid is not None and str(pid.value).isdigit():
-            pids.add(int(str(pid.value)))
+            pids.setdefault(int(str(pid.value)))
     return pids

@@ -1,30 +1,31 @@
 """What crashes left in the store that nobody will ever read, and how to remove it.
 
 Nothing that the ledger's `materialization` table names is debris, current or not. All of it is safe
-beside a running pipeline: files on their way in belong to a process that lives, and a folder
-between its rename and its row in the ledger is protected by the publishing lock.
+beside a running pipeline: who is at work in a folder holds a lock on it, and a folder between its
+rename and its row in the ledger is protected by the publishing lock.
+
+A version that somebody has paid for is no debris either, though the ledger does not name it: it is
+listed, and goes only when the number of such versions is confirmed. What goes is moved aside first,
+all of it, into a folder of `.trash/` that is named after the time and laid out as the store is.
 """
 
 import os
-import re
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
-from resources.ledger.ledger import Identity, Ledger
-from resources.processes import is_alive
-from resources.store.artifacts import MANIFEST, STAGE, WORK, ArtifactStore, work_name
+from resources.ledger.ledger import Ledger
+from resources.store.artifacts import STAGE, WORK, ArtifactStore, version_folders, work_name
+from resources.store.held_folder import is_free, try_hold
+from resources.store.records import was_paid
+from resources.store.trash import TRASH, delete, move_aside, new_trash, paid_versions
 
-Kind = Literal["stage", "version", "work"]
+Kind = Literal["stage", "version", "work", "paid", "trash"]
 
-STAGED_BY = re.compile(r"([0-9]{1,10})-[0-9a-f]{32}")
-VERSION = re.compile(r"[0-9a-f]{32}")
 
-LONGEST_STAGING = timedelta(days=1)
-"""After so long a process with the writer's number is another one that took it over."""
+NEVER_PUBLISHED = "nobody is at work in it, and it was never published"
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,13 @@ class Debris:
     Attributes
     ----------
     kind : `stage`, files never published; `version`, a folder that the ledger does not name;
-        `work`, what a killed step would have resumed from.
+        `work`, what a killed step would have resumed from; `paid`, a version that was published
+        and that the ledger does not name; `trash`, what a killed removal has left.
     path : relative to the store's root.
     bytes : of its files.
     touched : when anything in it last changed.
     reason : why nobody will read it.
+    paid : how many versions it holds that somebody has paid for.
     """
 
     kind: Kind
@@ -46,6 +49,7 @@ class Debris:
     bytes: int
     touched: datetime
     reason: str
+    paid: int = 0
 
     @property
     def age(self) -> timedelta:
@@ -67,111 +71,106 @@ def find_debris(ledger: Ledger, *, unfinished_days: float) -> list[Debris]:
     """
     store = ledger.store
     # Listed first: what is renamed in after this is none of our business.
-    folders = list(_version_folders(store.root))
+    folders = list(version_folders(store.root))
     with store.nobody_publishing():
         named = _named(ledger)
+        unnamed = [folder for folder in folders if _relative(folder, store) not in named]
+        paid = {folder for folder in unnamed if was_paid(store.root, _relative(folder, store))}
     work = _work_reasons(ledger, timedelta(days=unfinished_days))
-    found = [
-        *((folder, "stage", _stage_reason(folder)) for folder in _subfolders(store.root / STAGE)),
+    found: list[tuple[Path, Kind, str]] = [
+        *((folder, "stage", NEVER_PUBLISHED) for folder in _unheld(store.root / STAGE)),
         *(
-            (folder, "version", "no materialization of the ledger names it")
-            for folder in folders
-            if _relative(folder, store) not in named
+            (folder, "paid", "it was published, and the ledger does not name it")
+            if folder in paid
+            else (folder, "version", "no materialization of the ledger names it")
+            for folder in unnamed
         ),
         *((folder, "work", reason) for folder, reason in work),
+        *((folder, "trash", "a removal was killed") for folder in _unheld(store.root / TRASH)),
     ]
+    holds = {"paid": lambda _: 1, "trash": paid_versions}
     return [
-        Debris(kind, _relative(folder, store), _bytes(folder), _touched(folder), reason)
+        Debris(
+            kind,
+            _relative(folder, store),
+            _bytes(folder),
+            _touched(folder),
+            reason,
+            holds.get(kind, lambda _: 0)(folder),
+        )
         for folder, kind, reason in found
-        if reason is not None
     ]
 
 
-def remove_debris(ledger: Ledger, found: list[Debris]) -> int:
+def remove_debris(ledger: Ledger, found: list[Debris], *, confirmed: int = 0) -> int:
     """Remove what was found, unless somebody has come to need it since; returns how many went.
 
-    Each folder is renamed away first, so that nobody ever sees half of it; a removal that is
-    itself killed leaves debris of the kind `stage`.
+    All of it is moved aside before anything is deleted, so that nobody ever sees half of it; a
+    removal that is itself killed leaves debris of the kind `trash`, whole or in part.
+
+    Parameters
+    ----------
+    confirmed : how many paid versions are to go with it; without that number they stay.
+
+    Raises
+    ------
+    ValueError
+        When the number is not that of the paid versions found; then nothing goes.
     """
     store = ledger.store
-    away = store.new_stage_folder()
+    paid = sum(debris.paid for debris in found)
+    if confirmed not in (0, paid):
+        raise ValueError(f"{paid} paid versions are there, not {confirmed}; nothing was removed")
+    away = new_trash(store.root)
     removed = 0
     with store.nobody_publishing():
         named = _named(ledger)
-        working = _working(ledger)
         for debris in found:
             folder = store.root / debris.path
-            if not folder.is_dir() or _touched(folder) > debris.touched:
+            # Whoever comes to need a folder of work from now on waits for us, and then makes it.
+            hold = try_hold(folder)
+            if hold is None:
                 continue
-            if debris.kind == "version" and debris.path in named:
-                continue
-            if debris.kind == "stage" and _stage_reason(folder) is None:
-                continue
-            if debris.kind == "work" and folder.name in working:
-                continue
-            folder.rename(away / str(removed))
-            removed += 1
-    shutil.rmtree(away)
+            if _is_still(debris, folder, named, store) and (confirmed or not debris.paid):
+                move_aside(store.root, debris.path, away.path)
+                removed += 1
+            hold.release()
+    delete(away.path)
+    away.hold.release()
     return removed
 
 
-def _version_folders(root: Path) -> Iterator[Path]:
-    """Yield every `<asset>/<partition>/<version>`, however deep its asset's name."""
-    for parent, names, _ in os.walk(root):
-        folder = Path(parent)
-        if folder == root:
-            names[:] = [name for name in names if not name.startswith(".")]
-        if VERSION.fullmatch(folder.name) and (folder / MANIFEST).is_file():
-            names.clear()
-            yield folder
+def _is_still(debris: Debris, folder: Path, named: set[str], store: ArtifactStore) -> bool:
+    """Whether what was found to be debris is so now, as the ledger and the records have it."""
+    if debris.kind in ("version", "paid") and debris.path in named:
+        return False
+    if debris.kind == "version" and was_paid(store.root, debris.path):
+        return False
+    return _touched(folder) <= debris.touched
 
 
 def _named(ledger: Ledger) -> set[str]:
     return {row["path"] for row in ledger.query("SELECT DISTINCT path FROM materialization")}
 
 
-def _stage_reason(folder: Path) -> str | None:
-    """Why nobody will publish it; None while its writer may."""
-    writer = STAGED_BY.fullmatch(folder.name)
-    old = datetime.now(UTC) - _touched(folder) > LONGEST_STAGING
-    if writer is not None and not is_alive(int(writer[1])):
-        return f"process {writer[1]}, which wrote it, is gone"
-    if not old:
-        return None
-    if writer is None:
-        return "nobody knows who wrote it, over a day ago"
-    return f"written over a day ago; process {writer[1]} is no longer its writer"
-
-
 def _work_reasons(ledger: Ledger, given_up_after: timedelta) -> Iterator[tuple[Path, str]]:
     """Work that no step will resume, and why."""
-    working = _working(ledger)
     identities = ledger.current_identities().values()
     done = {work_name(identity.work): identity for identity in identities}
-    for folder in _subfolders(ledger.artifacts / WORK):
+    for folder in _unheld(ledger.artifacts / WORK):
         identity = done.get(folder.name)
-        if folder.name in working:
-            continue
         if identity is not None:
             yield folder, f"{identity.asset}[{identity.partition}] is finished"
         elif datetime.now(UTC) - _touched(folder) > given_up_after:
             yield folder, f"no step touched it for {given_up_after / timedelta(days=1):g} days"
 
 
-def _working(ledger: Ledger) -> set[str]:
-    """Names of work folders whose step may run now: one that is forced repeats what is done."""
-    found = ledger.query(
-        "SELECT DISTINCT m.asset, m.partition, m.input_hash, m.code_version FROM materialization m"
-        " JOIN spend s ON s.asset = m.asset AND s.partition = m.partition"
-        " WHERE s.state = 'running'"
-    )
-    return {work_name(Identity(**row).work) for row in found}
-
-
-def _subfolders(folder: Path) -> list[Path]:
+def _unheld(folder: Path) -> list[Path]:
+    """Folders in a folder in which nobody is at work."""
     if not folder.is_dir():
         return []
-    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.is_symlink())
+    folders = [path for path in folder.iterdir() if path.is_dir() and not path.is_symlink()]
+    return sorted(path for path in folders if is_free(path))
 
 
 def _relative(folder: Path, store: ArtifactStore) -> str:

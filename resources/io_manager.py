@@ -4,6 +4,8 @@ import dagster as dg
 from pydantic import PrivateAttr
 
 from resources.ledger.ledger import Pending
+from resources.ledger.spending import OverCap
+from resources.refused import refused
 from resources.store.artifacts import UNPARTITIONED, Artifact
 from resources.workspace import Workspace
 
@@ -19,9 +21,25 @@ class ArtifactIOManager(dg.ConfigurableIOManager):
     _current: dict[str, dict[str, Artifact]] = PrivateAttr(default_factory=dict)
 
     def handle_output(self, context: dg.OutputContext, obj: Pending | Artifact) -> None:
-        """Publish a pending artifact; one that is already published needs nothing."""
-        if isinstance(obj, Pending):
-            self.workspace.ledger.publish(obj)
+        """Publish a pending artifact; one that is already published needs nothing.
+
+        Raises
+        ------
+        dagster.Failure
+            When a cap has no room for what was spent after a step was recorded as lost.
+        """
+        if not isinstance(obj, Pending):
+            return
+        ledger = self.workspace.ledger
+        try:
+            ledger.publish(obj)
+        except OverCap as error:
+            raise refused(str(error)) from error
+        except BaseException:
+            # The process may live long, and so would what it has reserved.
+            if obj.spend is not None:
+                ledger.spending.lose(spend=obj.spend, begun=obj.cost.spent)
+            raise
 
     def load_input(self, context: dg.InputContext) -> dict[str, Artifact]:
         """Find the current versions of what an input names, by partition.

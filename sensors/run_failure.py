@@ -7,6 +7,7 @@ import dagster as dg
 
 from resources.dead_runs import clear_dead_runs
 from resources.ledger.database import LedgerBusy
+from resources.ledger.loss import LedgerLost
 from resources.workspace import Workspace
 
 
@@ -18,13 +19,20 @@ from resources.workspace import Workspace
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Settles the reservations of a failed run as recorded losses.",
 )
-def record_failed_runs(context: dg.RunFailureSensorContext, workspace: Workspace) -> None:
+def record_failed_runs(
+    context: dg.RunFailureSensorContext, workspace: Workspace
+) -> dg.SkipReason | None:
     """Close what a failed run left open, at once."""
-    lost = workspace.ledger.spending.lose(run_id=context.dagster_run.run_id)
+    try:
+        lost = workspace.ledger.spending.lose(run_id=context.dagster_run.run_id)
+    except LedgerLost as error:
+        # Once there is a ledger again, `settle_dead_runs` finds what this run has left in it.
+        return dg.SkipReason(str(error))
     if lost:
         context.log.warning(
             "%d reservations of run %s settled as lost", lost, context.dagster_run.run_id
         )
+    return None
 
 
 @dg.sensor(
@@ -44,7 +52,7 @@ def settle_dead_runs(context: dg.SensorEvaluationContext, workspace: Workspace) 
     """
     try:
         failed, lost = clear_dead_runs(context.instance, workspace.ledger.spending)
-    except LedgerBusy as error:
+    except (LedgerBusy, LedgerLost) as error:
         return dg.SkipReason(str(error))
     if failed or lost:
         context.log.warning(

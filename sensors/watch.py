@@ -8,6 +8,7 @@ import dagster as dg
 
 from resources.ledger.database import LedgerBusy
 from resources.ledger.ledger import Ledger
+from resources.ledger.loss import LedgerLost
 from resources.store.artifacts import UNPARTITIONED
 from resources.workspace import Workspace
 from selection.config.files import ConfigurationError
@@ -132,7 +133,7 @@ def _build_sensor(
                 seen = _seen_by_ledger(stage, looked, workspace.ledger)
         except ConfigurationError as error:
             return dg.SkipReason(str(error))
-        except (ValueError, OSError, LedgerBusy) as error:
+        except (ValueError, OSError, LedgerBusy, LedgerLost) as error:
             # Said here until somebody puts it right, and the cursor stays.
             return dg.SkipReason(f"{whose}: {error}")
         now = looked.now

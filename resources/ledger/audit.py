@@ -1,57 +1,51 @@
 """Do the ledger's entries hang together, and do its tables say what the entries say?"""
 
 import hashlib
-import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from datetime import datetime
+from functools import cache
 
 import duckdb
 
 from resources.ledger import chain
+from resources.ledger.replay import KEYS, SIGNS_OF_LIFE, Replay, Row
+from resources.ledger.schema import TABLES
 
-COLUMNS = (
-    *("state", "campaign", "asset", "partition", "run_id", "device"),
-    *("reserved_flops", "reserved_seconds", "planned_flops", "planned_seconds"),
-    *("usd_per_device_hour", "accountant", "materialization"),
-    *("flops", "resumed_flops", "device_seconds", "wall_seconds", "usd"),
-)
-"""Of `spend`, as far as its entries say them."""
+DERIVED = {"materialization": ("path",)}
+"""Columns that DuckDB works out of others."""
+
+DEFINED = """
+    SELECT table_name, sql FROM duckdb_tables() WHERE database_name = current_database()
+    UNION ALL SELECT view_name, sql FROM duckdb_views()
+    WHERE database_name = current_database() AND NOT internal
+"""
 
 
 def audit(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
-    """Say what is wrong: in the chain, in the tables against the chain, in what was published.
+    """Say what is wrong: in the chain, and in every table against the chain.
 
     The entries are replayed from the first one. A change to a past entry breaks the chain, and a
-    change to a table differs from the replay. Entries cut off at the end together with what they
-    did to the tables leave no trace here: to find that, keep `head` elsewhere.
+    change to a table differs from the replay, both ways. Nothing else is outside of the chain but
+    signs of life (`SIGNS_OF_LIFE`), and the path of a version, which follows from what it is.
+    Entries cut off at the end together with what they did to the tables leave no trace here: the
+    note beside the artifacts shows that (`resources.ledger.note`), or a `head` kept elsewhere.
     """
     entries = chain.read(connection)
     yield from chain.broken_links(entries)
-    replay = _Replay()
+    replay = Replay()
     for entry in entries:
         try:
-            replay.add(entry)
+            replay.add(entry.kind, entry.subject, entry.values)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             yield f"entry {entry.seq} ({entry.kind}) cannot be read: {error!r}"
-    yield from _compare_spends(connection, replay.spends)
-    caps = connection.execute("SELECT campaign, unit, amount, usd_per_device_hour FROM cap")
-    found = {campaign: tuple(cap) for campaign, *cap in caps.fetchall()}
-    for campaign in sorted(found.keys() | replay.caps.keys()):
-        if found.get(campaign) != replay.caps.get(campaign):
-            yield f"the cap of {campaign} in force is not that of its entries"
-    for row in connection.execute(
-        "SELECT id, asset, partition, input_hash, code_version, data_version FROM materialization"
-    ).fetchall():
-        if row[0] != materialization_id(*row[1:]):
-            yield f"materialization {row[0]} of {row[1]} [{row[2]}] was changed"
-    yield from _compare_inputs(connection, replay.inputs)
-    for table in ("spend", "current_version"):
-        for (lost,) in connection.execute(
-            f"SELECT DISTINCT materialization FROM {table} WHERE materialization IS NOT NULL"
-            " AND materialization NOT IN (SELECT id FROM materialization)"
-        ).fetchall():
-            yield f"{table} names materialization {lost}, which the ledger does not hold"
+    found, expected = dict(connection.execute(DEFINED).fetchall()), _definitions()
+    for table in sorted(found.keys() | expected.keys()):
+        if found.get(table) != expected.get(table):
+            yield f"table {table} is not one of this program's, or not as it makes it"
+        elif table in KEYS:
+            yield from _compare(connection, table, replay.tables[table])
+    if found.get("materialization") == expected["materialization"]:
+        yield from _misnamed(connection)
 
 
 def materialization_id(
@@ -62,75 +56,66 @@ def materialization_id(
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 
 
-@dataclass
-class _Replay:
-    """What the entries say the tables hold.
-
-    Attributes
-    ----------
-    spends, caps : by spend, and by campaign.
-    inputs : (materialization, what it was made from).
-    """
-
-    spends: dict[str, dict[str, Any]] = field(default_factory=dict)
-    caps: dict[str, tuple[str, float, float | None]] = field(default_factory=dict)
-    inputs: set[tuple[str, str]] = field(default_factory=set)
-
-    def add(self, entry: chain.Entry) -> None:
-        values = entry.values
-        made = values.get("materialization")
-        self.inputs |= {(made, upstream) for upstream in values.get("inputs", ()) if made}
-        if entry.kind == "cap":
-            cap = values["unit"], values["amount"], values["usd_per_device_hour"]
-            self.caps[entry.subject] = cap
-        elif entry.kind == "reserve":
-            self.spends[entry.subject] = values | {"state": "running"}
-        elif entry.subject in self.spends:
-            spend = self.spends[entry.subject]
-            match entry.kind:
-                case "extend" | "overrun":
-                    spend["reserved_flops"] += values["flops"]
-                    spend["reserved_seconds"] += values["seconds"]
-                case "settle" | "lose":
-                    spend |= values
-                    spend["state"] = "settled" if entry.kind == "settle" else "lost"
-                case _:
-                    raise ValueError("no entry about a spend is of that kind")
-
-
-def _compare_spends(
-    connection: duckdb.DuckDBPyConnection, expected: dict[str, dict[str, Any]]
+def _compare(
+    connection: duckdb.DuckDBPyConnection, table: str, expected: dict[tuple, Row]
 ) -> Iterator[str]:
-    rows = connection.execute(f"SELECT id, {', '.join(COLUMNS)} FROM spend").fetchall()
-    found = {row[0]: dict(zip(COLUMNS, row[1:], strict=True)) for row in rows}
-    for spend in sorted(found.keys() ^ expected.keys()):
-        where = "no entry reserves it" if spend in found else "it is gone from the table"
-        yield f"spend {spend}: {where}"
-    for spend in sorted(found.keys() & expected.keys()):
-        for name, ours in found[spend].items():
-            theirs = expected[spend].get(name)
-            if not _same(ours, theirs):
-                yield f"spend {spend}: {name} is {ours!r}, its entries say {theirs!r}"
-    shares = connection.execute("SELECT spend, campaign, share FROM share").fetchall()
-    paid: dict[str, dict[str, float]] = {}
-    for spend, campaign, share in shares:
-        paid.setdefault(spend, {})[campaign] = share
-    for spend in sorted(expected):
-        if paid.get(spend) != expected[spend].get("shares"):
-            yield f"spend {spend}: its payers are not those of its entries"
+    """Compare a table with what the entries say of it, row by row and field by field."""
+    answer = connection.execute(f"SELECT * FROM {table}")
+    names = [column[0] for column in answer.description or []]
+    hidden = {*KEYS[table], *SIGNS_OF_LIFE.get(table, ()), *DERIVED.get(table, ())}
+    found: dict[tuple, Row] = {}
+    for values in answer.fetchall():
+        row = dict(zip(names, values, strict=True))
+        key = tuple(row[name] for name in KEYS[table])
+        if key in found:
+            yield f"{_named(table, key)} stands in the table twice"
+        found[key] = row
+    for key in sorted(found.keys() | expected.keys(), key=repr):
+        if key not in expected:
+            yield f"{_named(table, key)} stands in the table, and no entry says so"
+        elif key not in found:
+            yield f"{_named(table, key)} is gone from the table, and its entries say it is there"
+        else:
+            for name in (name for name in names if name not in hidden):
+                ours, theirs = found[key][name], expected[key].get(name)
+                if not _same(ours, theirs):
+                    yield (
+                        f"{_named(table, key)}: {name} is {_shown(ours)}, its entries say"
+                        f" {_shown(theirs)}"
+                    )
 
 
-def _compare_inputs(
-    connection: duckdb.DuckDBPyConnection, said: set[tuple[str, str]]
-) -> Iterator[str]:
-    """Compare what the tables say each materialization was made from."""
-    found = set(connection.execute("SELECT materialization, upstream FROM input").fetchall())
-    for made, upstream in sorted(found ^ said):
-        where = "no entry says so" if (made, upstream) in found else "the table has lost it"
-        yield f"materialization {made} was made from {upstream}: {where}"
+def _misnamed(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
+    """Materializations whose id is not the hash of what they are."""
+    for name, *parts in connection.execute(
+        "SELECT id, asset, partition, input_hash, code_version, data_version FROM materialization"
+    ).fetchall():
+        if name != materialization_id(*parts):
+            yield f"materialization {name} of {parts[0]} [{parts[1]}] was changed"
+
+
+@cache
+def _definitions() -> dict[str, str]:
+    """The tables as this program makes them."""
+    with duckdb.connect(":memory:") as connection:
+        connection.execute(TABLES)
+        return dict(connection.execute(DEFINED).fetchall())
+
+
+def _named(table: str, key: tuple) -> str:
+    return f"{table} {' '.join(str(part) for part in key)}"
+
+
+def _shown(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else repr(value)
 
 
 def _same(ours: object, theirs: object) -> bool:
-    if isinstance(ours, int | float) and isinstance(theirs, int | float):
-        return math.isclose(ours, theirs, rel_tol=1e-12, abs_tol=0.0)
+    if isinstance(ours, datetime) and isinstance(theirs, str):
+        try:
+            return ours == datetime.fromisoformat(theirs)
+        except (ValueError, TypeError):
+            return False
+    if isinstance(ours, float) and isinstance(theirs, int):
+        return ours == float(theirs)
     return ours == theirs

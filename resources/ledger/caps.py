@@ -88,24 +88,35 @@ def declare(connection: duckdb.DuckDBPyConnection, campaign: str, cap: Cap) -> N
         return
     actor = "the study's file"
     if now is None:
-        put_in_force(connection, campaign, cap, actor=actor, reason="first declared")
+        put_in_force(connection, campaign, cap, actor=actor, reason="first declared", declared=True)
     elif cap.unit != now.unit or cap.limit > now.limit:
         raise CapConflict(
             f"study {campaign}: its file says a cap of {cap.show(cap.limit)} and the ledger"
             f" enforces {now.show(now.limit)}; change it with {remedy(campaign, cap)}"
         )
     elif cap.limit < now.limit:
-        put_in_force(connection, campaign, cap, actor=actor, reason="declared lower")
-    connection.execute(
-        "UPDATE cap SET declared_unit = ?, declared = ? WHERE campaign = ?",
-        [cap.unit, cap.limit, campaign],
-    )
+        put_in_force(connection, campaign, cap, actor=actor, reason="declared lower", declared=True)
+    else:
+        values = {"declared_unit": cap.unit, "declared": cap.limit}
+        chain.append(connection, "declare", campaign, values)
+        _note_declared(connection, campaign, cap)
 
 
 def put_in_force(
-    connection: duckdb.DuckDBPyConnection, campaign: str, cap: Cap, *, actor: str, reason: str
+    connection: duckdb.DuckDBPyConnection,
+    campaign: str,
+    cap: Cap,
+    *,
+    actor: str,
+    reason: str,
+    declared: bool = False,
 ) -> None:
-    """Enforce a cap from now on, with an entry that says who wanted it and why."""
+    """Enforce a cap from now on, with an entry that says who wanted it and why.
+
+    Parameters
+    ----------
+    declared : whether it is the study's file that says so.
+    """
     values: dict[str, Any] = {
         "unit": cap.unit,
         "amount": cap.limit,
@@ -113,12 +124,23 @@ def put_in_force(
         "actor": actor,
         "reason": reason,
     }
+    if declared:
+        values |= {"declared_unit": cap.unit, "declared": cap.limit}
     chain.append(connection, "cap", campaign, values)
     connection.execute(
         "INSERT INTO cap (campaign, unit, amount, usd_per_device_hour) VALUES (?, ?, ?, ?)"
         " ON CONFLICT DO UPDATE SET unit = excluded.unit, amount = excluded.amount,"
         " usd_per_device_hour = excluded.usd_per_device_hour",
         [campaign, cap.unit, cap.limit, cap.usd_per_device_hour],
+    )
+    if declared:
+        _note_declared(connection, campaign, cap)
+
+
+def _note_declared(connection: duckdb.DuckDBPyConnection, campaign: str, cap: Cap) -> None:
+    connection.execute(
+        "UPDATE cap SET declared_unit = ?, declared = ? WHERE campaign = ?",
+        [cap.unit, cap.limit, campaign],
     )
 
 

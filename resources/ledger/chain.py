@@ -9,7 +9,19 @@ from typing import Any, Literal, get_args
 
 import duckdb
 
-Kind = Literal["cap", "reserve", "extend", "overrun", "settle", "lose", "refuse"]
+Kind = Literal[
+    "cap",
+    "reserve",
+    "extend",
+    "overrun",
+    "settle",
+    "lose",
+    "refuse",
+    "declare",
+    "foresee",
+    "recover",
+    "restore",
+]
 
 START = "0" * 64
 """What stands for the hash of the entry before the first."""

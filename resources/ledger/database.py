@@ -13,6 +13,9 @@ from typing import Any, TypeVar
 import duckdb
 from filelock import FileLock, Timeout
 
+from resources.ledger import chain
+from resources.ledger.loss import damaged, refuse_absent, refuse_older
+from resources.ledger.note import Note, take_note, write_note
 from resources.ledger.schema import VERSION, create_tables
 from resources.quiet_exit import leave_quietly
 
@@ -61,7 +64,7 @@ class Database:
         self, path: Path, readable: Path, *, timeout: float = 60.0, patience: float = 60.0
     ) -> None:
         self.path = path
-        self._readable = readable
+        self.readable = readable
         self._patience = patience
         self._lock = FileLock(
             f"{path}.lock", timeout=timeout, poll_interval=POLL_SECONDS, is_singleton=True
@@ -75,16 +78,37 @@ class Database:
         ------
         LedgerBusy
             When the lock, or DuckDB's own, is not to be had.
+        LedgerLost
+            When the file is not the ledger of these artifacts as it last was.
         UnknownLedger
             When the file has the tables of another version.
         """
+        with self._transaction(checked=True) as connection:
+            yield connection
+
+    @contextmanager
+    def unchecked(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Do the same with a ledger that may be older than its artifacts: to say so, or mend it."""
+        with self._transaction(checked=False) as connection:
+            yield connection
+
+    @contextmanager
+    def _transaction(self, *, checked: bool) -> Iterator[duckdb.DuckDBPyConnection]:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with closing(self._engine()) as connection, self._locked():
             try:
-                self._open(connection)
+                noted = self._open(connection, checked=checked)
                 connection.begin()
                 yield connection
                 connection.commit()
+                # What somebody who was killed has committed and not noted is noted as well.
+                note = take_note(connection, noted)
+                if note is not None:
+                    self._note(note)
+            except duckdb.Error as error:
+                if (lost := damaged(self.path, error)) is not None:
+                    raise lost from error
+                raise
             finally:
                 connection.close()  # while the lock is held
 
@@ -172,8 +196,19 @@ class Database:
             }
         )
 
-    def _open(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Open the file, and allow nothing else but to read below one folder."""
+    def _note(self, note: Note) -> None:
+        """Note what was committed; a note that fails is only older than it might be."""
+        try:
+            write_note(self.readable, note)
+        except OSError as error:
+            LOGGER.warning("%s: what it holds could not be noted: %s", self.path, error)
+
+    def _open(
+        self, connection: duckdb.DuckDBPyConnection, *, checked: bool
+    ) -> tuple[int, str] | None:
+        """Open the file, allow no more than to read below one folder; returns the head noted."""
+        if checked:
+            refuse_absent(self.path, self.readable)
         new = not self.path.exists()
         self._attach(connection)
         if new:
@@ -181,9 +216,13 @@ class Database:
         connection.execute("USE ledger")
         if not _has_tables(connection):
             create_tables(connection, str(self.path))
-        connection.execute(f"SET allowed_directories = [{_literal(self._readable)}]")
+        noted = chain.head(connection)
+        if checked:
+            noted = refuse_older(connection, self.path, self.readable)
+        connection.execute(f"SET allowed_directories = [{_literal(self.readable)}]")
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
+        return noted
 
     def _attach(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Attach the file, waiting a while for a program that knows nothing of our lock file."""
@@ -193,6 +232,8 @@ class Database:
                 connection.execute(f"ATTACH {_literal(self.path)} AS ledger")
                 return
             except duckdb.IOException as error:
+                if damaged(self.path, error) is not None:
+                    raise  # no waiting makes it whole
                 waited = time.monotonic() - started
                 if waited > self._patience:
                     # DuckDB's own message names the process.

@@ -10,7 +10,8 @@ NEWEST = 64
 def rates_seen(ledger: Ledger, device: str) -> dict[str, Rate]:
     """Rate of each asset that has been made on a device, from its newest settled steps.
 
-    What an interrupted step had left for a later one to finish says nothing about its seconds.
+    What an interrupted step had left for a later one to finish says nothing about its seconds, nor
+    does what is left of one that was taken for dead.
 
     Parameters
     ----------
@@ -19,8 +20,8 @@ def rates_seen(ledger: Ledger, device: str) -> dict[str, Rate]:
     found = ledger.query(
         "SELECT asset, flops, device_seconds FROM spend WHERE state = 'settled'"
         " AND materialization IS NOT NULL AND resumed_flops = 0 AND device_seconds > 0"
-        " AND device = ? QUALIFY row_number() OVER (PARTITION BY asset ORDER BY ended_at DESC)"
-        " <= ?",
+        " AND continues IS NULL AND device = ?"
+        " QUALIFY row_number() OVER (PARTITION BY asset ORDER BY ended_at DESC) <= ?",
         [device, NEWEST],
     )
     steps: dict[str, list[tuple[float, float]]] = {}

@@ -13,10 +13,16 @@ import duckdb
 from resources.crash import crash_point
 from resources.ledger import chain
 from resources.ledger.audit import audit, materialization_id
+from resources.ledger.continuation import carry_on, short_for
 from resources.ledger.database import Database
-from resources.ledger.spending import Spending
+from resources.ledger.loss import LedgerLost, refuse_absent, refuse_older
+from resources.ledger.publication import Publication, differing_records, record_values
+from resources.ledger.refusals import refuse_to_publish
+from resources.ledger.spend_rows import state_of
+from resources.ledger.spending import LEASE, OverCap, Spending
 from resources.ledger.spends import Cost, Spender, insert_spend, settle_in
 from resources.store.artifacts import Artifact, ArtifactStore, Staged
+from resources.store.records import Record, record_of
 
 
 @dataclass(frozen=True)
@@ -75,6 +81,11 @@ class Ledger:
         self.store = store
 
     @property
+    def database(self) -> Database:
+        """The file, for who rebuilds it."""
+        return self._database
+
+    @property
     def spending(self) -> Spending:
         """Reservations, spending and caps."""
         return Spending(self._database)
@@ -85,9 +96,21 @@ class Ledger:
         Parameters
         ----------
         noted : hash of an entry, as `head` gave it once: it must still be there.
+
+        Raises
+        ------
+        LedgerLost
+            When there is no ledger though there are artifacts, or it cannot be read.
         """
-        with self._database.transaction() as connection:
+        refuse_absent(self._database.path, self.artifacts)
+        with self._database.unchecked() as connection:
             found = list(audit(connection))
+            if not found:
+                found.extend(differing_records(connection, self.artifacts))
+            try:
+                refuse_older(connection, self._database.path, self.artifacts)
+            except LedgerLost as error:
+                found.append(str(error))
             known = connection.execute("SELECT 1 FROM entry WHERE hash = ?", [noted]).fetchone()
             if noted is not None and known is None:
                 found.append(f"no entry has the hash {noted}: the ledger was cut off or replaced")
@@ -101,8 +124,17 @@ class Ledger:
     def publish(self, made: Pending) -> Artifact:
         """Make a staged artifact visible and record it, its inputs and its cost.
 
-        The files move first; one transaction then makes the version current. Publishing the same
-        identity and content again finds what is there.
+        The files move first; one transaction then makes the version current, and a record beside
+        the files says all that it says. Publishing the same identity and content again finds what
+        is there.
+
+        A step whose reservation was meanwhile recorded as lost reserves anew, in the same
+        transaction, what it has spent beyond that.
+
+        Raises
+        ------
+        OverCap
+            When a cap does not admit that: nothing is published.
         """
         staged, cost = made.staged, made.cost
         made_by = made.identity
@@ -110,50 +142,54 @@ class Ledger:
         hashes = made_by.input_hash, made_by.code_version, staged.version
         materialization = materialization_id(*what, *hashes)
         entry = made.spend or uuid.uuid4().hex
+        anew = uuid.uuid4().hex
+        published = Publication(
+            materialization,
+            *what,
+            *hashes,
+            run_id=made.run_id,
+            rows=made.rows,
+            bytes=staged.bytes,
+            started_at=made.started_at,
+            finished_at=datetime.now(UTC),
+            inputs=tuple(sorted(set(made.inputs))),
+            current=made.make_current,
+        )
+        begun = record_of(self.artifacts, published.path, entry)
 
-        def write(connection: duckdb.DuckDBPyConnection) -> bool:
-            connection.execute(
-                "INSERT INTO materialization VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-                " ON CONFLICT DO NOTHING",
-                [
-                    materialization,
-                    *what,
-                    *hashes,
-                    made.run_id,
-                    folder.relative_to(self.artifacts).as_posix(),
-                    made.rows,
-                    staged.bytes,
-                    made.started_at,
-                    datetime.now(UTC),
-                ],
-            )
-            for upstream in sorted(set(made.inputs)):
-                connection.execute(
-                    "INSERT INTO input VALUES (?, ?) ON CONFLICT DO NOTHING",
-                    [materialization, upstream],
-                )
-            if made.make_current:
-                connection.execute(
-                    "INSERT INTO current_version VALUES (?, ?, ?)"
-                    " ON CONFLICT DO UPDATE SET materialization = excluded.materialization",
-                    [*what, materialization],
-                )
+        def write(connection: duckdb.DuckDBPyConnection) -> tuple[Record, str]:
+            record = begun
+            if state_of(connection, entry) == "lost":
+                if short := short_for(connection, entry, cost.spent):
+                    return record, refuse_to_publish(connection, entry, *short)
+                carry_on(connection, entry, anew, cost.spent, lease=LEASE)
+                record = begun.continued_by(anew)
             if made.spend is None:
                 spender = Spender(made.campaign, *what, made.run_id, cost.device)
                 insert_spend(connection, entry, spender, made.started_at, reserved=cost.spent)
-            return settle_in(connection, entry, cost, materialization, made.inputs)
+            settle_in(connection, record.spend, cost, published)
+            values = record_values(connection, record.spend)
+            record.write(values | {"current": published.current})
+            return record, ""
 
-        def find(connection: duckdb.DuckDBPyConnection) -> bool | None:
+        def find(connection: duckdb.DuckDBPyConnection) -> tuple[Record, str] | None:
             settled = connection.execute(
-                "SELECT 1 FROM spend WHERE id = ? AND materialization = ?",
+                "SELECT id FROM spend WHERE ? IN (id, continues) AND materialization = ?",
                 [entry, materialization],
             ).fetchone()
-            return True if settled else None
+            return (record_of(self.artifacts, published.path, settled[0]), "") if settled else None
 
+        if not self._database.path.exists():
+            self.head()  # before there is anything that could have been another ledger's
         with self.store.publishing():
+            begun.begin()
             folder = self.store.publish(staged, *what)
             crash_point("before_ledger")
-            self._database.write_once(write, find)
+            record, refused = self._database.write_once(write, find)
+            if not refused:
+                record.end()
+        if refused:
+            raise OverCap(refused)
         crash_point("after_ledger")
         return Artifact(*what, staged.version, folder, materialization)
 
@@ -189,8 +225,8 @@ class Ledger:
 
     def artifact(self, row: Mapping[str, Any]) -> Artifact:
         """Return the artifact that a row of `materialization` describes."""
-        folder = self.artifacts / row["path"]
-        return Artifact(row["asset"], row["partition"], row["data_version"], folder, row["id"])
+        what = row["asset"], row["partition"], row["data_version"]
+        return Artifact(*what, self.store.folder(*what), row["id"])
 
     def _current(self, asset: str | None = None) -> list[dict[str, Any]]:
         """The materializations that are current, of one asset or of all."""

@@ -2,7 +2,7 @@
 
 import duckdb
 
-VERSION = 2
+VERSION = 3
 
 TABLES = """
 CREATE TABLE materialization (
@@ -13,11 +13,11 @@ CREATE TABLE materialization (
     code_version VARCHAR NOT NULL,
     data_version VARCHAR NOT NULL,    -- hash of the content
     run_id VARCHAR NOT NULL,
-    path VARCHAR NOT NULL,            -- relative to the artifact root
     rows BIGINT NOT NULL,
     bytes BIGINT NOT NULL,
     started_at TIMESTAMPTZ NOT NULL,
-    finished_at TIMESTAMPTZ NOT NULL
+    finished_at TIMESTAMPTZ NOT NULL,
+    path VARCHAR AS (asset || '/' || partition || '/' || data_version)  -- below the artifact root
 );
 CREATE TABLE input (
     materialization VARCHAR NOT NULL,
@@ -46,7 +46,11 @@ CREATE TABLE spend (
     planned_seconds DOUBLE,
     begun_flops DOUBLE NOT NULL,      -- at its last sign of life
     begun_seconds DOUBLE NOT NULL,
-    lease_until TIMESTAMPTZ,          -- a step without a sign of life until then is dead
+    lease_until TIMESTAMPTZ,          -- no sign of life until then: dead, unless seen to live
+    host VARCHAR,                     -- who holds it: boot and process namespace,
+    pid BIGINT,                       -- the process's number there,
+    process_started BIGINT,           -- when it started, in ticks after the boot; none: recovered
+    continues VARCHAR,                -- a spend recorded as lost, whose step was not dead
     accountant VARCHAR,
     flops DOUBLE,                     -- of this attempt
     resumed_flops DOUBLE,             -- of earlier attempts, whose finished work it went on from

@@ -1,33 +1,23 @@
 """Reserve, spend, settle: no costly step starts without its share of the cap set aside."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import duckdb
 
 from resources.ledger.caps import Standing, declare, in_force, put_in_force, short_of, standing
+from resources.ledger.continuation import carry_on, short_for
 from resources.ledger.database import Database
-from resources.ledger.spends import (
-    Cost,
-    Spender,
-    add_to_reservation,
-    close,
-    cover,
-    insert_spend,
-    refuse,
-    settle_in,
-    shares_of,
-    state_of,
-)
-from selection.budget.amounts import Amount, Cap, loss_bound
+from resources.ledger.forecasts import forecasts, foresee
+from resources.ledger.losses import lose_given_up, lose_its_own
+from resources.ledger.refusals import refuse, refuse_to_publish
+from resources.ledger.spend_rows import charged_before, see_running, shares_of, state_of
+from resources.ledger.spends import Cost, Spender, add_to_reservation, insert_spend, settle_in
+from selection.budget.amounts import Amount, Cap
 
 LEASE = timedelta(seconds=90)
-"""Without a sign of life for so long, a step is dead."""
-
-BEAT_SECONDS = 15.0
-"""Between two signs of life."""
+"""Without a sign of life for so long, a step that nobody can see is dead."""
 
 
 class OverCap(RuntimeError):
@@ -77,10 +67,6 @@ class Spending:
             insert_spend(
                 connection, spend, spender, now, reserved=amount, planned=planned, lease=now + LEASE
             )
-            connection.execute(
-                "DELETE FROM refusal WHERE asset = ? AND partition = ?",
-                [spender.asset, spender.partition],
-            )
             return ""
 
         refused = self._database.write_once(write, lambda c: "" if state_of(c, spend) else None)
@@ -89,10 +75,17 @@ class Spending:
         return spend
 
     def extend(self, spend: str, more: Amount) -> bool:
-        """Set more aside for a running step; returns False when a cap does not admit it."""
+        """Set more aside for a running step; returns False when a cap does not admit it.
+
+        Raises
+        ------
+        resources.ledger.spend_rows.NotRunning
+            When the reservation is closed.
+        """
         key = uuid.uuid4().hex
 
         def write(connection: duckdb.DuckDBPyConnection) -> bool:
+            see_running(connection, spend)
             if short_of(connection, shares_of(connection, spend), more) is not None:
                 return False
             add_to_reservation(connection, spend, more, "extend", key)
@@ -108,21 +101,79 @@ class Spending:
 
         return self._database.write_once(write, find)
 
-    def beat(self, spend: str, begun: Amount, *, lease: timedelta = LEASE) -> None:
-        """Give a sign of life, with the work begun so far."""
+    def beat(self, spend: str, begun: Amount, *, lease: timedelta = LEASE) -> bool:
+        """Give a sign of life, with the work that the attempt has begun so far.
+
+        Returns
+        -------
+        bool
+            Whether that renewed the lease; False when the reservation is closed: its step must
+            reserve anew (`resume`), or stop.
+        """
         with self._database.transaction() as connection:
-            connection.execute(
+            own = begun.beyond(charged_before(connection, spend))
+            renewed = connection.execute(
                 "UPDATE spend SET begun_flops = ?, begun_seconds = ?, lease_until = ?"
-                " WHERE id = ? AND state = 'running'",
-                [begun.flops, begun.seconds, datetime.now(UTC) + lease, spend],
-            )
+                " WHERE id = ? AND state = 'running' RETURNING id",
+                [own.flops, own.seconds, datetime.now(UTC) + lease, spend],
+            ).fetchall()
+            return len(renewed) == 1
+
+    def resume(
+        self, lost: str, total: Amount, *, lease: timedelta = LEASE
+    ) -> tuple[str, Amount] | None:
+        """Reserve anew for a step whose reservation was closed as lost, and which goes on.
+
+        Parameters
+        ----------
+        lost : the reservation.
+        total : what the attempt is to be able to spend in all, since it began.
+
+        Returns
+        -------
+        tuple or None
+            The new reservation, and what it and the losses before it come to; None when a cap does
+            not admit what exceeds the losses.
+
+        Raises
+        ------
+        resources.ledger.spend_rows.NotRunning
+            When the reservation was not lost.
+        """
+        anew = uuid.uuid4().hex
+
+        def write(connection: duckdb.DuckDBPyConnection) -> Amount | None:
+            return carry_on(connection, lost, anew, total, lease=lease)
+
+        allowed = self._database.write_once(write, lambda _: None)  # it looks up by itself
+        return None if allowed is None else (anew, allowed)
 
     def settle(self, spend: str, cost: Cost) -> None:
-        """Close a reservation with what was spent, by a step that stopped without a result."""
+        """Close a reservation with what was spent, by a step that stopped without a result.
+
+        Raises
+        ------
+        resources.ledger.spend_rows.NotRunning
+            When it is closed: what was recorded as lost spends nothing more, unless it reserves
+            that anew (`resume`).
+        """
+
+        def write(connection: duckdb.DuckDBPyConnection) -> bool:
+            settle_in(connection, spend, cost, None)
+            return True
+
         self._database.write_once(
-            lambda connection: settle_in(connection, spend, cost, None),
-            lambda connection: True if state_of(connection, spend) == "settled" else None,
+            write, lambda connection: True if state_of(connection, spend) == "settled" else None
         )
+
+    def refuse_to_go_on(self, lost: str, total: Amount) -> str:
+        """Put on record what a step lacks whose reservation was lost; returns what to say of it.
+
+        Empty when the caps admit it by now.
+        """
+        with self._database.transaction() as connection:
+            short = short_for(connection, lost, total)
+            return "" if short is None else refuse_to_publish(connection, lost, *short)
 
     def lose(
         self,
@@ -135,22 +186,31 @@ class Spending:
         """Close open reservations as losses: one, or all that a dead run left; returns how many.
 
         What a dead step has spent is known as far as its last sign of life, and bounded by its
-        reservation (`loss_bound`).
+        reservation (`loss_bound`). Of a run, only what no living process holds is closed.
 
         Parameters
         ----------
         run_id : of a run that is over.
-        spend : one reservation.
+        spend : one reservation, on the word of its own step.
         ended_at : when it ended; now unless given.
-        begun : the work begun until then, when it is known.
+        begun : the work that the step has begun until then, when it is known.
         """
-        found = "run_id = ? OR id = ?"
-        return self._lose(found, [run_id, spend], ended_at or datetime.now(UTC), begun)
+        now = datetime.now(UTC)
+        ended_at = ended_at or now
+        with self._database.transaction() as connection:
+            own = lose_its_own(connection, spend, begun, ended_at) if spend is not None else 0
+            return own + lose_given_up(
+                connection, "run_id = ?", [run_id], ended_at=ended_at, now=now
+            )
 
     def lose_expired(self) -> int:
-        """Close reservations whose lease has run out as losses; returns how many."""
+        """Close reservations whose lease has run out as losses; returns how many.
+
+        That of a process which lives on this host does not run out, whatever the clocks say.
+        """
         now = datetime.now(UTC)
-        return self._lose("lease_until < ?", [now], now, None)
+        with self._database.transaction() as connection:
+            return lose_given_up(connection, "lease_until < ?", [now], ended_at=now, now=now)
 
     def open_runs(self) -> list[str]:
         """Runs with reservations that nobody has closed."""
@@ -187,20 +247,13 @@ class Spending:
         ----------
         expected : (asset, partition) to FLOPs and seconds.
         """
-        rows = [[campaign, *step, *amount] for step, amount in expected.items()]
         with self._database.transaction() as connection:
-            connection.execute("DELETE FROM forecast WHERE campaign = ?", [campaign])
-            if rows:
-                connection.executemany("INSERT INTO forecast VALUES (?, ?, ?, ?, ?)", rows)
+            foresee(connection, campaign, expected, self._database.readable)
 
     def forecasts(self, campaign: str) -> dict[tuple[str, str], tuple[float, float | None]]:
         """(asset, partition) of every step that the newest plan foresees: FLOPs and seconds."""
-        found = self._database.read(
-            "SELECT asset, partition, flops, seconds FROM forecast WHERE campaign = ?"
-            " ORDER BY asset, partition",
-            [campaign],
-        )
-        return {(row[0], row[1]): (row[2], row[3]) for row in found}
+        with self._database.transaction() as connection:
+            return forecasts(connection, campaign)
 
     def sunk(self, campaign: str, *, asset: str) -> Amount:
         """What a campaign has paid for nothing that is current: losses, old versions, and `asset`.
@@ -225,26 +278,3 @@ class Spending:
             "SELECT asset, partition, message FROM refusal WHERE campaign = ?", [campaign]
         )
         return {(asset, partition): message for asset, partition, message in found}
-
-    def _lose(
-        self, condition: str, values: Sequence[Any], ended_at: datetime, begun: Amount | None
-    ) -> int:
-        # `condition` is one of the two above, never what somebody typed.
-        with self._database.transaction() as connection:
-            found = connection.execute(
-                "SELECT id, reserved_flops, reserved_seconds, begun_flops, begun_seconds, device,"
-                f" started_at FROM spend WHERE state = 'running' AND ({condition}) ORDER BY id",
-                list(values),
-            ).fetchall()
-            for spend, flops, seconds, begun_flops, begun_seconds, device, started_at in found:
-                elapsed = max(0.0, (ended_at - started_at).total_seconds())
-                if begun is None:
-                    seen = Amount(begun_flops, begun_seconds)
-                    bound = loss_bound(Amount(flops, seconds), seen, unseen_seconds=BEAT_SECONDS)
-                    lost = bound.at_most(Amount(flops, elapsed))
-                else:
-                    lost = begun
-                    cover(connection, spend, lost)
-                cost = Cost(lost.flops, None, device, lost.seconds, elapsed)
-                close(connection, spend, "lost", cost, ended_at)
-        return len(found)

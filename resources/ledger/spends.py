@@ -1,15 +1,18 @@
 """Rows of `spend` and the entries that go with them, within the caller's transaction."""
 
 import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Literal
 
 import duckdb
 
 from resources.ledger import chain
-from resources.ledger.caps import Standing, remedy, short_of
+from resources.ledger.caps import short_of
+from resources.ledger.publication import Publication
+from resources.ledger.spend_rows import charged_before, see_running, shares_of
+from resources.processes import Process, this_process
 from selection.budget.amounts import SECONDS_AN_HOUR, Amount, Cap
 
 
@@ -24,6 +27,7 @@ class Spender:
     payers : campaign to its share of the bill; shares sum to one. Empty: the campaign, alone.
     caps : what the payers' files say they may spend.
     usd_per_device_hour : price of the device.
+    holder : the process that spends: while it is seen to live, nobody declares its spend lost.
     """
 
     campaign: str
@@ -34,6 +38,7 @@ class Spender:
     payers: Mapping[str, float] = field(default_factory=dict)
     caps: Mapping[str, Cap] = field(default_factory=dict)
     usd_per_device_hour: float | None = None
+    holder: Process = field(default_factory=this_process)
 
     @property
     def shares(self) -> Mapping[str, float]:
@@ -65,28 +70,38 @@ class Cost:
         """What this attempt has spent."""
         return Amount(self.flops - self.resumed_flops, self.device_seconds)
 
+    def less(self, charged: Amount) -> "Cost":
+        """What is left of it when a part has been charged before."""
+        left = self.spent.beyond(charged)
+        resumed = self.flops - left.flops
+        return replace(self, resumed_flops=resumed, device_seconds=left.seconds)
+
 
 def settle_in(
     connection: duckdb.DuckDBPyConnection,
     spend: str,
     cost: Cost,
-    materialization: str | None,
-    inputs: Sequence[str] = (),
-) -> bool:
+    made: Publication | None,
+) -> None:
     """Close a reservation within the caller's transaction.
 
-    One that a sensor has meanwhile closed as lost was not dead after all: what it has really cost
-    takes the place of the loss. A step that has spent more than its reservation has the rest
-    reserved now; where a cap does not admit it, an entry `overrun` says so, and nobody who pays
-    under that cap may reserve anything until it is raised.
+    A step that has spent more than its reservation has the rest reserved now; where a cap does not
+    admit it, an entry `overrun` says so, and nobody who pays under that cap may reserve anything
+    until it is raised.
 
     Parameters
     ----------
-    materialization : what the step made, and `inputs` what that was made from; its entry has both.
+    cost : of the attempt, of which the spends that this one continues were charged a part.
+    made : what the step made; its entry says all that the tables do.
+
+    Raises
+    ------
+    NotRunning
+        When it is closed: also one that was closed as lost spends nothing more.
     """
-    cover(connection, spend, cost.spent)
-    close(connection, spend, "settled", cost, datetime.now(UTC), materialization, inputs)
-    return True
+    own = cost.less(charged_before(connection, spend))
+    cover(connection, spend, own.spent)
+    close(connection, spend, "settled", own, datetime.now(UTC), made)
 
 
 def insert_spend(
@@ -98,8 +113,14 @@ def insert_spend(
     reserved: Amount,
     planned: tuple[float | None, float | None] = (None, None),
     lease: datetime | None = None,
+    continues: str | None = None,
 ) -> None:
-    """Open a spend, with who pays for it, and its entry."""
+    """Open a spend, with who pays for it, and its entry; nothing refuses its step any more.
+
+    Parameters
+    ----------
+    continues : a spend of the same attempt, which was closed as lost.
+    """
     values = {
         "campaign": spender.campaign,
         "asset": spender.asset,
@@ -111,8 +132,13 @@ def insert_spend(
         "reserved_seconds": reserved.seconds,
         "planned_flops": planned[0],
         "planned_seconds": planned[1],
+        "host": spender.holder.host,
+        "pid": spender.holder.pid,
+        "process_started": spender.holder.started,
+        "continues": continues,
     }
-    chain.append(connection, "reserve", spend, values | {"shares": dict(spender.shares)})
+    said = {"shares": dict(spender.shares), "started_at": started_at.isoformat()}
+    chain.append(connection, "reserve", spend, values | said)
     names = ", ".join(values)
     marks = ", ".join("?" for _ in values)
     connection.execute(
@@ -124,6 +150,10 @@ def insert_spend(
         "INSERT INTO share VALUES (?, ?, ?)",
         [[spend, campaign, share] for campaign, share in spender.shares.items()],
     )
+    connection.execute(
+        "DELETE FROM refusal WHERE asset = ? AND partition = ?",
+        [spender.asset, spender.partition],
+    )
 
 
 def close(
@@ -132,8 +162,7 @@ def close(
     state: str,
     cost: Cost,
     ended_at: datetime,
-    materialization: str | None = None,
-    inputs: Sequence[str] = (),
+    made: Publication | None = None,
 ) -> None:
     """Settle a spend, or record it as lost, with the entry that says so."""
     row = connection.execute(
@@ -147,10 +176,14 @@ def close(
         "wall_seconds": cost.wall_seconds,
         "usd": None if price is None else cost.device_seconds / SECONDS_AN_HOUR * price,
         "accountant": cost.accountant,
-        "materialization": materialization,
+        "materialization": None if made is None else made.id,
     }
     kind = "settle" if state == "settled" else "lose"
-    chain.append(connection, kind, spend, values | {"inputs": sorted(set(inputs))})
+    nothing = {"made": None, "inputs": [], "current": False}
+    said = {"ended_at": ended_at.isoformat()} | (nothing if made is None else made.values)
+    chain.append(connection, kind, spend, values | said)
+    if made is not None:
+        made.write(connection)
     assignments = ", ".join(f"{name} = ?" for name in values)
     connection.execute(
         f"UPDATE spend SET state = ?, ended_at = ?, {assignments} WHERE id = ?",
@@ -160,20 +193,16 @@ def close(
 
 def cover(connection: duckdb.DuckDBPyConnection, spend: str, spent: Amount) -> None:
     """Let a reservation hold what was spent, or put on record that it does not."""
-    # One that was closed as lost holds its loss, and no longer its reservation.
+    see_running(connection, spend)
     row = connection.execute(
-        "SELECT state = 'lost', if(state = 'lost', flops, reserved_flops),"
-        " if(state = 'lost', device_seconds, reserved_seconds) FROM spend WHERE id = ?",
-        [spend],
+        "SELECT reserved_flops, reserved_seconds FROM spend WHERE id = ?", [spend]
     ).fetchone()
-    if row is None:
-        raise LookupError(f"the ledger has no reservation {spend}")
-    lost, *held = row
-    excess = spent.beyond(Amount(*held))
-    if excess and short_of(connection, shares_of(connection, spend), excess) is not None:
-        add_to_reservation(connection, spend, excess, "overrun", uuid.uuid4().hex)
-    elif excess and not lost:
-        add_to_reservation(connection, spend, excess, "extend", uuid.uuid4().hex)
+    assert row is not None
+    excess = spent.beyond(Amount(*row))
+    if excess:
+        admitted = short_of(connection, shares_of(connection, spend), excess) is None
+        kind = "extend" if admitted else "overrun"
+        add_to_reservation(connection, spend, excess, kind, uuid.uuid4().hex)
 
 
 def add_to_reservation(
@@ -197,62 +226,3 @@ def add_to_reservation(
         " reserved_seconds = reserved_seconds + ? WHERE id = ?",
         [more.flops, more.seconds, spend],
     )
-
-
-def refuse(
-    connection: duckdb.DuckDBPyConnection,
-    spender: Spender,
-    amount: Amount,
-    payer: str,
-    stands: Standing,
-) -> str:
-    """Record that a step may not start; returns why not, and how to go on.
-
-    Parameters
-    ----------
-    payer, stands : whose cap does not admit its share, and how it stands.
-    """
-    cap = stands.cap
-    share = spender.shares[payer]
-    needs = share * cap.charge(amount)
-    wanted = cap.limit + needs - stands.left
-    part = "" if share == 1 else f" ({share:.0%} of its cost, which studies of the pool share)"
-    message = (
-        f"{spender.asset} [{spender.partition}] was not started: it may cost {payer}"
-        f" {cap.show(needs)}{part}, and {cap.show(max(0.0, stands.left))} are left of its cap of"
-        f" {cap.show(cap.limit)} ({cap.show(cap.charge(stands.settled))} spent,"
-        f" {cap.show(cap.charge(stands.reserved))} reserved). To go on, raise the cap with"
-        f" {remedy(payer, cap, wanted * 1.001)}"
-    )
-    chain.append(
-        connection,
-        "refuse",
-        payer,
-        {
-            "asset": spender.asset,
-            "partition": spender.partition,
-            "unit": cap.unit,
-            "needs": needs,
-            "left": stands.left,
-        },
-    )
-    connection.execute(
-        "INSERT OR REPLACE INTO refusal (asset, partition, campaign, message, refused_at)"
-        " VALUES (?, ?, ?, ?, ?)",
-        [spender.asset, spender.partition, spender.campaign, message, datetime.now(UTC)],
-    )
-    return message
-
-
-def shares_of(connection: duckdb.DuckDBPyConnection, spend: str) -> dict[str, float]:
-    """Who pays what part of a spend."""
-    found = connection.execute(
-        "SELECT campaign, share FROM share WHERE spend = ? ORDER BY campaign", [spend]
-    ).fetchall()
-    return dict(found)
-
-
-def state_of(connection: duckdb.DuckDBPyConnection, spend: str) -> str | None:
-    """State of a spend; None when there is none."""
-    row = connection.execute("SELECT state FROM spend WHERE id = ?", [spend]).fetchone()
-    return row[0] if row else None

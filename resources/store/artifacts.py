@@ -3,9 +3,10 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from resources.crash import crash_point
+from resources.store.held_folder import HeldFolder, Hold, make_and_hold
 from resources.store.publishing_lock import locked
 
 MANIFEST = "manifest.json"
@@ -24,6 +26,8 @@ STAGE, WORK, LOCK = ".stage", ".work", ".publishing.lock"
 
 UNPARTITIONED = "all"
 """Folder name and ledger value of an asset without partitions."""
+
+VERSION = re.compile(r"[0-9a-f]{32}")
 
 FULLY_VERIFIED_BYTES = 64 * 2**20
 """Larger files have only their size checked on every read; `verify` hashes everything."""
@@ -119,11 +123,20 @@ class Artifact:
 
 @dataclass(frozen=True)
 class Staged:
-    """Files written and hashed but not yet visible to anybody."""
+    """Files written and hashed but not yet visible to anybody.
+
+    Attributes
+    ----------
+    folder : where they lie.
+    version : hash of the content.
+    bytes : of the files.
+    hold : on the folder, which keeps `selection gc` away until it is published.
+    """
 
     folder: Path
     version: str
     bytes: int
+    hold: Hold
 
 
 @dataclass(frozen=True)
@@ -140,7 +153,8 @@ class ArtifactStore:
         files : name to content. A `Path` is moved in; tables become Parquet, arrays `.npy`
             (or safetensors for a dict of arrays), dicts JSON.
         """
-        folder = self.new_stage_folder()
+        held = self.new_stage_folder()
+        folder = held.path
         for name, content in files.items():
             target = folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -160,7 +174,8 @@ class ArtifactStore:
         for path in [*folder.rglob("*"), folder]:
             _flush(path)
         crash_point("after_fsync")
-        return Staged(folder, version, sum(entry["bytes"] for entry in entries.values()))
+        total = sum(entry["bytes"] for entry in entries.values())
+        return Staged(folder, version, total, held.hold)
 
     def publish(self, staged: Staged, asset: str, partition: str) -> Path:
         """Rename the staged folder to its final place; the same content is kept only once.
@@ -181,9 +196,10 @@ class ArtifactStore:
                 shutil.rmtree(staged.folder)
             except CorruptArtifact:
                 damaged = self.new_stage_folder()
-                final.rename(damaged / "damaged")
+                final.rename(damaged.path / "damaged")
                 staged.folder.rename(final)
-                shutil.rmtree(damaged)
+                damaged.remove()
+        staged.hold.release()
         crash_point("after_rename")
         # The folders above may be as new as the one renamed, and each is named by the next.
         for folder in final.parents:
@@ -206,21 +222,42 @@ class ArtifactStore:
         """
         return locked(self.root / LOCK, alone=True)
 
-    def new_stage_folder(self) -> Path:
-        """Make a private folder, named after this process: once that is gone, so is its purpose."""
-        folder = self.root / STAGE / f"{os.getpid()}-{uuid.uuid4().hex}"
-        folder.mkdir(parents=True, mode=0o700)
-        return folder
+    def new_stage_folder(self) -> HeldFolder:
+        """Make a private folder: once nobody holds it, its purpose is gone.
+
+        Its name says to people which process made it.
+        """
+        while True:
+            folder = self.root / STAGE / f"{os.getpid()}-{uuid.uuid4().hex}"
+            if hold := make_and_hold(folder):
+                return HeldFolder(folder, hold)
 
     def folder(self, asset: str, partition: str, version: str) -> Path:
         """Where a version of an asset's partition lies."""
         return self.root / asset / partition / version
 
-    def work_folder(self, key: str) -> Path:
-        """A folder that survives a killed step, found again by the same key."""
-        folder = self.root / WORK / work_name(key)
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return folder
+    def work_folder(self, key: str) -> HeldFolder:
+        """A folder that survives a killed step, found again by the same key.
+
+        While somebody is at the same work in it, this is another one, which nobody will find again.
+        """
+        name = work_name(key)
+        while True:
+            folder = self.root / WORK / name
+            if hold := make_and_hold(folder):
+                return HeldFolder(folder, hold)
+            name = f"{work_name(key)}-{uuid.uuid4().hex}"
+
+
+def version_folders(root: Path) -> Iterator[Path]:
+    """Yield every `<asset>/<partition>/<version>`, however deep its asset's name."""
+    for parent, names, _ in os.walk(root):
+        folder = Path(parent)
+        if folder == root:
+            names[:] = [name for name in names if not name.startswith(".")]
+        if VERSION.fullmatch(folder.name) and (folder / MANIFEST).is_file():
+            names.clear()
+            yield folder
 
 
 def work_name(key: str) -> str:

@@ -5,6 +5,7 @@ from dataclasses import asdict
 import dagster as dg
 
 from resources.ledger.history import rates_seen
+from resources.refused import refused
 from resources.workspace import Workspace
 from selection.budget.amounts import Amount, Cap
 from selection.config.study import Study
@@ -31,7 +32,6 @@ from selection_assets.stage.keys import study_key
 from selection_assets.stage.payers import cap_in_force
 from selection_assets.stage.stage import Stage, stage
 from selection_assets.stage.step import Check, Draft, Expected, Step
-from selection_assets.stage.step_cost import refused
 
 COLUMNS = (
     "method",

@@ -11,6 +11,8 @@ import duckdb
 from resources.ledger.database import LedgerBusy
 from resources.ledger.ledger import Ledger, open_ledger
 from resources.ledger.lineage import current_artifacts, spending, totals
+from resources.ledger.loss import LedgerLost
+from resources.ledger.recover import CannotRecover
 from resources.ledger.schema import UnknownLedger
 from resources.project import store_root
 from resources.store.artifacts import Artifact, CorruptArtifact
@@ -18,8 +20,9 @@ from resources.store.publishing_lock import StoreBusy
 from selection.config.files import ConfigurationError
 from selection.reports.escaping import printable
 from selection_assets.command.closing import records_table, shares_table, totals_table
-from selection_assets.command.gc import clear_away, gc_text
+from selection_assets.command.gc import gc
 from selection_assets.command.lineage import NotInLedger, find_lineage, lineage_text
+from selection_assets.command.recover import recover
 from selection_assets.command.ui import ui
 from selection_assets.command.why import NoSuchRow, find_why, why_text
 
@@ -46,7 +49,10 @@ class Misused(Plain):
     exit_code = 2
 
 
-EXPECTED = (LedgerBusy, StoreBusy, UnknownLedger, CorruptArtifact, NoSuchRow, NotInLedger)
+EXPECTED = (
+    *(LedgerBusy, LedgerLost, CannotRecover, StoreBusy, UnknownLedger),
+    *(CorruptArtifact, NoSuchRow, NotInLedger),
+)
 """Errors that a person can do something about."""
 
 FROM_OUTSIDE = (ValueError, OSError, duckdb.Error)
@@ -84,6 +90,11 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for 
 @click.group(cls=PlainErrors)
 def main() -> None:
     """Pick the training rows worth paying for, and see why and at what cost."""
+
+
+main.add_command(gc)
+main.add_command(recover)
+main.add_command(ui)
 
 
 @main.command()
@@ -240,28 +251,6 @@ def verify(head: str | None, as_json: bool) -> None:
     )
     if corrupt or wrong:
         raise Broken("\n".join([*corrupt, *wrong]))
-
-
-@main.command()
-@click.option("--delete", is_flag=True, help="Remove what is found; else it is only shown.")
-@click.option(
-    "--unfinished-days",
-    type=click.FloatRange(min=0),
-    default=14.0,
-    show_default=True,
-    help="Give up the work of a killed step that nobody touched for so long.",
-)
-@as_json
-def gc(delete: bool, unfinished_days: float, as_json: bool) -> None:
-    """Find what crashes left in the store, and with --delete remove it.
-
-    Nothing that the ledger names is touched, and a pipeline may run meanwhile.
-    """
-    cleared = clear_away(_ledger(), unfinished_days=unfinished_days, delete=delete)
-    _show(cleared, as_json, lambda: gc_text(cleared, delete=delete))
-
-
-main.add_command(ui)
 
 
 def _problem(artifact: Artifact) -> str | None:

@@ -1,16 +1,69 @@
 """`selection gc`: show what crashes left in the store, and remove it when asked."""
 
+import json
 from typing import Any
 
+import click
+
 from resources.debris import find_debris, remove_debris
-from resources.ledger.ledger import Ledger
+from resources.ledger.ledger import Ledger, open_ledger
+from resources.project import store_root
+from selection.config.files import ConfigurationError
 from selection.reports.tables import text_table
 
 
-def clear_away(ledger: Ledger, *, unfinished_days: float, delete: bool) -> dict[str, Any]:
-    """What nobody will read any more, and how many folders of it were removed."""
+@click.command()
+@click.option("--delete", is_flag=True, help="Remove what is found; else it is only shown.")
+@click.option(
+    "--unfinished-days",
+    type=click.FloatRange(min=0),
+    default=14.0,
+    show_default=True,
+    help="Give up the work of a killed step that nobody touched for so long.",
+)
+@click.option(
+    "--paid-versions",
+    type=click.IntRange(min=1),
+    help="Remove the paid versions too that the ledger does not name: exactly so many.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
+def gc(delete: bool, unfinished_days: float, paid_versions: int | None, as_json: bool) -> None:
+    """Find what crashes left in the store, and with --delete remove it.
+
+    Nothing that the ledger names is touched, and a pipeline may run meanwhile. A version that was
+    paid for stays even if the ledger does not name it, unless --paid-versions says how many go.
+    """
+    if paid_versions is not None and not delete:
+        raise ConfigurationError("--paid-versions confirms what --delete removes: give both")
+    cleared = clear_away(
+        open_ledger(store_root()),
+        unfinished_days=unfinished_days,
+        delete=delete,
+        paid_versions=paid_versions or 0,
+    )
+    click.echo(json.dumps(cleared, indent=1) if as_json else gc_text(cleared, delete=delete))
+
+
+def clear_away(
+    ledger: Ledger, *, unfinished_days: float, delete: bool, paid_versions: int = 0
+) -> dict[str, Any]:
+    """What nobody will read any more, and how many folders of it were removed.
+
+    Parameters
+    ----------
+    paid_versions : how many versions that were paid for are to go with it.
+
+    Raises
+    ------
+    ConfigurationError
+        When that is not how many there are.
+    """
     found = find_debris(ledger, unfinished_days=unfinished_days)
-    removed = remove_debris(ledger, found) if delete else 0
+    try:
+        removed = remove_debris(ledger, found, confirmed=paid_versions) if delete else 0
+    except ValueError as error:
+        raise ConfigurationError(str(error)) from error
+    stay = 0 if paid_versions else sum(debris.paid for debris in found)
     return {
         "found": [
             {
@@ -19,10 +72,12 @@ def clear_away(ledger: Ledger, *, unfinished_days: float, delete: bool) -> dict[
                 "bytes": debris.bytes,
                 "age_seconds": debris.age.total_seconds(),
                 "reason": debris.reason,
+                "paid_versions": debris.paid,
             }
             for debris in found
         ],
         "bytes": sum(debris.bytes for debris in found),
+        "paid_versions": stay,
         "removed": removed,
     }
 
@@ -37,11 +92,21 @@ def gc_text(cleared: dict[str, Any], *, delete: bool) -> str:
         [[d["kind"], d["path"], d["bytes"], _age(d["age_seconds"]), d["reason"]] for d in found],
     )
     total = f"{len(found)} folders, {cleared['bytes']:,} bytes"
+    paid = cleared["paid_versions"]
+    staying = sum(1 for d in found if d["paid_versions"]) if paid else 0
     if not delete:
-        return f"{table}\n\n{total}; `selection gc --delete` removes them"
-    kept = len(found) - removed
-    still = f"; {kept} are in use again and stay" if kept else ""
-    return f"{table}\n\n{total}; {removed} removed{still}"
+        them = f"the {len(found) - staying} others" if paid else "them"
+        total = f"{total}; `selection gc --delete` removes {them}"
+    else:
+        kept = len(found) - removed - staying
+        still = f"; {kept} are in use again and stay" if kept else ""
+        total = f"{total}; {removed} removed{still}"
+    if not paid:
+        return f"{table}\n\n{total}"
+    return (
+        f"{table}\n\n{total}\n{paid} paid versions stay: `selection recover` puts them back into"
+        f" the ledger, `selection gc --delete --paid-versions {paid}` removes them for good"
+    )
 
 
 def _age(seconds: float) -> str:

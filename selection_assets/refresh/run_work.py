@@ -1,14 +1,13 @@
 """Run some work in this process, and say how it ended."""
 
 import json
-import os
 from pathlib import Path
 
 import dagster as dg
 
-from resources.dead_runs import PROCESS_TAG
+from resources.dead_runs import process_tags
+from resources.refused import REFUSED
 from selection_assets.refresh.staleness import Work
-from selection_assets.stage.step_cost import REFUSED
 
 CHECK_FAILED = "DagsterAssetCheckFailedError"
 """Name of Dagster's error for a check that blocks what comes after."""
@@ -43,7 +42,7 @@ def run_work(job: dg.JobDefinition, work: Work, instance: dg.DagsterInstance) ->
         partition_key=work.partition,
         instance=instance,
         # A run that dies at once can then still be told from one that is about to start.
-        tags={PROCESS_TAG: str(os.getpid())},
+        tags=process_tags(),
         # The error below says why it failed; the traceback is in the run's log.
         run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
         raise_on_error=False,

@@ -9,12 +9,13 @@ import dagster as dg
 from resources.ledger.ledger import Pending
 from resources.ledger.reservation import Reservation
 from resources.ledger.spends import Cost
+from resources.refused import refused
 from resources.store.artifacts import UNPARTITIONED, Artifact, CorruptArtifact
 from selection.budget.meter import BudgetExhausted
 from selection_assets.stage.metadata import metadata
 from selection_assets.stage.stage import Stage
 from selection_assets.stage.step import Step
-from selection_assets.stage.step_cost import plan_error, refused, reserve, stopped_at
+from selection_assets.stage.step_cost import plan_error, reserve, stopped_at
 
 FORCE_TAG = "selection/force"
 """A run with this tag repeats work that is already done."""
@@ -46,21 +47,28 @@ def run_step(
     forced = FORCE_TAG in context.run.tags
     if published is not None and not forced and _is_whole(published, context):
         return _reuse(stage, context, published)
+    try:
+        return _make(stage, step, outside)
+    finally:
+        step.leave_work()
+
+
+def _make(stage: Stage, step: Step, outside: Mapping[str, str]) -> dg.MaterializeResult:
     if stage.finds is not None:
         step.found = stage.finds(step)
     if not stage.costly:
         return _compute(stage, step, outside, None)
-    context.log.info("device: %s", step.device.describe())
+    step.context.log.info("device: %s", step.device.describe())
     reservation = reserve(stage, step)
     try:
         with reservation:
             step.meter = reservation
             return _compute(stage, step, outside, reservation)
     except BudgetExhausted as error:
-        stopped_at(reservation, step)
-        raise refused(str(error)) from error
+        raise refused(stopped_at(reservation, step) or str(error)) from error
     except BaseException:
-        ledger.spending.lose(spend=reservation.spend, begun=reservation.spent_at_most)
+        if said := reservation.lose():
+            step.context.log.warning(said)
         raise
 
 
@@ -92,18 +100,21 @@ def _compute(
     if stage.costly:
         device.synchronise()
     seconds = time.monotonic() - clock
+    held = reservation.begun.seconds if reservation is not None else 0.0
 
     assert {check.name for check in draft.checks} == set(stage.checks), "checks not as declared"
-    staged = store.stage(draft.files)
-    step.clear_work()
     cost = Cost(
         draft.flops,
         draft.accountant,
         device.name if stage.costly else "none",
-        seconds if stage.costly else 0.0,
+        held,
         seconds,
         draft.resumed_flops,
     )
+    if reservation is not None:
+        reservation.see_covered(cost.spent)
+    staged = store.stage(draft.files)
+    step.clear_work()
     facts = {
         "dagster/row_count": draft.rows,
         **vars(cost),

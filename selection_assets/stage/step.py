@@ -12,6 +12,7 @@ import dagster as dg
 from resources.device import Device
 from resources.ledger.ledger import Identity
 from resources.store.artifacts import Artifact, Content
+from resources.store.held_folder import HeldFolder
 from resources.workspace import Workspace
 from selection.budget.amounts import Amount
 from selection.budget.meter import UNMETERED, Meter
@@ -59,15 +60,24 @@ class Step:
         """What the step computes on."""
         return self.context.resources.device
 
-    @cached_property
+    @property
     def work(self) -> Path:
         """A folder that survives a kill and is found again by the next attempt at the same work."""
+        return self._work.path
+
+    @cached_property
+    def _work(self) -> HeldFolder:
         return self.workspace.store.work_folder(self.identity.work)
 
     def clear_work(self) -> None:
         """Remove the work folder, if the step has used it: what it made is staged."""
-        if "work" in vars(self):
-            shutil.rmtree(self.work)
+        if "_work" in vars(self):
+            self._work.remove()
+
+    def leave_work(self) -> None:
+        """Leave the work folder, if the step has used it, to the next attempt."""
+        if "_work" in vars(self):
+            self._work.hold.release()
 
     def one(self, name: str) -> Artifact:
         """Give an input that is one artifact.

@@ -8,12 +8,10 @@ from resources.ledger.history import rates_seen
 from resources.ledger.reservation import Reservation
 from resources.ledger.spending import OverCap
 from resources.ledger.spends import Cost, Spender
+from resources.refused import refused
 from selection_assets.stage.payers import cap_of
 from selection_assets.stage.stage import Stage
 from selection_assets.stage.step import Expected, Step
-
-REFUSED = "refused_by_cap"
-"""Metadata of the failure of a step that a cap has kept from starting, or from going on."""
 
 
 def reserve(stage: Stage, step: Step) -> Reservation:
@@ -58,11 +56,6 @@ def reserve(stage: Stage, step: Step) -> Reservation:
     )
 
 
-def refused(message: str) -> dg.Failure:
-    """Failure of a step that a cap keeps from starting or from going on."""
-    return dg.Failure(message, metadata={REFUSED: True}, allow_retries=False)
-
-
 def plan_error(reservation: Reservation, cost: Cost) -> dict[str, float]:
     """What was expected of a step, and by what share it cost more (or less, if negative)."""
     facts = {}
@@ -75,11 +68,14 @@ def plan_error(reservation: Reservation, cost: Cost) -> dict[str, float]:
     return facts
 
 
-def stopped_at(reservation: Reservation, step: Step) -> None:
-    """Settle the reservation of a step that stopped at it: what it has spent is known."""
+def stopped_at(reservation: Reservation, step: Step) -> str:
+    """Settle the reservation of a step that stopped at it: what it has spent is known.
+
+    Returns what a person must know of it, if anything, as `Reservation.settle` does.
+    """
     begun = reservation.begun
     cost = Cost(begun.flops, "metered", step.device.name, begun.seconds, begun.seconds)
-    step.workspace.ledger.spending.settle(reservation.spend, cost)
+    return reservation.settle(cost)
 
 
 def _expected(stage: Stage, step: Step) -> Expected:

@@ -7,13 +7,26 @@ from typing import Any
 from resources.ledger.ledger import Ledger
 from resources.ledger.reservation import Reservation
 from resources.ledger.spends import Spender
+from resources.processes import Process, this_process
 from selection.budget.amounts import Amount, Cap
 
 
-def begin(ledger: Ledger, amount: Amount, cap: Cap | None = None, **options: Any) -> Reservation:
-    """Reserve for a step of the campaign `small`."""
-    caps = {} if cap is None else {"small": cap}
-    step = Spender("small", "small/x", "all", "run", "cpu", caps=caps, usd_per_device_hour=2.0)
+def begin(
+    ledger: Ledger,
+    amount: Amount,
+    cap: Cap | None = None,
+    *,
+    holder: Process | None = None,
+    campaign: str = "small",
+    **options: Any,
+) -> Reservation:
+    """Reserve for a step of a campaign, held by this process or by the one given."""
+    step = Spender(
+        *(campaign, "small/x", "all", "run", "cpu"),
+        caps={} if cap is None else {campaign: cap},
+        usd_per_device_hour=2.0,
+        holder=holder or this_process(),
+    )
     spend = ledger.spending.reserve(step, amount)
     return Reservation(ledger.spending, spend, amount, what="small/x [all]", **options)
 

@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from resources.ledger.audit import audit
 from resources.ledger.ledger import Identity, Ledger, open_ledger
 from resources.ledger.spending import OverCap
 from resources.ledger.spends import Cost, Spender
+from resources.store.artifacts import Artifact
 from selection.budget.amounts import Amount, Cap
 
 PRICE = 3.0
@@ -33,9 +35,13 @@ COST = Cost(4.0, "detailed", "cpu", 2.0, 3.0, resumed_flops=1.0)
 Edit = Callable[[duckdb.DuckDBPyConnection], object]
 
 
-def publish(ledger: Ledger, spend: str | None, text: str) -> None:
+def publish(
+    ledger: Ledger, spend: str | None, text: str, *, inputs: Sequence[str] = ()
+) -> Artifact:
     identity = Identity("pool/x", "all", text, "code")
-    publish_report(ledger, identity, text, cost=COST, campaign="pool", spend=spend)
+    return publish_report(
+        ledger, identity, text, cost=COST, campaign="pool", spend=spend, inputs=inputs
+    )
 
 
 def reserve(ledger: Ledger, flops: float = 6.0) -> str:
@@ -45,19 +51,30 @@ def reserve(ledger: Ledger, flops: float = 6.0) -> str:
 def write_every_entry(root: Path) -> Path:
     """Write a ledger with every kind of entry and every state of a spend; returns its folder."""
     ledger = open_ledger(root)
-    publish(ledger, reserve(ledger), "one")
-    publish(ledger, None, "two")
+    first = publish(ledger, reserve(ledger), "one")
+    publish(ledger, None, "two", inputs=[first.materialization])
+    ledger.spending.foresee(
+        "small", {("pool/x", "all"): (6.0, None), ("pool/y", "all"): (1.0, 2.0)}
+    )
+    ledger.spending.raise_cap("small", Cap("flops", 90.0), actor="me", reason="less will do")
     stopped = reserve(ledger)
     assert ledger.spending.extend(stopped, Amount(1.0, 1.0))
     ledger.spending.settle(stopped, COST)
     ledger.spending.lose(spend=reserve(ledger))
+    lost = reserve(ledger)
+    ledger.spending.lose(spend=lost, begun=Amount(2.0, 1.0))
+    publish(ledger, lost, "three")  # it was not dead, and reserves anew
     with pytest.raises(OverCap):
         reserve(ledger, 1000.0)
     ledger.spending.settle(reserve(ledger), Cost(500.0, "detailed", "cpu", 1.0, 1.0))
     ledger.spending.raise_cap("small", Cap("flops", 900.0), actor="me", reason="worth it")
-    reserve(ledger)
+    raised = replace(STEP, caps=CAPS | {"small": Cap("flops", 900.0)})
+    ledger.spending.reserve(raised, Amount(6.0, 5.0))
+    with pytest.raises(OverCap):
+        ledger.spending.reserve(replace(raised, partition="other"), Amount(1e4, 1.0))
     assert {entry[2] for entry in entries(root)} == {
         *("cap", "reserve", "extend", "settle", "lose", "overrun", "refuse"),
+        *("declare", "foresee"),
     }
     return root
 

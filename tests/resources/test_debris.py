@@ -4,8 +4,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
-import sys
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -22,10 +20,10 @@ from resources import debris as module
 from resources.debris import find_debris, remove_debris
 from resources.ledger.ledger import Ledger, open_ledger
 from resources.ledger.lineage import current_artifacts
-from resources.processes import is_alive
 from resources.project import ROOT_VARIABLE
 from resources.store.artifacts import ArtifactStore
 from resources.store.publishing_lock import StoreBusy, locked
+from resources.store.records import record_of
 from selection_assets.command.cli import gc
 
 PUBLISH = Path(everything.__file__).read_text()
@@ -127,18 +125,28 @@ def test_what_a_living_process_stages_is_left_alone(tmp_path):
     staged = store.stage({"a.md": "x"})
     assert find(tmp_path) == []
     make_old(staged.folder, days=2)
-    [debris] = find(tmp_path)
-    assert "over a day ago" in debris.reason
+    assert find(tmp_path, days=0) == []
+    store.publish(staged, "study/thing", "all")
+    assert {debris.kind for debris in find(tmp_path)} == {"version"}
 
 
-def test_a_folder_staged_by_nobody_known_goes_after_a_day(tmp_path):
+def test_a_folder_staged_by_nobody_known_goes(tmp_path):
     _, store = opened(tmp_path)
     unknown = store.root / ".stage" / ("0" * 32)
     unknown.mkdir(parents=True)
-    assert find(tmp_path) == []
-    make_old(unknown, days=2)
     [debris] = find(tmp_path)
+    assert debris.reason == "nobody is at work in it, and it was never published"
     assert remove(tmp_path, [debris]) == 1
+
+
+def test_what_somebody_took_up_again_after_it_was_found_stays(tmp_path):
+    _, store = opened(tmp_path)
+    store.work_folder("one").hold.release()
+    found = find(tmp_path, days=0)
+    again = store.work_folder("one")
+    assert [debris.kind for debris in found] == ["work"]
+    assert remove(tmp_path, found) == 0
+    assert again.path.is_dir()
 
 
 def test_a_folder_that_is_no_version_is_left_alone(tmp_path):
@@ -160,8 +168,11 @@ def test_what_came_into_use_after_it_was_found_stays(tmp_path):
 
 def test_nothing_is_removed_between_a_rename_and_its_row(tmp_path):
     ledger, store = opened(tmp_path)
+    ledger.verify()  # which makes the file
     with store.publishing():
-        store.publish(store.stage({"a.md": "x"}), "study/thing", "all")
+        staged = store.stage({"a.md": "x"})
+        record_of(store.root, f"study/thing/all/{staged.version}", "spend").begin()
+        store.publish(staged, "study/thing", "all")
         with (
             pytest.raises(StoreBusy, match="stayed locked"),
             locked(store.root / ".publishing.lock", alone=True, timeout=0.1),
@@ -194,9 +205,10 @@ def test_work_goes_when_it_is_finished_or_forgotten(tmp_path):
     publish_everything(tmp_path, "old")
     ledger, store = opened(tmp_path)
     [identity] = ledger.current_identities().values()
-    finished = store.work_folder("\0".join(vars(identity).values()))
-    started = store.work_folder("started")
-    forgotten = store.work_folder("forgotten")
+    works = [store.work_folder(key) for key in (identity.work, "started", "forgotten")]
+    for work in works:
+        work.hold.release()
+    finished, started, forgotten = (work.path for work in works)
     (forgotten / "half.npy").write_bytes(b"half")
     make_old(forgotten, days=15)
     found = {debris.path: debris for debris in find(tmp_path)}
@@ -210,37 +222,27 @@ def test_work_goes_when_it_is_finished_or_forgotten(tmp_path):
 
 def test_work_of_a_step_that_is_repeated_now_stays(tmp_path):
     publish_everything(tmp_path, "old")
-    die(PUBLISH, tmp_path, "old", SELECTION_CRASH_AT="after_stage")  # its spend is still open
     ledger, store = opened(tmp_path)
     [identity] = ledger.current_identities().values()
-    store.work_folder("\0".join(vars(identity).values()))
-    assert [debris.kind for debris in find(tmp_path)] == ["stage"]
+    work = store.work_folder(identity.work)
+    assert find(tmp_path, days=0) == []
+    work.hold.release()
+    [debris] = find(tmp_path)
+    assert debris.reason == "study/thing[all] is finished"
 
 
 def test_a_removal_that_is_killed_is_finished_by_the_next(tmp_path, monkeypatch):
     die(PUBLISH, tmp_path, "new", SELECTION_CRASH_AT="before_ledger")
     child = os.fork()
     if child == 0:
-        module.shutil.rmtree = lambda _: os.kill(os.getpid(), 9)
+        module.delete = lambda _: os.kill(os.getpid(), 9)
         remove(tmp_path, find(tmp_path))
         os._exit(0)
     os.waitpid(child, 0)
     [debris] = find(tmp_path)
-    assert debris.kind == "stage"
+    assert debris.kind == "trash"
     assert remove(tmp_path, [debris]) == 1
     assert find(tmp_path) == []
-
-
-def test_a_killed_process_that_nobody_has_asked_after_counts_as_gone():
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
-        assert is_alive(process.pid)
-        process.kill()
-        until = time.monotonic() + 10
-        while is_alive(process.pid):
-            assert time.monotonic() < until
-            time.sleep(0.01)
-    assert is_alive(os.getpid())
-    assert is_alive(1)
 
 
 def test_the_command_shows_first_and_removes_when_asked(tmp_path, monkeypatch):

@@ -13,7 +13,7 @@ import dagster as dg
 import pytest
 from command_line import ARM, CHECKPOINT, current, printed_json, selection
 from small_project import SOURCES, Project, enter
-from spending import reserve
+from spending import GONE, reserve
 
 import resources.ledger.ledger
 from resources.dead_runs import clear_dead_runs
@@ -125,7 +125,7 @@ def test_an_entry_left_open_by_a_failed_run_is_settled_as_lost(project: Project)
 
     with project.instance() as instance:
         run = failing.execute_in_process(instance=instance, raise_on_error=False)
-        reserve(project.ledger, "small/x", run_id=run.run_id)
+        reserve(project.ledger, "small/x", run_id=run.run_id, holder=GONE)
         reserve(project.ledger, "small/y", run_id="run-of-another-machine")
         clear_dead_runs(instance, project.ledger.spending)
     states = {row["asset"]: row["state"] for row in printed_json("ledger")}

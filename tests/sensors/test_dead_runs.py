@@ -8,11 +8,12 @@ import time
 
 import dagster as dg
 from places import REPOSITORY
+from real_processes import Child
 from small_project import Project
 from spending import reserve
-from ticks import EMBEDDER, tick
+from ticks import EMBEDDER, LIBRARY, tick
 
-from resources.dead_runs import fail_dead_runs
+from resources.dead_runs import STARTED_TAG, fail_dead_runs, process_tags
 from sensors.definitions import build_code_location
 
 
@@ -29,6 +30,20 @@ with dg.DagsterInstance.get() as instance:
     defs.resolve_implicit_global_asset_job_def().execute_in_process(
         asset_selection=[dg.AssetKey(["library", "static", "embedder"])], instance=instance
     )
+"""
+
+
+RESERVE = """
+import sys
+from pathlib import Path
+from resources.ledger.ledger import open_ledger
+from resources.processes import this_process
+from spending import reserve
+
+ledger = open_ledger(Path(sys.argv[1]))
+reserve(ledger, "library/static/embedder", run_id=sys.argv[2], holder=this_process())
+print("reserved", flush=True)
+sys.stdin.read()
 """
 
 
@@ -77,12 +92,25 @@ def test_a_cancelled_run_is_settled_too(project, instance):
         build_code_location().resolve_implicit_global_asset_job_def(),
         asset_selection=frozenset({EMBEDDER}),
     )
-    reserve(project.ledger, "library/static/embedder", run_id=run.run_id)
+    worker = Child(RESERVE, project.workspace.folder, run.run_id)
+    worker.next_line()
     tick("settle_dead_runs", instance)
     assert entries(project) == [("library/static/embedder", "running")], "it may still start"
     instance.report_run_canceled(run)
     tick("settle_dead_runs", instance)
+    assert entries(project) == [("library/static/embedder", "running")], "its process goes on"
+    worker.shoot()
+    tick("settle_dead_runs", instance)
     assert entries(project) == [("library/static/embedder", "lost")]
+
+
+def test_a_process_that_took_over_the_number_of_a_run_s_is_not_the_run_s(project, instance):
+    job = build_code_location().resolve_implicit_global_asset_job_def()
+    ours = process_tags()
+    living = instance.create_run_for_job(job, tags=ours)
+    taken_over = instance.create_run_for_job(job, tags=ours | {STARTED_TAG: "1"})
+    assert fail_dead_runs(instance) == [taken_over.run_id]
+    assert not instance.get_run_by_id(living.run_id).is_finished
 
 
 def test_sensors_that_lead_to_spending_are_stopped_until_somebody_starts_them(project):
@@ -94,3 +122,12 @@ def test_sensors_that_lead_to_spending_are_stopped_until_somebody_starts_them(pr
         "refresh_derived_assets",
     }
     assert running == {"record_failed_runs", "settle_dead_runs", "check_studies"}
+
+
+def test_sensors_skip_without_their_ledger_and_say_what_to_do(project, instance):
+    reserve(project.ledger)
+    (project.root / "store/ledger.duckdb").unlink()
+    for name in (LIBRARY, "settle_dead_runs"):
+        answer = tick(name, instance)
+        assert "`selection recover`" in answer.skip_message, name
+        assert not answer.run_requests

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from spending import ELSEWHERE
 from tampering import (
     STEP,
     chained,
@@ -23,7 +26,9 @@ from tampering import (
 
 from resources.ledger import chain
 from resources.ledger.ledger import open_ledger
-from resources.ledger.spending import OverCap
+from resources.ledger.note import NOTE
+from resources.ledger.spend_rows import NotRunning
+from resources.ledger.spending import OverCap, Spending
 from resources.ledger.spends import Cost, Spender
 from selection.budget.amounts import Amount, Cap
 
@@ -69,9 +74,10 @@ def test_cutting_out_an_entry_that_changed_a_table_shows_even_in_a_chain_compute
     original, root
 ):
     found = entries(original)
+    (root / "artifacts" / NOTE).unlink()  # which would tell of any
     for place, entry in enumerate(found):
-        if entry[2] == "refuse":
-            continue  # it spent nothing: no table says that it happened
+        if entry[2] == "refuse" and any(e[2] == "reserve" for e in found[place + 1 :]):
+            continue  # the step has started since
         if entry[2] == "cap" and any(e[2:4] == entry[2:4] for e in found[place + 1 :]):
             continue  # a cap that has been replaced since
         shutil.copy(original / "ledger.duckdb", root / "ledger.duckdb")
@@ -80,6 +86,7 @@ def test_cutting_out_an_entry_that_changed_a_table_shows_even_in_a_chain_compute
 
 
 def test_a_tail_cut_off_with_what_it_did_shows_only_to_who_noted_the_head(tmp_path):
+    """The note beside the artifacts does; without it nobody, unless they kept the head."""
     ledger = open_ledger(tmp_path)
     publish(ledger, reserve(ledger), "one")
     kept = ledger.head()
@@ -88,6 +95,9 @@ def test_a_tail_cut_off_with_what_it_did_shows_only_to_who_noted_the_head(tmp_pa
     edit(tmp_path, "DELETE FROM entry WHERE seq > ?", [kept[0]])
     edit(tmp_path, "DELETE FROM share WHERE spend = ?", [spend])
     edit(tmp_path, "DELETE FROM spend WHERE id = ?", [spend])
+    [problem] = ledger.verify()
+    assert "it is an older ledger, or another one" in problem
+    (tmp_path / "artifacts" / NOTE).unlink()
     assert ledger.verify() == []
     assert ledger.head() == kept != noted
     assert ledger.verify(kept[1]) == []
@@ -104,15 +114,28 @@ def test_a_chain_computed_anew_over_changed_tables_shows_only_to_who_noted_the_h
     found[place] = (*found[place][:4], text, *found[place][5:])
     put(root, chained(found))
     edit(root, "UPDATE spend SET flops = 0 WHERE id = ?", [spend])
+    assert len(problems(root)) == 1
+    (root / "artifacts" / NOTE).unlink()
     assert problems(root) == []
     assert open_ledger(root).head()[0] == noted[0]
     assert len(open_ledger(root).verify(noted[1])) == 1
 
 
+@contextmanager
+def only_while_running(budget: Spending, spend: str) -> Iterator[None]:
+    """Expect the refusal of what is done to a spend that is over."""
+    running = budget.beat(spend, Amount())
+    with nullcontext() if running else pytest.raises(NotRunning):
+        yield
+
+
 operations = st.lists(
     st.tuples(
         st.sampled_from(
-            ["reserve", "extend", "beat", "settle", "lose", "publish", "raise", "refuse", "expire"]
+            [
+                *("reserve", "extend", "beat", "settle", "lose", "expire", "resume"),
+                *("publish", "raise", "refuse"),
+            ]
         ),
         st.floats(0, 1e15, allow_subnormal=False),
     ),
@@ -129,7 +152,11 @@ def test_a_ledger_that_only_its_own_code_has_written_verifies(tmp_path_factory, 
     budget, running = ledger.spending, []
     for number, (operation, size) in enumerate(done):
         if operation == "reserve":
-            free = Spender("free", "free/é\x1b", "all", "run", "cpu", usd_per_device_hour=0.1)
+            free = Spender(
+                *("free", "free/é\x1b", "all", "run", "cpu"),
+                usd_per_device_hour=0.1,
+                holder=ELSEWHERE,
+            )
             running.append(budget.reserve(free, Amount(size, size)))
         elif operation == "refuse":
             with pytest.raises(OverCap):
@@ -141,17 +168,22 @@ def test_a_ledger_that_only_its_own_code_has_written_verifies(tmp_path_factory, 
                     "small", cap, actor="me", reason="it's \u2013 \U0001f600 \x1b worth it"
                 )
         elif operation == "publish":
-            publish(ledger, running.pop() if running else None, f"{number}")
+            publish(ledger, running.pop() if running else None, f"{number}")  # lost or not
         elif not running:
             continue
         elif operation == "extend":
-            budget.extend(running[-1], Amount(size, 0.1))
+            with only_while_running(budget, running[-1]):
+                budget.extend(running[-1], Amount(size, 0.1))
         elif operation == "beat":
             budget.beat(running[-1], Amount(size, 0.1))
         elif operation == "settle":
-            budget.settle(running.pop(0), Cost(size, "detailed", "cpu", size / 3, 1.0))
+            with only_while_running(budget, running[0]):
+                budget.settle(running.pop(0), Cost(size, "detailed", "cpu", size / 3, 1.0))
         elif operation == "lose":
             budget.lose(spend=running[0], begun=Amount(size, size))
+        elif operation == "resume":
+            with suppress(NotRunning):  # it runs
+                running[-1], _ = budget.resume(running[-1], Amount(size, size))
         elif operation == "expire":
             budget.beat(running[-1], Amount(1.0, 0.1), lease=timedelta(seconds=-1))
             assert budget.lose_expired() <= 1

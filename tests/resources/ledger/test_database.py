@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from real_processes import Child, run
-from spending import reserve
+from spending import GONE, reserve
 
 from resources.ledger.database import Database, LedgerBusy
 from resources.ledger.ledger import open_ledger
@@ -133,7 +133,7 @@ def test_the_settings_are_locked(database, setting):
 def test_a_quote_in_the_folder_s_name_stays_a_name(tmp_path):
     folder = tmp_path / "it's; DROP TABLE spend; --"
     ledger = open_ledger(folder)
-    reserve(ledger, "a", "p", "r")
+    reserve(ledger, "a", "p", "r", holder=GONE)
     assert ledger.spending.lose(run_id="r") == 1
 
 
@@ -175,7 +175,7 @@ def test_what_it_creates_is_its_owner_s_alone(tmp_path):
 def test_sql_in_a_partition_key_stays_data(tmp_path):
     ledger = open_ledger(tmp_path)
     key = "x'); DROP TABLE spend; --"
-    reserve(ledger, "a", key, "run'; DROP TABLE input; --")
+    reserve(ledger, "a", key, "run'; DROP TABLE input; --", holder=GONE)
     assert ledger.spending.lose(run_id="run'; DROP TABLE input; --") == 1
     with Database(tmp_path / "ledger.duckdb", tmp_path / "artifacts").transaction() as connection:
         assert connection.execute("SELECT partition FROM spend").fetchall() == [(key,)]

@@ -8,7 +8,7 @@ import everything
 import pyarrow as pa
 import pytest
 from real_processes import Child
-from spending import reserve
+from spending import GONE, reserve
 
 from resources.ledger.database import Database
 from resources.ledger.ledger import Identity, Ledger, Pending, hash_inputs, open_ledger
@@ -167,8 +167,8 @@ def test_inputs_are_recorded_once_each(ledger, tmp_path):
 def test_a_dead_run_s_open_entries_become_losses_and_no_others(ledger, tmp_path):
     settled = reserve(ledger, "study/thing", "all", "dead")
     publish(ledger, spend=settled)
-    reserve(ledger, "study/other", "a", "dead")
-    reserve(ledger, "study/other", "b", "alive")
+    reserve(ledger, "study/other", "a", "dead", holder=GONE)
+    reserve(ledger, "study/other", "b", "alive", holder=GONE)
     assert ledger.spending.lose(run_id="dead") == 1
     assert ledger.spending.lose(run_id="dead") == 0
     found = query(

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 from real_processes import Child
 from reservations import begin, kinds, row, wait_until
+from spending import ELSEWHERE
 
 from resources.ledger.database import LedgerBusy
 from resources.ledger.ledger import Ledger, open_ledger
-from resources.ledger.spending import BEAT_SECONDS
+from resources.ledger.losses import BEAT_SECONDS
 from resources.ledger.spends import Cost
-from selection.budget.amounts import Amount, Cap, loss_bound
+from selection.budget.amounts import Amount, loss_bound
 
 WORK_UNTIL_SHOT = """
 import sys
@@ -80,8 +81,10 @@ def test_a_step_that_is_over_gives_no_sign_of_life(ledger):
 
 
 def test_a_living_step_outlives_its_first_lease(ledger):
+    """Where nobody can see that it lives, by its signs of life alone."""
     lease = timedelta(seconds=2)
-    meter = begin(ledger, Amount(100.0, 3600.0), beat_seconds=0.1, lease=lease)
+    reserved = Amount(100.0, 3600.0)
+    meter = begin(ledger, reserved, holder=ELSEWHERE, beat_seconds=0.1, lease=lease)
     with meter:
         wait_until(lambda: row(ledger, meter.spend)["begun_seconds"] > 0)
         first = row(ledger, meter.spend)["lease_until"]
@@ -94,7 +97,7 @@ def test_a_closed_reservation_is_not_revived_by_a_late_sign_of_life(ledger):
     meter = begin(ledger, Amount(100.0, 3600.0))
     ledger.spending.lose(spend=meter.spend)
     closed = row(ledger, meter.spend)
-    ledger.spending.beat(meter.spend, Amount(90.0, 9.0))
+    assert not ledger.spending.beat(meter.spend, Amount(90.0, 9.0))
     assert row(ledger, meter.spend) == closed
 
 
@@ -105,9 +108,9 @@ def test_a_busy_ledger_costs_a_sign_of_life_and_not_the_step(tmp_path, caplog):
     # The lock's settings are each thread's own.
     beat = ledger.spending.beat
 
-    def impatient(*arguments: Any, **options: Any) -> None:
+    def impatient(*arguments: Any, **options: Any) -> bool:
         ledger._database._lock.timeout = 0.2
-        beat(*arguments, **options)
+        return beat(*arguments, **options)
 
     meter._spending.beat = impatient
     with meter:
@@ -158,36 +161,18 @@ def test_a_killed_step_s_reservation_expires_into_a_loss_within_its_bounds(tmp_p
     assert ledger.verify() == []
 
 
-def test_what_a_step_that_only_seemed_dead_has_spent_replaces_its_loss(tmp_path, ledger):
-    process, spend = worker(tmp_path, ledger, lease=-1.0)  # as if it had slept through its lease
+def test_a_lease_that_has_run_out_is_not_lost_while_its_process_is_seen_to_live(tmp_path, ledger):
+    process, spend = worker(tmp_path, ledger, lease=-1.0)
+    assert ledger.spending.lose_expired() == 0
+    assert ledger.spending.lose(run_id="run") == 0
+    process.shoot()
     assert ledger.spending.lose_expired() == 1
-    lost = row(ledger, spend)
-    assert process.stdin is not None
-    process.stdin.write("\n")
-    process.stdin.flush()
-    assert process.next_line() == "charged\n"  # it works on, within what it had reserved
-    process.communicate("\n")
-    assert row(ledger, spend) == lost
-    ledger.spending.settle(spend, Cost(100.0, "metered", "cpu", 2.0, 2.0))
-    settled = row(ledger, spend)
-    assert (settled["state"], settled["flops"]) == ("settled", 100.0)
-    stands = ledger.spending.standing("small")
-    assert stands is not None and stands.settled == Amount(100.0, 2.0)
-    assert kinds(ledger) == ["cap", "reserve", "lose", "settle"]
-    assert ledger.verify() == []
+    assert row(ledger, spend)["state"] == "lost"
 
 
-def test_a_late_settlement_for_which_no_room_is_left_is_put_on_record_as_an_overrun(ledger):
-    """What its loss did not take of its reservation, others have meanwhile set aside."""
-    cap = Cap("flops", 1000.0)
-    meter = begin(ledger, Amount(500.0, 3600.0), cap)
-    ledger.spending.beat(meter.spend, Amount(40.0, 100.0), lease=timedelta(seconds=-1))
-    assert ledger.spending.lose_expired() == 1
-    assert row(ledger, meter.spend)["flops"] < 100.0
-    begin(ledger, Amount(900.0, 3600.0), cap)
-    ledger.spending.settle(meter.spend, Cost(400.0, "metered", "cpu", 2.0, 2.0))
-    stands = ledger.spending.standing("small")
-    assert stands is not None and stands.settled.flops == 400.0
-    assert stands.left == -300.0
-    assert "overrun" in kinds(ledger)
-    assert ledger.verify() == []
+@pytest.mark.parametrize("ended", [timedelta(days=-1), timedelta(days=1)])
+def test_a_wall_clock_that_stepped_changes_a_loss_only_within_its_bounds(ledger, ended):
+    meter = begin(ledger, Amount(100.0, 3600.0))
+    ledger.spending.beat(meter.spend, Amount(40.0, 100.0))
+    ledger.spending.lose(spend=meter.spend, ended_at=datetime.now(UTC) + ended)
+    assert row(ledger, meter.spend)["device_seconds"] == 100.0 + BEAT_SECONDS

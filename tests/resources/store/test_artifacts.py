@@ -268,6 +268,8 @@ def test_an_array_that_would_need_pickle_is_refused_when_written(store):
 
 
 def test_work_is_found_again_by_the_same_key_only(store):
-    (store.work_folder("one") / "step").write_text("10")
-    assert (store.work_folder("one") / "step").read_text() == "10"
-    assert not list(store.work_folder("two").iterdir())
+    one = store.work_folder("one")
+    (one.path / "step").write_text("10")
+    one.hold.release()
+    assert (store.work_folder("one").path / "step").read_text() == "10"
+    assert not list(store.work_folder("two").path.iterdir())
