@@ -16,7 +16,7 @@ from resources.ledger.audit import audit, materialization_id
 from resources.ledger.continuation import carry_on, short_for
 from resources.ledger.database import Database
 from resources.ledger.refusals import refuse_to_publish
-from resources.ledger.spend_rows import state_of
+from resources.ledger.spend_rows import newest, state_of
 from resources.ledger.spending import LEASE, OverCap, Spending
 from resources.ledger.spends import Cost, Spender, insert_spend, settle_in
 from resources.store.artifacts import Artifact, ArtifactStore, Staged
@@ -124,11 +124,11 @@ class Ledger:
         anew = uuid.uuid4().hex
 
         def write(connection: duckdb.DuckDBPyConnection) -> str:
-            settled = entry
-            if state_of(connection, entry) == "lost":
-                if short := short_for(connection, entry, cost.spent):
-                    return refuse_to_publish(connection, entry, *short)
-                carry_on(connection, entry, anew, cost.spent, lease=LEASE)
+            settled = newest(connection, entry)
+            if state_of(connection, settled) == "lost":
+                if short := short_for(connection, settled, cost.spent):
+                    return refuse_to_publish(connection, settled, *short)
+                carry_on(connection, settled, anew, cost.spent, lease=LEASE)
                 settled = anew
             connection.execute(
                 "INSERT INTO materialization VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -164,8 +164,8 @@ class Ledger:
 
         def find(connection: duckdb.DuckDBPyConnection) -> str | None:
             settled = connection.execute(
-                "SELECT 1 FROM spend WHERE ? IN (id, continues) AND materialization = ?",
-                [entry, materialization],
+                "SELECT 1 FROM spend WHERE id = ? AND materialization = ?",
+                [newest(connection, entry), materialization],
             ).fetchone()
             return "" if settled else None
 
