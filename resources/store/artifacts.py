@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from resources.crash import crash_point
+from resources.store.contents import Content, flush, write_content
 from resources.store.held_folder import HeldFolder, Hold, make_and_hold
 from resources.store.publishing_lock import locked
 
@@ -31,9 +32,6 @@ VERSION = re.compile(r"[0-9a-f]{32}")
 
 FULLY_VERIFIED_BYTES = 64 * 2**20
 """Larger files have only their size checked on every read; `verify` hashes everything."""
-
-Content = pa.Table | np.ndarray | dict | list | str | bytes | Path
-"""What an asset may put in a file; the file's name says how it is written."""
 
 
 class CorruptArtifact(RuntimeError):
@@ -158,7 +156,7 @@ class ArtifactStore:
         for name, content in files.items():
             target = folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
-            _write(target, content)
+            write_content(target, content)
         entries = {
             path.relative_to(folder).as_posix(): {
                 "bytes": path.stat().st_size,
@@ -172,7 +170,7 @@ class ArtifactStore:
         (folder / MANIFEST).write_text(manifest, encoding="utf-8")
         crash_point("after_stage")
         for path in [*folder.rglob("*"), folder]:
-            _flush(path)
+            flush(path)
         crash_point("after_fsync")
         total = sum(entry["bytes"] for entry in entries.values())
         return Staged(folder, version, total, held.hold)
@@ -203,7 +201,7 @@ class ArtifactStore:
         crash_point("after_rename")
         # The folders above may be as new as the one renamed, and each is named by the next.
         for folder in final.parents:
-            _flush(folder)
+            flush(folder)
             if folder == self.root:
                 break
         return final
@@ -272,27 +270,6 @@ def _version_of(entries: Mapping[str, Mapping[str, Any]]) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:32]
 
 
-def _write(target: Path, content: Content | Mapping[str, np.ndarray]) -> None:
-    if isinstance(content, Path):
-        shutil.move(content, target)
-    elif isinstance(content, pa.Table):
-        pq.write_table(content, target, compression="zstd")
-    elif isinstance(content, np.ndarray):
-        np.save(target, content, allow_pickle=False)
-    elif isinstance(content, bytes):
-        target.write_bytes(content)
-    elif isinstance(content, str):
-        target.write_text(content, encoding="utf-8")
-    elif target.suffix == ".safetensors":
-        from safetensors.numpy import save_file
-
-        save_file({k: np.ascontiguousarray(v) for k, v in dict(content).items()}, target)
-    else:
-        # NaN is not JSON: refuse it here rather than in the reader.
-        text = json.dumps(content, indent=1, sort_keys=True, allow_nan=False)
-        target.write_text(text, encoding="utf-8")
-
-
 def _holds_only_files_of(staged: Path, folder: Path) -> bool:
     """Whether a folder may be an earlier copy of a staged one, damaged or not."""
     found = {path.relative_to(folder) for path in folder.rglob("*")}
@@ -312,11 +289,3 @@ def _check_file(path: Path, entry: Mapping[str, Any], *, full: bool) -> None:
         raise CorruptArtifact(f"{path}: has {size} bytes, its manifest says {entry['bytes']}")
     if (full or size <= FULLY_VERIFIED_BYTES) and _hash_file(path) != entry["sha256"]:
         raise CorruptArtifact(f"{path}: its content does not hash to what its manifest says")
-
-
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

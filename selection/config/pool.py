@@ -108,10 +108,11 @@ class Pool(Strict):
     )
     allow_unread: list[PartitionName] = Field(
         default_factory=list,
+        max_length=100_000,
         description="Sources of which parts may be missing, because a file is cut or damaged.",
     )
     memory_mib: int = Field(
-        default=4096, ge=1, description="What the rows of one source may take in memory."
+        default=4096, ge=1, le=2**30, description="What the rows of one source may take in memory."
     )
     max_shrinkage: float = Field(
         default=0.5,

@@ -7,7 +7,6 @@ metrics are the harness's own, since those of the hub are code.
 from __future__ import annotations
 
 import contextlib
-import re
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,12 +15,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from selection.models.task_data import check_data, check_metrics, files_of, map_files
 from selection.models.task_files import see_that_task_files_stay_in
 
 if TYPE_CHECKING:
     from lm_eval.tasks import TaskManager
 
-_COMMIT = re.compile(r"[0-9a-f]{40}")
 _REMEDY = "install it with `pip install 'selection-assets[lm-eval]'`, or drop `evaluation.harness`"
 FEWSHOT_SEED = 1234
 """The harness's own default; few-shot examples are drawn with it, in every run alike."""
@@ -95,7 +94,7 @@ def load_tasks(tasks: HarnessTasks) -> TaskManager:
         loaded = manager.load(list(tasks.names))
     for name, task in loaded["tasks"].items():
         # A group may define a task in place, which no file of its own has shown before.
-        _check_data(name, vars(task.config), tasks)
+        check_data(name, vars(task.config), tasks.folder)
         if getattr(task, "UNSAFE_CODE", False):
             raise ValueError(f"task {name} runs code that a model writes, which is never done here")
         own = task.config.num_fewshot
@@ -128,7 +127,7 @@ def data_sets_of(tasks: HarnessTasks) -> tuple[str, ...]:
             str(config.get("dataset_path"))
             for name in tasks.names
             for config in manager.configs(name)
-            if not _files((config.get("dataset_kwargs") or {}).get("data_files"))
+            if not files_of((config.get("dataset_kwargs") or {}).get("data_files"))
         )
     return tuple(found)
 
@@ -180,13 +179,13 @@ def _manager_class() -> Any:
             options = dict(config.get("dataset_kwargs") or {})
             if "data_files" in options and entry.yaml_path is not None:
                 beside = Path(entry.yaml_path).parent
-                options["data_files"] = _map_files(options["data_files"], beside)
+                options["data_files"] = map_files(options["data_files"], beside)
             revision = self.tasks.revisions.get(config.get("dataset_path", ""))
             if revision is not None:
                 options["revision"] = revision
             config["dataset_kwargs"] = options
-            _check_metrics(entry.name, config)
-            _check_data(entry.name, config, self.tasks)  # before anything is downloaded
+            check_metrics(entry.name, config)
+            check_data(entry.name, config, self.tasks.folder)  # before anything is downloaded
             return config
 
     class Manager(TaskManager):
@@ -227,78 +226,10 @@ def _check_members(members: Any, tasks: HarnessTasks) -> None:
     for member in members if isinstance(members, list) else []:
         if isinstance(member, dict):
             name = str(member.get("task", member.get("group")))
-            _check_metrics(name, member)
+            check_metrics(name, member)
             if "dataset_path" in member or "dataset_kwargs" in member:
-                _check_data(name, member, tasks)
+                check_data(name, member, tasks.folder)
             _check_members(member.get("task"), tasks)
-
-
-def _check_metrics(name: str, config: Mapping[str, Any]) -> None:
-    import lm_eval.api.metrics  # noqa: F401  (registers them)
-    from lm_eval.api.registry import metric_registry
-
-    own_results = config.get("process_results") is not None
-    for metric in config.get("metric_list") or []:
-        asked = metric.get("metric")
-        known = not isinstance(asked, str) or own_results or asked in metric_registry
-        if not known or metric.get("hf_evaluate"):
-            raise ValueError(
-                f"task {name} asks for the metric {asked!r}, which is none of the harness's own: it"
-                " would be code from the hub, which is never run"
-            )
-
-
-def _check_data(name: str, config: Mapping[str, Any], tasks: HarnessTasks) -> None:
-    options = config.get("dataset_kwargs") or {}
-    if config.get("custom_dataset") is not None:
-        raise ValueError(f"task {name} makes its rows by code; write them to a file beside it")
-    files = _files(options.get("data_files"))
-    if files:
-        # A link that leads out of the folder lies outside.
-        folder = tasks.folder and tasks.folder.resolve()
-        outside = [f for f in files if not folder or not Path(f).resolve().is_relative_to(folder)]
-        if outside:
-            raise ValueError(
-                f"task {name} reads {', '.join(outside)}; its rows must lie in `include_path`"
-                f" ({tasks.folder}), where a change is noticed"
-            )
-        return
-    data_set = str(config.get("dataset_path"))
-    if _is_builder(data_set) or Path(data_set).exists():
-        raise ValueError(
-            f"task {name} reads {data_set!r}, which is no data set of the hub, without naming its"
-            " rows; give `dataset_path: json` and the files beside its own as"
-            " `dataset_kwargs: {data_files: ...}`"
-        )
-    if not _COMMIT.fullmatch(str(options.get("revision"))):
-        raise ValueError(
-            f"task {name} reads the data set {data_set!r} at no pinned commit; add"
-            f" `revisions: {{{data_set}: <full 40-digit commit hash>}}` to `evaluation.harness`"
-        )
-
-
-def _is_builder(name: str) -> bool:
-    """Whether `datasets` reads by this name whatever files lie where the process runs."""
-    from datasets.packaged_modules import _PACKAGED_DATASETS_MODULES
-
-    return name in _PACKAGED_DATASETS_MODULES
-
-
-def _map_files(files: Any, beside: Path) -> Any:
-    """Give `data_files` (a name, a list of names, or a dict of either) absolute names."""
-    if isinstance(files, Mapping):
-        return {split: _map_files(names, beside) for split, names in files.items()}
-    if isinstance(files, list | tuple):
-        return [_map_files(file, beside) for file in files]
-    return str(beside / str(files))
-
-
-def _files(files: Any) -> list[str]:
-    if files is None:
-        return []
-    if isinstance(files, Mapping):
-        return [file for names in files.values() for file in _files(names)]
-    return [str(file) for file in files] if isinstance(files, list | tuple) else [str(files)]
 
 
 @contextlib.contextmanager

@@ -6,7 +6,8 @@ import dagster as dg
 import numpy as np
 import pyarrow as pa
 
-from resources.store.artifacts import Artifact, Content
+from resources.store.artifacts import Artifact
+from resources.store.contents import Content
 from selection.basics.draws import keyed_uniform
 from selection.config.study import Study
 from selection_assets.shared.evaluation import evaluate_folders, harness_outside

@@ -11,7 +11,8 @@ import dagster as dg
 
 from resources.device import Device
 from resources.ledger.ledger import Identity
-from resources.store.artifacts import Artifact, Content
+from resources.store.artifacts import Artifact
+from resources.store.contents import Content
 from resources.store.held_folder import HeldFolder
 from resources.workspace import Workspace
 from selection.budget.amounts import Amount

@@ -126,6 +126,7 @@ def copied(copy: Path) -> Path:
     for folder in ("selection", "resources", "selection_assets", "studies"):
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(REPOSITORY / folder, copy / folder, ignore=ignored)
+    shutil.copy(REPOSITORY / "project.yaml", copy)
     return copy
 
 

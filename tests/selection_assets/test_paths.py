@@ -26,7 +26,7 @@ from selection.config.names import HubId, ProjectFolder, ProjectPath, Strict
 from selection.config.pool import Pool
 from selection.corpus.records import BadRecord, Record
 from selection.corpus.sources import list_sources
-from selection_assets.studies import load_studies
+from selection_assets.studies import load_studies, read_configuration
 
 MODULES = (
     selection.config.decoders,
@@ -110,11 +110,10 @@ def test_a_path_outside_is_refused_by_file_field_value_and_remedy(
         "linked parent": "link/deeper/rows.jsonl",
     }[how]
     file = write(project, field, path)
-    with pytest.raises(ConfigurationError) as refused:
-        load_studies()
-    [message] = str(refused.value).splitlines()
+    [message] = read_configuration().wrong[file].splitlines()
     for part in (
-        f"{file}: field {field} has value {path!r}",
+        f"{file}: field {field} (line ",
+        f"has value {path!r}",
         f"lies at {outside}",
         f"outside the project ({project.root})",
         f"under `roots:` in {project.root / 'project.yaml'}",
@@ -176,7 +175,9 @@ def test_a_link_in_a_drop_folder_that_leads_out_is_set_aside_and_the_rest_is_rea
     pool = Pool.model_validate(
         yaml.safe_load((project.root / "studies/pools/library.yaml").read_text())
     )
-    read = {name: list(source.read()) for name, source in list_sources(pool, resolve).items()}
+    read = {
+        name: list(source.read()) for name, source in list_sources(pool, resolve).sources.items()
+    }
     for name in ("linked", "folder", "part"):
         [bad] = read[name]
         assert isinstance(bad, BadRecord) and "symlink leaves the folder" in bad.reason
@@ -191,7 +192,7 @@ def test_the_sources_of_a_folder_are_not_named_after_what_a_link_leads_to(projec
     (folder / "two.parquet").symlink_to(outside / "two.parquet")
     spec = {"kind": "files", "path": "parts", "split_by": "part"}
     pool = Pool.model_validate({"name": "library", "sources": [spec]})
-    assert set(list_sources(pool, resolve)) == {"inside"}
+    assert set(list_sources(pool, resolve).sources) == {"inside"}
 
 
 @pytest.mark.parametrize(
@@ -203,17 +204,17 @@ def test_a_link_in_a_folder_that_a_library_reads_may_not_lead_out(project, outsi
     write(project, field, "whole")
     assert set(load_studies()) == {"small"}
     (folder / "deep/config.json").symlink_to(outside / "rows.jsonl")
-    with pytest.raises(ConfigurationError, match=f"{field} has value 'whole'.*lies at {outside}"):
-        load_studies()
+    [problem] = read_configuration().wrong.values()
+    assert f"field {field} (line " in problem and f"lies at {outside}" in problem
 
 
 @pytest.mark.parametrize(
     ("content", "problem"),
     [
-        ("roots: ..", "field roots has value"),
-        ("root: [..]", "field root is not known"),
-        ("roots: [1]", "field roots.0 has value 1"),
-        ("- a", "must be a mapping"),
+        ("roots: ..", "field roots (line 1) has value"),
+        ("root: [..]", "field root (line 1) is not known"),
+        ("roots: [1]", "field roots.0 (line 1) has value 1"),
+        ("- a", "must be fields with their values"),
     ],
 )
 def test_a_wrong_project_file_is_told_its_field(project, content, problem):
