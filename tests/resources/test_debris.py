@@ -121,13 +121,14 @@ def test_nothing_that_the_ledger_names_is_ever_removed(tmp_path_factory, actions
 
 
 def test_what_a_living_process_stages_is_left_alone(tmp_path):
+    publish_everything(tmp_path, "first")
     _, store = opened(tmp_path)
     staged = store.stage({"a.md": "x"})
     assert find(tmp_path) == []
     make_old(staged.folder, days=2)
     assert find(tmp_path, days=0) == []
     store.publish(staged, "study/thing", "all")
-    assert {debris.kind for debris in find(tmp_path)} == {"version"}
+    assert {debris.kind for debris in find(tmp_path)} == {"paid"}
 
 
 def test_a_folder_staged_by_nobody_known_goes(tmp_path):

@@ -175,13 +175,13 @@ def test_a_link_in_a_drop_folder_that_leads_out_is_set_aside_and_the_rest_is_rea
     pool = Pool.model_validate(
         yaml.safe_load((project.root / "studies/pools/library.yaml").read_text())
     )
-    read = {
-        name: list(source.read()) for name, source in list_sources(pool, resolve).sources.items()
-    }
-    for name in ("linked", "folder", "part"):
-        [bad] = read[name]
-        assert isinstance(bad, BadRecord) and "symlink leaves the folder" in bad.reason
-    assert all(isinstance(row, Record) for row in read["email"])
+    listed = list_sources(pool, resolve)
+    left_out = {one.what: one.reason for one in listed.not_read}
+    assert set(left_out) == {"linked.jsonl", "folder"}
+    assert all("a link that leaves the folder" in reason for reason in left_out.values())
+    [bad] = listed.sources["part"].read()
+    assert isinstance(bad, BadRecord) and "symlink leaves the folder" in bad.reason
+    assert all(isinstance(row, Record) for row in listed.sources["email"].read())
 
 
 def test_the_sources_of_a_folder_are_not_named_after_what_a_link_leads_to(project, outside):
