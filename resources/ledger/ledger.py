@@ -18,7 +18,7 @@ from resources.ledger.database import Database
 from resources.ledger.loss import LedgerLost, refuse_absent, refuse_older
 from resources.ledger.publication import Publication, differing_records, record_values
 from resources.ledger.refusals import refuse_to_publish
-from resources.ledger.spend_rows import state_of
+from resources.ledger.spend_rows import newest, state_of
 from resources.ledger.spending import LEASE, OverCap, Spending
 from resources.ledger.spends import Cost, Spender, insert_spend, settle_in
 from resources.store.artifacts import Artifact, ArtifactStore, Staged
@@ -158,12 +158,12 @@ class Ledger:
         begun = record_of(self.artifacts, published.path, entry)
 
         def write(connection: duckdb.DuckDBPyConnection) -> tuple[Record, str]:
-            record = begun
-            if state_of(connection, entry) == "lost":
-                if short := short_for(connection, entry, cost.spent):
-                    return record, refuse_to_publish(connection, entry, *short)
-                carry_on(connection, entry, anew, cost.spent, lease=LEASE)
-                record = begun.continued_by(anew)
+            record = begun.continued_by(newest(connection, entry))
+            if state_of(connection, record.spend) == "lost":
+                if short := short_for(connection, record.spend, cost.spent):
+                    return record, refuse_to_publish(connection, record.spend, *short)
+                carry_on(connection, record.spend, anew, cost.spent, lease=LEASE)
+                record = record.continued_by(anew)
             if made.spend is None:
                 spender = Spender(made.campaign, *what, made.run_id, cost.device)
                 insert_spend(connection, entry, spender, made.started_at, reserved=cost.spent)
@@ -174,8 +174,8 @@ class Ledger:
 
         def find(connection: duckdb.DuckDBPyConnection) -> tuple[Record, str] | None:
             settled = connection.execute(
-                "SELECT id FROM spend WHERE ? IN (id, continues) AND materialization = ?",
-                [entry, materialization],
+                "SELECT id FROM spend WHERE id = ? AND materialization = ?",
+                [newest(connection, entry), materialization],
             ).fetchone()
             return (record_of(self.artifacts, published.path, settled[0]), "") if settled else None
 

@@ -53,3 +53,10 @@ def charged_before(connection: duckdb.DuckDBPyConnection, spend: str) -> Amount:
     row = connection.execute(EARLIER, [spend]).fetchone()
     assert row is not None
     return Amount(*(float(value or 0.0) for value in row))
+
+
+def newest(connection: duckdb.DuckDBPyConnection, spend: str) -> str:
+    """The spend that goes on from this one last: itself, unless it was lost and reserved anew."""
+    while row := connection.execute("SELECT id FROM spend WHERE continues = ?", [spend]).fetchone():
+        spend = row[0]
+    return spend

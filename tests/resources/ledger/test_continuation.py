@@ -154,6 +154,18 @@ def test_a_result_is_published_where_what_exceeds_the_loss_can_be_reserved(ledge
     assert ledger.verify() == []
 
 
+def test_a_result_that_names_the_lost_spend_settles_the_one_that_goes_on_from_it(ledger):
+    """Signs of life may find the loss out after the result was made up, and before it is kept."""
+    meter = lost(ledger)
+    first = meter.spend
+    meter.charge(60.0)
+    identity = Identity("small/x", "all", "inputs", "code")
+    publish_report(ledger, identity, "text", cost=cost(100.0), spend=first)
+    assert row(ledger, meter.spend)["state"] == "settled"
+    assert used(ledger) == 100.0
+    assert ledger.verify() == []
+
+
 def test_seconds_are_reserved_before_they_run_out(ledger):
     cap = Cap("device_hours", 1.0)
     meter = begin(ledger, Amount(0.0, 2.0), cap, metered=False, beat_seconds=0.5)
