@@ -123,15 +123,7 @@ class Artifact:
 
 @dataclass(frozen=True)
 class Staged:
-    """Files written and hashed but not yet visible to anybody.
-
-    Attributes
-    ----------
-    folder : where they lie.
-    version : hash of the content.
-    bytes : of the files.
-    hold : on the folder, which keeps `selection gc` away until it is published.
-    """
+    """Files written and hashed but not yet visible to anybody; held until they are published."""
 
     folder: Path
     version: str
@@ -174,8 +166,7 @@ class ArtifactStore:
         for path in [*folder.rglob("*"), folder]:
             _flush(path)
         crash_point("after_fsync")
-        total = sum(entry["bytes"] for entry in entries.values())
-        return Staged(folder, version, total, held.hold)
+        return Staged(folder, version, sum(e["bytes"] for e in entries.values()), held.hold)
 
     def publish(self, staged: Staged, asset: str, partition: str) -> Path:
         """Rename the staged folder to its final place; the same content is kept only once.
@@ -223,10 +214,7 @@ class ArtifactStore:
         return locked(self.root / LOCK, alone=True)
 
     def new_stage_folder(self) -> HeldFolder:
-        """Make a private folder: once nobody holds it, its purpose is gone.
-
-        Its name says to people which process made it.
-        """
+        """Make a private folder, named after this process: once unheld, its purpose is gone."""
         while True:
             folder = self.root / STAGE / f"{os.getpid()}-{uuid.uuid4().hex}"
             if hold := make_and_hold(folder):
