@@ -158,13 +158,12 @@ class Ledger:
         begun = record_of(self.artifacts, published.path, entry)
 
         def write(connection: duckdb.DuckDBPyConnection) -> tuple[Record, str]:
-            settled = newest(connection, entry)
-            record = begun if settled == entry else begun.continued_by(settled)
-            if state_of(connection, settled) == "lost":
-                if short := short_for(connection, settled, cost.spent):
-                    return record, refuse_to_publish(connection, settled, *short)
-                carry_on(connection, settled, anew, cost.spent, lease=LEASE)
-                record = begun.continued_by(anew)
+            record = begun.continued_by(newest(connection, entry))
+            if state_of(connection, record.spend) == "lost":
+                if short := short_for(connection, record.spend, cost.spent):
+                    return record, refuse_to_publish(connection, record.spend, *short)
+                carry_on(connection, record.spend, anew, cost.spent, lease=LEASE)
+                record = record.continued_by(anew)
             if made.spend is None:
                 spender = Spender(made.campaign, *what, made.run_id, cost.device)
                 insert_spend(connection, entry, spender, made.started_at, reserved=cost.spent)

@@ -7,9 +7,9 @@ import duckdb
 
 from resources.ledger import chain
 from resources.ledger.note import NOTE, read_note
-from resources.store.artifacts import version_folders
 from resources.store.records import PUBLISHED, list_records, was_paid
 from resources.store.sealed import BrokenSeal
+from resources.store.version_folders import version_folders
 
 REMEDY = (
     "nothing is read or written until that is put right: put the newest backup of the ledger there,"

@@ -16,9 +16,10 @@ from resources.ledger.forecasts import kept_forecasts, read_forecast
 from resources.ledger.note import Note, read_note
 from resources.ledger.publication import version_path
 from resources.ledger.replay import Replay, Row, Tables
-from resources.store.artifacts import Artifact, ArtifactStore, CorruptArtifact, version_folders
+from resources.store.artifacts import Artifact, ArtifactStore, CorruptArtifact
 from resources.store.records import PUBLISHED, RECORDS, Record, list_records
 from resources.store.sealed import BrokenSeal, read_sealed
+from resources.store.version_folders import version_folders
 from selection.budget.amounts import Amount
 
 ROUNDING = 1e-9

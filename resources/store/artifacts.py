@@ -3,10 +3,9 @@
 import hashlib
 import json
 import os
-import re
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,8 +26,6 @@ STAGE, WORK, LOCK = ".stage", ".work", ".publishing.lock"
 
 UNPARTITIONED = "all"
 """Folder name and ledger value of an asset without partitions."""
-
-VERSION = re.compile(r"[0-9a-f]{32}")
 
 FULLY_VERIFIED_BYTES = 64 * 2**20
 """Larger files have only their size checked on every read; `verify` hashes everything."""
@@ -245,17 +242,6 @@ class ArtifactStore:
             if hold := make_and_hold(folder):
                 return HeldFolder(folder, hold)
             name = f"{work_name(key)}-{uuid.uuid4().hex}"
-
-
-def version_folders(root: Path) -> Iterator[Path]:
-    """Yield every `<asset>/<partition>/<version>`, however deep its asset's name."""
-    for parent, names, _ in os.walk(root):
-        folder = Path(parent)
-        if folder == root:
-            names[:] = [name for name in names if not name.startswith(".")]
-        if VERSION.fullmatch(folder.name) and (folder / MANIFEST).is_file():
-            names.clear()
-            yield folder
 
 
 def work_name(key: str) -> str:

@@ -32,7 +32,8 @@ class Record:
     def begin(self) -> None:
         """Say that a version is on its way, before its files are where readers look."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._begun.touch()
+        if self.file == self._begun:
+            self._begun.touch()
 
     def write(self, values: Mapping[str, Any]) -> None:
         """Keep what the ledger is about to say of it."""

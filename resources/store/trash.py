@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 
-from resources.store.artifacts import version_folders
 from resources.store.held_folder import HeldFolder, make_and_hold
 from resources.store.records import RECORDS, was_paid
+from resources.store.version_folders import version_folders
 
 TRASH = ".trash"
 """In the artifacts' folder."""

@@ -76,7 +76,9 @@ def probe_sizes(
         size = min(size * growth, most)
         large = [timed(size)]
         longer = large[0][1] - small[0][1]
-        if longer >= ENOUGH or size == most:
+        # The next size may be no more work, as of texts that fill several blocks each.
+        more = large[0][0] > small[0][0]
+        if (more and longer >= ENOUGH) or size == most:
             # A pause of a busy machine looks like work until it is looked at again.
             while len(large) < REPEATS and large[0][1] < PATIENCE:
                 small.append(timed(smallest))

@@ -127,6 +127,7 @@ def test_what_a_living_process_stages_is_left_alone(tmp_path):
     assert find(tmp_path) == []
     make_old(staged.folder, days=2)
     assert find(tmp_path, days=0) == []
+    record_of(store.root, f"study/thing/all/{staged.version}", "spend").begin()
     store.publish(staged, "study/thing", "all")
     assert {debris.kind for debris in find(tmp_path)} == {"paid"}
 

@@ -57,6 +57,19 @@ def test_a_pause_of_the_machine_is_not_taken_for_work():
     assert probed.rate.seconds_per_flop == pytest.approx(0.01 / FLOPS)
 
 
+def test_a_size_that_is_no_more_work_is_not_measured_however_long_it_takes():
+    """Four texts may fill no more blocks than one, and a pause may fall into them."""
+    simulated = Simulated(0.3, 0.01)
+
+    def work(size: int) -> float:
+        simulated.now += 2.0 if 1 < size <= 8 else 0.0
+        return FLOPS * 8 if size <= 8 else simulated.work(size)
+
+    probed = probe_sizes(work, most=10**6, clock=simulated.clock)
+    assert probed.rate.seconds_per_flop > 0
+    assert max(simulated.sizes) > 8
+
+
 def test_every_call_is_charged():
     simulated = Simulated(0.3, 0.01)
     probed = probe_sizes(simulated.work, most=50, clock=simulated.clock)
