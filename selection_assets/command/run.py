@@ -17,6 +17,7 @@ from selection.config.pool import (
     DropFolder,
     FileSources,
     HubSource,
+    Pool,
     SourceSpec,
 )
 from selection.config.study import Study
@@ -42,27 +43,27 @@ from selection_assets.studies import load_pools, see_that_data_are_there
 def run_study(name: str) -> None:
     """Materialize what is stale and print the closing table."""
     study, ledger = find_study(name), Workspace().ledger
-    _rehearse(study, ledger)
+    pool = load_pools()[study.pool]
+    _rehearse(study, pool, ledger)
     try:
         done = _refresh(study, ledger)
     except Unfinished as stop:
         # What could run has run, and may already say something.
         says = stop.done or isinstance(stop, SourcesFailed)
         if says and ledger.current(f"{name}/pareto_frontier", UNPARTITIONED):
-            click.echo(closing_text(study, ledger, recomputed(stop.done), _not_read(study, ledger)))
+            click.echo(closing_text(study, ledger, recomputed(stop.done), _not_read(pool, ledger)))
         raise
-    click.echo(closing_text(study, ledger, recomputed(done), _not_read(study, ledger)))
+    click.echo(closing_text(study, ledger, recomputed(done), _not_read(pool, ledger)))
 
 
-def _not_read(study: Study, ledger: Ledger) -> str:
-    pool = load_pools()[study.pool]
+def _not_read(pool: Pool, ledger: Ledger) -> str:
     return pool_text(pool, sources_of(pool, ledger).not_read)
 
 
 def plan_study(name: str, *, quietly: bool) -> Study:
     """Bring the plan of a study up to date, with what it needs and nothing else."""
     study, ledger = find_study(name), Workspace().ledger
-    _rehearse(study, ledger, quietly=quietly)
+    _rehearse(study, load_pools()[study.pool], ledger, quietly=quietly)
     try:
         _refresh(study, ledger, up_to=PLAN, quietly=quietly)
     except SourcesFailed as error:
@@ -70,22 +71,23 @@ def plan_study(name: str, *, quietly: bool) -> Study:
     return study
 
 
-def _rehearse(study: Study, ledger: Ledger, *, quietly: bool = False) -> None:
+def _rehearse(study: Study, pool: Pool, ledger: Ledger, *, quietly: bool = False) -> None:
     """See that what is not up to date can run, before anything of it does.
+
+    Files that have just changed are waited for first: until they are still, nothing is stale.
 
     Raises
     ------
     NotReady
         With everything that is wrong.
     """
+    wait_until_still(pool)
     try:
         if not plan_refresh(study, ledger):
             return
     except (ValueError, OSError):
         pass  # What cannot even be looked at is said below, with all else.
-    pool = load_pools()[study.pool]
-    wait_until_still(pool)
-    if not quietly and (said := _not_read(study, ledger)):
+    if not quietly and (said := _not_read(pool, ledger)):
         click.echo(said)
     findings = rehearse(study, pool, fetch=True)
     if not quietly:
@@ -117,9 +119,10 @@ def dry_run_study(name: str) -> None:
     """
     study = find_study(name)
     ledger = Workspace().ledger
-    if said := _not_read(study, ledger):
+    pool = load_pools()[study.pool]
+    if said := _not_read(pool, ledger):
         click.echo(said)
-    findings = rehearse(study, load_pools()[study.pool], fetch=False)
+    findings = rehearse(study, pool, fetch=False)
     click.echo(f"{findings_text(findings)}\n")
     require_ready(findings)
     _print_work(name, study, ledger)

@@ -111,6 +111,16 @@ def test_a_run_waits_for_what_was_just_copied_and_not_for_what_never_settles(sma
     assert "email.jsonl: still being written" in result.stderr
 
 
+def test_a_study_that_is_up_to_date_waits_for_what_was_just_copied(finished_project):
+    pool = finished_project.root / "studies/pools/shelf.yaml"
+    pool.write_text(pool.read_text().replace("settle_seconds: 0", "settle_seconds: 0.5"))
+    file = finished_project.root / "drop/email.jsonl"
+    file.write_text(file.read_text() + "no JSON\n" * 100)
+    result = selection("run", NAME)
+    assert "waiting up to 0.5 s until they are still: asyncio.jsonl, email.jsonl" in result.stderr
+    assert "raw_corpus [email] failed" in result.stderr
+
+
 def test_what_changes_while_it_is_read_is_not_published(tmp_path):
     toy = Toy(tmp_path)
 
