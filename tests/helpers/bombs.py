@@ -23,15 +23,6 @@ def repeated_dictionary_entry(path: Path) -> None:
     pq.write_table(table, path, compression="zstd", dictionary_pagesize_limit=64 * MIB)
 
 
-def claimed_nulls(path: Path) -> None:
-    """A hundred million nulls after the good rows, 500 to a byte."""
-    with pq.ParquetWriter(path, pa.schema({"text": pa.string()}), compression="zstd") as writer:
-        writer.write_table(pa.table({"text": GOOD}))
-        nulls = pa.table({"text": pa.nulls(20_000_000, pa.string())})
-        for _ in range(5):
-            writer.write_table(nulls, row_group_size=20_000_000)
-
-
 def lying_page(path: Path) -> None:
     """A page that says it is 1.9 GB once it is unpacked."""
     _write_lie(path, size=1_900_000_000)

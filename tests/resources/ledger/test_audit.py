@@ -5,11 +5,8 @@ or a chain that somebody computed anew from a changed entry on. Only the hash of
 noted elsewhere reveals those. Nor does any entry say what `UNSEEN` lists: signs of life.
 """
 
-import shutil
-from pathlib import Path
-
 import pytest
-from tampering import chained, each, edit, entries, problems, put, tampered, write_every_entry
+from tampering import chained, each, edit, entries, problems, put, tampered
 
 ENTRY = ["seq", "made_at", "kind", "subject", "body", "previous", "hash"]
 SEEN = {
@@ -33,17 +30,6 @@ SEEN = {
     "schema_version": ["version"],
 }
 UNSEEN = {"spend": ["begun_flops", "begun_seconds", "lease_until"]}
-
-
-@pytest.fixture(scope="module")
-def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A ledger with every kind of entry and every state of a spend."""
-    return write_every_entry(tmp_path_factory.mktemp("original"))
-
-
-@pytest.fixture
-def root(original: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(original, tmp_path / "copy"))
 
 
 def test_the_untouched_ledger_has_nothing_wrong_with_it(root):

@@ -5,7 +5,6 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from datetime import timedelta
-from pathlib import Path
 
 import duckdb
 import pytest
@@ -21,7 +20,6 @@ from tampering import (
     publish,
     put,
     reserve,
-    write_every_entry,
 )
 
 from resources.ledger import chain
@@ -31,17 +29,6 @@ from resources.ledger.spend_rows import NotRunning
 from resources.ledger.spending import OverCap, Spending
 from resources.ledger.spends import Cost, Spender
 from selection.budget.amounts import Amount, Cap
-
-
-@pytest.fixture(scope="module")
-def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A ledger with every kind of entry and every state of a spend."""
-    return write_every_entry(tmp_path_factory.mktemp("original"))
-
-
-@pytest.fixture
-def root(original: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(original, tmp_path / "copy"))
 
 
 @pytest.mark.parametrize("place", [1, 5, 10])

@@ -9,24 +9,13 @@ import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tampering import COST, edit, problems, publish, write_every_entry
+from tampering import COST, edit, problems, publish
 
 from resources.ledger.audit import DERIVED, audit
 from resources.ledger.ledger import Identity, Pending, open_ledger
 from resources.ledger.replay import KEYS, SIGNS_OF_LIFE
 
 TABLES = [*KEYS, "entry"]
-
-
-@pytest.fixture(scope="module")
-def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A ledger with every kind of entry and every state of a spend."""
-    return write_every_entry(tmp_path_factory.mktemp("original"))
-
-
-@pytest.fixture
-def root(original: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(original, tmp_path / "copy"))
 
 
 @pytest.fixture(scope="module")

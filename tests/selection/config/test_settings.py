@@ -4,15 +4,14 @@ import json
 import math
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from configured import message_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from selection.config.files import ConfigurationError, load_yaml
 from selection.config.pool import Pool
 from selection.config.study import Study
 from selection.methods import REGISTRY
@@ -97,16 +96,6 @@ def having(content: Any, at: tuple, value: Any) -> Any:
     copy = dict(content) if isinstance(content, dict) else list(content)
     copy[at[0]] = having(copy[at[0]], at[1:], value) if at[1:] else value
     return copy
-
-
-def message_of(model: type, path: Path, text: str | bytes) -> str | None:
-    """What reading a text says; None where it is valid. Any other error is the test's."""
-    path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    try:
-        load_yaml(model, path)
-    except ConfigurationError as error:
-        return str(error)
-    return None
 
 
 SCALARS = (

@@ -1,12 +1,11 @@
 """Plain YAML and nothing else: what it says, and what is refused, with file, line and field."""
 
-from pathlib import Path
-
 import pytest
+from configured import message_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from selection.config.files import MAX_BYTES, ConfigurationError, load_yaml
+from selection.config.files import MAX_BYTES, load_yaml
 from selection.config.pool import Pool
 from selection.config.study import Study
 
@@ -23,16 +22,6 @@ full_data_seeds: [0]
 cap: {usd: 20}
 usd_per_device_hour: 2
 """
-
-
-def message_of(model: type, path: Path, text: str | bytes) -> str | None:
-    """What reading a text says; None where it is valid. Any other error is the test's."""
-    path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    try:
-        load_yaml(model, path)
-    except ConfigurationError as error:
-        return str(error)
-    return None
 
 
 @given(st.binary(max_size=200) | st.text("{}[]&*!|>-:?,#'\"%@ab1.~\n\t ", max_size=60))
