@@ -12,6 +12,8 @@ LINT_BESIDE := $(MAKE) --no-print-directory lint >$(VENV)/lint.log 2>&1 & lint=$
 LINTED := tests=$$?; wait $$lint || { cat $(VENV)/lint.log; exit 1; }; exit $$tests
 export HF_HUB_DISABLE_TELEMETRY := 1
 export TOKENIZERS_PARALLELISM := false
+# Containers often set it: each of the hundreds of processes that tests start would compile torch.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help run check test test-all ui lint docs screenshots study results bench clean
 

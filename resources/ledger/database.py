@@ -6,7 +6,7 @@ import os
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,6 +14,7 @@ import duckdb
 from filelock import FileLock, Timeout
 
 from resources.ledger import chain
+from resources.ledger.engines import Engine, keep_engine, take_engine
 from resources.ledger.loss import damaged, refuse_absent, refuse_older
 from resources.ledger.note import Note, take_note, write_note
 from resources.ledger.schema import VERSION, create_tables
@@ -95,9 +96,11 @@ class Database:
     @contextmanager
     def _transaction(self, *, checked: bool) -> Iterator[duckdb.DuckDBPyConnection]:
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with closing(self._engine()) as connection, self._locked():
+        engine = take_engine(self.path, self.readable)
+        with self._locked():
+            connection, well = engine.connect(), False
             try:
-                noted = self._open(connection, checked=checked)
+                noted = self._open(engine, connection, checked=checked)
                 connection.begin()
                 yield connection
                 connection.commit()
@@ -105,12 +108,15 @@ class Database:
                 note = take_note(connection, noted)
                 if note is not None:
                     self._note(note)
+                well = True
             except duckdb.Error as error:
                 if (lost := damaged(self.path, error)) is not None:
                     raise lost from error
                 raise
             finally:
-                connection.close()  # while the lock is held
+                connection.close()
+                (engine.detach if well else engine.close)()  # while the lock is held
+        keep_engine(self.path, self.readable, engine)
 
     def read(self, statement: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """Answer one question, whose values are bound, in a transaction of its own."""
@@ -186,16 +192,6 @@ class Database:
             fcntl.flock(folder, fcntl.LOCK_UN)
             os.close(folder)
 
-    def _engine(self) -> duckdb.DuckDBPyConnection:
-        """Start DuckDB without the file: most of a short transaction's time, so before the lock."""
-        return duckdb.connect(
-            config={
-                "autoinstall_known_extensions": False,
-                "autoload_known_extensions": False,
-                "temp_directory": f"{self.path}.tmp",
-            }
-        )
-
     def _note(self, note: Note) -> None:
         """Note what was committed; a note that fails is only older than it might be."""
         try:
@@ -204,32 +200,29 @@ class Database:
             LOGGER.warning("%s: what it holds could not be noted: %s", self.path, error)
 
     def _open(
-        self, connection: duckdb.DuckDBPyConnection, *, checked: bool
+        self, engine: Engine, connection: duckdb.DuckDBPyConnection, *, checked: bool
     ) -> tuple[int, str] | None:
         """Open the file, allow no more than to read below one folder; returns the head noted."""
         if checked:
             refuse_absent(self.path, self.readable)
         new = not self.path.exists()
-        self._attach(connection)
+        self._attach(engine, connection)
         if new:
             self.path.chmod(0o600)
-        connection.execute("USE ledger")
         if not _has_tables(connection):
             create_tables(connection, str(self.path))
         noted = chain.head(connection)
         if checked:
             noted = refuse_older(connection, self.path, self.readable)
-        connection.execute(f"SET allowed_directories = [{_literal(self.readable)}]")
-        connection.execute("SET enable_external_access = false")
-        connection.execute("SET lock_configuration = true")
+        engine.confine()
         return noted
 
-    def _attach(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def _attach(self, engine: Engine, connection: duckdb.DuckDBPyConnection) -> None:
         """Attach the file, waiting a while for a program that knows nothing of our lock file."""
         started, said = time.monotonic(), False
         while True:
             try:
-                connection.execute(f"ATTACH {_literal(self.path)} AS ledger")
+                engine.attach(connection)
                 return
             except duckdb.IOException as error:
                 if damaged(self.path, error) is not None:
@@ -246,11 +239,6 @@ class Database:
                     LOGGER.warning("waiting up to %.0f s for %s", self._patience, error)
                     said = True
             time.sleep(random.uniform(0.02, 0.1))
-
-
-def _literal(path: Path) -> str:
-    """Quote a path inside SQL, where it cannot be bound."""
-    return "'" + str(path).replace("'", "''") + "'"
 
 
 def _has_tables(connection: duckdb.DuckDBPyConnection) -> bool:

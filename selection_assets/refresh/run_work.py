@@ -1,6 +1,5 @@
 """Run some work in this process, and say how it ended."""
 
-import json
 from pathlib import Path
 
 import dagster as dg
@@ -66,14 +65,14 @@ def _is_read_or_judged(event: dg.DagsterEvent) -> bool:
 
 
 def _bad_rows(result: dg.ExecuteInProcessResult) -> list[str]:
-    """Of what a failed run has read: how many rows were bad, why, and where they are."""
+    """Of what a failed run has read: how many rows were bad, why, and where first."""
     lines = []
     for event in result.get_asset_materialization_events():
         facts = event.materialization.metadata
-        if "quarantine_reasons" in facts:
-            reasons = json.dumps(facts["quarantine_reasons"].value, ensure_ascii=False)
+        first = facts.get("first_quarantined")
+        if isinstance(first, dg.JsonMetadataValue) and isinstance(first.data, list) and first.data:
             table = Path(str(facts["dagster/uri"].value)) / "quarantine.parquet"
-            lines.append(f"bad rows: {reasons}; they are in {table}")
+            lines += [f"bad rows, listed in {table}:", *(f"  {reason}" for reason in first.data)]
     return lines
 
 

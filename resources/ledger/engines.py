@@ -1,0 +1,102 @@
+"""DuckDB without a file, kept from one transaction to the next.
+
+To start it takes several times as long as a short transaction, and a step has many. What is kept
+holds no file: the ledger is attached by each transaction, and detached before the lock is let go.
+"""
+
+import os
+from pathlib import Path
+
+import duckdb
+
+LEDGER = "ledger"
+"""Name of the attached file."""
+
+KEPT = 4
+"""Engines that wait for a transaction; a process has one ledger, and its tests have more."""
+
+
+class Engine:
+    """DuckDB in memory, which may attach one ledger and read one folder.
+
+    Parameters
+    ----------
+    path : the ledger's file.
+    readable : the one folder tree whose files SQL may read.
+    """
+
+    def __init__(self, path: Path, readable: Path) -> None:
+        self._path = path
+        self._readable = readable
+        self._confined = False
+        self._root = duckdb.connect(
+            config={
+                "autoinstall_known_extensions": False,
+                "autoload_known_extensions": False,
+                "temp_directory": f"{path}.tmp",
+            }
+        )
+
+    def connect(self) -> duckdb.DuckDBPyConnection:
+        """A connection for one transaction."""
+        return self._root.cursor()
+
+    def attach(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Open the file, and let the connection use it.
+
+        Raises
+        ------
+        duckdb.IOException
+            When another program has the file, or it is damaged.
+        """
+        connection.execute(f"ATTACH {_literal(self._path)} AS {LEDGER}")
+        connection.execute(f"USE {LEDGER}")
+
+    def confine(self) -> None:
+        """Allow no more from now on: DuckDB adds the files of what is attached by itself."""
+        if self._confined:
+            return
+        self._root.execute(f"SET allowed_directories = [{_literal(self._readable)}]")
+        self._root.execute("SET enable_external_access = false")
+        self._root.execute("SET lock_configuration = true")
+        self._confined = True
+
+    def detach(self) -> None:
+        """Write what is to be written, and let go of the file; its connections are closed."""
+        self._root.execute(f"DETACH {LEDGER}")
+
+    def close(self) -> None:
+        """End it, with what it has attached."""
+        self._root.close()
+
+
+_kept: dict[tuple[Path, Path], Engine] = {}
+
+
+def take_engine(path: Path, readable: Path) -> Engine:
+    """The one that is kept for a ledger, or a new one; nobody else gets it meanwhile."""
+    return _kept.pop((path, readable), None) or Engine(path, readable)
+
+
+def keep_engine(path: Path, readable: Path, engine: Engine) -> None:
+    """Give back an engine which has nothing attached."""
+    replaced = _kept.pop((path, readable), None)
+    _kept[path, readable] = engine
+    if replaced is not None:
+        replaced.close()
+    while len(_kept) > KEPT:
+        _kept.pop(next(iter(_kept))).close()
+
+
+def close_engines() -> None:
+    """End all that are kept: a forked process would have them without their threads."""
+    while _kept:
+        _kept.popitem()[1].close()
+
+
+os.register_at_fork(before=close_engines)
+
+
+def _literal(path: Path) -> str:
+    """Quote a path inside SQL, where it cannot be bound."""
+    return "'" + str(path).replace("'", "''") + "'"
