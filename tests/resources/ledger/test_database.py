@@ -51,10 +51,27 @@ open_ledger(Path(sys.argv[1])).verify()
 """
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Database:
+FORK = """
+import os, sys
+from pathlib import Path
+from resources.ledger.ledger import open_ledger
+ledger = open_ledger(Path(sys.argv[1]))
+ledger.verify()
+child = os.fork()
+ledger.verify()
+if child:
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.fixture(params=["of a new engine", "of a kept engine"])
+def database(tmp_path: Path, request: pytest.FixtureRequest) -> Database:
     (tmp_path / "artifacts").mkdir()
-    return Database(tmp_path / "ledger.duckdb", tmp_path / "artifacts")
+    database = Database(tmp_path / "ledger.duckdb", tmp_path / "artifacts")
+    if request.param == "of a kept engine":
+        with database.transaction():
+            pass
+    return database
 
 
 def count(database: Database, table: str) -> int:
@@ -84,6 +101,17 @@ def test_an_exception_takes_back_everything_of_its_transaction(database):
     with database.transaction() as connection:  # and the lock is free again
         connection.execute(INSERT, ["row"])
     assert count(database, "tombstone") == 1
+
+
+def test_between_transactions_the_file_is_anybody_s(database, tmp_path):
+    assert count(database, "tombstone") == 0
+    with duckdb.connect(tmp_path / "ledger.duckdb") as shell:
+        shell.execute(INSERT, ["row"])
+    assert count(database, "tombstone") == 1
+
+
+def test_a_forked_process_has_a_ledger_and_ends(tmp_path):
+    assert run(FORK, tmp_path) == "0\n"
 
 
 @pytest.mark.parametrize(
