@@ -26,6 +26,8 @@ NAME = "box.test"
 """By which others open the UI; the browser is told that it is this machine."""
 TOKEN = "only-for-those-who-may-come-in"
 UI = [BIN / "selection", "ui"]
+IN_THE_BACKGROUND = ["bash", "-c", 'trap "" INT; exec "$@"', "bash"]
+"""What `&` makes of a command in a script: it ignores Ctrl-C, which is for others."""
 
 
 @pytest.fixture(scope="module")
@@ -100,10 +102,11 @@ def test_a_ui_whose_daemon_died_ends_and_says_so(server):
     assert "Traceback" not in printed
 
 
-def test_a_ui_that_is_asked_to_end_takes_its_daemon_with_it(tmp_path: Path):
+@pytest.mark.parametrize("command", [UI, [*IN_THE_BACKGROUND, *UI]], ids=["alone", "of a script"])
+def test_a_ui_that_is_asked_to_end_takes_its_daemon_with_it(tmp_path: Path, command: list):
     project = write_tiny_project(tmp_path / "project").root
     home = project / "dagster_home"
-    with started(UI, home, tmp_path / "log", **{ROOT_VARIABLE: str(project)}) as server:
+    with started(command, home, tmp_path / "log", **{ROOT_VARIABLE: str(project)}) as server:
         daemon = server.daemon()
         assert daemon is not None
         server.process.send_signal(signal.SIGTERM)

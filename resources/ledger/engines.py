@@ -89,7 +89,7 @@ def keep_engine(path: Path, readable: Path, engine: Engine) -> None:
 
 
 def close_engines() -> None:
-    """End all that are kept: a forked process would have them without their threads."""
+    """End all that are kept: a forked process would have them without their threads, and crash."""
     while _kept:
         _kept.popitem()[1].close()
 

@@ -63,8 +63,10 @@ def serve(door: Door, listening: socket.socket, *, workspace: Path, read_only: b
     DaemonEnded
         When the daemon ends by itself.
     """
-    # A server that is asked to end otherwise, as by a service manager, ends as by Ctrl-C.
-    signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGINT))
+    # A server that is asked to end otherwise, as by a service manager, ends as by Ctrl-C; and one
+    # that a script has started in the background, whose shell has it ignore that, ends as well.
+    for asked in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(asked, signal.default_int_handler)
     with dg.DagsterInstance.get() as instance, _code_servers(instance, workspace) as served:
         instance.optimize_for_webserver(
             DEFAULT_DB_STATEMENT_TIMEOUT, DEFAULT_POOL_RECYCLE, DEFAULT_POOL_MAX_OVERFLOW
