@@ -4,9 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 FAISS ?= cpu
 export DAGSTER_HOME := $(CURDIR)/dagster_home
-WORKERS ?= 3
-# Each worker takes a file at a time, and those that take longest first. Tests that wait for other
-# processes leave room for a third worker on two cores.
+WORKERS ?= 2
+# Each worker takes a file at a time, and those that take longest first. A third worker
+# on two cores takes more time from the others than it saves.
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 # Tests that wait for killed processes leave a core to the linters, whose complaints come after.
 LINT_BESIDE := $(MAKE) --no-print-directory lint >$(VENV)/lint.log 2>&1 & lint=$$!;
