@@ -31,7 +31,7 @@ test: $(VENV)/installed-for-tests ## The same with the tests that need a study; 
 	$(LINT_BESIDE) $(PYTEST) -m "not slow"; $(LINTED)
 
 test-all: $(VENV)/installed-for-tests ## The same with the slow tests, and docs/promises.md
-	$(LINT_BESIDE) $(PYTEST) --figures docs/promises.json; $(LINTED)
+	$(LINT_BESIDE) $(PYTEST) --figures=docs/promises.json; $(LINTED)
 	$(BIN)/python docs/promises.py docs/promises.json
 
 lint: $(VENV)/installed-for-tests ## Style, imports and types
