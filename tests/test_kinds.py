@@ -1,10 +1,14 @@
-"""A test that starts a process is known by what it uses, and is no fast one."""
+"""A test that starts a process is known by what it uses, and is no fast one; commands that run."""
 
 import json
+import re
+import shlex
 import subprocess
+import sys
 
 import pytest
 from kinds import needs_a_study, starts_processes
+from places import REPOSITORY
 from real_processes import run
 
 
@@ -62,3 +66,14 @@ def test_a_fixture_that_starts_one_counts(request, started):
     assert started == "hello\n"
     assert needs_a_study(request.node)
     assert request.node.get_closest_marker("study") is not None
+
+
+@pytest.mark.parametrize("target", ["check", "test", "test-all"])
+def test_pytest_understands_what_a_test_command_asks_of_it(target):
+    steps = subprocess.run(
+        ["make", "-n", target], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    ).stdout
+    [asked] = re.findall(r"-m pytest ([^;\n]+)", steps)
+    command = [sys.executable, "-m", "pytest", *shlex.split(asked), "--markers"]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
