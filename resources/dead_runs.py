@@ -1,18 +1,25 @@
 """Clear away runs whose process is gone: their status, the pool slots they hold, what they cost."""
 
+from collections.abc import Collection
 from datetime import UTC, datetime
 
 import dagster as dg
 from dagster import DagsterEventType, DagsterInstance
 
 from resources.ledger.spending import Spending
-from resources.processes import is_alive, this_process
+from resources.processes import Process, is_alive, this_process
 
 PROCESS_TAG = "selection/process"
 """Number of the process that executes a run, known from the moment that the run is created."""
 
 STARTED_TAG = "selection/process_started"
 """When it started, in ticks after the boot: another process may take its number over."""
+
+HOST_TAG = "selection/host"
+"""Where its number is one: elsewhere it means another process, or none."""
+
+SILENT_SECONDS = 600.0
+"""A run whose process nobody here can see is given up when it has said nothing for so long."""
 
 UNFINISHED = [
     dg.DagsterRunStatus.NOT_STARTED,
@@ -26,7 +33,7 @@ def process_tags() -> dict[str, str]:
     """Tags of a run that this process executes."""
     process = this_process()
     started = {STARTED_TAG: str(process.started)} if process.started else {}
-    return {PROCESS_TAG: str(process.pid)} | started
+    return {PROCESS_TAG: str(process.pid), HOST_TAG: process.host} | started
 
 
 def clear_dead_runs(instance: DagsterInstance, spending: Spending) -> tuple[list[str], int]:
@@ -42,7 +49,7 @@ def clear_dead_runs(instance: DagsterInstance, spending: Spending) -> tuple[list
     int
         Reservations closed as lost.
     """
-    dead = fail_dead_runs(instance)
+    dead = fail_dead_runs(instance, spending.runs_elsewhere())
     free_slots_of_finished_runs(instance)
     return dead, settle_finished_runs(instance, spending)
 
@@ -58,19 +65,24 @@ def free_slots_of_finished_runs(instance: DagsterInstance) -> None:
             storage.free_concurrency_slots_for_run(run_id)
 
 
-def fail_dead_runs(instance: DagsterInstance) -> list[str]:
+def fail_dead_runs(instance: DagsterInstance, elsewhere: Collection[str]) -> list[str]:
     """Mark as failed the unfinished runs whose process is gone; returns their ids.
 
     Only for the launcher whose processes all live on this machine. A process number that another
     process has taken over counts as alive where the run does not say when its own has started, and
     a run that names no process waits for one: a run is rather left alone than failed by mistake.
+    So is one of another container, until it has been silent for `SILENT_SECONDS`.
+
+    Parameters
+    ----------
+    elsewhere : runs of which a process that cannot be seen from here holds a reservation.
     """
     if not isinstance(instance.run_launcher, dg.DefaultRunLauncher):
         return []
     dead = []
     for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)):
         pids = _processes(instance, run)
-        if not pids or any(is_alive(pid, started) for pid, started in pids.items()):
+        if not pids or run.run_id in elsewhere or _may_live(instance, run, pids):
             continue
         # A run that ended between the two looks has said so before its process went.
         again = instance.get_run_by_id(run.run_id)
@@ -78,6 +90,15 @@ def fail_dead_runs(instance: DagsterInstance) -> list[str]:
             instance.report_run_failed(again, f"The run's process ({min(pids)}) is gone.")
             dead.append(run.run_id)
     return dead
+
+
+def _may_live(instance: DagsterInstance, run: dg.DagsterRun, pids: dict[int, int | None]) -> bool:
+    host = "" if run.parent_run_id else run.tags.get(HOST_TAG, "")
+    if host and not Process(host, 0, 0).is_here:
+        [record] = instance.get_run_records(dg.RunsFilter(run_ids=[run.run_id]))
+        silent = datetime.now(UTC) - record.update_timestamp.replace(tzinfo=UTC)
+        return silent.total_seconds() < SILENT_SECONDS
+    return any(is_alive(pid, started) for pid, started in pids.items())
 
 
 def settle_finished_runs(instance: DagsterInstance, spending: Spending) -> int:

@@ -1,7 +1,7 @@
 """What a study may spend in all, what it has spent, and what is left."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import duckdb
@@ -14,11 +14,23 @@ ROUNDING = 1e-9
 
 SPENT = """
     SELECT sum(share * flops) FILTER (state <> 'running'),
-        sum(share * device_seconds) FILTER (state <> 'running'),
+        sum(share * device_seconds * dearer) FILTER (state <> 'running'),
         sum(share * reserved_flops) FILTER (state = 'running'),
-        sum(share * reserved_seconds) FILTER (state = 'running')
-    FROM share JOIN spend ON spend.id = share.spend WHERE share.campaign = ?
+        sum(share * reserved_seconds * dearer) FILTER (state = 'running')
+    FROM (
+        SELECT *, coalesce(usd_per_device_hour / $price, 1) AS dearer
+        FROM share JOIN spend ON spend.id = share.spend WHERE share.campaign = $campaign
+    )
 """
+
+AT_ANOTHER_PRICE = """
+    SELECT asset, partition FROM share JOIN spend ON spend.id = share.spend
+    WHERE share.campaign = ? AND state = 'running' AND usd_per_device_hour <> ?
+"""
+
+
+FILE = "the study's file"
+"""Who changes a cap when nobody gives a name."""
 
 
 class CapConflict(RuntimeError):
@@ -31,8 +43,9 @@ class Standing:
 
     Attributes
     ----------
-    settled : spent, recorded losses included.
-    reserved : by steps that have not ended.
+    settled : spent, recorded losses included. Under a cap in USD a second at another price than the
+        cap's counts as so many of the cap's as cost the same.
+    reserved : by steps that have not ended; seconds as in `settled`.
     """
 
     cap: Cap
@@ -54,7 +67,8 @@ def standing(connection: duckdb.DuckDBPyConnection, campaign: str) -> Standing |
     cap = in_force(connection, campaign)
     if cap is None:
         return None
-    row = connection.execute(SPENT, [campaign]).fetchone()
+    price = cap.usd_per_device_hour if cap.unit == "usd" else None
+    row = connection.execute(SPENT, {"campaign": campaign, "price": price}).fetchone()
     assert row is not None
     spent = [float(value or 0.0) for value in row]
     return Standing(cap, Amount(*spent[:2]), Amount(*spent[2:]))
@@ -73,33 +87,49 @@ def declare(connection: duckdb.DuckDBPyConnection, campaign: str, cap: Cap) -> N
 
     The first one is put in force, and so is a lower one. A higher one, or one in another unit,
     would raise the cap with nobody's name and reason on it, and is refused. A file that says what
-    it said before changes nothing: the cap may have been raised since.
+    it said before changes nothing: the cap may have been raised since. Another price counts for
+    what is spent from now on; what was spent has cost what it did.
 
     Raises
     ------
     CapConflict
-        Naming the command that raises a cap.
+        Naming the command that raises a cap, or what still runs at another price.
     """
-    now = in_force(connection, campaign)
+    now = _at_the_price_of(connection, campaign, cap)
     said = connection.execute(
         "SELECT declared_unit, declared FROM cap WHERE campaign = ?", [campaign]
     ).fetchone()
     if said == (cap.unit, cap.limit):
         return
-    actor = "the study's file"
     if now is None:
-        put_in_force(connection, campaign, cap, actor=actor, reason="first declared", declared=True)
+        put_in_force(connection, campaign, cap, actor=FILE, reason="first declared", declared=True)
     elif cap.unit != now.unit or cap.limit > now.limit:
         raise CapConflict(
             f"study {campaign}: its file says a cap of {cap.show(cap.limit)} and the ledger"
             f" enforces {now.show(now.limit)}; change it with {remedy(campaign, cap)}"
         )
     elif cap.limit < now.limit:
-        put_in_force(connection, campaign, cap, actor=actor, reason="declared lower", declared=True)
+        put_in_force(connection, campaign, cap, actor=FILE, reason="declared lower", declared=True)
     else:
         values = {"declared_unit": cap.unit, "declared": cap.limit}
         chain.append(connection, "declare", campaign, values)
         _note_declared(connection, campaign, cap)
+
+
+def _at_the_price_of(connection: duckdb.DuckDBPyConnection, campaign: str, cap: Cap) -> Cap | None:
+    """The cap that is enforced, at the price that the study's file says now."""
+    now, price = in_force(connection, campaign), cap.usd_per_device_hour
+    if now is None or (now.unit, cap.unit) != ("usd", "usd") or now.usd_per_device_hour == price:
+        return now
+    running = connection.execute(AT_ANOTHER_PRICE, [campaign, price]).fetchone()
+    if running is not None:
+        raise CapConflict(
+            f"study {campaign}: its file says {price} USD a device-hour, and {running[0]}"
+            f" [{running[1]}] runs at {now.usd_per_device_hour}; wait until that has ended"
+        )
+    now = replace(now, usd_per_device_hour=price)
+    put_in_force(connection, campaign, now, actor=FILE, reason="another price declared")
+    return now
 
 
 def put_in_force(

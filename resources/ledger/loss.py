@@ -38,6 +38,8 @@ def refuse_absent(path: Path, artifacts: Path) -> None:
     LedgerLost
         Saying what lies there without it.
     """
+    if path.is_dir():
+        raise LedgerLost(f"the ledger {path} is a folder; {REMEDY}")
     if path.exists() and path.stat().st_size:
         return
     traces = _traces(artifacts)

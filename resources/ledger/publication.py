@@ -8,7 +8,7 @@ from typing import Any
 
 import duckdb
 
-from resources.store.records import record_of
+from resources.store.records import PUBLISHED, list_records, record_of
 from resources.store.sealed import BrokenSeal, read_sealed
 
 
@@ -117,6 +117,7 @@ def differing_records(connection: duckdb.DuckDBPyConnection, artifacts: Path) ->
         "SELECT s.id, m.path FROM spend s JOIN materialization m ON m.id = s.materialization"
         " WHERE s.state = 'settled' ORDER BY m.path, s.id"
     ).fetchall()
+    yield from _unknown_records(connection, artifacts)
     for spend, path in published:
         file = record_of(artifacts, path, spend).file
         try:
@@ -131,6 +132,21 @@ def differing_records(connection: duckdb.DuckDBPyConnection, artifacts: Path) ->
         said.pop("current", None)
         if said != holds:
             yield f"{file} says something else than the ledger"
+
+
+def _unknown_records(connection: duckdb.DuckDBPyConnection, artifacts: Path) -> Iterator[str]:
+    """Say which whole records the ledger knows nothing of: with them it would be another one."""
+    settled = connection.execute("SELECT id FROM spend WHERE state = 'settled'").fetchall()
+    known = {spend for (spend,) in settled}
+    for file, record in list_records(artifacts):
+        if file.suffix != PUBLISHED or record.spend in known:
+            continue
+        try:
+            said = read_sealed(file)
+        except BrokenSeal:
+            continue  # nobody takes it for a record
+        if said.get("spend", {}).get("id") == record.spend:
+            yield f"{file} is the record of a publication that the ledger does not have"
 
 
 def _row(connection: duckdb.DuckDBPyConnection, statement: str, key: str) -> dict[str, Any]:

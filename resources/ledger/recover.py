@@ -6,6 +6,7 @@ not say of them is added to it as entries: `recover` says who had it done and wh
 `restore` brings back one spend with what it made. The tables then follow from the entries.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -129,5 +130,5 @@ def _set_aside(path: Path) -> None:
     """Keep a file that cannot be read, with what DuckDB has left beside it."""
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%S")
     for file in (path, path.with_name(f"{path.name}.wal")):
-        if file.exists():
+        if os.path.lexists(file):  # a link may lead to where nothing is
             file.rename(file.with_name(f"{file.name}.damaged-{now}"))

@@ -5,6 +5,7 @@ version whose files are not what they were only what it cost. What was spent and
 comes back as one loss a campaign, so that no cap is forgotten.
 """
 
+import math
 import uuid
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ from typing import Any
 from resources.ledger.audit import materialization_id
 from resources.ledger.chain import Kind
 from resources.ledger.forecasts import kept_forecasts, read_forecast
-from resources.ledger.note import Note, read_note
+from resources.ledger.note import NOTE, Note, read_note
 from resources.ledger.publication import version_path
 from resources.ledger.replay import Replay, Row, Tables
 from resources.store.artifacts import Artifact, ArtifactStore, CorruptArtifact
@@ -21,6 +22,9 @@ from resources.store.records import PUBLISHED, RECORDS, Record, list_records
 from resources.store.sealed import BrokenSeal, read_sealed
 from resources.store.version_folders import version_folders
 from selection.budget.amounts import Amount
+
+AMOUNTS = ("flops", "resumed_flops", "device_seconds", "wall_seconds")
+"""Of a spend: what counts against caps, and what is shown of it."""
 
 ROUNDING = 1e-9
 """Share of what was spent by which sums of floating point numbers differ."""
@@ -76,11 +80,8 @@ def find_additions(tables: Tables, store: ArtifactStore, lost: str) -> Recovery:
     for addition in publications:
         after.add(addition.kind, addition.subject, addition.values)
     if lost:
-        try:
-            note = read_note(store.root)
-        except BrokenSeal as error:
-            note = None
-            refused.append(f"{error}; caps and losses that only it knew do not come back")
+        note, gone = _note(store)
+        refused += gone
         if note is not None:
             additions += [*_caps(tables, note), *_losses(after.tables, note)]
         forecasts, changed = _forecasts(tables, store)
@@ -150,6 +151,8 @@ def _check(values: Row, record: Record, store: ArtifactStore) -> None:
         or place != record.folder
         or (spend["state"], bool(spend["ended_at"])) != ("settled", True)
         or values.keys() != {"spend", "shares", "made", "inputs", "current"}
+        or not all(0 <= spend[amount] < math.inf for amount in AMOUNTS)
+        or not all(0 < share <= 1 for share in values["shares"].values())
     ):
         raise BrokenSeal(f"{record.file}: is not the record of what lies where it says")
 
@@ -172,6 +175,16 @@ def _current_since(tables: Tables) -> dict[tuple, str]:
             newest[made] = max(row["ended_at"], newest.get(made, ""))
     current = tables["current_version"].items()
     return {step: newest.get(row["materialization"], "") for step, row in current}
+
+
+def _note(store: ArtifactStore) -> tuple[Note | None, list[str]]:
+    """The note beside the artifacts, or why what only it knew does not come back."""
+    only = "caps changed by `selection cap` and losses do not come back: see to the caps"
+    try:
+        note = read_note(store.root)
+    except BrokenSeal as error:
+        return None, [f"{error}; {only}"]
+    return note, [] if note is not None else [f"{store.root / NOTE} is not there; {only}"]
 
 
 def _caps(tables: Tables, note: Note) -> list[Addition]:

@@ -225,7 +225,7 @@ class Reservation:
         while not self._over.wait(self._beat_seconds):
             try:
                 self._give_sign()
-            except (LedgerBusy, LedgerLost, duckdb.Error) as error:
+            except (LedgerBusy, LedgerLost, NotRunning, duckdb.Error) as error:
                 # The lease outlives a few missed beats, and no part is begun under an old one.
                 LOGGER.warning("%s: %s", self._what, error)
 

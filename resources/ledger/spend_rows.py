@@ -17,7 +17,12 @@ class NotRunning(RuntimeError):
     """A spend that is to be changed was closed before, or never opened."""
 
     def __init__(self, spend: str, state: str | None) -> None:
-        known = "does not know it" if state is None else f"has it as {state}"
+        known = (
+            "does not know it. It was put in place of another one while this step ran, which stops"
+            " here: what is not there counts as lost, and the next run does it again"
+            if state is None
+            else f"has it as {state}"
+        )
         super().__init__(f"spend {spend} is not running: the ledger {known}")
 
 

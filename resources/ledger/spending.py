@@ -14,6 +14,7 @@ from resources.ledger.losses import lose_given_up, lose_its_own
 from resources.ledger.refusals import refuse, refuse_to_publish
 from resources.ledger.spend_rows import charged_before, see_running, shares_of, state_of
 from resources.ledger.spends import Cost, Spender, add_to_reservation, insert_spend, settle_in
+from resources.processes import Process
 from selection.budget.amounts import Amount, Cap
 
 LEASE = timedelta(seconds=90)
@@ -216,6 +217,14 @@ class Spending:
         """Runs with reservations that nobody has closed."""
         found = self._database.read("SELECT DISTINCT run_id FROM spend WHERE state = 'running'")
         return [run_id for (run_id,) in found]
+
+    def runs_elsewhere(self) -> set[str]:
+        """Runs with a reservation that a process holds which cannot be seen from here."""
+        found = self._database.read(
+            "SELECT run_id, host FROM spend WHERE state = 'running' AND lease_until >= ?",
+            [datetime.now(UTC)],
+        )
+        return {run_id for run_id, host in found if host and not Process(host, 0, 0).is_here}
 
     def raise_cap(self, campaign: str, cap: Cap, *, actor: str, reason: str) -> None:
         """Put another cap in force.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -57,8 +58,8 @@ class Cap:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be enforced."""
-        if not self.limit > 0:
-            raise ValueError(f"a cap must be positive, got {self.limit}")
+        if not 0 < self.limit < math.inf:
+            raise ValueError(f"a cap must be positive and finite, got {self.limit}")
         if self.unit == "usd" and self.usd_per_device_hour is None:
             raise ValueError("a cap in usd needs `usd_per_device_hour`, the price of the device")
 

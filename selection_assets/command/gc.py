@@ -96,16 +96,20 @@ def gc_text(cleared: dict[str, Any], *, delete: bool) -> str:
     staying = sum(1 for d in found if d["paid_versions"]) if paid else 0
     if not delete:
         them = f"the {len(found) - staying} others" if paid else "them"
-        total = f"{total}; `selection gc --delete` removes {them}"
+        if len(found) > staying:
+            total = f"{total}; `selection gc --delete` removes {them}"
     else:
         kept = len(found) - removed - staying
         still = f"; {kept} are in use again and stay" if kept else ""
         total = f"{total}; {removed} removed{still}"
     if not paid:
         return f"{table}\n\n{total}"
+    in_trash = any(d["kind"] == "trash" and d["paid_versions"] for d in found)
+    moved = ", once what lies in .trash/ is moved back as it lies there" if in_trash else ""
     return (
-        f"{table}\n\n{total}\n{paid} paid versions stay: `selection recover` puts them back into"
-        f" the ledger, `selection gc --delete --paid-versions {paid}` removes them for good"
+        f"{table}\n\n{total}\n{paid} paid versions stay: `selection recover` puts those that have"
+        " their record back into the ledger and names the others, which only a backup of it"
+        f" knows{moved}; `selection gc --delete --paid-versions {paid}` removes them for good"
     )
 
 

@@ -1,5 +1,6 @@
 """Run some work in this process, and say how it ended."""
 
+import re
 from pathlib import Path
 
 import dagster as dg
@@ -88,4 +89,10 @@ def _reason(event: dg.DagsterEvent) -> str:
         return failure.user_failure_data.description
     if failure.error is None:
         return "no reason is known"
-    return (failure.error.cause or failure.error).message.strip()
+    error = failure.error.cause or failure.error
+    # Whose error it is tells a person nothing, when it is one of ours that says what to do.
+    return re.sub(
+        rf"^(resources|selection|selection_assets)\.\S*{error.cls_name}: ",
+        "",
+        error.message.strip(),
+    )

@@ -78,7 +78,7 @@ def test_a_run_at_work_is_left_alone_until_it_is_killed(zygote, project, figures
         while "STARTED" not in statuses(instance):
             assert attempt.is_alive(), attempt.log.read_text()[-2000:]
             time.sleep(0.01)
-        assert fail_dead_runs(instance) == []
+        assert fail_dead_runs(instance, []) == []
         attempt.kill()
         assert attempt.wait() == -9
         tick(instance)
@@ -128,10 +128,10 @@ def test_a_dead_process_whose_parent_has_not_asked_is_no_life(project):
     with project.instance() as instance:
         job = build_code_location().resolve_implicit_global_asset_job_def()
         run = instance.create_run_for_job(job, tags={"selection/process": str(child.pid)})
-        assert fail_dead_runs(instance) == []
+        assert fail_dead_runs(instance, []) == []
         child.kill()
         until = time.monotonic() + 10
-        while not fail_dead_runs(instance):
+        while not fail_dead_runs(instance, []):
             assert time.monotonic() < until
             time.sleep(0.01)
         assert instance.get_run_by_id(run.run_id).status == dg.DagsterRunStatus.FAILURE

@@ -9,9 +9,7 @@ import duckdb
 import pytest
 from command_line import selection
 from small_project import Project, enter
-from smallest_study import NAME
 from spending import publish_report, reserve
-from study_outcome import check_same, study_outcome
 from tampering import edit
 
 from resources.ledger.ledger import Identity, Ledger
@@ -20,6 +18,7 @@ from resources.ledger.note import NOTE
 from resources.ledger.spending import OverCap
 from resources.ledger.spends import Cost, Spender
 from resources.store.artifacts import Artifact
+from resources.store.sealed import read_sealed, write_sealed
 from selection.budget.amounts import Amount, Cap
 
 COST = Cost(4.0, "detailed", "cpu", 2.0, 3.0)
@@ -216,6 +215,36 @@ def test_verify_names_a_record_that_could_not_rebuild_the_ledger(project):
         assert changed.name.removesuffix(".json") in problem
 
 
+@pytest.mark.parametrize(("flops", "problem"), [(-1e15, "is not the record"), (1.0, "")])
+def test_a_forged_publication_is_seen_and_takes_nothing_off_a_cap(project, flops, problem):
+    [record] = (project.root / "store/artifacts/.records/small/x/other").rglob("*.json")
+    forged = record.with_name("f" * 32 + ".json")
+    values = read_sealed(record)
+    write_sealed(forged, values | {"spend": values["spend"] | {"id": "f" * 32, "flops": flops}})
+    assert [str(forged) in problem for problem in project.ledger.verify()] == [True]
+    held = state(project.ledger)[2]
+    assert problem in selection(*WRITE).output
+    assert (state(project.ledger)[2] == held) is bool(problem)
+
+
+def test_that_caps_and_losses_are_gone_with_the_note_is_said(project):
+    (project.root / "store/artifacts" / NOTE).unlink()
+    (project.root / "store/ledger.duckdb").unlink()
+    found = selection("recover")
+    assert f"{NOTE} is not there; caps changed by `selection cap` and losses do not" in found.output
+
+
+@pytest.mark.parametrize("kind", ["folder", "link"])
+def test_what_lies_in_the_ledger_s_place_is_set_aside(project, kind):
+    ledger = project.root / "store/ledger.duckdb"
+    ledger.unlink()
+    ledger.mkdir() if kind == "folder" else ledger.symlink_to("/nowhere/ledger.duckdb")
+    said = {"folder": "is a folder; nothing is read", "link": "is not there, but"}[kind]
+    assert said in selection("ledger").stderr
+    assert selection(*WRITE).exit_code == 0
+    assert project.ledger.verify() == []
+
+
 def test_an_edited_ledger_is_no_ground_to_recover_on(project):
     edit(project.root / "store", "UPDATE spend SET flops = 0")
     edit(project.root / "store", "DELETE FROM materialization")
@@ -266,19 +295,3 @@ def test_what_a_killed_removal_moved_aside_is_kept_and_can_be_put_back(project, 
     shutil.copytree(trash, store / "artifacts", dirs_exist_ok=True)
     assert selection(*WRITE).exit_code == 0
     assert state(project.ledger)[0] == was[0]
-
-
-def test_a_finished_study_is_as_before_once_its_ledger_is_rebuilt(
-    finished_smallest, undisturbed, zygote, tmp_path, figures
-):
-    project = Project(Path(shutil.copytree(finished_smallest, tmp_path / "project")))
-    remove(project.root / "store")
-    assert zygote.start(project, "run", NAME).wait() == 1
-    zygote.start(project, *WRITE).finish()
-    zygote.start(project, "run", NAME).finish()
-    assert "nothing had changed" in (project.root / "attempts.log").read_text()
-    for _ in enter(project):
-        assert project.ledger.verify() == []
-        check_same(study_outcome(project.ledger), undisturbed)
-        assert selection("gc").output.startswith("nothing to remove")
-    figures.record("P11", versions_of_a_study_recovered=len(undisturbed.current))

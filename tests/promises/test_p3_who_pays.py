@@ -2,6 +2,7 @@
 
 import pytest
 
+from resources.ledger.caps import CapConflict
 from resources.ledger.ledger import open_ledger
 from resources.ledger.spending import OverCap
 from resources.ledger.spends import Cost, Spender
@@ -50,3 +51,28 @@ def test_a_refused_step_says_what_is_left_what_it_needs_and_how_to_go_on(tmp_pat
     ledger.spending.raise_cap("small", raised, actor="me", reason="worth it")
     ledger.spending.reserve(step, Amount(flops=5e11))
     assert ledger.spending.refusals("small") == {}
+
+
+def hours_at(price: float) -> Spender:
+    cap = Cap("usd", 60.0, price)
+    return Spender(
+        "small", "small/x", "all", "run", "cpu", caps={"small": cap}, usd_per_device_hour=price
+    )
+
+
+def test_an_hour_counts_at_the_price_that_it_had(tmp_path):
+    ledger = open_ledger(tmp_path)
+    budget, hour = ledger.spending, Amount(seconds=3600.0)
+    cost = Cost(0.0, "detailed", "cpu", 3600.0, 3600.0)
+    budget.settle(budget.reserve(hours_at(1.0), hour), cost)
+    dear = budget.reserve(hours_at(50.0), hour)
+    assert budget.standing("small").left == pytest.approx(9.0)
+    with pytest.raises(CapConflict, match=r"2\.0 USD a device-hour, and small/x .* at 50\.0"):
+        budget.reserve(hours_at(2.0), hour)
+    budget.settle(dear, cost)
+    with pytest.raises(OverCap, match="may cost small 50 USD, and 9 USD are left"):
+        budget.reserve(hours_at(50.0), hour)
+    budget.settle(budget.reserve(hours_at(2.0), hour), cost)
+    assert budget.standing("small").left == pytest.approx(7.0)
+    assert [s["usd"] for s in ledger.query("SELECT sum(usd) AS usd FROM spend")] == [53.0]
+    assert ledger.verify() == []

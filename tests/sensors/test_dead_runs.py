@@ -13,7 +13,8 @@ from small_project import Project
 from spending import reserve
 from ticks import EMBEDDER, LIBRARY, tick
 
-from resources.dead_runs import STARTED_TAG, fail_dead_runs, process_tags
+from resources.dead_runs import HOST_TAG, STARTED_TAG, fail_dead_runs, process_tags
+from resources.processes import Process
 from sensors.definitions import build_code_location
 
 
@@ -55,7 +56,7 @@ def kill_a_costly_run(project: Project, instance: dg.DagsterInstance) -> str:
         while not entries(project) and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.2)
         assert entries(project) == [("library/static/embedder", "running")]
-        assert fail_dead_runs(instance) == [], "a run at work is left alone"
+        assert fail_dead_runs(instance, []) == [], "a run at work is left alone"
         process.send_signal(signal.SIGKILL)
     (run,) = instance.get_runs()
     assert run.status == dg.DagsterRunStatus.STARTED, "nobody was left to say that it died"
@@ -80,7 +81,7 @@ def test_a_run_killed_without_a_word_becomes_a_failure_and_a_loss(project, insta
 def test_a_run_of_the_command_line_that_fails_is_a_loss_in_the_ledger(project, instance):
     start = tick("record_failed_runs", instance)
     run_id = kill_a_costly_run(project, instance)
-    assert fail_dead_runs(instance) == [run_id]
+    assert fail_dead_runs(instance, []) == [run_id]
     assert entries(project) == [("library/static/embedder", "running")]
     answer = tick("record_failed_runs", instance, start.cursor)
     assert [reaction.error for reaction in answer.dagster_run_reactions] == [None]
@@ -109,8 +110,21 @@ def test_a_process_that_took_over_the_number_of_a_run_s_is_not_the_run_s(project
     ours = process_tags()
     living = instance.create_run_for_job(job, tags=ours)
     taken_over = instance.create_run_for_job(job, tags=ours | {STARTED_TAG: "1"})
-    assert fail_dead_runs(instance) == [taken_over.run_id]
+    assert fail_dead_runs(instance, []) == [taken_over.run_id]
     assert not instance.get_run_by_id(living.run_id).is_finished
+
+
+def test_a_run_of_another_container_is_given_up_once_it_is_silent(project, instance, monkeypatch):
+    """Its process number means another process here, or none."""
+    job = build_code_location().resolve_implicit_global_asset_job_def()
+    there = Process("another boot", 1, 1)
+    tags = process_tags() | {HOST_TAG: there.host, STARTED_TAG: "1"}
+    run_id = instance.create_run_for_job(job, tags=tags).run_id
+    reserve(project.ledger, "library/static/embedder", "all", run_id, holder=there)
+    assert fail_dead_runs(instance, []) == []
+    monkeypatch.setattr("resources.dead_runs.SILENT_SECONDS", 0.0)
+    assert fail_dead_runs(instance, project.ledger.spending.runs_elsewhere()) == []
+    assert fail_dead_runs(instance, []) == [run_id]
 
 
 def test_sensors_that_lead_to_spending_are_stopped_until_somebody_starts_them(project):
