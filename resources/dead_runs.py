@@ -1,13 +1,13 @@
 """Clear away runs whose process is gone: their status, the pool slots they hold, what they cost."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 
 import dagster as dg
 from dagster import DagsterEventType, DagsterInstance
 
 from resources.ledger.spending import Spending
-from resources.processes import Process, is_alive, this_process
+from resources.processes import is_alive, is_this_host, this_process
 
 PROCESS_TAG = "selection/process"
 """Number of the process that executes a run, known from the moment that the run is created."""
@@ -93,8 +93,8 @@ def fail_dead_runs(instance: DagsterInstance, elsewhere: Collection[str]) -> lis
 
 
 def _may_live(instance: DagsterInstance, run: dg.DagsterRun, pids: dict[int, int | None]) -> bool:
-    host = "" if run.parent_run_id else run.tags.get(HOST_TAG, "")
-    if host and not Process(host, 0, 0).is_here:
+    host = _own_tags(run).get(HOST_TAG, "")
+    if host and not is_this_host(host):
         [record] = instance.get_run_records(dg.RunsFilter(run_ids=[run.run_id]))
         silent = datetime.now(UTC) - record.update_timestamp.replace(tzinfo=UTC)
         return silent.total_seconds() < SILENT_SECONDS
@@ -118,12 +118,14 @@ def settle_finished_runs(instance: DagsterInstance, spending: Spending) -> int:
     return lost + spending.lose_expired()
 
 
-def _processes(instance: DagsterInstance, run: dg.DagsterRun) -> dict[int, int | None]:
-    """Return the processes that execute the run, and when each started where that is known.
+def _own_tags(run: dg.DagsterRun) -> Mapping[str, str]:
+    """Tags that say who executes the run: a re-execution inherits those of its parent."""
+    return {} if run.parent_run_id else run.tags
 
-    A re-execution inherits its parent's tags.
-    """
-    tags = {} if run.parent_run_id else run.tags
+
+def _processes(instance: DagsterInstance, run: dg.DagsterRun) -> dict[int, int | None]:
+    """Return the processes that execute the run, and when each started where that is known."""
+    tags = _own_tags(run)
     tag, started = tags.get(PROCESS_TAG, ""), tags.get(STARTED_TAG, "")
     pids: dict[int, int | None] = {}
     if tag.isdigit():

@@ -29,7 +29,7 @@ class Process:
     @property
     def is_here(self) -> bool:
         """Whether this process, asking, could see it."""
-        return self.host != "" and self.host == _host(os.getpid())
+        return is_this_host(self.host)
 
     @property
     def lives_here(self) -> bool:
@@ -42,6 +42,11 @@ def this_process() -> Process:
     pid = os.getpid()
     host = _host(pid)
     return Process(host, pid, started_at(pid) or 0 if host else 0)
+
+
+def is_this_host(host: str) -> bool:
+    """Whether process numbers of a host are ours; False where the system does not say."""
+    return host != "" and host == _host(os.getpid())
 
 
 def started_at(pid: int) -> int | None:

@@ -115,8 +115,12 @@ class Database:
                 raise
             finally:
                 connection.close()
-                (engine.detach if well else engine.close)()  # while the lock is held
-        keep_engine(self.path, self.readable, engine)
+                # While the lock is held: the file is let go of either way.
+                if well:
+                    engine.detach()
+                else:
+                    engine.close()
+        keep_engine(engine)
 
     def read(self, statement: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         """Answer one question, whose values are bound, in a transaction of its own."""

@@ -26,8 +26,8 @@ class Engine:
     """
 
     def __init__(self, path: Path, readable: Path) -> None:
-        self._path = path
-        self._readable = readable
+        self.path = path
+        self.readable = readable
         self._confined = False
         self._root = duckdb.connect(
             config={
@@ -49,14 +49,14 @@ class Engine:
         duckdb.IOException
             When another program has the file, or it is damaged.
         """
-        connection.execute(f"ATTACH {_literal(self._path)} AS {LEDGER}")
+        connection.execute(f"ATTACH {_literal(self.path)} AS {LEDGER}")
         connection.execute(f"USE {LEDGER}")
 
     def confine(self) -> None:
         """Allow no more from now on: DuckDB adds the files of what is attached by itself."""
         if self._confined:
             return
-        self._root.execute(f"SET allowed_directories = [{_literal(self._readable)}]")
+        self._root.execute(f"SET allowed_directories = [{_literal(self.readable)}]")
         self._root.execute("SET enable_external_access = false")
         self._root.execute("SET lock_configuration = true")
         self._confined = True
@@ -78,10 +78,11 @@ def take_engine(path: Path, readable: Path) -> Engine:
     return _kept.pop((path, readable), None) or Engine(path, readable)
 
 
-def keep_engine(path: Path, readable: Path, engine: Engine) -> None:
+def keep_engine(engine: Engine) -> None:
     """Give back an engine which has nothing attached."""
-    replaced = _kept.pop((path, readable), None)
-    _kept[path, readable] = engine
+    key = engine.path, engine.readable
+    replaced = _kept.pop(key, None)
+    _kept[key] = engine
     if replaced is not None:
         replaced.close()
     while len(_kept) > KEPT:

@@ -117,7 +117,6 @@ def differing_records(connection: duckdb.DuckDBPyConnection, artifacts: Path) ->
         "SELECT s.id, m.path FROM spend s JOIN materialization m ON m.id = s.materialization"
         " WHERE s.state = 'settled' ORDER BY m.path, s.id"
     ).fetchall()
-    yield from _unknown_records(connection, artifacts)
     for spend, path in published:
         file = record_of(artifacts, path, spend).file
         try:
@@ -132,6 +131,7 @@ def differing_records(connection: duckdb.DuckDBPyConnection, artifacts: Path) ->
         said.pop("current", None)
         if said != holds:
             yield f"{file} says something else than the ledger"
+    yield from _unknown_records(connection, artifacts)
 
 
 def _unknown_records(connection: duckdb.DuckDBPyConnection, artifacts: Path) -> Iterator[str]:

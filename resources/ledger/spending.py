@@ -14,7 +14,7 @@ from resources.ledger.losses import lose_given_up, lose_its_own
 from resources.ledger.refusals import refuse, refuse_to_publish
 from resources.ledger.spend_rows import charged_before, see_running, shares_of, state_of
 from resources.ledger.spends import Cost, Spender, add_to_reservation, insert_spend, settle_in
-from resources.processes import Process
+from resources.processes import is_this_host
 from selection.budget.amounts import Amount, Cap
 
 LEASE = timedelta(seconds=90)
@@ -224,7 +224,7 @@ class Spending:
             "SELECT run_id, host FROM spend WHERE state = 'running' AND lease_until >= ?",
             [datetime.now(UTC)],
         )
-        return {run_id for run_id, host in found if host and not Process(host, 0, 0).is_here}
+        return {run_id for run_id, host in found if host and not is_this_host(host)}
 
     def raise_cap(self, campaign: str, cap: Cap, *, actor: str, reason: str) -> None:
         """Put another cap in force.
