@@ -8,10 +8,13 @@ from collections import Counter, deque
 from collections.abc import Iterator
 from functools import partial
 
-from selection.corpus.limits import MAX_LINES_PER_ROW
+from selection.corpus.limits import MAX_LINES_PER_ROW, most_read_again
 from selection.corpus.records import BadRecord, Record, UnreadPart
 from selection.corpus.rows import RowCut, RowFault, RowRules, decoded, read_row
 from selection.corpus.streams import Line, StreamDamaged
+
+LINE_COST = 64
+"""Bytes that take as long as it takes to begin a line."""
 
 
 def read_csv(
@@ -20,8 +23,10 @@ def read_csv(
     """Read separated cells (by RFC 4180) under a header row; blank lines are no rows.
 
     A malformed row costs its first line only: reading goes on at the line after it, so that an
-    unclosed quote cannot hide the rows behind it. An empty cell of a column other than the
-    text's is null. A last row without a line break that lacks cells is where the file was cut.
+    unclosed quote cannot hide the rows behind it. A file of which every line opens a quote would
+    be read as often as it has lines: it is given up, with `StreamDamaged`, when it has been read
+    `most_read_again`. An empty cell of a column other than the text's is null. A last row without a
+    line break that lacks cells is where the file was cut.
     """
     # The limit is the process's own; it is only ever raised, rows are bounded by the feed.
     csv.field_size_limit(max(csv.field_size_limit(), rules.max_bytes_per_row))
@@ -46,7 +51,7 @@ def read_csv(
                 continue
         origin = f"{name}:{feed.taken[0].number}"
         if header is None:
-            header, header_fault = cells, _header_fault(cells, fault)
+            header, header_fault = cells, _header_fault(cells, fault, delimiter, rules)
             if not feed.taken[0].ended:
                 yield UnreadPart(origin, "file ends within a row: its header", feed.sha256())
             elif header_fault:
@@ -66,6 +71,7 @@ class _Feed:
         self._again: deque[Line] = deque()
         self._max_bytes = max_bytes
         self._damage: StreamDamaged | None = None
+        self._read = self._read_again = 0
         self.start_row()
 
     def start_row(self) -> None:
@@ -77,7 +83,12 @@ class _Feed:
         return self
 
     def __next__(self) -> str:
-        line = self._again.popleft() if self._again else self._next()
+        if self._again:
+            line = self._again.popleft()
+            self._read_again += _cost(line)
+        else:
+            line = self._next()
+            self._read += _cost(line)
         self.taken.append(line)
         self._size += line.size
         if self._size > self._max_bytes:
@@ -106,7 +117,13 @@ class _Feed:
             decoded(line.raw, f"line {line.number}", ended=line.ended)
 
     def keep_first_line(self) -> None:
-        """Give the row's later lines back to be parsed again."""
+        """Give the row's later lines back to be parsed again, if that was not done too often."""
+        if self._read_again > most_read_again(self._read):
+            reason = (
+                "too many quotes: from here on rows cannot be told apart, for they are not closed;"
+                " write a quote within a cell twice, and the cell in quotes"
+            )
+            raise StreamDamaged(reason, line=self.taken[0].number, raw_sha256=self.sha256())
         self._again.extendleft(reversed(self.taken[1:]))
         del self.taken[1:]
 
@@ -115,6 +132,10 @@ class _Feed:
         if len(self.taken) == 1:
             return self.taken[0].sha256()
         return hashlib.sha256(b"\n".join(line.raw for line in self.taken)).hexdigest()
+
+
+def _cost(line: Line) -> int:
+    return LINE_COST + line.size
 
 
 def _as_fault(error: RowFault | csv.Error, *, ended: bool) -> RowFault:
@@ -132,10 +153,21 @@ def _uneven(cells: int, header: int, *, ended: bool) -> RowFault:
     return RowFault(f"malformed CSV: {found}")
 
 
-def _header_fault(cells: list[str], fault: RowFault | None) -> RowFault | None:
+def _header_fault(
+    cells: list[str], fault: RowFault | None, delimiter: str, rules: RowRules
+) -> RowFault | None:
     repeated = sorted(cell for cell, count in Counter(cells).items() if count > 1)
-    reason = fault or (f"column {repeated[0]!r} is repeated" if repeated else None)
+    reason: object = fault
+    if repeated:
+        reason = f"column {repeated[0]!r} is repeated"
+    elif len(cells) == 1 and cells[0] != rules.columns.text and (other := _separator(cells[0])):
+        reason = f"it is one cell, {cells[0]!r}: columns are parted by {delimiter!r}, not {other!r}"
     return RowFault(f"unusable CSV header: {reason}") if reason else None
+
+
+def _separator(header: str) -> str | None:
+    """What parts the names of a header that was taken for one name."""
+    return next((character for character in ",;\t|" if character in header), None)
 
 
 def _row(

@@ -36,9 +36,9 @@ def read_json_lines(
 def _parse(line: Line, max_bytes: int) -> dict[str, object]:
     if line.long_sha256:
         raise RowFault(f"row too large: {line.size:,} bytes, limit {max_bytes:,}")
-    if b"\0" in line.raw:
-        raise RowFault("NUL character")
     text = decoded(line.raw, "the line", ended=line.ended)
+    if "\0" in text:
+        raise RowFault("NUL character")
     if _depth_exceeds(line.raw, MAX_JSON_DEPTH):
         raise RowFault(f"nested too deeply: more than {MAX_JSON_DEPTH} levels of JSON")
     try:

@@ -10,6 +10,11 @@ MAX_BYTES_PER_ROW = 16 * MIB
 MAX_LINES_PER_ROW = 100_000
 """Lines of one CSV row: Python spends a hundred bytes on each, an empty one included."""
 
+READ_AGAIN_FREE = 4 * MIB
+READ_AGAIN_RATIO = 4
+"""The lines behind a quote that is not closed are read again: as often as this, of all that a file
+holds. Wrong quotes in every tenth row of a real file come to once."""
+
 MAX_JSON_DEPTH = 64
 """Python's parser recurses on the C stack, so its own limit would depend on who calls it."""
 
@@ -62,3 +67,8 @@ def most_unpacked(size: int) -> int:
 def most_rows(size: int) -> int:
     """Rows that a Parquet file of `size` bytes may have."""
     return ROWS_FREE + ROWS_PER_BYTE * size
+
+
+def most_read_again(size: int) -> int:
+    """Bytes of a file, of which `size` were read, that may be read once more."""
+    return READ_AGAIN_FREE + READ_AGAIN_RATIO * size

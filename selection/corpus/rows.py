@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -79,7 +80,10 @@ def decoded(raw: bytes, place: str, *, ended: bool = True) -> str:
     except UnicodeDecodeError as error:
         if not ended and error.reason == "unexpected end of data":
             raise RowCut(f"file ends within a row: after byte {error.start} of {place}") from error
-        raise RowFault(f"invalid UTF-8: byte {error.start} of {place}") from error
+        said = f"invalid UTF-8: byte {error.start} of {place}"
+        if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            said += ", which begins as UTF-16 does; save the file as UTF-8"
+        raise RowFault(said) from error
 
 
 def row_digest(row: Mapping[str, object]) -> str:

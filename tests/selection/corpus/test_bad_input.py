@@ -10,6 +10,7 @@ from bad_files import row, sha, split
 
 from selection.config.pool import ColumnNames
 from selection.corpus.readers import read_path
+from selection.corpus.records import UnreadPart
 
 
 @pytest.mark.parametrize(
@@ -137,6 +138,35 @@ def test_an_unusable_csv_header_condemns_every_row(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_text("text,text\na,b\nc,d\n")
     assert [record.kind for record in split(read_path(path))[1]] == ["unusable CSV header"] * 3
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("a.csv", b"text;label\nhello;x\n", "parted by ',', not ';'"),
+        ("a.tsv", b"text,label\nhello,x\n", "parted by '\\t', not ','"),
+        ("a.csv", "text,label\nhello,x\n".encode("utf-16"), "UTF-16 does; save the file as UTF-8"),
+        ("a.txt", "hello\n".encode("utf-16"), "UTF-16 does; save the file as UTF-8"),
+        ("a.jsonl", '{"text": "a"}\n'.encode("utf-16"), "UTF-16 does; save the file as UTF-8"),
+    ],
+)
+def test_a_table_as_other_programs_write_it_is_told_what_to_change(tmp_path, name, content, said):
+    (tmp_path / name).write_bytes(content)
+    good, bad = split(read_path(tmp_path / name))
+    assert not good
+    assert said in bad[0].reason
+
+
+def test_a_file_whose_quotes_cannot_be_told_apart_is_not_read_on(tmp_path: Path) -> None:
+    """The rows before are kept, and what follows is no row that a share of bad ones excuses."""
+    path = tmp_path / "rows.csv"
+    path.write_text("text,b\ngood,1\n" + 'a","d\n' * 20_000)
+    good, [*rows, rest] = split(read_path(path))
+    assert [record.text for record in good] == ["good"]
+    assert {record.kind for record in rows} == {"malformed CSV"}
+    assert isinstance(rest, UnreadPart)
+    assert rest.origin == f"rows.csv:{len(rows) + 3}"
+    assert "write a quote within a cell twice" in rest.reason
 
 
 def test_bad_paragraphs_are_quarantined(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from selection.corpus.prose import description
 from selection.corpus.readers import read_path
 from selection.corpus.records import BadRecord, Record, UnreadPart
 from selection.corpus.rows import RowRules
-from selection.corpus.streams import split_lines
+from selection.corpus.streams import StreamDamaged, split_lines
 
 
 def test_rows_that_take_more_memory_than_a_source_may_stop_it_where_they_do():
@@ -91,6 +91,18 @@ def csv_header(count: int) -> Callable[[], object]:
     return lambda: list(read_csv(split_lines(iter([raw]), max_bytes=2**24), "a.csv", rules))
 
 
+def csv_quotes(count: int) -> Callable[[], object]:
+    """Every line opens a quote that no other closes."""
+    raw = b"text,b\n" + b'a","d\n' * count
+    rules = RowRules(DEFAULT_COLUMNS, {}, 2**24)
+
+    def read() -> None:
+        with pytest.raises(StreamDamaged, match="too many quotes: from here on"):
+            list(read_csv(split_lines(iter([raw]), max_bytes=2**24), "a.csv", rules))
+
+    return read
+
+
 def repeated(text: str) -> Callable[[int], Callable[[], object]]:
     """A docstring that repeats a piece of markup without its end."""
     return lambda count: lambda: description("Words " + text * count)
@@ -100,6 +112,7 @@ def repeated(text: str) -> Callable[[int], Callable[[], object]]:
     "make",
     [
         csv_header,
+        csv_quotes,
         repeated(":a"),
         repeated("["),
         repeated("[a]("),
@@ -108,7 +121,7 @@ def repeated(text: str) -> Callable[[int], Callable[[], object]]:
         repeated("x         "),
         lambda count: lambda: row_id("a\u0301" * count),
     ],
-    ids=["header", "role", "link", "url", "target", "text", "space", "marks"],
+    ids=["header", "quotes", "role", "link", "url", "target", "text", "space", "marks"],
 )
 def test_time_grows_with_the_bytes_and_no_faster(make):
     """Sixteen times as much takes 16 times as long, were it quadratic 256 times."""
