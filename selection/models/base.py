@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from selection.models.quiet import quiet_transformers
 from selection.models.safetensors_files import check_model_folder
+from selection.models.self_contained import check_self_contained
 from selection.models.tokenizer import END_OF_TEXT, PAD, SPECIAL_TOKENS
 
 if TYPE_CHECKING:
@@ -126,13 +127,15 @@ def load_tokenizer(
     Raises
     ------
     ValueError
-        As `load_model`, or when there is no tokenizer.json or no end-of-text token.
+        As `load_model`, when there is no tokenizer.json or no end-of-text token, or when another
+        tokenizer's file is named (`check_self_contained`).
     """
     from transformers import AutoTokenizer
 
     folder = model_folder(folder_or_id, revision=revision)
     if not (folder / "tokenizer.json").is_file():
         raise ValueError(f"{folder} has no tokenizer.json: only fast tokenizers are supported")
+    check_self_contained(folder)
     tokenizer = AutoTokenizer.from_pretrained(
         folder, trust_remote_code=False, local_files_only=True
     )

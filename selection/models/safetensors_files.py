@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from selection.models.self_contained import INDEX, check_self_contained, shards_of
+
 
 def check_safetensors(path: Path) -> None:
     """Check a file by its content, not by its name: header, tensor table, data to the end.
@@ -29,16 +31,23 @@ def check_model_folder(folder: Path) -> None:
     Raises
     ------
     ValueError
-        When config.json or the weights are missing, a weight file is not safetensors, the shard
-        index names a file that was not checked, or the folder is a LoRA adapter (its config names
-        another base to load).
+        When config.json or the weights are missing, a weight file is not safetensors, or something
+        leads out of the folder (`check_self_contained`).
     """
     if not (folder / "config.json").is_file():
         raise ValueError(f"{folder} is not a model folder: it has no config.json")
-    if (folder / "adapter_config.json").exists():
-        raise ValueError(
-            f"{folder} is a LoRA adapter, which names another model to load: merge it first"
-        )
+    check_self_contained(folder)
+    check_weights(folder)
+
+
+def check_weights(folder: Path) -> None:
+    """Check that a folder holds weights, and all of them in safetensors.
+
+    Raises
+    ------
+    ValueError
+        When it holds none, a file is not what its name says, or the index lists others.
+    """
     weights = sorted(folder.glob("*.safetensors"))
     if not weights:
         raise ValueError(
@@ -47,9 +56,7 @@ def check_model_folder(folder: Path) -> None:
         )
     for path in weights:
         check_safetensors(path)
-    index = folder / "model.safetensors.index.json"
-    if index.exists():
-        shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-        unchecked = sorted(shards - {path.name for path in weights})
-        if unchecked:
+    for index in folder.glob(f"*{INDEX}"):
+        shards = shards_of(json.loads(index.read_bytes()))
+        if unchecked := sorted(shards - {path.name for path in weights}):
             raise ValueError(f"{index} names weight files that the folder lacks: {unchecked}")

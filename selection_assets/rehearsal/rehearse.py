@@ -13,6 +13,9 @@ from selection_assets.rehearsal.sources import look_at_sources
 from selection_assets.rehearsal.targets import look_at_target
 from selection_assets.shared.decoders import decoders_of
 
+READ_BY_THE_EMBEDDER = 32
+"""Rows of the target whose words its tokenizer must know."""
+
 
 class NotReady(ConfigurationError):
     """A study that would not run; the message says everything that is wrong."""
@@ -43,7 +46,8 @@ def rehearse(study: Study, pool: Pool, *, fetch: bool) -> list[Finding]:
                 window=decoder.sequence_length,
                 field=field,
             )
-    findings.append(look_at_embedder(study.embedder.model, fetch=fetch))
+    texts = [record.text for record in target.records[:READ_BY_THE_EMBEDDER]]
+    findings.append(look_at_embedder(study.embedder.model, texts, fetch=fetch))
     if study.evaluation.harness is not None:
         findings.append(look_at_harness(study.evaluation.harness))
     return findings

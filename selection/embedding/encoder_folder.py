@@ -1,0 +1,63 @@
+"""May a folder of sentence-transformers be loaded, and does its tokenizer know words?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from selection.models.safetensors_files import check_weights
+from selection.models.self_contained import check_self_contained, module_folders
+
+
+def check_encoder_folder(folder: Path, *, weights: bool = True) -> Path:
+    """Check that a folder holds a whole embedding model and nothing that leads out of it.
+
+    Parameters
+    ----------
+    weights : whether they must be there, and be safetensors.
+
+    Returns
+    -------
+    Path
+        The folder of its first module, the Transformer.
+
+    Raises
+    ------
+    ValueError
+        When another module comes first, when a file is missing or no safetensors, or when something
+        leads out of the folder (`check_self_contained`).
+    """
+    check_self_contained(folder)
+    [(kind, encoder), *_] = module_folders(folder) or [("nothing", folder)]
+    if kind != "Transformer":
+        raise ValueError(f"{folder}: its first module is {kind}; only a Transformer is supported")
+    if not (encoder / "config.json").is_file():
+        raise ValueError(f"{encoder} is not a model folder: it has no config.json")
+    if weights:
+        check_weights(encoder)
+    return encoder
+
+
+def require_words(tokenizer: Any, folder: Path) -> None:
+    """Check that a tokenizer has tokens beside the special ones.
+
+    Where transformers finds no file of a tokenizer, it makes one that knows nothing.
+
+    Raises
+    ------
+    ValueError
+        When it has none.
+    """
+    if len(tokenizer) <= len(set(tokenizer.all_special_ids)):
+        raise ValueError(
+            f"{folder} has no tokenizer, so that every word is unknown: save the model with its"
+            " tokenizer (tokenizer.json)"
+        )
+
+
+def texts_unknown(tokenizer: Any, texts: Sequence[str]) -> int:
+    """Count texts of which the tokenizer knows no part."""
+    unknown = tokenizer.unk_token_id
+    ids = tokenizer(list(texts), add_special_tokens=False)["input_ids"] if texts else []
+    return sum(set(row) <= {unknown} for row in ids)
