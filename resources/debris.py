@@ -121,7 +121,7 @@ def remove_debris(ledger: Ledger, found: list[Debris], *, confirmed: int = 0) ->
     store = ledger.store
     paid = sum(debris.paid for debris in found)
     if confirmed not in (0, paid):
-        raise ValueError(f"{paid} paid versions are there, not {confirmed}; nothing was removed")
+        raise ValueError(f"paid versions: {paid} are there, not {confirmed}; nothing was removed")
     away = new_trash(store.root)
     removed = 0
     with store.nobody_publishing():

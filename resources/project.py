@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from selection.config.files import ConfigurationError, Places, load_yaml
+from selection.config.files import ConfigurationError, Places, Resolve, load_yaml
 from selection.config.project import ProjectFile
 
 ROOT_VARIABLE = "SELECTION_ROOT"
@@ -56,7 +56,29 @@ def resolve_whole(path: str) -> Path:
     return found
 
 
-PLACES = Places(path=resolve, folder=resolve_whole)
+def _configured(look: Resolve) -> Resolve:
+    """The same for a path that somebody wrote into a configuration."""
+
+    def checked(path: str) -> Path:
+        if "://" in path:
+            raise ConfigurationError(
+                f"{path!r} is an address, and only this machine's files are read: fetch it first; a"
+                " data set or model of the hub is named by its id"
+            )
+        if path.startswith("~"):
+            raise ConfigurationError(f"{path!r}: `~` stands for no folder here; write the path out")
+        found, store = look(path), project_root() / "store"
+        if found.is_relative_to(store) or store.is_relative_to(found):
+            raise ConfigurationError(
+                f"{path!r} is, holds or lies in {store}, where the program keeps its own work:"
+                " name a folder beside it, and copy there what is needed of it"
+            )
+        return found
+
+    return checked
+
+
+PLACES = Places(path=_configured(resolve), folder=_configured(resolve_whole))
 """For whoever reads a configuration: each path of it is looked at when the file is read."""
 
 

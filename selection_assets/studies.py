@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TypeVar, assert_never
 
 from resources.project import PLACES, project_root, resolve_whole
+from selection.basics.file_names import printable_name
 from selection.config.decoders import Decoder, PretrainedBase, TinyBase
 from selection.config.embedders import (
     EmbedderModel,
@@ -102,9 +103,10 @@ def _load(model: type[File], folder: Path) -> tuple[dict[Path, File], dict[Path,
     loaded: dict[Path, File] = {}
     wrong: dict[Path, str] = {}
     for path in sorted(folder.glob("*")):
+        shown = printable_name(str(path))
         if path.suffix != ".yaml":
             if path.suffix.lower() in (".yaml", ".yml"):
-                wrong[path] = f"{path}: not read, because its name does not end in `.yaml`"
+                wrong[path] = f"{shown}: not read, because its name does not end in `.yaml`"
             continue
         try:
             loaded[path] = load_yaml(model, path, places=PLACES)
@@ -115,8 +117,11 @@ def _load(model: type[File], folder: Path) -> tuple[dict[Path, File], dict[Path,
         files.setdefault(one.name, []).append(path)
     for name, shared in files.items():
         for path in shared if len(shared) > 1 else []:
-            others = ", ".join(other.name for other in shared if other != path)
-            wrong[path] = f"{path}: field name: {name!r} is used by another file: {others}"
+            others = ", ".join(printable_name(o.name) for o in shared if o != path)
+            wrong[path] = (
+                f"{printable_name(str(path))}: field name: {name!r} is used by another file:"
+                f" {others}"
+            )
     return loaded, wrong
 
 

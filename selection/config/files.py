@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +10,8 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from selection.basics.file_names import printable_name
 from selection.config.yaml_text import Located, Location, YamlRefused, read_yaml
-from selection.reports.escaping import one_line
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -70,7 +71,7 @@ def load_yaml(model: type[Model], path: Path, *, places: Places | None = None) -
         missing or out of bounds. Every problem is listed, one a line: file, field, line, value,
         what is allowed.
     """
-    name = one_line(str(path))
+    name = printable_name(str(path))
     try:
         read = read_yaml(_text_of(path, name))
     except YamlRefused as error:
@@ -86,7 +87,7 @@ def load_yaml(model: type[Model], path: Path, *, places: Places | None = None) -
 
 def _text_of(path: Path, name: str) -> str:
     if not path.is_file():
-        raise ConfigurationError(f"{name}: no such file")
+        raise ConfigurationError(f"{name}: {_instead_of_a_file(path)}")
     try:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
@@ -101,6 +102,14 @@ def _text_of(path: Path, name: str) -> str:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise ConfigurationError(f"{name}: line {line}: not UTF-8: {error.reason}") from error
+
+
+def _instead_of_a_file(path: Path) -> str:
+    if path.is_dir():
+        return "is a folder; a study or a pool is one file"
+    if path.is_symlink() and not path.exists():
+        return f"is a link to {printable_name(str(path.readlink()))}, which is not there; remove it"
+    return "is no regular file; remove it" if os.path.lexists(path) else "no such file"
 
 
 def _problems(name: str, read: Located, detail: Any) -> Iterator[str]:

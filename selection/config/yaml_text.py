@@ -23,6 +23,8 @@ MAX_DEPTH = 20
 """Mappings and lists within each other."""
 MAX_ALIAS_DEPTH = 3
 """Aliases of what has aliases itself."""
+LONGEST_NAME = 200
+"""Characters of a name that a message quotes."""
 MAX_DIGITS = 40
 """Of a whole number."""
 
@@ -100,7 +102,8 @@ class _Loader(yaml.SafeLoader):
         event: Any = self.peek_event()
         if getattr(event, "tag", None) is not None:
             raise _refused(
-                event, f"the tag {event.tag!r}: only plain values are read, without tags"
+                event,
+                f"the tag {event.tag[:LONGEST_NAME]!r}: only plain values are read, without tags",
             )
         self._depth += 1
         if self._depth > MAX_DEPTH:
@@ -207,7 +210,7 @@ def _number(text: str) -> float:
 
 def _field(at: Location) -> str:
     name = ".".join(map(str, at))
-    return f"field {name[:200]}" if at else "the whole file"
+    return f"field {name[:LONGEST_NAME]}" if at else "the whole file"
 
 
 def _refused(at: Any, problem: str) -> yaml.MarkedYAMLError:

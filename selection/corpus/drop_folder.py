@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from selection.basics.file_names import printable_name
 from selection.corpus.folders import fingerprint, is_marker, seconds_still, walk
-from selection.corpus.naming import printable
 from selection.corpus.not_read import CannotBeRead, NotRead
 from selection.corpus.readers import format_of, known_formats
 
@@ -36,7 +36,7 @@ def list_folder(folder: Path) -> Iterator[Path | NotRead]:
         path = Path(entry.path)
         if format_of(path) is None and not _is_folder(entry):
             yield NotRead(
-                printable(entry.name),
+                printable_name(entry.name),
                 "its ending is of no format that is read",
                 f"rename or convert it; read are {known_formats()}",
                 "ignored",

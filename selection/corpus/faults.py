@@ -9,8 +9,21 @@ from dataclasses import dataclass
 from selection.corpus.limits import MAX_LISTED
 from selection.corpus.records import BadRecord, UnreadPart
 
+BRING_WHOLE = "bring the file whole and readable"
+"""What to do about any part of a file that could not be read."""
+
 FIRST = 3
 """Origins that a reason names."""
+
+
+def allow_in_pool(source: str) -> str:
+    """How to take a source of which parts cannot be read."""
+    return f"add {source!r} to `allow_unread` of the pool"
+
+
+def allow_in_target(field: str) -> str:
+    """How to take a target of which parts cannot be read; `field` is `target` or `contrast`."""
+    return f"set `{field}.allow_unread: true`"
 
 
 @dataclass(frozen=True)
@@ -27,6 +40,11 @@ class Reason:
     kind: str
     count: int
     first: tuple[BadRecord, ...]
+
+    @property
+    def is_unread(self) -> bool:
+        """Whether these are unread parts, not bad rows."""
+        return isinstance(self.first[0], UnreadPart)
 
     def __str__(self) -> str:
         """Its count and its first origins, on one line."""
@@ -69,6 +87,19 @@ class Faults:
     def summary(self) -> str:
         """Every reason with its count and first origins, on one line."""
         return "; ".join(map(str, self.reasons))
+
+    def remedy(self, *, correct: str, allow: str) -> str:
+        """What to do about it.
+
+        Parameters
+        ----------
+        correct : about bad rows.
+        allow : how to do without the unread parts of files.
+        """
+        about = [correct] if any(not reason.is_unread for reason in self.reasons) else []
+        if self.n_unread:
+            about.append(f"{BRING_WHOLE}, or {allow}")
+        return "; ".join(about)
 
 
 class FaultTally:

@@ -12,7 +12,7 @@ from selection.basics.text import count_words, row_id
 from selection.corpus.faults import Faults, FaultTally
 from selection.corpus.limits import MAX_ORIGINS, ROW_MEMORY
 from selection.corpus.memory import Memory
-from selection.corpus.records import BadRecord, Record
+from selection.corpus.records import BadRecord, Record, UnreadPart
 
 ROW_SCHEMA = pa.schema(
     [
@@ -33,6 +33,8 @@ QUARANTINE_SCHEMA = pa.schema(
         pa.field("origin", pa.string(), nullable=False),
         pa.field("reason", pa.string(), nullable=False),
         pa.field("raw_sha256", pa.string(), nullable=False),
+        # Whether rows are missing from there on, instead of one being bad.
+        pa.field("unread", pa.bool_(), nullable=False),
     ]
 )
 # Rows are put into Arrow by chunks, so that no 32-bit offset of a string column can overflow
@@ -122,6 +124,7 @@ def quarantine_table(faults: Faults, source: str) -> pa.Table:
             "origin": record.origin,
             "reason": record.reason,
             "raw_sha256": record.raw_sha256,
+            "unread": isinstance(record, UnreadPart),
         }
         for record in faults.listed
     )

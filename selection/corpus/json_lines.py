@@ -47,7 +47,10 @@ def _parse(line: Line, max_bytes: int) -> dict[str, object]:
         if not line.ended and text.lstrip().startswith("{"):
             cut = f"file ends within a row: {error.msg} at column {error.colno}"
             raise RowCut(cut) from error
-        raise RowFault(f"not JSON: {error.msg} at column {error.colno}") from error
+        said = f"not JSON: {error.msg} at column {error.colno}"
+        if text.strip() in ("{", "["):
+            said += "; a row is one object on one line, or one element of an array"
+        raise RowFault(said) from error
     except ValueError as error:  # an integer of thousands of digits
         raise RowFault("not JSON: a number is too long") from error
     if not isinstance(row, dict):

@@ -43,14 +43,5 @@ def partition_name(name: str) -> str:
     return encoded
 
 
-def printable(name: str) -> str:
-    """Make a name safe to print: bytes that are no text and control characters are escaped."""
-    text = os.fsencode(name).decode("utf-8", "backslashreplace")
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode()
-        for character in text
-    )
-
-
 def _percent(found: re.Match[bytes]) -> bytes:
     return b"%%%02X" % found[0][0]

@@ -10,6 +10,7 @@ from typing import assert_never
 
 import pyarrow as pa
 
+from selection.basics.file_names import printable_name
 from selection.config.files import Resolve
 from selection.config.pool import (
     ColumnNames,
@@ -22,10 +23,11 @@ from selection.config.pool import (
 )
 from selection.corpus.docstrings import package_files, read_docstrings
 from selection.corpus.drop_folder import list_folder, look_at, stem
+from selection.corpus.faults import BRING_WHOLE
 from selection.corpus.folders import configured_fingerprint, fingerprint, leads_through_links
 from selection.corpus.hub import read_hub
 from selection.corpus.limits import MAX_BYTES_PER_ROW
-from selection.corpus.naming import partition_name, printable
+from selection.corpus.naming import partition_name
 from selection.corpus.not_read import CannotBeRead, NotRead
 from selection.corpus.parquet_process import read_parquet_apart
 from selection.corpus.readers import read_path
@@ -165,7 +167,7 @@ def _dropped(spec: DropFolder, resolve: Resolve) -> Iterator[Source | NotRead]:
         found = list(list_folder(folder))
     except OSError as error:
         reason = f"the folder cannot be listed: {error.strerror}"
-        yield NotRead(printable(str(folder)), reason, "bring it, or correct `path`")
+        yield NotRead(printable_name(str(folder)), reason, "bring it, or correct `path`")
         return
     for path in found:
         if isinstance(path, NotRead):
@@ -175,11 +177,11 @@ def _dropped(spec: DropFolder, resolve: Resolve) -> Iterator[Source | NotRead]:
         look = partial(
             look_at, path, folder=folder, start=start, settle_seconds=spec.settle_seconds
         )
-        yield Source(printable(path.name), stem(path), read, look)
+        yield Source(printable_name(path.name), stem(path), read, look)
 
 
 def _files(spec: FileSources, path: Path, look: Callable[[], str]) -> Iterator[Source | NotRead]:
-    what, columns = printable(str(path)), spec.columns
+    what, columns = printable_name(str(path)), spec.columns
     if spec.name is not None:
         yield Source(what, spec.name, partial(read_path, path, columns=columns), look)
         return
@@ -197,7 +199,7 @@ def _files(spec: FileSources, path: Path, look: Callable[[], str]) -> Iterator[S
     for value in values:
         where = {spec.split_by: value}
         read = partial(read_path, path, columns=columns, where=where)
-        yield Source(f"{what}, {spec.split_by} {printable(value)}", value, read, look)
+        yield Source(f"{what}, {spec.split_by} {printable_name(value)}", value, read, look)
 
 
 def _values(path: Path, column: str) -> list[str]:
@@ -213,7 +215,7 @@ def _values(path: Path, column: str) -> list[str]:
         # A value that only an unread part has names no source, but every other source of the file
         # has that part too, and fails.
         if bad and not good:
-            raise CannotBeRead(f"{file.name}: {bad[0].reason}", "bring the whole file")
+            raise CannotBeRead(f"{file.name}: {bad[0].reason}", BRING_WHOLE)
         values |= good
     return sorted(values)
 

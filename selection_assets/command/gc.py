@@ -107,8 +107,8 @@ def gc_text(cleared: dict[str, Any], *, delete: bool) -> str:
     in_trash = any(d["kind"] == "trash" and d["paid_versions"] for d in found)
     moved = ", once what lies in .trash/ is moved back as it lies there" if in_trash else ""
     return (
-        f"{table}\n\n{total}\n{paid} paid versions stay: `selection recover` puts those that have"
-        " their record back into the ledger and names the others, which only a backup of it"
+        f"{table}\n\n{total}\npaid versions that stay: {paid}; `selection recover` puts those that"
+        " have their record back into the ledger and names the others, which only a backup of it"
         f" knows{moved}; `selection gc --delete --paid-versions {paid}` removes them for good"
     )
 

@@ -87,9 +87,10 @@ def _rehearse(study: Study, pool: Pool, ledger: Ledger, *, quietly: bool = False
             return
     except (ValueError, OSError):
         pass  # What cannot even be looked at is said below, with all else.
-    if not quietly and (said := _not_read(pool, ledger)):
+    sources = sources_of(pool, ledger)
+    if not quietly and (said := pool_text(pool, sources.not_read)):
         click.echo(said)
-    findings = rehearse(study, pool, fetch=True)
+    findings = rehearse(study, pool, sources.unusable, fetch=True)
     if not quietly:
         click.echo(f"{findings_text(findings)}\n")
     require_ready(findings)
@@ -120,13 +121,14 @@ def dry_run_study(name: str) -> None:
     study = find_study(name)
     ledger = Workspace().ledger
     pool = load_pools()[study.pool]
-    if said := _not_read(pool, ledger):
+    sources = sources_of(pool, ledger)
+    if said := pool_text(pool, sources.not_read):
         click.echo(said)
-    findings = rehearse(study, pool, fetch=False)
+    findings = rehearse(study, pool, sources.unusable, fetch=False)
     click.echo(f"{findings_text(findings)}\n")
     require_ready(findings)
     _print_work(name, study, ledger)
-    left_out = [finding for finding in findings if finding.problem]
+    left_out = [*sources.unusable, *(finding for finding in findings if finding.problem)]
     if left_out:
         raise NotReady(f"it would do without {len(left_out)} of its sources; see above")
 

@@ -90,6 +90,8 @@ def _reason(event: dg.DagsterEvent) -> str:
     if failure.error is None:
         return "no reason is known"
     error = failure.error.cause or failure.error
+    if error.cls_name == dg.DagsterExecutionInterruptedError.__name__:
+        return "stopped by a signal; what was finished stays, and the next run goes on from there"
     # Whose error it is tells a person nothing, when it is one of ours that says what to do.
     return re.sub(
         rf"^(resources|selection|selection_assets)\.\S*{error.cls_name}: ",

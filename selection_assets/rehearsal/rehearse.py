@@ -1,5 +1,7 @@
 """Would a study run, as far as can be seen before anything is paid for?"""
 
+from collections.abc import Collection
+
 from resources.project import resolve
 from selection.config.decoders import TinyBase
 from selection.config.files import ConfigurationError
@@ -21,14 +23,17 @@ class NotReady(ConfigurationError):
     """A study that would not run; the message says everything that is wrong."""
 
 
-def rehearse(study: Study, pool: Pool, *, fetch: bool) -> list[Finding]:
+def rehearse(
+    study: Study, pool: Pool, unusable: Collection[str] = (), *, fetch: bool
+) -> list[Finding]:
     """Look at everything that a study reads and uses, and try its rows; nothing is spent.
 
     Parameters
     ----------
+    unusable : sources that are known to be of no use as they are now.
     fetch : whether small files may be fetched from a hub.
     """
-    findings = look_at_sources(pool, fetch=fetch)
+    findings = look_at_sources(pool, unusable, fetch=fetch)
     target = look_at_target("target", study.target)
     findings += target.findings
     if study.contrast is not None:

@@ -1,6 +1,6 @@
 """Can the first rows of every source of a pool be used?"""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from itertools import islice
 
@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from resources.project import resolve
 from selection.config.pool import FileSources, HubSource, Pool, SourceSpec
-from selection.corpus.faults import faults_of
+from selection.corpus.faults import BRING_WHOLE, allow_in_pool, faults_of
 from selection.corpus.readers import read_path
 from selection.corpus.records import BadRecord, Record
 from selection.corpus.sources import list_sources
@@ -23,11 +23,12 @@ UNREADABLE = (ValueError, OSError, pa.ArrowException)
 Reader = Callable[[], Iterator[Record | BadRecord]]
 
 
-def look_at_sources(pool: Pool, *, fetch: bool) -> list[Finding]:
+def look_at_sources(pool: Pool, unusable: Collection[str], *, fetch: bool) -> list[Finding]:
     """Read the beginning of every source.
 
     Parameters
     ----------
+    unusable : sources that are known to be of no use as they are now; nobody looks at them again.
     fetch : whether rows may be fetched from a hub.
 
     Returns
@@ -43,7 +44,7 @@ def look_at_sources(pool: Pool, *, fetch: bool) -> list[Finding]:
             away += 1
             others.append(Finding(f"source {spec.name}", f"{spec.dataset}: would be fetched"))
             continue
-        found = [_look_at(*reader, pool.max_quarantined) for reader in _readers(pool, spec)]
+        found = [_look_at(*reader, pool) for reader in _readers(pool, spec, unusable)]
         others += [each for each in found if each is not None]
         usable += found.count(None)
     if not usable + away:
@@ -52,33 +53,46 @@ def look_at_sources(pool: Pool, *, fetch: bool) -> list[Finding]:
     return [Finding("sources", f"the first {SAMPLE} rows of each of {usable:,}"), *others]
 
 
-def _readers(pool: Pool, spec: SourceSpec) -> list[tuple[str, Reader]]:
+def _readers(
+    pool: Pool, spec: SourceSpec, unusable: Collection[str]
+) -> Iterator[tuple[list[str], Reader]]:
     """Sources by name; a file that is split by a column is read once for all of its own."""
     listed = list_sources(pool.model_copy(update={"sources": [spec]}), resolve).sources
-    if isinstance(spec, FileSources) and spec.split_by is not None and listed:
-        return [(spec.path, partial(read_path, resolve(spec.path), columns=spec.columns))]
-    return [(name, source.read) for name, source in listed.items()]
+    left = {name: source for name, source in listed.items() if name not in unusable}
+    if isinstance(spec, FileSources) and spec.split_by is not None and left:
+        yield list(left), partial(read_path, resolve(spec.path), columns=spec.columns)
+        return
+    for name, source in left.items():
+        yield [name], source.read
 
 
-def _look_at(name: str, read: Reader, most_bad: float) -> Finding | None:
-    """Say what is wrong with the beginning of a source; None where it can be used."""
-    what = f"source {name}"
+def _look_at(names: list[str], read: Reader, pool: Pool) -> Finding | None:
+    """Say what is wrong with the beginning of sources; None where they can be used."""
+    more = f" and {len(names) - 1:,} more of its file" if len(names) > 1 else ""
+    what = f"source {names[0]}{more}"
     try:
         records = list(islice(read(), SAMPLE))
     except UNREADABLE as error:
         return Finding(what, "its beginning", _said(error), stops=False)
     bad = [record for record in records if isinstance(record, BadRecord)]
+    faults = faults_of(bad)
+    wanted = [name for name in names if name not in pool.allow_unread]
+    allow = ", ".join(map(allow_in_pool, wanted[:3]))
     whole = len(records) < SAMPLE
     seen = f"all {len(records)} rows" if whole else f"the first {SAMPLE} rows"
     if not records:
         return Finding(what, seen, "it has no rows: bring its text, or remove it", stops=False)
     if len(bad) == len(records):
-        problem = f"no row can be used: {faults_of(bad).summary()}; correct it, or its `columns`"
+        remedy = faults.remedy(correct="correct it, or its `columns`", allow=allow)
+        return Finding(what, seen, f"no row can be used: {faults.summary()}; {remedy}", stops=False)
+    if faults.n_unread and wanted:
+        unread = faults_of(faults.unread)
+        problem = f"rows are missing: {unread.summary()}; {BRING_WHOLE}, or {allow}"
         return Finding(what, seen, problem, stops=False)
-    if whole and len(bad) / len(records) > most_bad:
+    if whole and faults.share(len(records) - len(bad)) > pool.max_quarantined:
         problem = (
-            f"{len(bad)} of {len(records)} rows cannot be used and {most_bad:.1%} may:"
-            f" {faults_of(bad).summary()}; correct them, or raise the pool's `max_quarantined`"
+            f"{len(bad)} of {len(records)} rows cannot be used and {pool.max_quarantined:.1%} may:"
+            f" {faults.summary()}; correct them, or raise the pool's `max_quarantined`"
         )
         return Finding(what, seen, problem, stops=False)
     return None

@@ -8,6 +8,7 @@ from resources.ledger.ledger import Ledger
 from resources.project import resolve
 from resources.store.artifacts import Artifact, CorruptArtifact
 from selection.config.pool import Pool
+from selection.corpus.faults import BRING_WHOLE, allow_in_pool
 from selection.corpus.not_read import NotRead
 from selection.corpus.sources import Listing, list_sources
 from selection_assets.stage.stage import Stage
@@ -102,15 +103,18 @@ def _unusable(
 def why_unusable(what: str, name: str, made: Artifact) -> NotRead:
     """Say why a version of a source did not pass its checks, and where its bad rows are."""
     try:
-        bad = made.table("quarantine.parquet", ["reason"])["reason"].to_pylist()
+        listed = made.table("quarantine.parquet", ["reason", "unread"])
+        bad, unread = listed["reason"].to_pylist(), listed["unread"].to_pylist()
         usable = made.table("rows.parquet", ["row_id"]).num_rows
     except (CorruptArtifact, OSError) as error:
         return NotRead(what, f"it was read and failed its checks; {error}", "correct it", name=name)
     kinds = Counter(reason.partition(": ")[0] for reason in bad).most_common(3)
     reasons = ", ".join(f"{kind} ({count:,})" for kind, count in kinds)
+    remedies = ["correct it"] * (not all(unread) or not unread)
+    remedies += [f"{BRING_WHOLE}, or {allow_in_pool(name)}"] * any(unread)
     return NotRead(
         what,
         f"it was read: {usable:,} usable rows, {len(bad):,} bad ones{': ' * bool(bad)}{reasons}",
-        f"correct it; what was bad is in {made.folder / 'quarantine.parquet'}",
+        f"{'; '.join(remedies)}; what was bad is in {made.folder / 'quarantine.parquet'}",
         name=name,
     )

@@ -199,7 +199,7 @@ def test_what_is_damaged_is_refused_by_name_and_what_it_cost_counts(project, par
     assert state(project.ledger)[2] == held
     assert project.ledger.verify() == []
     gone = selection("gc", "--delete")
-    assert "1 paid versions stay" in gone.output and made.folder.is_dir()
+    assert "paid versions that stay: 1;" in gone.output and made.folder.is_dir()
     figures.record("P11", damaged_or_forged_refused=1)
 
 
@@ -248,7 +248,7 @@ def test_what_lies_in_the_ledger_s_place_is_set_aside(project, kind):
 def test_an_edited_ledger_is_no_ground_to_recover_on(project):
     edit(project.root / "store", "UPDATE spend SET flops = 0")
     edit(project.root / "store", "DELETE FROM materialization")
-    assert "3 paid versions stay" in selection("gc", "--delete").output
+    assert "paid versions that stay: 3;" in selection("gc", "--delete").output
     assert len(list(project.root.glob("store/artifacts/small/**/manifest.json"))) == 3
     result = selection("recover")
     assert result.exit_code == 1
@@ -265,10 +265,10 @@ def test_paid_versions_go_only_when_their_number_is_confirmed(project, figures):
     shutil.copy(project.root / "backup/artifacts" / NOTE, store / "artifacts")
     shown = selection("gc", "--delete")
     assert shown.exit_code == 0 and "0 removed" in shown.output
-    assert "2 paid versions stay" in shown.output
+    assert "paid versions that stay: 2;" in shown.output
     for number in ("1", "3"):
         refused = selection("gc", "--delete", "--paid-versions", number)
-        assert refused.exit_code == 2 and "2 paid versions are there" in refused.stderr
+        assert refused.exit_code == 2 and "paid versions: 2 are there" in refused.stderr
     assert selection("gc", "--paid-versions", "2").exit_code == 2
     assert len(list(store.glob("artifacts/small/**/manifest.json"))) == 3
     assert "2 removed" in selection("gc", "--delete", "--paid-versions", "2").output
@@ -290,7 +290,7 @@ def test_what_a_killed_removal_moved_aside_is_kept_and_can_be_put_back(project, 
         patched.setattr("resources.debris.delete", die)
         selection("gc", "--delete", "--paid-versions", "2")
     assert len(list(store.glob("artifacts/small/**/manifest.json"))) == 1
-    assert "2 paid versions stay" in selection("gc", "--delete").output
+    assert "paid versions that stay: 2;" in selection("gc", "--delete").output
     [trash] = (store / "artifacts/.trash").iterdir()
     shutil.copytree(trash, store / "artifacts", dirs_exist_ok=True)
     assert selection(*WRITE).exit_code == 0

@@ -257,3 +257,23 @@ def test_every_field_that_names_a_path_is_looked_at():
 def _within(hint: Any) -> list[Any]:
     """An annotation and all that it is made of."""
     return [hint, *(inner for part in get_args(hint) for inner in _within(part))]
+
+
+@pytest.mark.parametrize("field", FIELDS)
+@pytest.mark.parametrize("path", ["store", "store/small", ".", "drop/../store/x.jsonl"])
+def test_a_path_at_the_programs_own_work_is_refused(project, field, path):
+    """An advice to take the wrong file away would have the ledger removed."""
+    (project.root / "store/small").mkdir(parents=True)
+    file = write(project, field, path)
+    message = read_configuration().wrong[file]
+    assert f"is, holds or lies in {project.root / 'store'}" in message
+    assert "name a folder beside it" in message
+
+
+@pytest.mark.parametrize("field", FIELDS)
+@pytest.mark.parametrize("path", ["~/rows", "file:///rows", "s3://rows/a", "hf://datasets/a/b"])
+def test_what_only_other_programs_expand_is_refused_and_not_looked_for(project, field, path):
+    file = write(project, field, path)
+    message = read_configuration().wrong[file]
+    assert "write the path out" in message or "only this machine's files are read" in message
+    assert path in message

@@ -265,15 +265,23 @@ def test_a_source_that_cannot_be_used_is_named_with_its_reasons_and_the_rest_is_
     (project.root / "drop/chats.jsonl").write_text(text)
     (project.root / "drop/empty.jsonl").write_text("")
     (project.root / "drop/broken.parquet").write_bytes(b"PAR1 and no more")
+    whole = "".join(json.dumps({"text": f"Row {number}."}) + "\n" for number in range(25))
+    (project.root / "drop/cut.jsonl").write_text(whole[:-3])
+    (project.root / "drop/cut_and_allowed.jsonl").write_text(whole[:-3])
+    pool = project.root / "studies/pools/shelf.yaml"
+    pool.write_text(f"{pool.read_text()}\nallow_unread: [cut_and_allowed]\n")
     result = selection("run", NAME, "--dry-run")
     assert result.exit_code == 2
-    assert "it would do without 2 of its sources" in result.stderr
+    assert "it would do without 3 of its sources" in result.stderr
     for said in (
         "source chats: no row can be used: 9 x missing text column: column 'text' is absent (the"
         " row has 'messages'), first at chats.jsonl:1",
         "empty.jsonl: ",
         "source broken: no row can be used: 1 x unreadable Parquet",
-        "the first 32 rows of each of 2",
+        "bring the file whole and readable, or add 'broken' to `allow_unread` of the pool",
+        "source cut: rows are missing: 1 x file ends within a row: ",
+        "first at cut.jsonl:25; bring the file whole and readable, or add 'cut' to `allow_unread`",
+        "the first 32 rows of each of 3",
         "would materialize first",
     ):
         assert said in result.stdout

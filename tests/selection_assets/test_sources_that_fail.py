@@ -14,7 +14,7 @@ from smallest_study import NAME, SOURCES
 from toy_stages import Toy
 
 from resources.store.artifacts import UNPARTITIONED
-from selection.corpus.naming import printable
+from selection.basics.file_names import printable_name
 from selection_assets.refresh.refresh import SourcesFailed, refresh
 from selection_assets.stage.stage import Stage, stage
 from selection_assets.stage.step import Draft, Step
@@ -44,7 +44,7 @@ def test_a_dry_run_names_what_is_not_read_and_lists_the_rest(smallest):
         assert f"raw_corpus [{name}]" in result.stdout
     assert f"pool shelf: not read: {len(NOT_READ) + 1}\n" in result.stdout
     for name, said in NOT_READ.items():
-        assert printable(name) in result.stdout
+        assert printable_name(name) in result.stdout
         assert said in result.stdout
     assert all(character == "\n" or character.isprintable() for character in result.stdout)
 
@@ -71,6 +71,11 @@ def test_a_run_takes_the_rest_and_ends_with_what_it_left_out(finished_project, f
     assert again.exit_code == 1
     assert "nothing had changed: nothing recomputed" in again.stdout
     assert "bad.jsonl: it was read: 0 usable rows, 3 bad ones" in again.stderr
+    rehearsed = selection("run", NAME, "--dry-run")
+    assert rehearsed.exit_code == 2
+    assert "bad.jsonl: it was read: 0 usable rows, 3 bad ones" in rehearsed.stdout
+    assert f"the first 32 rows of each of {len(SOURCES)} " in rehearsed.stdout
+    assert "it would do without 1 of its sources" in rehearsed.stderr
     (finished_project.root / "drop/bad.jsonl").unlink()
     last = selection("run", NAME)
     assert last.exit_code == 0, last.output

@@ -7,7 +7,7 @@ from odd_files import NOT_READ, READ, UNREADABLE, not_read, write_read
 from ticks import LIBRARY, RAW_CORPUS, launch, partitions, read_all, tick
 from tiny_project import SOURCES, drop, materialize
 
-from selection.corpus.naming import printable
+from selection.basics.file_names import printable_name
 from sensors.definitions import build_code_location
 
 
@@ -33,7 +33,7 @@ def test_a_tick_takes_what_can_be_read_and_names_the_rest_once_as_a_warning(
         quiet = tick(LIBRARY, instance, answer.cursor)
         assert quiet.skip_message.startswith(f"{len(current)} sources unchanged\nnot read: ")
         for name, said in NOT_READ.items():
-            assert printable(name) in quiet.skip_message
+            assert printable_name(name) in quiet.skip_message
             assert said in quiet.skip_message
         assert "not read: " not in capfd.readouterr().err
     figures.record("P13", ticks_over_every_kind_of_file=2)

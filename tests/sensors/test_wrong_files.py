@@ -1,5 +1,7 @@
 """A wrong file in studies/ stops no other study: of the code location, nor of the command."""
 
+import os
+
 import dagster as dg
 import pytest
 import yaml
@@ -72,6 +74,27 @@ def test_a_command_warns_of_files_that_it_does_not_need_and_goes_on(project):
     for name in WRONG:
         warning = f"warning, not needed for small: {project.root / 'studies' / name}: "
         assert warning in result.stderr
+
+
+def test_what_lies_in_a_files_place_is_said_and_its_name_can_be_found(project):
+    studies = project.root / "studies"
+    (studies / "folder.yaml").mkdir()
+    (studies / "link.yaml").symlink_to("not there")
+    (studies / "loop.yaml").symlink_to("loop.yaml")
+    os.mkfifo(studies / "pipe.yaml")
+    (studies / "bell\a.yaml").write_text("name: [")
+    (studies / os.fsdecode(b"\xff.yaml")).write_text("name: [")
+    wrong = {path.name: said for path, said in read_configuration().wrong.items()}
+    for name, said in {
+        "folder.yaml": "is a folder; a study or a pool is one file",
+        "link.yaml": "is a link to not there, which is not there; remove it",
+        "loop.yaml": "is a link to loop.yaml, which is not there; remove it",
+        "pipe.yaml": "is no regular file; remove it",
+        "bell\a.yaml": "bell\\x07.yaml: line 1",
+        os.fsdecode(b"\xff.yaml"): "\\xff.yaml: line 1",
+    }.items():
+        assert said in wrong[name]
+    assert set(read_configuration().studies) == {"small"}
 
 
 @pytest.mark.parametrize("name", ["wrong_field", "no_yaml", "wrong_pool", "binary"])

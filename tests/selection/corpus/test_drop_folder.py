@@ -9,8 +9,8 @@ import pytest
 from bad_files import split
 from odd_files import LINE, NOT_READ, READ, not_read, write_read
 
+from selection.basics.file_names import printable_name
 from selection.config.pool import Pool
-from selection.corpus.naming import printable
 from selection.corpus.not_read import CannotBeRead, not_read_text
 from selection.corpus.sources import Listing, find_source, list_sources
 
@@ -44,9 +44,9 @@ def test_everything_in_a_folder_is_a_source_or_listed_with_its_reason(full, figu
     assert sorted(found.sources) == sorted(READ.values())
     reasons = {one.what: str(one) for one in found.not_read}
     assert "2 files" in reasons.pop("hidden files and markers")
-    assert sorted(reasons) == sorted(printable(name) for name in NOT_READ)
+    assert sorted(reasons) == sorted(printable_name(name) for name in NOT_READ)
     for name, said in NOT_READ.items():
-        assert said in reasons[printable(name)]
+        assert said in reasons[printable_name(name)]
     text = not_read_text(found.not_read)
     assert all(line.isprintable() for line in text.splitlines())
     figures.record("P13", names_tried=len(READ) + len(NOT_READ), files_refused=len(NOT_READ))

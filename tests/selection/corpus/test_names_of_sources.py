@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from selection.basics.file_names import printable_name
 from selection.config.names import PARTITION_PATTERN
-from selection.corpus.naming import MAX_BYTES, RESERVED, partition_name, printable
+from selection.corpus.naming import MAX_BYTES, RESERVED, partition_name
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=18)
 raw_names = st.binary(min_size=1, max_size=60) | texts.map(str.encode)
@@ -41,7 +42,7 @@ def test_a_partition_is_one_for_dagster_for_a_file_system_and_for_a_shell(raw):
     assert re.fullmatch(r"[A-Za-z0-9%][A-Za-z0-9%_.-]*", name)
     assert name not in {RESERVED, ".", ".."}
     assert len(name) <= MAX_BYTES
-    assert printable(name) == name
+    assert printable_name(name) == name
     with dg.DagsterInstance.ephemeral() as instance:
         instance.add_dynamic_partitions("sources", [name])
         assert instance.get_dynamic_partitions("sources") == [name]
@@ -49,7 +50,7 @@ def test_a_partition_is_one_for_dagster_for_a_file_system_and_for_a_shell(raw):
 
 @given(raw_names)
 def test_what_is_printed_of_a_name_drives_no_terminal(raw):
-    assert printable(os.fsdecode(raw)).isprintable()
+    assert printable_name(os.fsdecode(raw)).isprintable()
 
 
 @pytest.mark.parametrize(
