@@ -15,10 +15,22 @@ DERIVED = {"materialization": ("path",)}
 """Columns that DuckDB works out of others."""
 
 DEFINED = """
-    SELECT table_name, sql FROM duckdb_tables() WHERE database_name = current_database()
-    UNION ALL SELECT view_name, sql FROM duckdb_views()
-    WHERE database_name = current_database() AND NOT internal
+    SELECT concat_ws(' ', kind, nullif(schema_name, 'main'), name), says FROM (
+        SELECT database_name, schema_name, 'table' AS kind, table_name AS name, sql AS says
+        FROM duckdb_tables() WHERE NOT internal
+        UNION ALL SELECT database_name, schema_name, 'view', view_name, sql
+        FROM duckdb_views() WHERE NOT internal
+        UNION ALL SELECT database_name, schema_name, 'index', index_name, sql FROM duckdb_indexes()
+        UNION ALL SELECT database_name, schema_name, 'sequence', sequence_name, sql
+        FROM duckdb_sequences()
+        UNION ALL SELECT database_name, schema_name, 'type', type_name, logical_type
+        FROM duckdb_types() WHERE NOT internal
+        UNION ALL SELECT database_name, schema_name, function_type, function_name, macro_definition
+        FROM duckdb_functions() WHERE NOT internal
+    ) WHERE database_name = current_database()
 """
+"""What a database has, by kind and name: a macro named like a function of DuckDB would answer for it,
+and a view for a table."""
 
 
 def audit(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
@@ -39,12 +51,13 @@ def audit(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             yield f"entry {entry.seq} ({entry.kind}) cannot be read: {error!r}"
     found, expected = dict(connection.execute(DEFINED).fetchall()), _definitions()
-    for table in sorted(found.keys() | expected.keys()):
-        if found.get(table) != expected.get(table):
-            yield f"table {table} is not one of this program's, or not as it makes it"
+    for what in sorted(found.keys() | expected.keys()):
+        table = what.removeprefix("table ")
+        if found.get(what) != expected.get(what):
+            yield f"{what} is not one of this program's, or not as it makes it"
         elif table in KEYS:
             yield from _compare(connection, table, replay.tables[table])
-    if found.get("materialization") == expected["materialization"]:
+    if found.get("table materialization") == expected["table materialization"]:
         yield from _misnamed(connection)
 
 
@@ -96,7 +109,7 @@ def _misnamed(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
 
 @cache
 def _definitions() -> dict[str, str]:
-    """The tables as this program makes them."""
+    """What this program makes."""
     with duckdb.connect(":memory:") as connection:
         connection.execute(TABLES)
         return dict(connection.execute(DEFINED).fetchall())

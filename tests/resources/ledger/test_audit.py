@@ -98,3 +98,23 @@ def test_an_entry_about_a_spend_that_was_over_is_named(root, kind):
     body = next(body for _, _, of, _, body, *_ in found if of == kind)
     put(root, chained([*found, (0, found[-1][1], kind, over, body, "", "")]))
     assert any(f"({kind})" in problem and "lost before" in problem for problem in problems(root))
+
+
+@pytest.mark.parametrize(
+    ("made", "named"),
+    [
+        ("CREATE VIEW totals AS SELECT 1", "view totals"),
+        ("CREATE MACRO sum(x) AS 0", "macro sum"),
+        ("CREATE MACRO latest() AS TABLE SELECT 1", "table_macro latest"),
+        ("CREATE INDEX by_asset ON spend (asset)", "index by_asset"),
+        ("CREATE SEQUENCE numbers", "sequence numbers"),
+        ("CREATE TYPE mood AS ENUM ('good', 'bad')", "type mood"),
+        ("CREATE TABLE more (x INTEGER)", "table more"),
+        ("CREATE SCHEMA s; CREATE TABLE s.spend (x INTEGER)", "table s spend"),
+        ("ALTER TABLE share ADD COLUMN x INTEGER", "table share"),
+    ],
+)
+def test_what_this_program_does_not_make_is_named(root, made, named):
+    """A macro that is called as a function of DuckDB answers for it in every query."""
+    edit(root, made)
+    assert f"{named} is not one of this program's, or not as it makes it" in problems(root)
