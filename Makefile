@@ -8,7 +8,7 @@ WORKERS ?= 2
 # Each worker takes a file at a time, and those that take longest first. A third worker
 # on two cores takes more time from the others than it saves.
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
-# Tests that wait for killed processes leave a core to the linters, whose complaints come after.
+# The linters run beside the tests, and their complaints come after.
 LINT_BESIDE := $(MAKE) --no-print-directory lint >$(VENV)/lint.log 2>&1 & lint=$$!;
 LINTED := tests=$$?; wait $$lint || { cat $(VENV)/lint.log; exit 1; }; exit $$tests
 export HF_HUB_DISABLE_TELEMETRY := 1
@@ -24,8 +24,8 @@ run: $(VENV)/installed ## Run the quickstart study end to end and print what it 
 help: ## What each target does
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
 
-check: $(VENV)/installed-for-tests lint ## Lint, type-check and run the fast tests: for every edit
-	$(PYTEST) -m "not study and not slow"
+check: $(VENV)/installed-for-tests ## Lint, type-check and run the fast tests: for every edit
+	$(LINT_BESIDE) $(PYTEST) -m "not study and not slow"; $(LINTED)
 
 test: $(VENV)/installed-for-tests ## The same with the tests that need a study; what CI runs
 	$(LINT_BESIDE) $(PYTEST) -m "not slow"; $(LINTED)

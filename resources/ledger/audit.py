@@ -29,8 +29,8 @@ DEFINED = """
         FROM duckdb_functions() WHERE NOT internal
     ) WHERE database_name = current_database()
 """
-"""What a database has, by kind and name: a macro named like a function of DuckDB would answer for it,
-and a view for a table."""
+"""What a database has, by kind and name: a view would answer for a table, a macro for a function of
+DuckDB."""
 
 
 def audit(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:

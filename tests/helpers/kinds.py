@@ -23,7 +23,7 @@ LONGEST_FIRST = (
 """Files that two workers would otherwise wait for at the end."""
 
 KINDS = {
-    "study": "of promises, or that need a finished study or other processes (make test)",
+    "study": "of promises, or that run a study or other processes (make test)",
     "slow": "that take minutes (make test-all)",
 }
 

@@ -93,6 +93,7 @@ def test_a_wrong_study_file_is_a_message_with_its_name(project: Project) -> None
     assert "small.yaml: field seeds" in result.stderr
 
 
+@pytest.mark.study
 def test_a_step_that_fails_is_a_message_without_a_traceback(project: Project) -> None:
     bad = b'{"text": "Reads lines that are not text."}\n' + b"\xff\xfe\n" * 9
     for source in SOURCES:
@@ -104,6 +105,7 @@ def test_a_step_that_fails_is_a_message_without_a_traceback(project: Project) ->
     assert "Traceback" not in result.output and "Stack Trace" not in result.output
 
 
+@pytest.mark.study
 def test_dagsters_home_is_made_beside_the_project_for_its_owner_only(project: Project) -> None:
     del os.environ["DAGSTER_HOME"]
     for source in SOURCES:

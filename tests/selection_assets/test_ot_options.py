@@ -17,6 +17,8 @@ from selection_assets.refresh.refresh import refresh
 from selection_assets.stage.keys import arm_key
 from selection_assets.studies import load_study
 
+pytestmark = pytest.mark.study
+
 STUDY = "studies/least.yaml"
 CONTRAST = {
     "kind": "files",

@@ -12,6 +12,8 @@ from tiny_project import SOURCES, drop, materialize, write_tiny_project
 
 from sensors.definitions import build_automation_sensor, build_code_location
 
+pytestmark = pytest.mark.study
+
 RAW_CORPUS = dg.AssetKey(["library", "raw_corpus"])
 TARGET = dg.AssetKey(["small", "target_examples"])
 SCORES = dg.AssetKey(["small", "length_scores"])

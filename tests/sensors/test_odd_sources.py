@@ -3,12 +3,15 @@
 import json
 import os
 
+import pytest
 from odd_files import NOT_READ, READ, UNREADABLE, not_read, write_read
 from ticks import LIBRARY, RAW_CORPUS, launch, partitions, read_all, tick
 from tiny_project import SOURCES, drop, materialize
 
 from selection.basics.file_names import printable_name
 from sensors.definitions import build_code_location
+
+pytestmark = pytest.mark.study
 
 
 def settle(project, seconds: float) -> None:
