@@ -68,10 +68,10 @@ def test_a_fixture_that_starts_one_counts(request, started):
     assert request.node.get_closest_marker("study") is not None
 
 
-@pytest.mark.parametrize("target", ["check", "test", "test-all"])
-def test_pytest_understands_what_a_test_command_asks_of_it(target):
+def test_pytest_understands_what_the_longest_test_command_asks_of_it():
+    """It has an option of our own, which pytest must not take for a file of tests."""
     steps = subprocess.run(
-        ["make", "-n", target], cwd=REPOSITORY, capture_output=True, text=True, check=True
+        ["make", "-n", "test-all"], cwd=REPOSITORY, capture_output=True, text=True, check=True
     ).stdout
     [asked] = re.findall(r"-m pytest ([^;\n]+)", steps)
     command = [sys.executable, "-m", "pytest", *shlex.split(asked), "--markers"]

@@ -9,6 +9,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 from places import REPOSITORY
 
 COPIED = ("selection", "resources", "selection_assets", "sensors", "studies", "tests")
@@ -53,8 +54,7 @@ class Copy:
     def __init__(self, root: Path) -> None:
         self.root = root
         for folder in COPIED:
-            ignored = shutil.ignore_patterns("__pycache__")
-            shutil.copytree(REPOSITORY / folder, root / folder, ignore=ignored)
+            shutil.copytree(REPOSITORY / folder, root / folder)  # compiled as they are
         for file in ("pyproject.toml", "project.yaml", "README.md"):
             shutil.copy(REPOSITORY / file, root)
         (root / "dagster_home").mkdir()
@@ -111,16 +111,19 @@ def test_a_new_method_is_one_file_that_the_registry_its_tests_and_a_study_find(t
     assert "varied/variety_scores" in found
 
 
+@pytest.mark.slow
 def test_a_new_kind_of_source_is_read(tmp_path):
     [tests] = followed("a new kind of source", tmp_path)
     assert "1 passed" in tests
 
 
+@pytest.mark.slow
 def test_a_new_asset_is_in_the_graph(tmp_path):
     [found] = followed("a new asset", tmp_path)
     assert "docstrings/word_counts" in found
 
 
+@pytest.mark.slow
 def test_a_new_command_answers_people_and_programs(tmp_path):
     table, found = followed("a new command", tmp_path)
     assert set(json.loads(found)) >= {"numpy", "scipy"}
