@@ -67,7 +67,7 @@ def _configured(look: Resolve) -> Resolve:
             )
         if path.startswith("~"):
             raise ConfigurationError(f"{path!r}: `~` stands for no folder here; write the path out")
-        found, store = look(path), project_root() / "store"
+        found, store = look(path), (project_root() / "store").resolve()
         if found.is_relative_to(store) or store.is_relative_to(found):
             raise ConfigurationError(
                 f"{path!r} is, holds or lies in {store}, where the program keeps its own work:"

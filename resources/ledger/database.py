@@ -15,9 +15,9 @@ from filelock import FileLock, Timeout
 
 from resources.ledger import chain
 from resources.ledger.engines import Engine, keep_engine, take_engine
-from resources.ledger.loss import damaged, refuse_absent, refuse_older
+from resources.ledger.loss import REMEDY, LedgerLost, damaged, refuse_absent, refuse_older
 from resources.ledger.note import Note, take_note, write_note
-from resources.ledger.schema import VERSION, create_tables
+from resources.ledger.schema import VERSION, OtherDatabase, create_tables
 from resources.quiet_exit import leave_quietly
 
 LOGGER = logging.getLogger(__name__)
@@ -109,6 +109,8 @@ class Database:
                 if note is not None:
                     self._note(note)
                 well = True
+            except OtherDatabase as error:
+                raise LedgerLost(f"the ledger {error}; {REMEDY}") from error
             except duckdb.Error as error:
                 if (lost := damaged(self.path, error)) is not None:
                     raise lost from error

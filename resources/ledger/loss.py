@@ -17,6 +17,9 @@ REMEDY = (
     " that brings back)"
 )
 
+MAGIC, MAGIC_AT = b"DUCK", 8
+"""How a DuckDB file begins, behind a checksum."""
+
 DAMAGE = (
     "Corrupt database file",
     "not a valid DuckDB database file",
@@ -41,6 +44,9 @@ def refuse_absent(path: Path, artifacts: Path) -> None:
     if path.is_dir():
         raise LedgerLost(f"the ledger {path} is a folder; {REMEDY}")
     if path.exists() and path.stat().st_size:
+        with path.open("rb") as file:
+            if not file.read(MAGIC_AT + len(MAGIC)).endswith(MAGIC):
+                raise LedgerLost(f"the ledger {path} is damaged (no DuckDB database); {REMEDY}")
         return
     traces = _traces(artifacts)
     if traces:

@@ -109,6 +109,10 @@ CREATE TABLE schema_version (version INTEGER NOT NULL);
 """
 
 
+class OtherDatabase(RuntimeError):
+    """The file is a DuckDB database, and never was a ledger."""
+
+
 class UnknownLedger(RuntimeError):
     """The file was written by another version of this program."""
 
@@ -118,8 +122,10 @@ def create_tables(connection: duckdb.DuckDBPyConnection, name: str) -> None:
 
     Raises
     ------
+    OtherDatabase
+        For a file with none of these tables, and with others.
     UnknownLedger
-        For a file with other tables than these.
+        For a file with these tables as another version of this program makes them.
     """
     tables = {row[0] for row in connection.execute("SHOW TABLES").fetchall()}
     if not tables:
@@ -128,6 +134,9 @@ def create_tables(connection: duckdb.DuckDBPyConnection, name: str) -> None:
         connection.execute("INSERT INTO schema_version VALUES (?)", [VERSION])
         connection.commit()
         return
+    if not tables & {"entry", "materialization", "schema_version"}:
+        names = ", ".join(sorted(tables)[:5])
+        raise OtherDatabase(f"{name} is another program's database, with the tables {names}")
     found = None
     if "schema_version" in tables:
         row = connection.execute("SELECT version FROM schema_version").fetchone()
@@ -135,6 +144,6 @@ def create_tables(connection: duckdb.DuckDBPyConnection, name: str) -> None:
     if found != VERSION:
         raise UnknownLedger(
             f"{name} was written by another version of selection-assets (tables of version"
-            f" {found or 1}, this one writes {VERSION}); move its folder away and run again, or go"
-            " on with the version that wrote it"
+            f" {found or 1}, this one writes {VERSION}): go on with that version, or begin anew in"
+            " another project, where none of what is spent and made here counts"
         )

@@ -13,6 +13,7 @@ from selection.config.files import Resolve
 from selection.costs import ModelShape
 from selection.methods.contract.values import Rows
 from selection.models.base import new_model, tiny_config
+from selection.models.library_errors import named_after
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel
@@ -92,9 +93,11 @@ def base_shape(base: Decoder, vocabulary: int, resolve: Resolve) -> ModelShape:
         case PretrainedBase():
             from transformers import AutoConfig
 
-            config = AutoConfig.from_pretrained(
-                pretrained_source(base, resolve), revision=base.revision, trust_remote_code=False
-            )
+            source = pretrained_source(base, resolve)
+            with named_after(source):
+                config = AutoConfig.from_pretrained(
+                    source, revision=base.revision, trust_remote_code=False
+                )
         case _:
             assert_never(base)
     return ModelShape.from_config(config, sequence_length=base.sequence_length)

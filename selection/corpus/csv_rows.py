@@ -51,13 +51,17 @@ def read_csv(
                 continue
         origin = f"{name}:{feed.taken[0].number}"
         if header is None:
-            header, header_fault = cells, _header_fault(cells, fault, delimiter, rules)
+            header = cells
+            line = feed.taken[0].raw.decode("utf-8", "replace")
+            header_fault = _header_fault(cells, fault, line, delimiter, rules.columns.text)
             if not feed.taken[0].ended:
                 yield UnreadPart(origin, "file ends within a row: its header", feed.sha256())
             elif header_fault:
                 yield BadRecord(origin, str(header_fault), feed.sha256())
             continue
         if fault is None and len(cells) != len(header):
+            # Behind a quote in the wrong place a row ends where the next quote is.
+            feed.keep_first_line()
             fault = _uneven(len(cells), len(header), ended=feed.taken[-1].ended)
         row = partial(_row, header, cells, rules.columns.text, fault or header_fault)
         yield from read_row(row, rules, origin=origin, digest=feed.sha256)
@@ -154,20 +158,16 @@ def _uneven(cells: int, header: int, *, ended: bool) -> RowFault:
 
 
 def _header_fault(
-    cells: list[str], fault: RowFault | None, delimiter: str, rules: RowRules
+    cells: list[str], fault: RowFault | None, line: str, delimiter: str, text: str
 ) -> RowFault | None:
     repeated = sorted(cell for cell, count in Counter(cells).items() if count > 1)
-    reason: object = fault
-    if repeated:
-        reason = f"column {repeated[0]!r} is repeated"
-    elif len(cells) == 1 and cells[0] != rules.columns.text and (other := _separator(cells[0])):
-        reason = f"it is one cell, {cells[0]!r}: columns are parted by {delimiter!r}, not {other!r}"
+    reason: object = f"column {repeated[0]!r} is repeated" if repeated else fault
+    other = next((character for character in ",;\t|" if character in line), delimiter)
+    if text not in cells and delimiter not in line and other != delimiter:
+        reason = (
+            f"it is one cell, {line[:200]!r}: columns are parted by {delimiter!r}, not {other!r}"
+        )
     return RowFault(f"unusable CSV header: {reason}") if reason else None
-
-
-def _separator(header: str) -> str | None:
-    """What parts the names of a header that was taken for one name."""
-    return next((character for character in ",;\t|" if character in header), None)
 
 
 def _row(

@@ -90,7 +90,9 @@ def _elements(blocks: Iterator[bytes], max_bytes: int) -> Iterator[Line]:
                     depth -= 1
                 if (sign == b"," and depth == 1 and not in_string) or not depth:
                     element.add(block[start : position - 1], max_bytes)
-                    if element.size or sign == b",":
+                    if not element.size and sign == b",":
+                        element.add(sign, max_bytes)  # an element that is none, and no blank line
+                    if element.size:
                         yield element.line(max_bytes)
                     element = _Element(element.number + 1)
                     start = position

@@ -44,11 +44,12 @@ def _parse(line: Line, max_bytes: int) -> dict[str, object]:
     try:
         row = json.loads(text)
     except json.JSONDecodeError as error:
-        if not line.ended and text.lstrip().startswith("{"):
+        whole = error.msg == "Extra data"
+        if not line.ended and not whole and text.lstrip().startswith("{"):
             cut = f"file ends within a row: {error.msg} at column {error.colno}"
             raise RowCut(cut) from error
         said = f"not JSON: {error.msg} at column {error.colno}"
-        if text.strip() in ("{", "["):
+        if whole or text.strip() in ("{", "["):
             said += "; a row is one object on one line, or one element of an array"
         raise RowFault(said) from error
     except ValueError as error:  # an integer of thousands of digits

@@ -49,7 +49,8 @@ def read_parquet_apart(
         rules.columns.model_dump_json(),
         json.dumps(dict(rules.where)),
     ]
-    command = [sys.executable, "-m", __name__, *asked, str(rules.max_bytes_per_row)]
+    # -P: in a folder of data lies whatever its author has put there, `json.py` perhaps.
+    command = [sys.executable, "-P", "-m", __name__, *asked, str(rules.max_bytes_per_row)]
     row, whole = 0, False
     with (
         tempfile.TemporaryFile() as complaints,

@@ -19,7 +19,7 @@ from selection.config.embedders import (
     StaticMiniLM,
 )
 from selection.embedding.embedder import DESCRIPTION_FILE
-from selection.embedding.encoder_folder import check_encoder_folder, require_words
+from selection.embedding.encoder_folder import check_encoder_folder, load_encoder
 from selection.embedding.flops import encoder_flops
 
 MINILM_MAX_TOKENS = 256
@@ -141,16 +141,7 @@ def _distil(folder: Path, *, width: int, device: str) -> None:
 
 
 def _save_transformer(source: str, revision: str | None, folder: Path) -> None:
-    from sentence_transformers import SentenceTransformer
-
     if Path(source).is_dir():
         check_encoder_folder(Path(source))
-    model = SentenceTransformer(
-        source,
-        revision=revision,
-        device="cpu",
-        trust_remote_code=False,
-        model_kwargs={"use_safetensors": True},
-    )
-    require_words(model.tokenizer, Path(source))
+    model = load_encoder(source, revision)
     model.save_pretrained(str(folder), safe_serialization=True, create_model_card=False)

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from selection.models.library_errors import named_after
+from selection.models.quiet import quiet_transformers
 from selection.models.safetensors_files import check_weights
 from selection.models.self_contained import check_self_contained, module_folders
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
 
 
 def check_encoder_folder(folder: Path, *, weights: bool = True) -> Path:
@@ -37,6 +42,28 @@ def check_encoder_folder(folder: Path, *, weights: bool = True) -> Path:
     if weights:
         check_weights(encoder)
     return encoder
+
+
+def load_encoder(source: str, revision: str | None = None) -> SentenceTransformer:
+    """Load an embedding model onto the processor, from a folder that was checked or from the hub.
+
+    Raises
+    ------
+    ValueError
+        Naming the source, when its files are not those of a model that knows words.
+    """
+    from sentence_transformers import SentenceTransformer
+
+    with named_after(source), quiet_transformers():
+        model = SentenceTransformer(
+            source,
+            revision=revision,
+            device="cpu",
+            trust_remote_code=False,
+            model_kwargs={"use_safetensors": True},
+        )
+    require_words(model.tokenizer, Path(source))
+    return model
 
 
 def require_words(tokenizer: Any, folder: Path) -> None:

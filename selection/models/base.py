@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from selection.models.library_errors import named_after
 from selection.models.quiet import quiet_transformers
 from selection.models.safetensors_files import check_model_folder
 from selection.models.self_contained import check_self_contained
@@ -136,9 +137,10 @@ def load_tokenizer(
     if not (folder / "tokenizer.json").is_file():
         raise ValueError(f"{folder} has no tokenizer.json: only fast tokenizers are supported")
     check_self_contained(folder)
-    tokenizer = AutoTokenizer.from_pretrained(
-        folder, trust_remote_code=False, local_files_only=True
-    )
+    with named_after(folder):
+        tokenizer = AutoTokenizer.from_pretrained(
+            folder, trust_remote_code=False, local_files_only=True
+        )
     if tokenizer.eos_token is None:
         raise ValueError(f"the tokenizer in {folder} defines no end-of-text token (eos_token)")
     if tokenizer.pad_token is None:

@@ -30,7 +30,11 @@ def check_self_contained(folder: Path) -> None:
     ValueError
         When one does, or when the folder is a LoRA adapter, which names another model to load.
     """
-    for path in sorted(folder.rglob("*.json")):
+    for path in sorted(folder.rglob("*")):
+        if path.is_dir() or path.suffix != ".json":
+            continue
+        if not path.is_file():
+            raise ValueError(f"{path} is no regular file, or a link to none; save the model again")
         if path.name == ADAPTER:
             raise ValueError(
                 f"{path.parent} is a LoRA adapter, which names another model to load:"

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from resources.ledger.ledger import Ledger, open_ledger
+from resources.ledger.loss import REMEDY
 from resources.ledger.recover import find_recovery, rebuild
 from resources.project import store_root
 from selection.config.files import ConfigurationError
@@ -104,4 +105,5 @@ def recovery_text(found: dict[str, Any]) -> str:
         else 'nothing is written yet: `selection recover --write --reason "..."` does it'
     )
     table = text_table(columns, rows) if rows else ""
-    return "\n\n".join(part for part in (found["lost"], table, "\n".join(lines), done) if part)
+    lost = found["lost"].partition(f"; {REMEDY}")[0] if found["written"] else found["lost"]
+    return "\n\n".join(part for part in (lost, table, "\n".join(lines), done) if part)

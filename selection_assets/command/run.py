@@ -121,6 +121,7 @@ def dry_run_study(name: str) -> None:
     study = find_study(name)
     ledger = Workspace().ledger
     pool = load_pools()[study.pool]
+    wait_until_still(pool)
     sources = sources_of(pool, ledger)
     if said := pool_text(pool, sources.not_read):
         click.echo(said)

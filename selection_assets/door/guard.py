@@ -18,8 +18,8 @@ from selection_assets.door.documents import Document, UnreadableDocument, read_d
 COOKIE = "selection_ui"
 READS = ("GET", "HEAD")
 GRAPHQL = "/graphql"
-REPORTS = frozenset({"reportRunlessAssetEvents"})
-"""Mutations that note a materialization which never was."""
+REPORTS = frozenset({"reportRunlessAssetEvents", "reportAssetCheckEvaluations"})
+"""Mutations that note a materialization, or a check that passed, which never was."""
 LONGEST_BODY = 16 * 2**20
 HEADERS = {
     "content-security-policy": "frame-ancestors 'self'",

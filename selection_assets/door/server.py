@@ -114,7 +114,7 @@ def _code_servers(instance: dg.DagsterInstance, workspace: Path) -> Iterator[Pat
 
 
 def _run_beside_daemon(server: uvicorn.Server, listening: socket.socket, workspace: Path) -> None:
-    command = [sys.executable, "-m", "dagster._daemon", "run", "--workspace", str(workspace)]
+    command = [sys.executable, "-P", "-m", "dagster._daemon", "run", "--workspace", str(workspace)]
     daemon = subprocess.Popen([*command, "--code-server-log-level", CODE_LOG_LEVEL])
 
     def end_with_it() -> None:

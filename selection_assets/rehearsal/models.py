@@ -19,11 +19,13 @@ from selection.config.study import Harness
 from selection.embedding.build import minilm_folder
 from selection.embedding.encoder_folder import (
     check_encoder_folder,
+    load_encoder,
     require_words,
     texts_unknown,
 )
 from selection.models.base import kept_folder, load_tokenizer, model_folder
 from selection.models.harness_tasks import data_sets_of, load_tasks
+from selection.models.library_errors import named_after
 from selection.models.safetensors_files import check_model_folder
 from selection_assets.rehearsal.finding import Finding
 
@@ -116,7 +118,7 @@ def _look_at_pretrained(field: str, decoder: PretrainedBase, *, fetch: bool) -> 
         local = decoder.model_copy(update={"model": str(folder), "revision": None})
         tokenizer: Any = load_tokenizer(folder)
         shape = base_shape(local, len(tokenizer), resolve)
-        positions = _configuration(folder).get("max_position_embeddings")
+        positions = _positions(folder)
     except (ValueError, OSError, KeyError) as error:
         return SeenDecoder([Finding(field, seen, str(error).strip())])
     problems = list(_size_problems(field, decoder, tokenizer, shape.vocabulary, positions))
@@ -155,16 +157,23 @@ def _embedder_problems(
     from transformers import AutoTokenizer
 
     encoder = check_encoder_folder(folder, weights=here)
-    positions = _configuration(encoder).get("max_position_embeddings")
+    positions = _positions(encoder)
     if max_tokens is not None and positions is not None and max_tokens > positions:
         yield (
             f"embedder.model.max_tokens is {max_tokens:,} and the model has {positions:,}"
             f" positions: lower it to {positions:,} at most"
         )
-    if not here and not (encoder / "tokenizer.json").is_file():
-        return  # of a hub's model only the small files were fetched
-    tokenizer: Any = AutoTokenizer.from_pretrained(encoder, local_files_only=True)
-    require_words(tokenizer, encoder)
+    if here:
+        model = load_encoder(str(folder))
+        tokenizer: Any = model.tokenizer
+        with named_after(folder):
+            model.encode(list(texts[:1]) or ["a row"], show_progress_bar=False)
+    elif (encoder / "tokenizer.json").is_file():  # of a hub's model only small files are here
+        with named_after(encoder):
+            tokenizer = AutoTokenizer.from_pretrained(encoder, local_files_only=True)
+        require_words(tokenizer, encoder)
+    else:
+        return
     if texts and (unknown := texts_unknown(tokenizer, texts)) > len(texts) / 2:
         yield (
             f"its tokenizer knows no part of {unknown:,} of the first {len(texts):,} rows of the"
@@ -172,10 +181,19 @@ def _embedder_problems(
         )
 
 
+def _positions(folder: Path) -> int | None:
+    """Longest sequence that a model says it can read; None where it says nothing."""
+    found = _configuration(folder).get("max_position_embeddings")
+    if found is not None and not isinstance(found, int):
+        raise ValueError(f"{folder}: max_position_embeddings is {found!r}, no number")
+    return found
+
+
 def _configuration(folder: Path) -> dict[str, Any]:
     from transformers import PretrainedConfig
 
-    return PretrainedConfig.get_config_dict(folder, local_files_only=True)[0]
+    with named_after(folder):
+        return dict(PretrainedConfig.get_config_dict(folder, local_files_only=True)[0])
 
 
 def _find(source: str, revision: str | None, *, fetch: bool) -> Path | None:

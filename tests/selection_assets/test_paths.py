@@ -20,7 +20,7 @@ import selection.config.embedders
 import selection.config.pool
 import selection.config.study
 import selection.config.targets
-from resources.project import resolve, resolve_whole
+from resources.project import PLACES, resolve, resolve_whole
 from selection.config.files import ConfigurationError
 from selection.config.names import HubId, ProjectFolder, ProjectPath, Strict
 from selection.config.pool import Pool
@@ -268,6 +268,16 @@ def test_a_path_at_the_programs_own_work_is_refused(project, field, path):
     message = read_configuration().wrong[file]
     assert f"is, holds or lies in {project.root / 'store'}" in message
     assert "name a folder beside it" in message
+
+
+def test_a_store_that_lies_elsewhere_is_kept_from_as_well(project, outside):
+    (outside / "kept").mkdir()
+    (project.root / "store").symlink_to(outside / "kept")
+    (project.root / "project.yaml").write_text(yaml.safe_dump({"roots": [str(outside)]}))
+    for path in ("store/x", str(outside / "kept"), str(outside)):
+        with pytest.raises(ConfigurationError, match="is, holds or lies in"):
+            PLACES.path(path)
+    assert PLACES.path(str(outside / "rows.jsonl")) == outside / "rows.jsonl"
 
 
 @pytest.mark.parametrize("field", FIELDS)

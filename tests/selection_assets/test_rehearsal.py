@@ -99,21 +99,6 @@ def without_tokenizer(project: Project, model: Path) -> None:
     (project.root / "base/tokenizer.json").unlink()
 
 
-def without_the_embedders(*names: str) -> Change:
-    def change(project: Project, _: Path) -> None:
-        for name in names:
-            (project.root / "model" / name).unlink(missing_ok=True)
-
-    return change
-
-
-def embedder_with(name: str, content: object) -> Change:
-    def change(project: Project, _: Path) -> None:
-        (project.root / "model" / name).write_text(json.dumps(content))
-
-    return change
-
-
 def harness(**fields: Any) -> Change:
     def change(project: Project, model: Path) -> None:
         write_tasks(project.root / "tasks")
@@ -165,22 +150,6 @@ STOPS: dict[str, tuple[Change, list[str]]] = {
     "the embedder reads more than it can": (
         study_with(embedder__model__max_tokens=64),
         ["embedder.model.max_tokens is 64 and the model has 32 positions"],
-    ),
-    "the embedder has no tokenizer": (
-        without_the_embedders("tokenizer.json", "vocab.txt"),
-        ["embedder: ", "has no tokenizer, so that every word is unknown"],
-    ),
-    "the embedder is an adapter": (
-        embedder_with("adapter_config.json", {"base_model_name_or_path": "../elsewhere"}),
-        ["embedder: ", "model is a LoRA adapter, which names another model", "merge it first"],
-    ),
-    "the embedder's module lies elsewhere": (
-        embedder_with("modules.json", [{"path": "../base", "type": "a.Transformer"}]),
-        ["embedder: ", "modules.json names what does not lie in", "../base"],
-    ),
-    "the embedder knows no word of the target": (
-        target_with(lambda n, row: row | {"text": "ꙮ" * (n + 1)}),
-        ["its tokenizer knows no part of 32 of the first 32 rows of the target"],
     ),
     "a source to be excluded is not there": (
         study_with(base_model__exclude_sources=["news"]),

@@ -144,6 +144,7 @@ def test_an_unusable_csv_header_condemns_every_row(tmp_path: Path) -> None:
     ("name", "content", "said"),
     [
         ("a.csv", b"text;label\nhello;x\n", "parted by ',', not ';'"),
+        ("a.csv", b'"id";"text"\n"1";"x"\n', "parted by ',', not ';'"),
         ("a.tsv", b"text,label\nhello,x\n", "parted by '\\t', not ','"),
         ("a.csv", "text,label\nhello,x\n".encode("utf-16"), "UTF-16 does; save the file as UTF-8"),
         ("a.txt", "hello\n".encode("utf-16"), "UTF-16 does; save the file as UTF-8"),
@@ -155,6 +156,15 @@ def test_a_table_as_other_programs_write_it_is_told_what_to_change(tmp_path, nam
     good, bad = split(read_path(tmp_path / name))
     assert not good
     assert said in bad[0].reason
+
+
+def test_a_row_that_ends_at_the_next_wrong_quote_costs_no_row_between(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    between = "".join(f"title {i},text {i},pos\n" for i in range(50))
+    path.write_text(f'title,text,label\n"The great,abc,pos\n{between}other,10",neg\n{between}')
+    good, bad = split(read_path(path))
+    assert len(good) == 101
+    assert [record.origin for record in bad] == ["rows.csv:2"]
 
 
 def test_a_file_whose_quotes_cannot_be_told_apart_is_not_read_on(tmp_path: Path) -> None:

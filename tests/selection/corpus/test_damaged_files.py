@@ -131,3 +131,13 @@ def test_parquet_cells_are_judged_one_by_one(tmp_path: Path) -> None:
         ("d.parquet#1", "missing text column"),
         ("e.parquet#0", "wrong type"),
     ]
+
+
+def test_code_beside_the_data_is_not_run(tmp_path, monkeypatch):
+    """The process that decodes is started in the folder in which a person works."""
+    for module in ("resource", "json", "tempfile", "pyarrow"):
+        (tmp_path / f"{module}.py").write_text("raise SystemExit('this has run')\n")
+    pq.write_table(pa.table({"text": ["one", "two"]}), tmp_path / "rows.parquet")
+    monkeypatch.chdir(tmp_path)
+    good, bad = split(read_path(tmp_path / "rows.parquet"))
+    assert ([record.text for record in good], bad) == (["one", "two"], [])

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from selection.corpus.json_array import split_json
 from selection.corpus.readers import read_path
+from selection.corpus.records import UnreadPart
 from selection.corpus.streams import BOM, StreamDamaged
 
 values = st.recursive(
@@ -125,3 +126,19 @@ def test_a_packed_file_that_is_cut_or_damaged_is_noticed(tmp_path, packing):
     assert split(read_path(path))[1][-1].kind == f"corrupt {packing[1:]} stream"
     path.write_bytes(packed + packed)
     assert len(split(read_path(path))[0]) == 6000
+
+
+def test_an_element_that_is_missing_is_a_bad_row(tmp_path):
+    (tmp_path / "a.json").write_text('[{"text": "one"},, {"text": "two"} ,\n ,]')
+    good, bad = split(read_path(tmp_path / "a.json"))
+    assert [record.origin for record in good] == ["a.json:1", "a.json:3"]
+    assert [record.origin for record in bad] == ["a.json:2", "a.json:4"]
+    assert {record.kind for record in bad} == {"not JSON"}
+
+
+@pytest.mark.parametrize("more", [",", '{"text": "c"}', "\x1a"])
+def test_more_than_an_object_on_the_last_line_is_no_cut(tmp_path, more):
+    (tmp_path / "a.jsonl").write_text('{"text": "a"}\n{"text": "b"}' + more)
+    [bad] = split(read_path(tmp_path / "a.jsonl"))[1]
+    assert not isinstance(bad, UnreadPart)
+    assert "a row is one object on one line" in bad.reason

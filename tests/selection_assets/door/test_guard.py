@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from selection_assets.door.addresses import plan_door
-from selection_assets.door.guard import LONGEST_BODY, Guard
+from selection_assets.door.guard import LONGEST_BODY, REPORTS, Guard
 
 HOST = "127.0.0.1:3000"
 OWN = {"host": HOST, "origin": f"http://{HOST}"}
@@ -200,6 +200,17 @@ def test_reports_of_assets_from_outside_are_off(figures, name, method):
     hidden = "mutation { ...F } fragment F on Mutation { a: reportRunlessAssetEvents { b } }"
     assert not posted(hidden)
     figures.record("P12", reports_refused=3)
+
+
+def test_every_mutation_that_reports_something_is_off():
+    """As Dagster's own schema lists them: a new one is seen here."""
+    from dagster_graphql.schema import create_schema
+
+    known = create_schema().graphql_schema.mutation_type.fields
+    reports = {name for name in known if name.lower().startswith("report")}
+    assert reports == REPORTS
+    for name in reports:
+        assert not posted(f"mutation {{ {name}(eventParams: {{}}) {{ __typename }} }}")
 
 
 def test_the_body_reaches_the_server_as_it_was_sent():
