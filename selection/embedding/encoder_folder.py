@@ -86,5 +86,8 @@ def require_words(tokenizer: Any, folder: Path) -> None:
 def texts_unknown(tokenizer: Any, texts: Sequence[str]) -> int:
     """Count texts of which the tokenizer knows no part."""
     unknown = tokenizer.unk_token_id
-    ids = tokenizer(list(texts), add_special_tokens=False)["input_ids"] if texts else []
+    if not texts:
+        return 0
+    # Not verbose: it would warn of texts that are longer than the model reads.
+    ids = tokenizer(list(texts), add_special_tokens=False, verbose=False)["input_ids"]
     return sum(set(row) <= {unknown} for row in ids)

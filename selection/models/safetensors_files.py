@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from selection.models.library_errors import named_after
 from selection.models.self_contained import INDEX, check_self_contained, shards_of
 
 
@@ -57,6 +58,7 @@ def check_weights(folder: Path) -> None:
     for path in weights:
         check_safetensors(path)
     for index in folder.glob(f"*{INDEX}"):
-        shards = shards_of(json.loads(index.read_bytes()))
+        with named_after(folder):
+            shards = shards_of(json.loads(index.read_bytes()))
         if unchecked := sorted(shards - {path.name for path in weights}):
             raise ValueError(f"{index} names weight files that the folder lacks: {unchecked}")

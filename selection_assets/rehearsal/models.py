@@ -27,6 +27,7 @@ from selection.models.base import kept_folder, load_tokenizer, model_folder
 from selection.models.harness_tasks import data_sets_of, load_tasks
 from selection.models.library_errors import named_after
 from selection.models.safetensors_files import check_model_folder
+from selection.models.tensor_shapes import check_shapes
 from selection_assets.rehearsal.finding import Finding
 
 DESCRIPTION = ("config.json", "tokenizer.json")
@@ -115,6 +116,7 @@ def _look_at_pretrained(field: str, decoder: PretrainedBase, *, fetch: bool) -> 
             return SeenDecoder([Finding(field, _would_be_fetched(source, decoder.revision))])
         if Path(source).is_dir():
             check_model_folder(folder)
+            check_shapes(folder)
         local = decoder.model_copy(update={"model": str(folder), "revision": None})
         tokenizer: Any = load_tokenizer(folder)
         shape = base_shape(local, len(tokenizer), resolve)

@@ -16,8 +16,12 @@ NEEDS_A_STUDY = {"finished_root", "fresh", "hub_studies", "zygote"}
 
 LONGEST_FIRST = (
     "selection_assets/test_every_method.py",
+    "selection_assets/test_real_models.py",
     "promises/test_p2_durable_accounting.py",
+    "selection_assets/test_budget_in_force.py",
     "promises/test_p1_atomic_visibility.py",
+    "tests/test_browser.py",
+    "selection_assets/test_ledger_under_fire.py",
     "selection_assets/test_growing_source.py",
 )
 """Files that two workers would otherwise wait for at the end."""

@@ -94,6 +94,24 @@ def with_half_its_weights(project: Project, model: Path) -> None:
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
 
+def of_another_width(project: Project, model: Path) -> None:
+    pretrained()(project, model)
+    path = project.root / "base/config.json"
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps(content | {"intermediate_size": content["intermediate_size"] * 2}))
+
+
+def with_a_list_for_its_configuration(project: Project, model: Path) -> None:
+    pretrained()(project, model)
+    (project.root / "base/config.json").write_text("[]")
+
+
+def with_half_a_tokenizer(project: Project, model: Path) -> None:
+    pretrained()(project, model)
+    path = project.root / "base/tokenizer.json"
+    path.write_bytes(path.read_bytes()[:1000])
+
+
 def without_tokenizer(project: Project, model: Path) -> None:
     pretrained()(project, model)
     (project.root / "base/tokenizer.json").unlink()
@@ -146,6 +164,12 @@ STOPS: dict[str, tuple[Change, list[str]]] = {
     ),
     "weights are pickled": (with_pickled_weights, ["holds no *.safetensors", "save_pretrained"]),
     "weights are cut off": (with_half_its_weights, ["is not safetensors, or is damaged"]),
+    "weights are of another model": (of_another_width, ["of shape [", "they are of two models"]),
+    "the configuration is a list": (
+        with_a_list_for_its_configuration,
+        ["base cannot be loaded (", "fetch or save the model again"],
+    ),
+    "half of the tokenizer is there": (with_half_a_tokenizer, ["base cannot be loaded ("]),
     "there is no tokenizer": (without_tokenizer, ["has no tokenizer.json"]),
     "the embedder reads more than it can": (
         study_with(embedder__model__max_tokens=64),
