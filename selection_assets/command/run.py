@@ -81,7 +81,7 @@ def _rehearse(study: Study, pool: Pool, ledger: Ledger, *, quietly: bool = False
     NotReady
         With everything that is wrong.
     """
-    wait_until_still(pool)
+    _wait(pool, ledger)
     try:
         if not plan_refresh(study, ledger):
             return
@@ -94,6 +94,12 @@ def _rehearse(study: Study, pool: Pool, ledger: Ledger, *, quietly: bool = False
     if not quietly:
         click.echo(f"{findings_text(findings)}\n")
     require_ready(findings)
+
+
+def _wait(pool: Pool, ledger: Ledger) -> None:
+    """Wait for files that have just changed; a ledger that is lost is said before."""
+    ledger.query("SELECT 1")
+    wait_until_still(pool)
 
 
 def _refresh(
@@ -121,7 +127,7 @@ def dry_run_study(name: str) -> None:
     study = find_study(name)
     ledger = Workspace().ledger
     pool = load_pools()[study.pool]
-    wait_until_still(pool)
+    _wait(pool, ledger)
     sources = sources_of(pool, ledger)
     if said := pool_text(pool, sources.not_read):
         click.echo(said)

@@ -154,3 +154,20 @@ def test_what_changes_while_it_is_read_is_not_published(tmp_path):
     assert "numbers.json changed while it was read: nothing is published" in data.description
     assert toy.current("growing") is None
     assert toy.run(growing()).success
+
+
+def test_a_dry_run_waits_for_a_file_that_was_just_copied_once_its_ledger_is_there(smallest):
+    pool = smallest.root / "studies/pools/shelf.yaml"
+    text = pool.read_text()
+    assert "settle_seconds: 0" in text
+    pool.write_text(text.replace("settle_seconds: 0", "settle_seconds: 1"))
+    (smallest.root / "drop/fresh.jsonl").write_text('{"text": "a row"}\n')
+    result = selection("run", NAME, "--dry-run")
+    assert result.exit_code == 0, result.output
+    assert "waiting up to 1 s until they are still: " in result.stderr
+    assert "raw_corpus [fresh]" in result.stdout
+    (smallest.root / "drop/fresh.jsonl").touch()
+    (smallest.root / "store/ledger.duckdb").write_bytes(b"no ledger" * 100)
+    lost = selection("run", NAME, "--dry-run")
+    assert lost.exit_code == 1
+    assert "is damaged (no DuckDB database)" in lost.stderr and "waiting" not in lost.stderr
