@@ -36,6 +36,3 @@ def build_definitions() -> dg.Definitions:
             config_schema={},
         ),
     )
-
-
-defs = build_definitions()

@@ -106,7 +106,7 @@ def _refresh(
     study: Study, ledger: Ledger, *, up_to: str | None = None, quietly: bool = False
 ) -> list[Work]:
     use_dagster_home()
-    # Imported late, because importing it builds the definitions of the project it finds.
+    # Imported late, because most commands need no asset.
     from selection_assets.definitions import build_definitions
 
     if not quietly:

@@ -43,6 +43,8 @@ def import_everything() -> None:
     with contextlib.redirect_stdout(sys.stderr):
         for name in IMPORTED:
             importlib.import_module(name)
+        # What every run asks of the code itself, its versions, is then known.
+        sys.modules["selection_assets.definitions"].build_definitions()
     gc.collect()
     gc.freeze()
 

@@ -16,10 +16,10 @@ from selection_assets.stage.run_step import FORCE_TAG
 MATERIALIZE = """
 import sys
 import dagster as dg
-from selection_assets.definitions import defs
+from selection_assets.definitions import build_definitions
 
 asset, partition = dg.AssetKey.from_user_string(sys.argv[1]), sys.argv[2]
-job = defs.resolve_implicit_global_asset_job_def()
+job = build_definitions().resolve_implicit_global_asset_job_def()
 with dg.DagsterInstance.get() as instance:
     job.execute_in_process(asset_selection=[asset], partition_key=partition, instance=instance)
 """

@@ -27,9 +27,9 @@ SOURCE = "asyncio"
 TRAIN = """
 import sys
 import dagster as dg
-from selection_assets.definitions import defs
+from selection_assets.definitions import build_definitions
 
-job = defs.resolve_implicit_global_asset_job_def()
+job = build_definitions().resolve_implicit_global_asset_job_def()
 with dg.DagsterInstance.get() as instance:
     job.execute_in_process(
         asset_selection=[dg.AssetKey.from_user_string(sys.argv[1])],
