@@ -103,9 +103,9 @@ def _load(model: type[File], folder: Path) -> tuple[dict[Path, File], dict[Path,
     loaded: dict[Path, File] = {}
     wrong: dict[Path, str] = {}
     for path in sorted(folder.glob("*")):
-        shown = printable_name(str(path))
         if path.suffix != ".yaml":
             if path.suffix.lower() in (".yaml", ".yml"):
+                shown = printable_name(str(path))
                 wrong[path] = f"{shown}: not read, because its name does not end in `.yaml`"
             continue
         try:

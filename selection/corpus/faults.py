@@ -16,14 +16,20 @@ FIRST = 3
 """Origins that a reason names."""
 
 
-def allow_in_pool(source: str) -> str:
-    """How to take a source of which parts cannot be read."""
-    return f"add {source!r} to `allow_unread` of the pool"
+def whole_or_allowed(*sources: str) -> str:
+    """What to do about unread parts of sources."""
+    allow = ", ".join(f"add {source!r} to `allow_unread` of the pool" for source in sources)
+    return f"{BRING_WHOLE}, or {allow}"
 
 
-def allow_in_target(field: str) -> str:
-    """How to take a target of which parts cannot be read; `field` is `target` or `contrast`."""
-    return f"set `{field}.allow_unread: true`"
+def whole_or_allowed_target(field: str) -> str:
+    """What to do about unread parts of a target; `field` is `target` or `contrast`."""
+    return f"{BRING_WHOLE}, or set `{field}.allow_unread: true`"
+
+
+def remedy(*, bad: bool, unread: bool, correct: str, whole: str) -> str:
+    """What to do about bad rows (`correct`) and unread parts (`whole`), where there are any."""
+    return "; ".join([correct] * bad + [whole] * unread)
 
 
 @dataclass(frozen=True)
@@ -88,18 +94,14 @@ class Faults:
         """Every reason with its count and first origins, on one line."""
         return "; ".join(map(str, self.reasons))
 
-    def remedy(self, *, correct: str, allow: str) -> str:
-        """What to do about it.
+    def unread_summary(self) -> str:
+        """The same of the unread parts alone."""
+        return "; ".join(str(reason) for reason in self.reasons if reason.is_unread)
 
-        Parameters
-        ----------
-        correct : about bad rows.
-        allow : how to do without the unread parts of files.
-        """
-        about = [correct] if any(not reason.is_unread for reason in self.reasons) else []
-        if self.n_unread:
-            about.append(f"{BRING_WHOLE}, or {allow}")
-        return "; ".join(about)
+    def remedy(self, *, correct: str, whole: str) -> str:
+        """What to do about it: about bad rows, and about unread parts."""
+        bad = any(not reason.is_unread for reason in self.reasons)
+        return remedy(bad=bad, unread=self.n_unread > 0, correct=correct, whole=whole)
 
 
 class FaultTally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from selection.config.targets import DocstringTarget, FileTarget, Target
-from selection.corpus.faults import BRING_WHOLE, FIRST, Faults, Reason, allow_in_target
+from selection.corpus.faults import FIRST, Faults, Reason, whole_or_allowed_target
 
 
 def too_few(
@@ -51,7 +51,7 @@ def too_few(
 def _of_fault(spec: Target, reason: Reason, name: str) -> str:
     remedy = "correct or remove these rows"
     if reason.is_unread:
-        remedy = f"{BRING_WHOLE}, or {allow_in_target(name)}"
+        remedy = whole_or_allowed_target(name)
     elif isinstance(spec, FileTarget):
         if reason.kind == "unknown split":
             remedy = "rename it in the file"

@@ -91,14 +91,14 @@ def _named(path: Path, content: Any) -> Iterator[str]:
 
 
 def _in_fields(content: Any) -> Iterator[str]:
-    inner = content.values() if isinstance(content, dict) else content
-    if isinstance(content, dict):
+    if isinstance(content, list):
+        for value in content:
+            yield from _in_fields(value)
+    elif isinstance(content, dict):
         for key, value in content.items():
             names = key in FOLLOWED or (key.endswith("_file") and key not in NOT_FOLLOWED)
             if names and isinstance(value, str):
                 yield value
-    if isinstance(content, dict | list):
-        for value in inner:
             yield from _in_fields(value)
 
 

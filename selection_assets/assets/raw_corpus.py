@@ -4,7 +4,7 @@ from tqdm import tqdm
 
 from resources.project import resolve
 from selection.config.pool import Pool
-from selection.corpus.faults import BRING_WHOLE, allow_in_pool
+from selection.corpus.faults import whole_or_allowed
 from selection.corpus.ingest import ingest
 from selection.corpus.limits import MIB
 from selection.corpus.sources import find_source
@@ -70,7 +70,7 @@ def build_raw_corpus(pool: Pool) -> Stage:
                 unread_check(
                     corpus.faults,
                     allowed=source in pool.allow_unread,
-                    remedy=f"{BRING_WHOLE}, or {allow_in_pool(source)}",
+                    remedy=whole_or_allowed(source),
                 ),
             ],
         )

@@ -5,7 +5,7 @@ from typing import assert_never
 from resources.project import resolve
 from selection.config.study import Study
 from selection.config.targets import DocstringTarget, FileTarget, Target
-from selection.corpus.faults import BRING_WHOLE, allow_in_target
+from selection.corpus.faults import whole_or_allowed_target
 from selection.corpus.folders import configured_fingerprint
 from selection.corpus.ingest import quarantine_table
 from selection.corpus.sources import package_fingerprint
@@ -94,7 +94,7 @@ def build_examples(study: Study, name: str, target: Target) -> Stage:
                 unread_check(
                     faults,
                     allowed=isinstance(target, FileTarget) and target.allow_unread,
-                    remedy=f"{BRING_WHOLE}, or {allow_in_target(field)}",
+                    remedy=whole_or_allowed_target(field),
                 ),
             ],
         )

@@ -87,13 +87,27 @@ def _rehearse(study: Study, pool: Pool, ledger: Ledger, *, quietly: bool = False
             return
     except (ValueError, OSError):
         pass  # What cannot even be looked at is said below, with all else.
+    _look_at_all(study, pool, ledger, fetch=True, quietly=quietly)
+
+
+def _look_at_all(
+    study: Study, pool: Pool, ledger: Ledger, *, fetch: bool, quietly: bool = False
+) -> int:
+    """Show what is not read and what was checked; returns how many sources are of no use.
+
+    Raises
+    ------
+    NotReady
+        With everything that stops the study.
+    """
     sources = sources_of(pool, ledger)
     if not quietly and (said := pool_text(pool, sources.not_read)):
         click.echo(said)
-    findings = rehearse(study, pool, sources.unusable, fetch=True)
+    findings = rehearse(study, pool, sources.unusable, fetch=fetch)
     if not quietly:
         click.echo(f"{findings_text(findings)}\n")
     require_ready(findings)
+    return len(sources.unusable) + sum(1 for finding in findings if finding.problem)
 
 
 def _wait(pool: Pool, ledger: Ledger) -> None:
@@ -128,16 +142,10 @@ def dry_run_study(name: str) -> None:
     ledger = Workspace().ledger
     pool = load_pools()[study.pool]
     _wait(pool, ledger)
-    sources = sources_of(pool, ledger)
-    if said := pool_text(pool, sources.not_read):
-        click.echo(said)
-    findings = rehearse(study, pool, sources.unusable, fetch=False)
-    click.echo(f"{findings_text(findings)}\n")
-    require_ready(findings)
+    left_out = _look_at_all(study, pool, ledger, fetch=False)
     _print_work(name, study, ledger)
-    left_out = [*sources.unusable, *(finding for finding in findings if finding.problem)]
     if left_out:
-        raise NotReady(f"it would do without {len(left_out)} of its sources; see above")
+        raise NotReady(f"it would do without {left_out} of its sources; see above")
 
 
 def _print_work(name: str, study: Study, ledger: Ledger) -> None:

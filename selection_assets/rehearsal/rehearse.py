@@ -23,9 +23,7 @@ class NotReady(ConfigurationError):
     """A study that would not run; the message says everything that is wrong."""
 
 
-def rehearse(
-    study: Study, pool: Pool, unusable: Collection[str] = (), *, fetch: bool
-) -> list[Finding]:
+def rehearse(study: Study, pool: Pool, unusable: Collection[str], *, fetch: bool) -> list[Finding]:
     """Look at everything that a study reads and uses, and try its rows; nothing is spent.
 
     Parameters

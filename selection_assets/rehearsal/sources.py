@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from resources.project import resolve
 from selection.config.pool import FileSources, HubSource, Pool, SourceSpec
-from selection.corpus.faults import BRING_WHOLE, allow_in_pool, faults_of
+from selection.corpus.faults import faults_of, whole_or_allowed
 from selection.corpus.readers import read_path
 from selection.corpus.records import BadRecord, Record
 from selection.corpus.sources import list_sources
@@ -77,17 +77,16 @@ def _look_at(names: list[str], read: Reader, pool: Pool) -> Finding | None:
     bad = [record for record in records if isinstance(record, BadRecord)]
     faults = faults_of(bad)
     wanted = [name for name in names if name not in pool.allow_unread]
-    allow = ", ".join(map(allow_in_pool, wanted[:3]))
+    allowed = whole_or_allowed(*wanted[:3])
     whole = len(records) < SAMPLE
     seen = f"all {len(records)} rows" if whole else f"the first {SAMPLE} rows"
     if not records:
         return Finding(what, seen, "it has no rows: bring its text, or remove it", stops=False)
     if len(bad) == len(records):
-        remedy = faults.remedy(correct="correct it, or its `columns`", allow=allow)
+        remedy = faults.remedy(correct="correct it, or its `columns`", whole=allowed)
         return Finding(what, seen, f"no row can be used: {faults.summary()}; {remedy}", stops=False)
     if faults.n_unread and wanted:
-        unread = faults_of(faults.unread)
-        problem = f"rows are missing: {unread.summary()}; {BRING_WHOLE}, or {allow}"
+        problem = f"rows are missing: {faults.unread_summary()}; {allowed}"
         return Finding(what, seen, problem, stops=False)
     if whole and faults.share(len(records) - len(bad)) > pool.max_quarantined:
         problem = (

@@ -9,7 +9,7 @@ from resources.project import resolve
 from selection.basics.text import row_id
 from selection.config.targets import DocstringTarget, FileTarget, Target
 from selection.corpus.docstrings import read_docstrings
-from selection.corpus.faults import BRING_WHOLE, allow_in_target, faults_of
+from selection.corpus.faults import faults_of, whole_or_allowed_target
 from selection.corpus.readers import read_path
 from selection.corpus.records import BadRecord, Record
 from selection.corpus.target import SPLITS, read_target
@@ -108,12 +108,12 @@ def _of_whole(name: str, target: Target) -> tuple[list[str], set[str] | None]:
     faults, problems = examples.faults, list[str]()
     if isinstance(target, FileTarget) and faults.share(examples.n_good) > target.max_quarantined:
         remedy = faults.remedy(
-            correct=f"correct them, or raise `{name}.max_quarantined`", allow=allow_in_target(name)
+            correct=f"correct them, or raise `{name}.max_quarantined`",
+            whole=whole_or_allowed_target(name),
         )
         problems.append(f"{faults.n_rows:,} rows cannot be used: {faults.summary()}; {remedy}")
     elif isinstance(target, FileTarget) and faults.n_unread and not target.allow_unread:
-        unread = faults_of(faults.unread)
-        problems.append(f"{unread.summary()}; {BRING_WHOLE}, or {allow_in_target(name)}")
+        problems.append(f"{faults.unread_summary()}; {whole_or_allowed_target(name)}")
     problems += [
         f"labels are written in several ways: {clash}; write each in one"
         for clash in examples.label_clashes

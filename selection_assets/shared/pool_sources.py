@@ -8,7 +8,7 @@ from resources.ledger.ledger import Ledger
 from resources.project import resolve
 from resources.store.artifacts import Artifact, CorruptArtifact
 from selection.config.pool import Pool
-from selection.corpus.faults import BRING_WHOLE, allow_in_pool
+from selection.corpus.faults import remedy, whole_or_allowed
 from selection.corpus.not_read import NotRead
 from selection.corpus.sources import Listing, list_sources
 from selection_assets.stage.stage import Stage
@@ -110,11 +110,15 @@ def why_unusable(what: str, name: str, made: Artifact) -> NotRead:
         return NotRead(what, f"it was read and failed its checks; {error}", "correct it", name=name)
     kinds = Counter(reason.partition(": ")[0] for reason in bad).most_common(3)
     reasons = ", ".join(f"{kind} ({count:,})" for kind, count in kinds)
-    remedies = ["correct it"] * (not all(unread) or not unread)
-    remedies += [f"{BRING_WHOLE}, or {allow_in_pool(name)}"] * any(unread)
+    to_do = remedy(
+        bad=not unread or not all(unread),
+        unread=any(unread),
+        correct="correct it",
+        whole=whole_or_allowed(name),
+    )
     return NotRead(
         what,
         f"it was read: {usable:,} usable rows, {len(bad):,} bad ones{': ' * bool(bad)}{reasons}",
-        f"{'; '.join(remedies)}; what was bad is in {made.folder / 'quarantine.parquet'}",
+        f"{to_do}; what was bad is in {made.folder / 'quarantine.parquet'}",
         name=name,
     )

@@ -62,7 +62,7 @@ def test_what_leads_out_of_the_folder_is_refused_with_its_file(folder, tmp_path,
 
 def test_names_that_no_library_follows_are_left_alone(folder):
     config = folder / "tokenizer_config.json"
-    old = {"special_tokens_map_file": "/root/.cache/map.json", "name_or_path": "/home/me/model"}
+    old = {"special_tokens_map_file": "/elsewhere/map.json", "name_or_path": "/elsewhere/model"}
     write(config, json.loads(config.read_text()) | old)
     write(folder / "notes.json", {"vocab_file": None})
     check_self_contained(folder)
