@@ -60,8 +60,17 @@ def code_version(code: Sequence[Code], parameters: Parameters) -> str:
     TypeError
         For a parameter without a stable form.
     """
-    packages = {*FOLLOWED, *(each.__module__.partition(".")[0] for each in code)}
-    waiting = [(each.__module__, each.__qualname__.partition(".")[0]) for each in code]
+    named = [(each.__module__, each.__qualname__.partition(".")[0]) for each in code]
+    digest = hashlib.sha256("".join(_hashes(tuple(named))).encode())
+    digest.update(json.dumps(parameters, sort_keys=True, default=_plain).encode())
+    return digest.hexdigest()[:16]
+
+
+@cache
+def _hashes(code: tuple[tuple[str, str], ...]) -> Sequence[str]:
+    """Hashes of the trees of all that some names of modules lead to, sorted."""
+    packages = {*FOLLOWED, *(module.partition(".")[0] for module, _ in code)}
+    waiting = list(code)
     reached: set[tuple[str, str]] = set()
     hashes: set[str] = set()
     while waiting:
@@ -77,9 +86,7 @@ def code_version(code: Sequence[Code], parameters: Parameters) -> str:
                 found = (whole, "*") if find_module(whole) is not None else (module, name)
                 if _counts(found[0]):
                     waiting.append(found)
-    digest = hashlib.sha256("".join(sorted(hashes)).encode())
-    digest.update(json.dumps(parameters, sort_keys=True, default=_plain).encode())
-    return digest.hexdigest()[:16]
+    return sorted(hashes)
 
 
 def _plain(value: object) -> object:
@@ -133,6 +140,7 @@ def _behaviour() -> Mapping[str, Sequence[tuple[str, ast.stmt]]]:
     return dict(found)
 
 
+@cache
 def _counts(module: str) -> bool:
     return not any(within(module, part) for part in (*PLUMBING, *UNCOUNTED))
 

@@ -33,7 +33,7 @@ class Module:
 def find_module(module: str) -> Path | None:
     """Find a module's file without importing the packages above it."""
     top, _, below = module.partition(".")
-    spec = importlib.util.find_spec(top)
+    spec = _find_spec(top)
     if spec is None or not spec.has_location:
         return None
     if spec.submodule_search_locations is None:
@@ -44,6 +44,9 @@ def find_module(module: str) -> Path | None:
             if file.is_file():
                 return file
     return None
+
+
+_find_spec = cache(importlib.util.find_spec)
 
 
 @cache
