@@ -159,7 +159,7 @@ def _work_reasons(ledger: Ledger, given_up_after: timedelta) -> Iterator[tuple[P
     identities = ledger.current_identities().values()
     done = {work_name(identity.work): identity for identity in identities}
     for folder in _unheld(ledger.artifacts / WORK):
-        identity = done.get(folder.name)
+        identity = done.get(folder.name.partition("-")[0])
         if identity is not None:
             yield folder, f"{identity.asset}[{identity.partition}] is finished"
         elif datetime.now(UTC) - _touched(folder) > given_up_after:

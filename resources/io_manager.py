@@ -33,6 +33,8 @@ class ArtifactIOManager(dg.ConfigurableIOManager):
         ledger = self.workspace.ledger
         try:
             ledger.publish(obj)
+            if obj.work is not None:
+                obj.work.remove()
         except OverCap as error:
             raise refused(str(error)) from error
         except BaseException:
@@ -40,6 +42,9 @@ class ArtifactIOManager(dg.ConfigurableIOManager):
             if obj.spend is not None:
                 ledger.spending.lose(spend=obj.spend, begun=obj.cost.spent)
             raise
+        finally:
+            if obj.work is not None:
+                obj.work.hold.release()
 
     def load_input(self, context: dg.InputContext) -> dict[str, Artifact]:
         """Find the current versions of what an input names, by partition.

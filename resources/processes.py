@@ -16,8 +16,8 @@ class Process:
 
     Attributes
     ----------
-    host : boot and process namespace in which `pid` is a number; empty where the system does not
-        say: nobody there can be asked.
+    host : boot and namespaces in which `pid` is a number and `started` a time; empty where the
+        system does not say: nobody there can be asked.
     pid : its number.
     started : clock ticks between the boot and its start; 0 where the system does not say.
     """
@@ -95,6 +95,8 @@ def _host(pid: int) -> str:
         if str(Path("/proc/self").readlink()) != str(pid):
             return ""  # `/proc` is of another namespace: its numbers are not ours
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-        return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
+        # Of the clock as well: a process's start is told by that of who asks.
+        spaces = [Path(f"/proc/self/ns/{name}") for name in ("pid", "time")]
+        return " ".join([boot, *(str(space.readlink()) for space in spaces if space.is_symlink())])
     except OSError:
         return ""

@@ -23,6 +23,9 @@ Kind = Literal[
     "restore",
 ]
 
+LAST = "seq = (SELECT max(seq) FROM entry)"
+"""Which entry is the last, found without sorting them: every transaction asks."""
+
 START = "0" * 64
 """What stands for the hash of the entry before the first."""
 
@@ -81,7 +84,7 @@ def append(
 
 def head(connection: duckdb.DuckDBPyConnection) -> tuple[int, str]:
     """How many entries there are, and the hash of the last."""
-    row = connection.execute("SELECT seq, hash FROM entry ORDER BY seq DESC LIMIT 1").fetchone()
+    row = connection.execute(f"SELECT seq, hash FROM entry WHERE {LAST}").fetchone()
     return (row[0], row[1]) if row else (0, START)
 
 

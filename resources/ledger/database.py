@@ -217,9 +217,10 @@ class Database:
             self.path.chmod(0o600)
         if not _has_tables(connection):
             create_tables(connection, str(self.path))
-        noted = chain.head(connection)
         if checked:
             noted = refuse_older(connection, self.path, self.readable)
+        else:
+            noted = chain.head(connection)
         engine.confine()
         return noted
 

@@ -22,6 +22,7 @@ from resources.ledger.spend_rows import newest, state_of
 from resources.ledger.spending import LEASE, OverCap, Spending
 from resources.ledger.spends import Cost, Spender, insert_spend, settle_in
 from resources.store.artifacts import Artifact, ArtifactStore, Staged
+from resources.store.held_folder import HeldFolder
 from resources.store.records import Record, record_of
 
 
@@ -57,6 +58,7 @@ class Pending:
     inputs : ids of the materializations that were read.
     rows : how many rows or examples it holds.
     spend : the reservation, to be settled; a step that needed none gets a settled entry.
+    work : the folder in which it was made, for the next attempt if it cannot be published.
     make_current : False for a version that failed a blocking check: it can be inspected, but
         readers keep the version before it.
     """
@@ -70,6 +72,7 @@ class Pending:
     started_at: datetime
     cost: Cost
     spend: str | None
+    work: HeldFolder | None = None
     make_current: bool = True
 
 

@@ -11,15 +11,15 @@ from typing import Any
 
 import duckdb
 
+from resources.ledger.chain import LAST
 from resources.store.sealed import BrokenSeal, read_sealed, write_sealed
 from selection.budget.amounts import Amount
 
 NOTE = ".ledger.json"
 """In the artifacts' folder."""
 
-LATEST = """
-    SELECT seq, hash, made_at, (SELECT count(*) FROM materialization)
-    FROM entry ORDER BY seq DESC LIMIT 1
+LATEST = f"""
+    SELECT seq, hash, made_at, (SELECT count(*) FROM materialization) FROM entry WHERE {LAST}
 """
 
 SPENT = """

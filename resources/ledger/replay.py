@@ -24,7 +24,10 @@ KEYS = {
 """Every table but that of the entries, and what tells its rows apart."""
 
 SIGNS_OF_LIFE = {"spend": ("begun_flops", "begun_seconds", "lease_until")}
-"""Columns that no entry says: they change every few seconds, and only tell dead steps apart."""
+"""Columns that no entry says, since they change every few seconds.
+
+They tell dead steps apart, and are what a loss is charged by, which an entry then says.
+"""
 
 HOLDER = ("host", "pid", "process_started")
 """Columns of a spend that say which process holds it; what was recovered is over, and has none."""

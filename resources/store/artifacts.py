@@ -234,19 +234,19 @@ class ArtifactStore:
     def work_folder(self, key: str) -> HeldFolder:
         """A folder that survives a killed step, found again by the same key.
 
-        While somebody is at the same work in it, this is another one, which nobody will find again.
+        While somebody is at the same work in it, this is the first of the others of that key in
+        which nobody is, so that what an attempt has left there is found again as well.
         """
-        name = work_name(key)
-        while True:
-            folder = self.root / WORK / name
-            if hold := make_and_hold(folder):
-                return HeldFolder(folder, hold)
-            name = f"{work_name(key)}-{uuid.uuid4().hex}"
+        number = 0
+        while not (hold := make_and_hold(folder := self.root / WORK / work_name(key, number))):
+            number += 1
+        return HeldFolder(folder, hold)
 
 
-def work_name(key: str) -> str:
-    """Name of the work folder of a key."""
-    return hashlib.sha256(key.encode()).hexdigest()[:32]
+def work_name(key: str, number: int = 0) -> str:
+    """Name of a key's work folder, or of another of them for who is at the same work beside it."""
+    name = hashlib.sha256(key.encode()).hexdigest()[:32]
+    return f"{name}-{number}" if number else name
 
 
 def _version_of(entries: Mapping[str, Mapping[str, Any]]) -> str:

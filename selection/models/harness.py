@@ -121,7 +121,7 @@ def run_harness(
         model.to(device)  # pyright: ignore[reportArgumentType]
         running, _ = model_classes()
         lm = running(model, tokenizer, max_length)
-        with _counting(model, meter, flops_per_token) as passed:
+        with _counting(model, meter, flops_per_token) as passed, _packages_unlisted():
             evaluate: Any = lm_eval.simple_evaluate  # its decorator hides its type
             found = evaluate(
                 model=lm,
@@ -234,6 +234,22 @@ def _quiet() -> Iterator[None]:
             del os.environ[variable]
         else:
             os.environ[variable] = before
+
+
+@contextlib.contextmanager
+def _packages_unlisted() -> Iterator[None]:
+    """Keep the harness from asking `pip`, after each evaluation, for all that is installed.
+
+    Nobody reads the list, and it takes longer than a small evaluation.
+    """
+    from lm_eval import evaluator
+
+    described = evaluator.add_env_info
+    evaluator.add_env_info = lambda storage: None
+    try:
+        yield
+    finally:
+        evaluator.add_env_info = described
 
 
 @contextlib.contextmanager

@@ -107,6 +107,7 @@ def build_budget_plan(study: Study) -> Stage:
         shown = view_arms(study, arms, forecast, quality, shape.parameters)
         picture = budget_bars(within.arms)
         feasible = [arm["method"] for arm in arms if arm["feasible"]]
+        whys = [f"{a.method} at {a.budget}: {a.reason}" for a in within.arms if not a.feasible]
         return Draft(
             files={
                 "plan.json": {
@@ -146,7 +147,8 @@ def build_budget_plan(study: Study) -> Stage:
                     "an_arm_is_feasible",
                     any(method != "random" for method in feasible)
                     or set(study.methods) == {"random"},
-                    {"feasible": feasible},
+                    {"feasible": feasible, "not_feasible_because": whys[:3]},
+                    remedy=f"take larger `budgets`, or raise the cap: selection cap {study.name}",
                 )
             ],
         )

@@ -8,7 +8,13 @@ from selection.corpus.faults import whole_or_allowed
 from selection.corpus.ingest import ingest
 from selection.corpus.limits import MIB
 from selection.corpus.sources import find_source
-from selection_assets.shared.faults import UNREAD, fault_facts, unread_check
+from selection_assets.shared.faults import (
+    FEWER_ROWS,
+    NO_ROWS,
+    UNREAD,
+    fault_facts,
+    unread_check,
+)
 from selection_assets.stage.keys import pool_key, source_partitions
 from selection_assets.stage.stage import Stage, stage
 from selection_assets.stage.step import Check, Draft, Step
@@ -61,7 +67,12 @@ def build_raw_corpus(pool: Pool) -> Stage:
                 **fault_facts(corpus.faults),
             },
             checks=[
-                Check("row_count", n_rows >= least, {"rows": n_rows, "least": least}),
+                Check(
+                    "row_count",
+                    n_rows >= least,
+                    {"rows": n_rows, "least": least},
+                    remedy=FEWER_ROWS if n_rows else NO_ROWS,
+                ),
                 Check(
                     "quarantine_share",
                     share <= pool.max_quarantined,

@@ -43,14 +43,21 @@ def find_cap(study: Study, ledger: Ledger) -> dict[str, Any]:
 def cap_text(found: dict[str, Any]) -> str:
     """Lay out how a study stands."""
     unit = found["unit"]
-    parts = ("cap", "settled", "reserved", "left")
-    standing = text_table(["", unit], [[part, number(found[part])] for part in parts])
+    figures = ("cap", "settled", "reserved", "left")
+    standing = text_table(["", unit], [[name, number(found[name])] for name in figures])
     history = [
         [row["made_at"][:19], row["amount"], row["unit"], row["actor"], row["reason"]]
         for row in found["history"]
     ]
     table = text_table(["changed", "to", "unit", "by", "because"], history) if history else ""
-    return "\n\n".join(part for part in (standing, table, "\n".join(found["refused"])) if part)
+    beyond = ""
+    if found["left"] < 0:
+        beyond = (
+            f"spent and reserved are {number(-found['left'])} {unit} more than the cap: nothing"
+            " more starts, and what runs ends within what it has reserved"
+        )
+    parts = (standing, beyond, table, "\n".join(found["refused"]))
+    return "\n\n".join(part for part in parts if part)
 
 
 def change_cap(study: Study, ledger: Ledger, cap: Cap, *, reason: str, actor: str | None) -> None:

@@ -1,10 +1,13 @@
 """`selection run`: refresh a study in this process, then print what came out of it."""
 
 import os
+import sys
+from functools import partial
 from pathlib import Path
 from typing import assert_never
 
 import click
+from tqdm import tqdm
 
 from resources.dead_runs import clear_dead_runs
 from resources.device import Device
@@ -35,6 +38,7 @@ from selection_assets.refresh.refresh import (
 )
 from selection_assets.refresh.run_work import describe
 from selection_assets.refresh.staleness import Work
+from selection_assets.refresh.waiting import watched_waiting
 from selection_assets.rehearsal.finding import findings_text
 from selection_assets.rehearsal.rehearse import NotReady, rehearse, require_ready
 from selection_assets.studies import load_pools, see_that_data_are_there
@@ -127,7 +131,8 @@ def _refresh(
         click.echo(f"device: {Device().describe()}")
     with open_history() as instance:
         clear_dead_runs(instance, ledger.spending)
-        return refresh(study, build_definitions(), ledger, instance, up_to=up_to)
+        with watched_waiting(instance, ledger.spending, partial(tqdm.write, file=sys.stderr)):
+            return refresh(study, build_definitions(), ledger, instance, up_to=up_to)
 
 
 def dry_run_study(name: str) -> None:

@@ -1,16 +1,25 @@
 """Run some work in this process, and say how it ended."""
 
+import errno
+import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import dagster as dg
 
 from resources.dead_runs import process_tags
+from resources.project import project_root
 from resources.refused import REFUSED
+from selection.reports.numbers import number
 from selection_assets.refresh.staleness import Work
+from selection_assets.stage.step import REMEDY
 
 CHECK_FAILED = "DagsterAssetCheckFailedError"
 """Name of Dagster's error for a check that blocks what comes after."""
+
+DISK_FULL = os.strerror(errno.ENOSPC)
+"""How every library quotes the system, whatever it makes of it."""
 
 
 class RefreshFailed(RuntimeError):
@@ -53,16 +62,45 @@ def run_work(job: dg.JobDefinition, work: Work, instance: dg.DagsterInstance) ->
     reasons = [_reason(event) for event in failures]
     if failures and all(_is_refused(event) for event in failures):
         return reasons
-    message = "\n".join([f"{describe(work)} failed:", *reasons, *_bad_rows(result)])
+    said = [*_failed_checks(result), *filter(None, reasons), *_bad_rows(result)]
+    if any(DISK_FULL in reason for reason in reasons):
+        said.append(f"Make room on the disk of {project_root()}; what was finished stays.")
+    message = "\n".join([f"{describe(work)} failed:", *said])
     judged = failures and all(_is_read_or_judged(event) for event in failures)
     raise (WorkFailed if judged else RefreshFailed)(message)
 
 
 def _is_read_or_judged(event: dg.DagsterEvent) -> bool:
     """Whether a step has failed in what reads from outside, or by a check."""
+    return _is_judged(event) or str(event.step_key).endswith("__raw_corpus")
+
+
+def _is_judged(event: dg.DagsterEvent) -> bool:
     error = event.step_failure_data.error
-    checked = error is not None and error.cls_name == CHECK_FAILED
-    return checked or str(event.step_key).endswith("__raw_corpus")
+    return error is not None and error.cls_name == CHECK_FAILED
+
+
+def _failed_checks(result: dg.ExecuteInProcessResult) -> list[str]:
+    """Of each check that blocks: what was to be so, what was found, and what to do about it."""
+    lines = []
+    for check in result.get_asset_check_evaluations():
+        if check.passed or check.severity != dg.AssetCheckSeverity.ERROR:
+            continue
+        facts = {name: value.value for name, value in check.metadata.items()}
+        remedy = facts.pop(REMEDY, "")
+        found = "; ".join(
+            f"{name.replace('_', ' ')}: {_shown(fact)}" for name, fact in facts.items()
+        )
+        asset = check.asset_key.to_user_string()
+        lines.append(f"{asset} fails its check {check.check_name}: {check.description}")
+        lines += [f"  {said}" for said in (found, remedy) if said]
+    return lines
+
+
+def _shown(fact: object) -> str:
+    if isinstance(fact, Sequence) and not isinstance(fact, str):
+        return ", ".join(map(str, fact)) or "none"
+    return number(fact) if isinstance(fact, int | float) else str(fact)
 
 
 def _bad_rows(result: dg.ExecuteInProcessResult) -> list[str]:
@@ -83,8 +121,13 @@ def _is_refused(event: dg.DagsterEvent) -> bool:
 
 
 def _reason(event: dg.DagsterEvent) -> str:
-    """Why a step failed, without the traceback: that is in the run's log."""
+    """Why a step failed, without the traceback: that is in the run's log.
+
+    Empty where a check says it.
+    """
     failure = event.step_failure_data
+    if _is_judged(event):
+        return ""
     if failure.user_failure_data is not None and failure.user_failure_data.description:
         return failure.user_failure_data.description
     if failure.error is None:

@@ -13,6 +13,7 @@ from selection.corpus.readers import read_path
 from selection.corpus.records import BadRecord, Record
 from selection.corpus.sources import list_sources
 from selection_assets.rehearsal.finding import Finding
+from selection_assets.shared.faults import NO_ROWS
 
 SAMPLE = 32
 """Rows of each source: a pool may have thousands of them, and each may be large."""
@@ -81,7 +82,7 @@ def _look_at(names: list[str], read: Reader, pool: Pool) -> Finding | None:
     whole = len(records) < SAMPLE
     seen = f"all {len(records)} rows" if whole else f"the first {SAMPLE} rows"
     if not records:
-        return Finding(what, seen, "it has no rows: bring its text, or remove it", stops=False)
+        return Finding(what, seen, NO_ROWS, stops=False)
     if len(bad) == len(records):
         remedy = faults.remedy(correct="correct it, or its `columns`", whole=allowed)
         return Finding(what, seen, f"no row can be used: {faults.summary()}; {remedy}", stops=False)

@@ -7,6 +7,10 @@ from selection_assets.stage.step import Check
 
 UNREAD = "No part of its files is missing, cut or damaged, unless that is allowed."
 
+NO_ROWS = "it has no rows: bring its text, or remove it"
+
+FEWER_ROWS = "bring the rows back, or let so many go by `max_shrinkage` in the pool's file"
+
 
 def fault_facts(faults: Faults) -> dict[str, Any]:
     """How many rows are lost, why, and where first; for the UI."""
@@ -28,7 +32,7 @@ def unread_check(faults: Faults, *, allowed: bool, remedy: str) -> Check:
         "first_unread": parts,
     }
     passed = allowed or not faults.n_unread
-    return Check("complete", passed, facts if passed else facts | {"remedy": remedy})
+    return Check("complete", passed, facts, remedy=remedy)
 
 
 def _missing(rows: int | None) -> str:

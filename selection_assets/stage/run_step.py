@@ -114,7 +114,6 @@ def _compute(
     if reservation is not None:
         reservation.see_covered(cost.spent)
     staged = store.stage(draft.files)
-    step.clear_work()
     facts = {
         "dagster/row_count": draft.rows,
         **vars(cost),
@@ -135,10 +134,11 @@ def _compute(
             started_at=started_at,
             cost=cost,
             spend=reservation.spend if reservation is not None else None,
+            work=step.give_work(),
             make_current=all(check.passed or check.only_warns for check in draft.checks),
         ),
         metadata=metadata(facts),
-        check_results=[check.result() for check in draft.checks],
+        check_results=[check.result(stage.checks[check.name]) for check in draft.checks],
         data_version=dg.DataVersion(staged.version),
     )
 

@@ -23,6 +23,9 @@ MARGIN = 1.05
 """FLOPs are counted by formula beforehand; what is reserved above that covers rounding."""
 
 SECONDS_MARGIN = 1.3
+REMEDY = "remedy"
+"""Under which a failed check's facts say what to do."""
+
 FIRST_SECONDS = 30.0
 """Reserved at least; a step that takes longer asks for more as it goes."""
 
@@ -70,15 +73,14 @@ class Step:
     def _work(self) -> HeldFolder:
         return self.workspace.store.work_folder(self.identity.work)
 
-    def clear_work(self) -> None:
-        """Remove the work folder, if the step has used it: what it made is staged."""
-        if "_work" in vars(self):
-            self._work.remove()
+    def give_work(self) -> HeldFolder | None:
+        """Give the work folder, if the step has used it, to whoever publishes what it made."""
+        return vars(self).pop("_work", None)
 
     def leave_work(self) -> None:
-        """Leave the work folder, if the step has used it, to the next attempt."""
-        if "_work" in vars(self):
-            self._work.hold.release()
+        """Leave the work folder, if the step still has one, to the next attempt."""
+        if (work := self.give_work()) is not None:
+            work.hold.release()
 
     def one(self, name: str) -> Artifact:
         """Give an input that is one artifact.
@@ -112,20 +114,30 @@ class Expected:
 
 @dataclass(frozen=True)
 class Check:
-    """Outcome of one check of a stage; a failure blocks what comes after unless it only warns."""
+    """Outcome of one check of a stage; a failure blocks what comes after unless it only warns.
+
+    Attributes
+    ----------
+    facts : what was found.
+    remedy : what to do about a failure.
+    """
 
     name: str
     passed: bool
     facts: Mapping[str, Any] = field(default_factory=dict)
     only_warns: bool = False
+    remedy: str = ""
 
-    def result(self) -> dg.AssetCheckResult:
+    def result(self, description: str) -> dg.AssetCheckResult:
         """Return it as Dagster takes it."""
         severity = dg.AssetCheckSeverity.WARN if self.only_warns else dg.AssetCheckSeverity.ERROR
+        advised = self.remedy and not self.passed
+        facts = {**self.facts, REMEDY: self.remedy} if advised else self.facts
         return dg.AssetCheckResult(
             passed=bool(self.passed),
             check_name=self.name,
-            metadata=metadata(self.facts),
+            description=description,
+            metadata=metadata(facts),
             severity=severity,
         )
 

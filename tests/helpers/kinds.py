@@ -1,5 +1,6 @@
 """Which tests are fast, need a study, or are slow; in which order they run; what is left out."""
 
+import gc
 import os
 import subprocess
 from collections import Counter
@@ -101,6 +102,13 @@ def pytest_collection_finish() -> None:
     """Import in a worker, which runs many tests, what most of them need."""
     if "PYTEST_XDIST_WORKER" in os.environ:
         import_everything()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def only_young_garbage() -> None:
+    """What files before have left is not looked through again at each of a file's trainings."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_deselected(items: list[pytest.Item]) -> None:

@@ -65,16 +65,29 @@ def test_what_lives_elsewhere_is_not_seen_to_live_here():
     assert not theirs.lives_here
 
 
-@pytest.mark.skipif(shutil.which("unshare") is None, reason="no unshare here")
-@pytest.mark.parametrize("options", [["--mount-proc"], []], ids=["its own /proc", "our /proc"])
-def test_a_process_of_another_namespace_is_not_here(options):
-    command = ["unshare", "--user", "--map-root-user", "--pid", "--fork", *options]
+def told_in(*options: str) -> Process:
+    """What a process in namespaces of its own takes itself for."""
+    if shutil.which("unshare") is None:
+        pytest.skip("no unshare here")
+    command = ["unshare", "--user", "--map-root-user", *options]
     if subprocess.run([*command, "true"], capture_output=True).returncode:
         pytest.skip("unshare is not allowed here")
     script = (
         f"import subprocess, sys; subprocess.run({command!r} + [sys.executable, '-c', {WHO!r}])"
     )
-    told = Process(*json.loads(run(script)))
+    return Process(*json.loads(run(script)))
+
+
+def test_a_process_whose_clock_is_another_is_not_here():
+    """Its start is told by our clock: that of a process that lives would seem to be another's."""
+    told = told_in("--time", "--boottime", "100000")
+    assert told.pid > 2
+    assert not told.is_here
+
+
+@pytest.mark.parametrize("options", [["--mount-proc"], []], ids=["its own /proc", "our /proc"])
+def test_a_process_of_another_namespace_is_not_here(options):
+    told = told_in("--pid", "--fork", *options)
     assert told.pid in (1, 2)
     assert not told.is_here
     assert not told.lives_here

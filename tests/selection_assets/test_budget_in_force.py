@@ -131,6 +131,7 @@ def test_arms_that_fit_under_the_cap_run_and_the_others_say_why_not(copied):
 
 def test_a_file_cannot_raise_a_cap_by_itself(copied):
     copied.ledger.spending.raise_cap("small", Cap("flops", 1e6), actor="me", reason="a test")
+    assert "flops more than the cap: nothing more starts" in selection("cap", "small").stdout
     write_study(copied, "small", cap={"flops": 1e15})
     result = train_again(copied)
     [failure] = result.get_step_failure_events()

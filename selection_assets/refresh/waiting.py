@@ -1,0 +1,76 @@
+"""While a step waits for the device: who holds it, and do they still live?"""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import dagster as dg
+from sqlalchemy.exc import SQLAlchemyError
+
+from resources.dead_runs import PROCESS_TAG, clear_dead_runs, process_tags
+from resources.ledger.database import LedgerBusy
+from resources.ledger.loss import LedgerLost
+from resources.ledger.spending import Spending
+from selection_assets.stage.asset import GPU_POOL
+
+LOOK_EVERY = 10.0
+"""Seconds."""
+
+
+@contextmanager
+def watched_waiting(
+    instance: dg.DagsterInstance, spending: Spending, say: Callable[[str], object]
+) -> Iterator[None]:
+    """Look meanwhile whether a step of this process waits; tell whom it waits for.
+
+    Dagster waits without a word, and for ever where the holder was killed: then that run is failed
+    here, as a daemon would.
+
+    Parameters
+    ----------
+    say : is told each holder once.
+    """
+    over = threading.Event()
+    told: set[str] = set()
+
+    def look() -> None:
+        holders = _holders(instance) if _waits(instance) else set()
+        for run_id in sorted(holders - told):
+            say(f"waiting for the device, which {_described(instance, run_id)} holds")
+        told.update(holders)
+        if holders:
+            clear_dead_runs(instance, spending)
+
+    def look_again_and_again() -> None:
+        while not over.wait(LOOK_EVERY):
+            try:
+                look()
+            except (LedgerBusy, LedgerLost, SQLAlchemyError):
+                continue  # the step that waits will say so, when it comes to it
+
+    thread = threading.Thread(target=look_again_and_again, name="watched_waiting", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def _waits(instance: dg.DagsterInstance) -> bool:
+    """Whether a run of this process has asked for the device and not got it."""
+    pending = instance.event_log_storage.get_concurrency_info(GPU_POOL).pending_steps
+    ours = process_tags().items()
+    runs = [instance.get_run_by_id(step.run_id) for step in pending]
+    return any(run is not None and ours <= run.tags.items() for run in runs)
+
+
+def _holders(instance: dg.DagsterInstance) -> set[str]:
+    claimed = instance.event_log_storage.get_concurrency_info(GPU_POOL).claimed_slots
+    return {slot.run_id for slot in claimed}
+
+
+def _described(instance: dg.DagsterInstance, run_id: str) -> str:
+    run = instance.get_run_by_id(run_id)
+    process = run.tags.get(PROCESS_TAG) if run is not None else None
+    return f"run {run_id[:8]}" + (f" (process {process})" if process else "")
