@@ -10,7 +10,11 @@ from selection_assets.stage.asset import build_asset
 
 # Each step of the UI's runs is a process; forking from a server that already holds these imports
 # saves seconds a step.
-PRELOADED = ["sensors.definitions", "numpy", "pyarrow.parquet", "torch", "transformers"]
+PRELOADED = [
+    *("sensors.definitions", "numpy", "pyarrow.parquet", "torch", "transformers"),
+    # What a step opens Dagster's history with; one that a later version lacks is passed over.
+    *("dagster._core.storage.legacy_storage", "dagster._core.storage.sqlite_storage"),
+]
 
 
 def project_resources() -> dict[str, object]:

@@ -57,7 +57,7 @@ def general_sample(base: TinyBase, pool: Iterable[tuple[str, Rows]]) -> GeneralS
     unknown = sorted(set(base.exclude_sources) - sources)
     if unknown:
         raise ValueError(
-            f"base_model.exclude_sources names {', '.join(unknown)}; the pool has"
+            f"`exclude_sources` of the model {base.name!r} names {', '.join(unknown)}; the pool has"
             f" {', '.join(sorted(sources))}"
         )
     draws = keyed_uniform(candidates, seed=base.seed, purpose="general sample")
@@ -70,7 +70,7 @@ def general_sample(base: TinyBase, pool: Iterable[tuple[str, Rows]]) -> GeneralS
         words_taken += candidates[row][2]
     if words_taken < base.pretraining_words:
         raise ValueError(
-            f"base_model.pretraining_words is {base.pretraining_words} and the pool has"
+            f"`pretraining_words` of the model {base.name!r} is {base.pretraining_words}: the pool has"
             f" {words_taken} without the excluded sources; lower it or add sources"
         )
     return GeneralSample(

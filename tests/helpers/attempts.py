@@ -21,12 +21,11 @@ ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPEN
 class Zygote:
     """The process that runs are forked from, one at a time."""
 
-    def __init__(self, empty: Path) -> None:
-        # Importing the definitions builds those of the project that is there: one without studies.
-        (empty / "studies/pools").mkdir(parents=True)
+    def __init__(self, root: Path) -> None:
+        """Start it with what the definitions of a project need, whose studies its runs are of."""
         self._child = Child(
             Path(zygote.__file__).read_text(),
-            **{**ONE_THREAD, "SELECTION_ROOT": str(empty), "TOKENIZERS_PARALLELISM": "false"},
+            **{**ONE_THREAD, "SELECTION_ROOT": str(root), "TOKENIZERS_PARALLELISM": "false"},
         )
         assert self._child.next_line() == "ready\n"
 

@@ -4,7 +4,7 @@ import time
 
 import dagster as dg
 
-from selection_assets.definitions import project_resources
+from selection_assets.definitions import PRELOADED, project_resources
 from selection_assets.stage.asset import build_asset
 from selection_assets.stage.stage import Stage, stage
 from selection_assets.stage.step import Draft, Expected, Step
@@ -65,7 +65,7 @@ def everything() -> dg.JobDefinition:
     """All steps, in processes of their own."""
     stages = [*(build_part(number) for number in range(PARTS)), build_total()]
     # What a step's process imports has been imported once, in the server it is forked from.
-    forked = {"forkserver": {"preload_modules": ["several_steps"]}}
+    forked = {"forkserver": {"preload_modules": [*PRELOADED, "several_steps"]}}
     executor = dg.multiprocess_executor.configured(
         {"max_concurrent": AT_ONCE, "start_method": forked}
     )

@@ -13,8 +13,8 @@ from study_outcome import Outcome, study_outcome
 
 
 @pytest.fixture(scope="session")
-def zygote(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zygote]:
-    made = Zygote(tmp_path_factory.mktemp("empty"))
+def zygote(fresh: Path) -> Iterator[Zygote]:
+    made = Zygote(fresh)
     yield made
     made.close()
 
