@@ -70,8 +70,8 @@ def general_sample(base: TinyBase, pool: Iterable[tuple[str, Rows]]) -> GeneralS
         words_taken += candidates[row][2]
     if words_taken < base.pretraining_words:
         raise ValueError(
-            f"`pretraining_words` of the model {base.name!r} is {base.pretraining_words}: the pool has"
-            f" {words_taken} without the excluded sources; lower it or add sources"
+            f"`pretraining_words` of the model {base.name!r} is {base.pretraining_words}: the pool"
+            f" has {words_taken} without the excluded sources; lower it or add sources"
         )
     return GeneralSample(
         taken,
