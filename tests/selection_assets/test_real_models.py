@@ -39,6 +39,13 @@ def test_the_pinned_model_is_the_base_and_every_arm_learns(project, hub_files, h
     assert "recomputed" in hub_studies.printed("hub")
 
 
+def test_another_base_on_a_pool_makes_only_what_is_its_own(hub_studies):
+    [said] = [line for line in hub_studies.printed("folder").splitlines() if "recomputed" in line]
+    of_the_pool = {name for name in said.split() if name.startswith("library/")}
+    own = ("base_checkpoint", "base_tokenizer", "pool_tokens")
+    assert {name.rstrip(",") for name in of_the_pool} == {f"library/local/{name}" for name in own}
+
+
 def test_a_snapshot_folder_gives_the_very_models_that_the_hub_id_gives(project):
     by_hub = dict(arms(project, "hub/finetuned_checkpoint"))
     by_folder = dict(arms(project, "folder/finetuned_checkpoint"))
