@@ -47,10 +47,15 @@ def resolve_whole(path: str) -> Path:
     Raises
     ------
     ConfigurationError
-        When it, or a link in it, leads to what the project does not name.
+        When it, or a link in it, leads to what the project does not name; when the system does not
+        let anybody look there, as for a name that is too long.
     """
     roots = _roots()
     found = _resolved(path, roots)
+    try:
+        found.exists()
+    except OSError as error:
+        raise ConfigurationError(f"{path!r} cannot be looked at: {error.strerror}") from error
     for link in _links(found):
         _resolved(str(link), roots)
     return found

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TypeVar, assert_never
 
 from resources.project import PLACES, project_root, resolve_whole
+from selection.basics.brevity import some_of
 from selection.basics.file_names import printable_name
 from selection.config.decoders import Decoder, PretrainedBase, TinyBase
 from selection.config.embedders import (
@@ -93,7 +94,7 @@ def find_study_in(found: Configuration, name: str) -> Study:
     its_own = [path for path in of_studies if found.names.get(path, path.stem) == name]
     if its_own:
         raise ConfigurationError("\n".join(found.wrong[path] for path in its_own))
-    known = ", ".join(sorted(found.studies)) or "none"
+    known = ", ".join(some_of(sorted(found.studies))) or "none"
     lines = [f"no study {name!r} in {project_root() / 'studies'}; known studies: {known}"]
     raise ConfigurationError("\n".join([*lines, *found.wrong.values()]))
 
@@ -117,7 +118,7 @@ def _load(model: type[File], folder: Path) -> tuple[dict[Path, File], dict[Path,
         files.setdefault(one.name, []).append(path)
     for name, shared in files.items():
         for path in shared if len(shared) > 1 else []:
-            others = ", ".join(printable_name(o.name) for o in shared if o != path)
+            others = ", ".join(some_of([printable_name(o.name) for o in shared if o != path]))
             wrong[path] = (
                 f"{printable_name(str(path))}: field name: {name!r} is used by another file:"
                 f" {others}"
@@ -133,11 +134,14 @@ def see_that_data_are_there(study: Study, path: Path) -> None:
     ConfigurationError
         Naming study, path and remedy.
     """
-    if not path.exists():
-        raise ConfigurationError(
-            f"study {study.name}: {path} is not there; bring the data to that path, or change it in"
-            f" {project_root() / 'studies'}"
-        )
+    remedy = f"bring the data to that path, or change it in {project_root() / 'studies'}"
+    try:
+        there = path.exists()
+    except OSError as error:
+        said = f"study {study.name}: {path} cannot be looked at: {error.strerror}; {remedy}"
+        raise ConfigurationError(said) from error
+    if not there:
+        raise ConfigurationError(f"study {study.name}: {path} is not there; {remedy}")
 
 
 def _check(
@@ -149,8 +153,9 @@ def _check(
 ) -> None:
     """See that a study fits its pool, this machine, and the studies accepted so far."""
     if study.pool not in pools:
-        known = f"{path}: field pool has value {study.pool!r}; known pools: {', '.join(pools)}"
-        raise ConfigurationError("\n".join([known, *wrong_pools]))
+        known = ", ".join(some_of(pools))
+        said = f"{path}: field pool has value {study.pool!r}; known pools: {known}"
+        raise ConfigurationError("\n".join([said, *wrong_pools]))
     if study.name in pools:
         raise ConfigurationError(f"{path}: field name: {study.name!r} is the name of a pool")
     _check_target(path, study, pools[study.pool])

@@ -11,6 +11,7 @@ from resources.ledger.ledger import Ledger
 from resources.ledger.loss import LedgerLost
 from resources.store.artifacts import UNPARTITIONED
 from resources.workspace import Workspace
+from selection.basics.brevity import some_of
 from selection.config.files import ConfigurationError
 from selection.config.pool import Pool
 from selection.config.study import Study
@@ -142,11 +143,12 @@ def _build_sensor(
         lines = [str(one) for one in looked.not_read]
         for line in sorted(set(lines) - set(seen.not_read)):
             context.log.warning("not read: %s", line)
-        partitions, unchanged = None, f"unchanged: {', '.join(now)}"
+        partitions, unchanged = None, f"unchanged: {', '.join(some_of(now))}"
         if sources is not None:
             unchanged = f"{len(now.keys() - looked.unusable)} sources unchanged"
             if gone:
-                said = f"no longer there, its rows stay as they were last read: {', '.join(gone)}"
+                names = ", ".join(some_of(gone))
+                said = f"no longer there, its rows stay as they were last read: {names}"
                 context.log.warning(said)
                 unchanged += f"; {said}"
             known = context.instance.get_dynamic_partitions(str(sources.name))

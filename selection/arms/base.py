@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
 
+from selection.basics.brevity import some_of
 from selection.basics.draws import keyed_uniform
 from selection.basics.hub_ids import see_that_only_the_hub_has
 from selection.config.decoders import Decoder, PretrainedBase, TinyBase
@@ -57,8 +58,8 @@ def general_sample(base: TinyBase, pool: Iterable[tuple[str, Rows]]) -> GeneralS
     unknown = sorted(set(base.exclude_sources) - sources)
     if unknown:
         raise ValueError(
-            f"`exclude_sources` of the model {base.name!r} names {', '.join(unknown)}; the pool has"
-            f" {', '.join(sorted(sources))}"
+            f"`exclude_sources` of the model {base.name!r} names {', '.join(some_of(unknown))}; the"
+            f" pool has {', '.join(some_of(sorted(sources)))}"
         )
     draws = keyed_uniform(candidates, seed=base.seed, purpose="general sample")
     order = [row for _, row in sorted(zip(draws, candidates, strict=True))]

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import os
 
+LONGEST = 500
+"""Characters of a name that are printed: one of a file, with its folders, seldom has as many."""
+
 
 def printable_name(name: str) -> str:
-    """Make a name safe to print: bytes that are no text and control characters are escaped."""
+    """Make a name safe to print: bytes that are no text and control characters are escaped.
+
+    Of more than `LONGEST` characters the middle is left out.
+    """
+    if len(name) > LONGEST:
+        half = LONGEST // 2
+        name = f"{name[:half]}\N{HORIZONTAL ELLIPSIS}{name[-half:]}"
     text = os.fsencode(name).decode("utf-8", "backslashreplace")
     if text.isprintable():
         return text

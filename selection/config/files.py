@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from selection.basics.brevity import LONGEST, cut
 from selection.basics.file_names import printable_name
 from selection.config.yaml_text import Located, Location, YamlRefused, read_yaml
 
@@ -20,8 +21,8 @@ Resolve = Callable[[str], Path]
 
 MAX_BYTES = 256 * 2**10
 """Of a configuration's file."""
-SHOWN = 200
-"""Characters of a wrong value."""
+MOST_PROBLEMS = 50
+"""Of one file that are listed: a wrong one may have thousands."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +69,8 @@ def load_yaml(model: type[Model], path: Path, *, places: Places | None = None) -
     ------
     ConfigurationError
         When the file is missing, is no plain YAML of a sane size, or has a field that is unknown,
-        missing or out of bounds. Every problem is listed, one a line: file, field, line, value,
-        what is allowed.
+        missing or out of bounds. The first `MOST_PROBLEMS` are listed, one a line: file, field,
+        line, value, what is allowed.
     """
     name = printable_name(str(path))
     try:
@@ -82,6 +83,9 @@ def load_yaml(model: type[Model], path: Path, *, places: Places | None = None) -
         return model.model_validate(read.content, context=places)
     except ValidationError as error:
         problems = [line for detail in error.errors() for line in _problems(name, read, detail)]
+        more = len(problems) - MOST_PROBLEMS
+        if more > 0:
+            problems[MOST_PROBLEMS:] = [f"{name}: and {more:,} more problems"]
         raise ConfigurationError("\n".join(problems)) from error
 
 
@@ -118,22 +122,21 @@ def _problems(name: str, read: Located, detail: Any) -> Iterator[str]:
     cause = detail.get("ctx", {}).get("error")
     if isinstance(cause, FieldErrors):
         for below, problem in cause.found:
-            yield f"{name}: {_field(read, (*at, *below))}: {problem}"
+            yield f"{name}: {_field(read, (*at, *below))}: {cut(problem, 5 * LONGEST)}"
         return
-    field = f"{name}: {_field(read, at)}"
+    field, said = f"{name}: {_field(read, at)}", cut(detail["msg"], 5 * LONGEST)
     if detail["type"] == "missing":
-        yield f"{field} is missing: {detail['msg']}"
+        yield f"{field} is missing: {said}"
     elif detail["type"] == "extra_forbidden":
         yield f"{field} is not known (value {_shown(detail)}); remove or respell"
     else:
-        yield f"{field} has value {_shown(detail)}: {detail['msg']}"
+        yield f"{field} has value {_shown(detail)}: {said}"
 
 
 def _field(read: Located, at: Location) -> str:
     field = ".".join(str(part) for part in at) or "(the whole file)"
-    return f"field {field} (line {read.line_of(at)})"
+    return f"field {cut(field)} (line {read.line_of(at)})"
 
 
 def _shown(detail: Any) -> str:
-    value = repr(detail["input"])
-    return value if len(value) <= SHOWN else f"{value[:SHOWN]}…"
+    return cut(repr(detail["input"]))

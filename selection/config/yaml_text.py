@@ -1,8 +1,9 @@
 """What does a YAML text say, and on which line, without its being able to take the machine?
 
 A configuration is plain: mappings with text as keys, lists, texts and finite numbers. Whatever YAML
-allows beyond that is refused: a key given twice, of which readers silently keep the last; tags;
-aliases in aliases, by which a few lines stand for billions of values.
+allows beyond that is refused: a key given twice, of which readers silently keep the last; merge
+keys, of which they silently leave out what is there already; tags; aliases in aliases, by which a
+few lines stand for billions of values.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 
 import yaml
 
+from selection.basics.brevity import LONGEST, cut
 from selection.basics.text import UNPRINTABLE
 
 MAX_NODES = 20_000
@@ -23,8 +25,6 @@ MAX_DEPTH = 20
 """Mappings and lists within each other."""
 MAX_ALIAS_DEPTH = 3
 """Aliases of what has aliases itself."""
-LONGEST_NAME = 200
-"""Characters of a name that a message quotes."""
 MAX_DIGITS = 40
 """Of a whole number."""
 
@@ -82,7 +82,7 @@ def read_yaml(text: str) -> Located:
         mark = error.problem_mark or error.context_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
         said = [part for part in (error.context, error.problem) if part]
-        raise YamlRefused(f"{where}{', '.join(said)}") from error
+        raise YamlRefused(f"{where}{cut(', '.join(said), 3 * LONGEST)}") from error
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise YamlRefused(f"line {line}: a character that YAML does not allow") from error
@@ -103,7 +103,7 @@ class _Loader(yaml.SafeLoader):
         if getattr(event, "tag", None) is not None:
             raise _refused(
                 event,
-                f"the tag {event.tag[:LONGEST_NAME]!r}: only plain values are read, without tags",
+                f"the tag {cut(event.tag)!r}: only plain values are read, without tags",
             )
         self._depth += 1
         if self._depth > MAX_DEPTH:
@@ -115,6 +115,7 @@ class _Loader(yaml.SafeLoader):
 
 
 _INT, _FLOAT = "tag:yaml.org,2002:int", "tag:yaml.org,2002:float"
+_MERGE = "tag:yaml.org,2002:merge"
 _REPLACED = (_INT, _FLOAT, "tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:value")
 _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in found if tag not in _REPLACED]
@@ -179,6 +180,10 @@ class _Seen:
             if not isinstance(key, yaml.ScalarNode):
                 raise _refused(key, f"{_field(at)}: a key must be text")
             _check_scalar(key, at)
+            if key.tag == _MERGE:
+                raise _refused(
+                    key, f"{_field(at)}: the merge key `<<` is not read; write its fields out"
+                )
             here = (*at, key.value)
             if key.value in found:
                 first = self.lines[here]
@@ -209,8 +214,7 @@ def _number(text: str) -> float:
 
 
 def _field(at: Location) -> str:
-    name = ".".join(map(str, at))
-    return f"field {name[:LONGEST_NAME]}" if at else "the whole file"
+    return f"field {cut('.'.join(map(str, at)))}" if at else "the whole file"
 
 
 def _refused(at: Any, problem: str) -> yaml.MarkedYAMLError:

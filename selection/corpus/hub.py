@@ -8,6 +8,7 @@ from functools import partial
 from itertools import chain
 from pathlib import Path
 
+from selection.basics.brevity import some_of
 from selection.basics.hub_ids import see_that_only_the_hub_has
 from selection.config.pool import DEFAULT_COLUMNS, ColumnNames
 from selection.corpus.limits import MAX_BYTES_PER_ROW
@@ -101,7 +102,7 @@ def _open(
     if absent and not (absent == [rules.columns.text] and joined):
         raise ValueError(
             f"data set {dataset_id!r}: no column {', '.join(map(repr, absent))}; "
-            f"it has {', '.join(map(repr, found.column_names))}"
+            f"it has {', '.join(some_of([repr(name) for name in found.column_names]))}"
         )
     names: LabelNames = {}
     for column, feature in (found.features or {}).items():

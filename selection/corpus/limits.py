@@ -27,6 +27,9 @@ ROWS_PER_BYTE = 2
 """A Parquet file of n bytes may have `ROWS_FREE + ROWS_PER_BYTE * n` rows: 20 bytes can claim 2**31
 nulls, and each would take time."""
 
+MAX_SPLIT_VALUES = 10_000
+"""Distinct values of a `split_by`: each is a source, which reads the whole file."""
+
 PARQUET_MEMORY = 1536 * MIB
 """Address space of the process that decodes a Parquet file, 350 MiB of it libraries. What its
 pages, dictionaries and lengths ask for beyond it is refused by the operating system."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 
+from selection.corpus.not_read import CannotBeRead
+
 MAX_BYTES = 240
 """Of an encoded name: it is also a folder's name in the store, and those end at 255."""
 
@@ -29,7 +31,7 @@ def partition_name(name: str) -> str:
 
     Raises
     ------
-    ValueError
+    CannotBeRead
         For an empty name, and for one that is longer than `MAX_BYTES` once encoded.
     """
     raw = os.fsencode(name)
@@ -37,9 +39,12 @@ def partition_name(name: str) -> str:
     if encoded == RESERVED:
         encoded = f"%{raw[0]:02X}{encoded[1:]}"
     if not encoded:
-        raise ValueError("the name is empty")
+        raise CannotBeRead("the name is empty", "give it one")
     if len(encoded) > MAX_BYTES:
-        raise ValueError(f"the name takes {len(encoded)} bytes, at most {MAX_BYTES} are possible")
+        raise CannotBeRead(
+            f"the name takes {len(encoded):,} bytes, at most {MAX_BYTES} are possible",
+            "give it a shorter name",
+        )
     return encoded
 
 

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from selection.basics.brevity import LONGEST, cut
+
 State = Literal["refused", "waiting", "ignored"]
 
 
@@ -52,7 +54,7 @@ class NotRead:
         """Return one line."""
         ignored = " (ignored)" if self.state == "ignored" else ""
         remedy = f"; {self.remedy}" if self.remedy else ""
-        return f"{self.what}{ignored}: {self.reason}{remedy}"
+        return f"{cut(self.what, 5 * LONGEST)}{ignored}: {cut(self.reason, 10 * LONGEST)}{remedy}"
 
 
 def not_read_text(not_read: Iterable[NotRead], *, at_most: int | None = None) -> str:

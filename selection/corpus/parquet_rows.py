@@ -13,7 +13,9 @@ from typing import BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from selection.basics.file_names import printable_name
 from selection.corpus.limits import most_rows, most_unpacked
+from selection.corpus.naming import MAX_BYTES
 from selection.corpus.records import BadRecord, Record, UnreadPart
 from selection.corpus.rows import RowFault, RowRules, decoded, read_row, row_digest
 from selection.corpus.streams import BLOCK, StreamDamaged, read_blocks
@@ -73,32 +75,64 @@ def read_parquet(file: BinaryIO, name: str, rules: RowRules) -> Iterator[Record 
 def read_distinct(file: BinaryIO, name: str, rules: RowRules) -> Iterator[Record | BadRecord]:
     """Read the distinct values of the text column, as text, each as one record; nulls are none.
 
-    What cannot be read is an unread part, an absent or unusable column a bad record.
+    What cannot be read is an unread part, as in `read_parquet`. An absent or unusable column is a
+    bad record, and so is a value that no source can have as its name: of its first row.
     """
-    column = rules.columns.text
-    row, seen = 0, set()
+    column, whole = rules.columns.text, cache(partial(file_digest, file))
     try:
         parquet = _open(file)
-        names = parquet.schema_arrow.names
         table = _Table.of(parquet, rules)
-        if not table.read:
-            fault = table.faults.get(column, f"no column {column!r}; it has {', '.join(names)}")
-            yield BadRecord(f"{name}#0", str(RowFault(fault)), file_digest(file))
-            return
-        for group in range(parquet.num_row_groups):
+    except _UNREADABLE as error:
+        yield UnreadPart(f"{name}#0", f"unreadable Parquet: {_brief(error)}", whole())
+        return
+    if not table.read:
+        there = ", ".join(printable_name(each[:40]) for each in table.names)
+        fault = table.faults.get(column, f"no column {column!r}; it has {there or 'none'}")
+        yield BadRecord(f"{name}#0", str(RowFault(fault)), whole())
+        return
+    size = os.fstat(file.fileno()).st_size
+    left, row, total = most_unpacked(size), 0, parquet.metadata.num_rows
+    seen: set[object] = set()
+    for group in range(parquet.num_row_groups):
+        end = row + parquet.metadata.row_group(group).num_rows
+        fault = "its row group has fewer"
+        try:
             for rows in _batches(parquet, group, [column]):
+                if left < 0 or row + len(rows) > most_rows(size):
+                    fault = "unpacks too far" if left < 0 else "too many rows"
+                    reason = f"{fault}: {total:,} rows of {size:,} bytes, from row {row} on"
+                    yield UnreadPart(f"{name}#{row}", reason, whole(), total - row)
+                    return
                 for raw in rows:
-                    value = raw[column]
-                    if value is not None and value not in seen:
-                        seen.add(value)
-                        text = value.decode() if isinstance(value, _Utf8) else str(value)
-                        yield Record(text, f"{name}#{row}")
+                    value = key = raw[column]
+                    if isinstance(value, _Utf8) and len(value) > MAX_BYTES:
+                        # Only these can be large; of one the set keeps no more than a name.
+                        left -= len(value)
+                        key = value[:MAX_BYTES], len(value)
+                    if value is not None and key not in seen:
+                        seen.add(key)
+                        yield _name_of_source(value, column, f"{name}#{row}")
                     row += 1
-                if row > most_rows(os.fstat(file.fileno()).st_size):
-                    raise OverflowError("too many rows")
-    except (*_UNREADABLE, UnicodeDecodeError) as error:
-        reason = f"unreadable Parquet: from row {row} on: {_brief(error)}"
-        yield UnreadPart(f"{name}#{row}", reason, file_digest(file))
+        except _UNREADABLE as error:
+            fault = _brief(error)
+        if row < end:
+            reason = f"unreadable Parquet: rows {row} to {end - 1}: {fault}"
+            yield UnreadPart(f"{name}#{row}", reason, whole(), end - row)
+            row = end
+
+
+def _name_of_source(value: object, column: str, origin: str) -> Record | BadRecord:
+    raw = value if isinstance(value, _Utf8) else str(value).encode()
+    try:
+        if len(raw) > MAX_BYTES:
+            start = printable_name(raw[:MAX_BYTES].decode(errors="replace"))
+            raise RowFault(
+                f"value too long: column {column!r} has one of {len(raw):,} bytes, and a source's"
+                f" name has at most {MAX_BYTES}: {start}..."
+            )
+        return Record(decoded(raw, repr(column)), origin)
+    except RowFault as fault:
+        return BadRecord(origin, str(fault), hashlib.sha256(raw).hexdigest())
 
 
 def _open(file: BinaryIO) -> pq.ParquetFile:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
+from operator import call
 from pathlib import Path
 from typing import assert_never
 
-import pyarrow as pa
-
+from selection.basics.brevity import some_of
 from selection.basics.file_names import printable_name
 from selection.config.files import Resolve
 from selection.config.pool import (
-    ColumnNames,
     DocstringSources,
     DropFolder,
     FileSources,
@@ -23,16 +22,13 @@ from selection.config.pool import (
 )
 from selection.corpus.docstrings import package_files, read_docstrings
 from selection.corpus.drop_folder import list_folder, look_at, stem
-from selection.corpus.faults import BRING_WHOLE
 from selection.corpus.folders import configured_fingerprint, fingerprint, leads_through_links
 from selection.corpus.hub import read_hub
-from selection.corpus.limits import MAX_BYTES_PER_ROW
 from selection.corpus.naming import partition_name
 from selection.corpus.not_read import CannotBeRead, NotRead
-from selection.corpus.parquet_process import read_parquet_apart
 from selection.corpus.readers import read_path
 from selection.corpus.records import BadRecord, Record
-from selection.corpus.rows import RowRules
+from selection.corpus.split_sources import split_values
 
 
 @dataclass(frozen=True)
@@ -81,9 +77,10 @@ def list_sources(pool: Pool, resolve: Resolve) -> Listing:
     named, not_read = _named(pool, resolve)
     sources: dict[str, Source] = {}
     fingerprints: dict[str, str] = {}
+    look = cache(call)  # thousands of sources may share the files that they are read from
     for name, source in named.items():
         try:
-            fingerprints[name] = source.fingerprint()
+            fingerprints[name] = look(source.fingerprint)
         except CannotBeRead as problem:
             not_read.append(problem.of(source.what, name))
         else:
@@ -123,11 +120,12 @@ def _named(pool: Pool, resolve: Resolve) -> tuple[dict[str, Source], list[NotRea
                 continue
             try:
                 found.setdefault(partition_name(source.name), []).append(source)
-            except ValueError as error:
-                not_read.append(NotRead(source.what, str(error), "give it a shorter name"))
+            except CannotBeRead as problem:
+                not_read.append(problem.of(source.what))
     for name, sources in found.items():
         if len(sources) > 1:
-            reason = f"two sources are named {name!r}: {', '.join(s.what for s in sources)}"
+            shared = some_of([source.what for source in sources])
+            reason = f"two sources are named {name!r}: {', '.join(shared)}"
             remedy = "rename one of them"
             not_read += [NotRead(s.what, reason, remedy, name=name) for s in sources]
     return {name: one for name, [one, *others] in found.items() if not others}, not_read
@@ -188,51 +186,36 @@ def _files(spec: FileSources, path: Path, look: Callable[[], str]) -> Iterator[S
     assert spec.split_by is not None
     try:
         look()
-        values = _values(path, spec.split_by)
+        found = split_values(path, spec.split_by)
     except CannotBeRead as problem:
         yield problem.of(what)
         return
-    except (ValueError, OSError, pa.ArrowException) as error:
-        reason = str(error).partition("\n")[0]
-        yield NotRead(what, reason, "correct `split_by`, or bring a whole Parquet file")
+    except OSError as error:
+        yield _unseen(error).of(what)
         return
-    for value in values:
+    yield from found.not_read
+    for value in found.values:
         where = {spec.split_by: value}
         read = partial(read_path, path, columns=columns, where=where)
-        yield Source(f"{what}, {spec.split_by} {printable_name(value)}", value, read, look)
-
-
-def _values(path: Path, column: str) -> list[str]:
-    """Distinct values of one column of a Parquet file or folder, without reading the others."""
-    rules = RowRules(ColumnNames(text=column), {}, MAX_BYTES_PER_ROW)
-    values: set[str] = set()
-    files = [path] if path.is_file() else _own_files(path)
-    for file in files:
-        with file.open("rb") as opened:
-            found = list(read_parquet_apart(opened, file.name, rules, distinct=True))
-        good = {record.text for record in found if isinstance(record, Record)}
-        bad = [record for record in found if isinstance(record, BadRecord)]
-        # A value that only an unread part has names no source, but every other source of the file
-        # has that part too, and fails.
-        if bad and not good:
-            raise CannotBeRead(f"{file.name}: {bad[0].reason}", BRING_WHOLE)
-        values |= good
-    return sorted(values)
-
-
-def _own_files(folder: Path) -> list[Path]:
-    """Parquet files of a folder, without links that leave it: these are refused when it is read."""
-    found = sorted(folder.rglob("*.parquet"))
-    return [file for file in found if file.resolve().is_relative_to(folder.resolve())]
+        shown = printable_name(value) or "''"
+        yield Source(f"{what}, {spec.split_by} {shown}", value, read, look)
 
 
 def _look_at_path(path: str, resolve: Resolve) -> str:
     """Fingerprint of a file or folder that the pool's file names."""
-    real = resolve(path)
-    if not real.exists():
-        raise CannotBeRead("no such file or folder", "correct `path` or bring the data")
-    look_at(real)
-    return configured_fingerprint(path, resolve)
+    try:
+        real = resolve(path)
+        if not real.exists():
+            raise CannotBeRead("no such file or folder", "correct `path` or bring the data")
+        look_at(real)
+        return configured_fingerprint(path, resolve)
+    except OSError as error:
+        raise _unseen(error) from error
+
+
+def _unseen(error: OSError) -> CannotBeRead:
+    said = f"it cannot be looked at: {error.strerror}"
+    return CannotBeRead(said, "correct `path`, or make it readable")
 
 
 def package_fingerprint(package: str) -> str:

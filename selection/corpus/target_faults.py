@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+from selection.basics.brevity import cut, some_of
 from selection.basics.text import normalise
 from selection.config.pool import ColumnNames
 from selection.corpus.faults import FIRST
@@ -35,11 +36,14 @@ class LabelClash:
     first: tuple[tuple[str, ...], ...]
 
     def __str__(self) -> str:
-        """Every spelling with its rows, on one line."""
-        return " and ".join(
-            f"{label!r} ({count:,} rows: {', '.join(first)}{', ...' if count > FIRST else ''})"
+        """The most frequent spellings with their rows, on one line."""
+        spellings = [
+            f"{cut(repr(label), 80)} ({count:,} rows: {cut(', '.join(first), 80)}"
+            f"{', ...' if count > FIRST else ''})"
             for (label, count), first in zip(self.labels, self.first, strict=True)
-        )
+        ]
+        *others, last = some_of(spellings, most=10)
+        return " and ".join([*others, last.removeprefix("and ")])
 
 
 def has_label(record: Record) -> bool:

@@ -15,6 +15,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from selection.basics.brevity import some_of
 from selection.models.task_data import check_data, check_metrics, files_of, map_files
 from selection.models.task_files import see_that_task_files_stay_in
 
@@ -141,7 +142,7 @@ def _manager(tasks: HarnessTasks) -> Any:
     if unknown:
         where = f" and in {tasks.folder}" if tasks.folder is not None else ""
         raise ValueError(
-            f"no task {', '.join(unknown)} in lm_eval {harness_version()}{where};"
+            f"no task {', '.join(some_of(unknown))} in lm_eval {harness_version()}{where};"
             " `lm-eval ls tasks` lists its own, `include_path` names a folder with others"
         )
     return found

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from selection.basics.brevity import some_of
+
 ADAPTER = "adapter_config.json"
 INDEX = ".index.json"
 MODULES = "modules.json"
@@ -51,7 +53,7 @@ def check_self_contained(folder: Path) -> None:
         )
         if outside:
             raise ValueError(
-                f"{path} names what does not lie in {path.parent}: {', '.join(outside)};"
+                f"{path} names what does not lie in {path.parent}: {', '.join(some_of(outside))};"
                 " copy it there, or take the name out"
             )
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from selection.basics.brevity import some_of
+
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
@@ -43,8 +45,8 @@ def check_data(name: str, config: Mapping[str, Any], folder: Path | None) -> Non
         outside = [f for f in files if not real or not Path(f).resolve().is_relative_to(real)]
         if outside:
             raise ValueError(
-                f"task {name} reads {', '.join(outside)}; its rows must lie in `include_path`"
-                f" ({folder}), where a change is noticed"
+                f"task {name} reads {', '.join(some_of(outside))}; its rows must lie in"
+                f" `include_path` ({folder}), where a change is noticed"
             )
         return
     data_set = str(config.get("dataset_path"))

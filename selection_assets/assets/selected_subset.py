@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from resources.store.artifacts import Artifact
+from selection.basics.brevity import some_of
 from selection.basics.tables import rows_where
 from selection.config.study import Study
 from selection.subset.choose import Subset, choose_rows
@@ -132,7 +133,8 @@ def _candidates(step: Step, scores_asset: str) -> pa.Table:
     missing = sorted(set(corpus) - set(scores))
     if missing:
         raise dg.Failure(
-            f"no scores for {', '.join(missing)}; materialize them first", allow_retries=False
+            f"no scores for {', '.join(some_of(missing))}; materialize them first",
+            allow_retries=False,
         )
     tokens, parts = step.inputs["pool_tokens"], []
     for source in sorted(corpus):

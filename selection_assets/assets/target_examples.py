@@ -3,6 +3,7 @@
 from typing import assert_never
 
 from resources.project import resolve
+from selection.basics.brevity import some_of
 from selection.config.study import Study
 from selection.config.targets import DocstringTarget, FileTarget, Target
 from selection.corpus.faults import whole_or_allowed_target
@@ -69,7 +70,8 @@ def build_examples(study: Study, name: str, target: Target) -> Stage:
         """
         examples = read_target(target, path, name="contrast" if name == EXAMPLES else "target")
         splits = examples.rows["split"].to_pylist()
-        faults, clashes = examples.faults, [str(clash) for clash in examples.label_clashes]
+        faults = examples.faults
+        clashes = some_of([str(clash) for clash in examples.label_clashes], longest=2_000)
         share = faults.share(examples.n_good)
         return Draft(
             files={
@@ -86,7 +88,7 @@ def build_examples(study: Study, name: str, target: Target) -> Stage:
                 Check(
                     "labels_seen_in_training",
                     not examples.unseen_labels,
-                    {"unseen_labels": list(examples.unseen_labels)},
+                    {"unseen_labels": some_of(examples.unseen_labels)},
                     only_warns=True,  # every arm pays alike for a label that nobody could learn
                 ),
                 Check("labels_written_one_way", not clashes, {"labels": clashes}),

@@ -8,6 +8,7 @@ from typing import Any
 from resources.ledger.ledger import Ledger
 from resources.ledger.lineage import LedgerRow, ancestors, count_training_rows, find_materialization
 from resources.store.artifacts import UNPARTITIONED
+from selection.basics.brevity import some_of
 from selection.reports.numbers import number
 
 
@@ -74,7 +75,7 @@ def _find(ledger: Ledger, name: str) -> str:
             if named["partition"] in _spellings(key):
                 return artifact.materialization
         if current:
-            known = ", ".join(_spellings(key)[0] or "no partition" for key in current)
+            known = ", ".join(some_of([_spellings(key)[0] or "no partition" for key in current]))
             raise NotInLedger(f"{named['asset']} has no current {name!r}; there are: {known}")
     found = find_materialization(ledger, Path(name).resolve())
     if found is None:

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 
 from resources.project import resolve
+from selection.basics.brevity import some_of
 from selection.config.decoders import TinyBase
 from selection.config.files import ConfigurationError
 from selection.config.pool import Pool
@@ -77,5 +78,6 @@ def _exclusions(field: str, decoder: object, pool: Pool) -> list[Finding]:
     unknown = [name for name in decoder.exclude_sources if name not in known]
     if not unknown:
         return []
-    problem = f"{', '.join(unknown)}: no such source; the pool has {', '.join(known[:20])}"
+    there = ", ".join(some_of(known))
+    problem = f"{', '.join(some_of(unknown))}: no such source; the pool has {there}"
     return [Finding(f"{field}.exclude_sources", f"{len(known):,} sources", problem)]

@@ -6,6 +6,7 @@ from itertools import islice
 from typing import assert_never
 
 from resources.project import resolve
+from selection.basics.brevity import some_of
 from selection.basics.text import row_id
 from selection.config.targets import DocstringTarget, FileTarget, Target
 from selection.corpus.docstrings import read_docstrings
@@ -114,8 +115,8 @@ def _of_whole(name: str, target: Target) -> tuple[list[str], set[str] | None]:
         problems.append(f"{faults.n_rows:,} rows cannot be used: {faults.summary()}; {remedy}")
     elif isinstance(target, FileTarget) and faults.n_unread and not target.allow_unread:
         problems.append(f"{faults.unread_summary()}; {whole_or_allowed_target(name)}")
+    clashes = some_of([str(clash) for clash in examples.label_clashes], longest=2_000)
     problems += [
-        f"labels are written in several ways: {clash}; write each in one"
-        for clash in examples.label_clashes
+        f"labels are written in several ways: {clash}; write each in one" for clash in clashes
     ]
     return problems, set(examples.rows["row_id"].to_pylist())

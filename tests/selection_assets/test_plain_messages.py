@@ -47,6 +47,13 @@ def broken_settings(project: Project, _: Path) -> None:
     (project.root / "dagster_home/dagster.yaml").write_text("nonsense: true\n")
 
 
+def a_model_of_a_long_name(project: Project, _: Path) -> None:
+    file = project.root / f"studies/{NAME}.yaml"
+    study = yaml.safe_load(file.read_text())
+    study["base_model"] = {"kind": "pretrained", "name": "local", "model": "x" * 300}
+    file.write_text(yaml.safe_dump(study))
+
+
 def two_of_one_name(project: Project, model: Path) -> None:
     (project.root / "drop/email.jsonl").unlink()
     package = {"kind": "docstrings", "packages": ["asyncio"]}
@@ -81,6 +88,14 @@ FROM_OUTSIDE: dict[str, tuple[Change, str]] = {
     "two sources of one name": (two_of_one_name, "two sources are named 'asyncio'"),
     "a broken Parquet with split_by": (split_of(b"PAR1 and no more"), "rows.parquet"),
     "a column to split by that is not there": (split_of(None), "no column 'topic'"),
+    "a path that is too long": (
+        pool_with({"kind": "files", "path": "x" * 300, "name": "long"}),
+        "x cannot be looked at: File name too long; bring the data to that path, or change it in",
+    ),
+    "a model's path that is too long": (
+        a_model_of_a_long_name,
+        "cannot be looked at: File name too long",
+    ),
     "settings of Dagster that it does not take": (broken_settings, "dagster.yaml"),
     "sources without a row": (
         only_blank_lines,

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from selection.basics.brevity import some_of
 from selection.basics.draws import keyed_uniform
 from selection.methods.contract.common import embeddings_of
 from selection.methods.contract.protocol import FitInputs, Fitted
@@ -59,10 +60,11 @@ def nearest_sources(
     if options.nearest_sources > len(found.names):
         raise ValueError(
             f"nearest_sources is {options.nearest_sources} and the pool has {len(found.names)} "
-            f"source(s) with rows, {', '.join(found.names)}; ask for fewer, or leave it out"
+            f"source(s) with rows, {', '.join(some_of(found.names))}; ask for fewer, or leave it"
+            " out"
         )
     kept = found.names[: options.nearest_sources]
-    say(f"candidates are the rows of {', '.join(kept)}")
+    say(f"candidates are the rows of {', '.join(some_of(kept))}")
     return NearSources(
         frozenset(kept),
         {

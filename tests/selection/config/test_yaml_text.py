@@ -5,7 +5,7 @@ from configured import message_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from selection.config.files import MAX_BYTES, load_yaml
+from selection.config.files import MAX_BYTES, MOST_PROBLEMS, load_yaml
 from selection.config.pool import Pool
 from selection.config.study import Study
 
@@ -63,6 +63,18 @@ TEXTS = {
     "a key that is a list": ("? [a]\n: b\n", "line 1", "a key must be text"),
     "an escape that drives a terminal": ('"a\\e[2J": b\n', "line 1", "control character U+001B"),
     "a control character": ("name: a\x07\n", "line 1", "does not allow"),
+    "a merge key": ("name: a\n<<: {name: b}\n", "line 2", "the merge key `<<` is not read"),
+    "a merge key below": (
+        "name: a\nsources:\n- kind: files\n  <<: {path: b}\n",
+        "line 4",
+        "field sources.0: the merge key `<<` is not read; write its fields out",
+    ),
+    "an alias of a long name": ("name: *" + "a" * 100_000 + "\n", "line 1", "undefined alias"),
+    "a kind of a long name": (
+        f"name: a\nsources:\n- kind: {'k' * 100_000}\n",
+        "line 3",
+        "field sources.0",
+    ),
     "two documents": ("name: a\n---\nname: b\n", "line 2", "single document"),
 }
 
@@ -77,6 +89,17 @@ def test_what_yaml_allows_and_no_configuration_needs_is_refused_with_its_line(ki
     assert line in message
     assert said in message
     assert len(message) < 1_500
+
+
+def test_of_thousands_of_problems_the_first_are_listed_and_the_others_counted(tmp_path):
+    path = tmp_path / "library.yaml"
+    unknown = "".join(f"unknown_{i}: 1\n" for i in range(8_000))
+    lines = (message_of(Pool, path, unknown) or "").splitlines()
+    assert len(lines) == MOST_PROBLEMS + 1
+    assert lines[-1] == f"{path}: and {8_002 - MOST_PROBLEMS:,} more problems"
+    message = message_of(Pool, path, f"{'k' * 100_000}: {'v' * 100_000}\n")
+    assert message is not None
+    assert len(message) < 2_000
 
 
 def test_a_file_too_large_for_any_configuration_is_refused_unread(tmp_path):

@@ -236,7 +236,11 @@ def test_sources_of_a_column_are_found_within_the_limits_and_whatever_their_type
     assert names("domain") == ["law", "news"]
     assert "no column 'region'; it has text, number, domain" in names("region")
     bombs.lying_dictionary(tmp_path / "b.parquet")
-    assert "do not fit into the memory that reading may take" in names("text", "b.parquet")
+    # What is behind the part that does not fit is found, and that part is named.
+    assert names("text", "b.parquet") == sorted(name.replace(" ", "%20") for name in bombs.GOOD)
+    source = {"kind": "files", "path": str(tmp_path / "b.parquet"), "split_by": "text"}
+    [part] = list_sources(Pool(name="p", sources=[source]), Path).not_read
+    assert "do not fit into the memory that reading may take" in part.reason
 
 
 @pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])

@@ -197,6 +197,31 @@ def test_a_source_that_is_wrong_in_the_pool_s_file_stops_no_other(tmp_path):
         assert said in text
 
 
+def test_of_many_files_of_one_name_each_message_lists_some(tmp_path):
+    for i in range(60):
+        (tmp_path / f"a.{i}.jsonl").write_bytes(LINE)
+    folder = {"kind": "drop_folder", "path": str(tmp_path), "settle_seconds": 0}
+    found = list_sources(Pool.model_validate({"name": "p", "sources": [folder]}), Path)
+    assert len(found.not_read) == 60
+    assert all(one.reason.endswith("jsonl, and 40 more") for one in found.not_read)
+
+
+def test_a_path_that_is_longer_than_the_system_takes_stops_no_other_source(tmp_path):
+    (tmp_path / "rows.jsonl").write_bytes(LINE)
+    sources = [
+        {"kind": "files", "path": "x" * 300, "name": "long"},
+        {"kind": "files", "path": "y" * 300, "split_by": "domain"},
+        {"kind": "drop_folder", "path": "z" * 300},
+        {"kind": "files", "path": "rows.jsonl", "name": "rows"},
+    ]
+    mixed = Pool.model_validate({"name": "mixed", "sources": sources})
+    found = list_sources(mixed, tmp_path.joinpath)
+    assert list(found.sources) == ["rows"]
+    assert len(found.not_read) == 3
+    assert all("File name too long; " in str(one) for one in found.not_read)
+    assert all("`path`" in one.remedy for one in found.not_read)
+
+
 def test_values_of_a_column_are_sources_whatever_they_are(tmp_path):
     import pyarrow as pa
     import pyarrow.parquet as pq

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selection.basics.file_names import printable_name
+from selection.basics.file_names import LONGEST, printable_name
 from selection.config.names import PARTITION_PATTERN
 from selection.corpus.naming import MAX_BYTES, RESERVED, partition_name
 
@@ -51,6 +51,13 @@ def test_a_partition_is_one_for_dagster_for_a_file_system_and_for_a_shell(raw):
 @given(raw_names)
 def test_what_is_printed_of_a_name_drives_no_terminal(raw):
     assert printable_name(os.fsdecode(raw)).isprintable()
+
+
+def test_of_a_long_name_beginning_and_end_are_printed():
+    shown = printable_name("begin" + "x" * 10**6 + "end")
+    assert len(shown) <= LONGEST + 1
+    assert shown.startswith("begin") and shown.endswith("end")
+    assert len(printable_name("\0" * 10**6)) < 10 * LONGEST
 
 
 @pytest.mark.parametrize(

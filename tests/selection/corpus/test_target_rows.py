@@ -98,6 +98,18 @@ def test_labels_that_are_written_in_two_ways_are_named_with_rows_and_counts(tmp_
     assert f"{other!r} (2 rows: t.jsonl:13, t.jsonl:14)" in str(clash)
 
 
+def test_labels_of_any_length_and_number_of_spellings_are_cut_short_and_counted(tmp_path):
+    spellings = ["spam" + " " * i for i in range(100)] + ["x" * 10**5, "x" * 10**5 + " "]
+    rows = rows_of() + [
+        {"text": f"other {i}", "label": label, "split": "train"}
+        for i, label in enumerate(spellings)
+    ]
+    many, long = read(tmp_path / "t.jsonl", rows).label_clashes
+    assert str(many).count(" rows: ") == 10
+    assert str(many).endswith(" and 90 more")
+    assert len(str(many)) < 2_000 and len(str(long)) < 500
+
+
 def test_labels_that_differ_in_more_are_left_alone(tmp_path):
     rows = [row | {"label": ["1", "10", "100", "0.1"][i % 4]} for i, row in enumerate(rows_of())]
     found = read(tmp_path / "t.jsonl", rows)
