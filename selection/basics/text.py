@@ -15,6 +15,17 @@ UNPRINTABLE = re.compile(
 """Control characters, bidirectional marks and lone surrogates: the first drive a terminal, the
 second reorder what a reader sees, the last cannot be written as UTF-8."""
 
+
+def printable(text: str) -> str:
+    """Write whatever does not print, line breaks too, as Python does: no text forges a line."""
+    if text.isprintable():
+        return text
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in text
+    )
+
+
 MAX_MARKS = 30
 """Combining marks in a row, as in Unicode's Stream-Safe Text Format (UAX #15): to put n of them in
 their order takes n squared steps."""

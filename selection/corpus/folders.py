@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import stat
 from collections.abc import Iterable
 from contextlib import suppress
@@ -17,11 +18,17 @@ MAX_DEPTH = 64
 
 _MARKERS = ("_SUCCESS", "_metadata", "_common_metadata", "Thumbs.db", "desktop.ini")
 _MARKED = (".", "_committed_", "_started_")
+_PAPER = re.compile(r"(readme|licen[cs]e|copying|notice|changelog|citation)(\.[a-z]+)?", re.I)
 
 
 def is_marker(name: str) -> bool:
     """Whether a name says that it holds no rows: it is hidden, or a note of another program."""
     return name.startswith(_MARKED) or name in _MARKERS
+
+
+def is_paper(name: str) -> bool:
+    """Whether a name says that a file is about the others, such as `README.md`."""
+    return _PAPER.fullmatch(name) is not None
 
 
 def walk(folder: Path, *, markers: bool = True) -> list[Path]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import chain, repeat
 
-from selection.corpus.streams import BOM, Line, StreamDamaged, split_lines
+from selection.corpus.lines import GrowingLine, Line, split_lines
+from selection.corpus.streams import BOM, StreamDamaged
 
 _MARK = re.compile(rb'["\[\]{},]')
 _IN_STRING = re.compile(rb'["\\]')
@@ -38,32 +38,8 @@ def split_json(blocks: Iterator[bytes], *, max_bytes: int) -> Iterator[Line]:
         blank_lines += block.count(b"\n")
 
 
-class _Element:
-    """What has been seen of one element; kept only while it is within the limit."""
-
-    def __init__(self, number: int) -> None:
-        self.number, self.size = number, 0
-        self.kept, self.hasher = bytearray(), hashlib.sha256()
-
-    def add(self, piece: bytes, max_bytes: int) -> None:
-        """Take some more of it; space before it is no part of it."""
-        piece = piece if self.size else piece.lstrip()
-        self.size += len(piece)
-        self.hasher.update(piece)
-        if self.size > max_bytes:
-            self.kept.clear()
-        else:
-            self.kept += piece
-
-    def line(self, max_bytes: int) -> Line:
-        """Return it as a reader of lines takes it."""
-        if self.size > max_bytes:
-            return Line(self.number, b"", self.size, self.hasher.hexdigest())
-        return Line(self.number, bytes(self.kept), self.size)
-
-
 def _elements(blocks: Iterator[bytes], max_bytes: int) -> Iterator[Line]:
-    element, depth, in_string, escaped = _Element(1), 1, False, False
+    element, depth, in_string, escaped = GrowingLine(1, max_bytes), 1, False, False
     try:
         for block in blocks:
             if not depth:
@@ -89,21 +65,26 @@ def _elements(blocks: Iterator[bytes], max_bytes: int) -> Iterator[Line]:
                 elif sign in b"]}":
                     depth -= 1
                 if (sign == b"," and depth == 1 and not in_string) or not depth:
-                    element.add(block[start : position - 1], max_bytes)
+                    _add(element, block[start : position - 1])
                     if not element.size and sign == b",":
-                        element.add(sign, max_bytes)  # an element that is none, and no blank line
+                        element.add(sign)  # an element that is none, and no blank line
                     if element.size:
-                        yield element.line(max_bytes)
-                    element = _Element(element.number + 1)
+                        yield element.line()
+                    element = GrowingLine(element.number + 1, max_bytes)
                     start = position
             if depth:
-                element.add(block[start:], max_bytes)
+                _add(element, block[start:])
             else:
                 _require_blank(block[position:], element.number)
     except StreamDamaged as damage:
-        raise _damaged(str(damage), element.number, element.hasher.hexdigest) from damage
+        raise _damaged(str(damage), element) from damage
     if depth:
-        raise _damaged("truncated JSON array", element.number, element.hasher.hexdigest)
+        raise _damaged("truncated JSON array", element)
+
+
+def _add(element: GrowingLine, piece: bytes) -> None:
+    """Add to an element; space before it is no part of it."""
+    element.add(piece if element.size else piece.lstrip())
 
 
 def _require_blank(rest: bytes, number: int) -> None:
@@ -111,5 +92,5 @@ def _require_blank(rest: bytes, number: int) -> None:
         raise StreamDamaged("bytes after the end of the JSON array", line=number)
 
 
-def _damaged(reason: str, number: int, digest: Callable[[], str]) -> StreamDamaged:
-    return StreamDamaged(reason, line=number, raw_sha256=digest())
+def _damaged(reason: str, element: GrowingLine) -> StreamDamaged:
+    return StreamDamaged(reason, line=element.number, raw_sha256=element.sha256())

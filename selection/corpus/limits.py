@@ -10,6 +10,14 @@ MAX_BYTES_PER_ROW = 16 * MIB
 MAX_LINES_PER_ROW = 100_000
 """Lines of one CSV row: Python spends a hundred bytes on each, an empty one included."""
 
+MAX_CELLS_PER_ROW = 500_000
+"""Separators of one CSV row, in quotes or not: Python spends a hundred bytes on each cell. The
+commas of 16 MiB of prose are half as many."""
+
+MAX_LONE_NULS = 15
+"""NUL bytes that may follow one another in a row. More are a piece of the file that was never
+written, as a full disk, a lost power supply or an unfinished download leave it."""
+
 READ_AGAIN_FREE = 4 * MIB
 READ_AGAIN_RATIO = 4
 """The lines behind a quote that is not closed are read again: as often as this, of all that a file
@@ -21,6 +29,9 @@ MAX_JSON_DEPTH = 64
 UNPACKED_FREE = 32 * MIB
 UNPACKED_RATIO = 200
 """A file of n bytes may unpack to `UNPACKED_FREE + UNPACKED_RATIO * n`: text packs 3 to 20 fold."""
+
+PACKED_WINDOW = 128 * MIB
+"""Memory that unpacking zstd or xz may take: what `zstd --ultra -22` and `xz -9` need."""
 
 ROWS_FREE = 200_000
 ROWS_PER_BYTE = 2

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from functools import partial
 from itertools import chain
 
+from selection.corpus.lines import Line
 from selection.corpus.records import BadRecord, Record
-from selection.corpus.rows import RowFault, RowRules, decoded, read_row
-from selection.corpus.streams import Line, StreamDamaged
+from selection.corpus.rows import NOT_WRITTEN, RowFault, RowRules, RowsMissing, decoded, read_row
+from selection.corpus.streams import StreamDamaged
 
 
 def read_paragraphs(
@@ -18,7 +19,8 @@ def read_paragraphs(
     """Read the paragraphs of a text, which blank lines separate; the origin is the first line's.
 
     Of the rules only the size limit counts: a text has no columns to choose or filter by. Of a
-    damaged stream the paragraph that is cut is not read.
+    damaged stream the paragraph that is cut is not read. One with a run of NUL bytes is an unread
+    part.
     """
     paragraph = _Paragraph(rules.max_bytes_per_row)
     try:
@@ -48,12 +50,14 @@ class _Paragraph:
         self.kept = bytearray()
         self.hasher = hashlib.sha256()
         self.ended = True
+        self.zeros = False
         self._max_bytes = max_bytes
 
     def add(self, line: Line) -> None:
         self.first = self.first or line.number
         self.size += line.size
         self.ended = line.ended
+        self.zeros |= line.zeros()
         # A line over the limit was not kept, so its own hash stands in for its bytes.
         self.hasher.update(line.long_sha256.encode() if line.long_sha256 else line.raw + b"\n")
         if self.size > self._max_bytes:
@@ -63,6 +67,8 @@ class _Paragraph:
 
 
 def _row(paragraph: _Paragraph, rules: RowRules) -> dict[str, object]:
+    if paragraph.zeros:
+        raise RowsMissing(NOT_WRITTEN)
     if paragraph.size > rules.max_bytes_per_row:
         size = f"{paragraph.size:,} bytes, limit {rules.max_bytes_per_row:,}"
         raise RowFault(f"row too large: {size}")

@@ -19,6 +19,7 @@ from dataclasses import astuple
 from pathlib import Path
 from typing import BinaryIO
 
+from selection.basics.text import printable
 from selection.config.pool import ColumnNames
 from selection.corpus.limits import (
     MIB,
@@ -127,7 +128,7 @@ def _death(status: int, last: str) -> str:
         return "it takes too long to decode"
     if status < 0:
         return f"decoding it died of {signal.Signals(-status).name}"
-    return f"decoding it failed: {last[:200] or f'status {status}'}"
+    return f"decoding it failed: {printable(last[:200]) or f'status {status}'}"
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from selection.basics.file_names import printable_name
+from selection.basics.text import printable
 from selection.corpus.limits import most_rows, most_unpacked
 from selection.corpus.naming import MAX_BYTES
 from selection.corpus.records import BadRecord, Record, UnreadPart
@@ -243,10 +244,10 @@ def _values(column: pa.Array) -> list[object]:
 def _decoded(
     raw: dict[str, object], table: _Table, rules: RowRules, left: _Left
 ) -> dict[str, object]:
+    size = _size(raw)
+    left.spend(size)  # before any fault: a bad row is hashed, which takes as long as to read it
     for fault in table.faults.values():
         raise RowFault(fault)
-    size = _size(raw)
-    left.spend(size)
     if size > rules.max_bytes_per_row:
         raise RowFault(f"row too large: {size:,} bytes, limit {rules.max_bytes_per_row:,}")
     row: dict[str, object] = {name: None for name in table.names}
@@ -278,7 +279,7 @@ def file_digest(file: BinaryIO) -> str:
 
 
 def _brief(error: BaseException) -> str:
-    found = str(error).partition("\n")[0][:200]
+    found = printable(str(error).partition("\n")[0][:200])
     if isinstance(error, MemoryError):
         return f"they do not fit into the memory that reading may take ({found or 'no detail'})"
     return found

@@ -9,12 +9,14 @@ from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
+from selection.basics.text import printable
 from selection.config.pool import DEFAULT_COLUMNS, ColumnNames
 from selection.corpus.csv_rows import read_csv
-from selection.corpus.folders import walk
+from selection.corpus.folders import is_paper, walk
 from selection.corpus.json_array import split_json
 from selection.corpus.json_lines import read_json_lines
 from selection.corpus.limits import MAX_BYTES_PER_ROW
+from selection.corpus.lines import Line, split_lines
 from selection.corpus.not_read import CannotBeRead
 from selection.corpus.paragraphs import read_paragraphs
 from selection.corpus.parquet_process import read_parquet_apart
@@ -23,11 +25,8 @@ from selection.corpus.rows import RowRules
 from selection.corpus.streams import (
     PACKINGS,
     FileRefused,
-    FileUnreadable,
-    Line,
     StreamDamaged,
     open_regular,
-    split_lines,
     unpack,
 )
 
@@ -76,9 +75,11 @@ def read_path(
 ) -> Iterator[Record | BadRecord]:
     """Read every row of a file, or of all files under a folder in the order of their names.
 
-    What cannot be used becomes a `BadRecord` and reading goes on; a file that is cut short gives
-    its good rows and an `UnreadPart`. Only the bytes present when a file is opened are read.
-    Hidden files and folders, and notes of other programs such as `_SUCCESS`, are left out.
+    A row that cannot be used becomes a `BadRecord` and reading goes on; a file that is cut short
+    gives its good rows and an `UnreadPart`. So is a file that is refused, empty or of another
+    format: in a folder, these come before the rows. Only the bytes present when a file is opened
+    are read. Hidden files and folders, notes of other programs such as `_SUCCESS`, and papers such
+    as `README.md` are left out.
 
     Parameters
     ----------
@@ -114,28 +115,53 @@ def read_path(
     if rules.where and _is_text(path):
         raise ValueError(f"{path}: a text file has no columns, so 'where' cannot apply; remove it")
     root = (root or path.parent).resolve()
-    return _read_file(path, _printable(Path(path.name)), root, rules)
+    return _read_file(path, _name(Path(path.name)), root, rules)
 
 
 def _read_folder(folder: Path, root: Path, rules: RowRules) -> Iterator[Record | BadRecord]:
+    name = _name(Path(folder.name))
     if not folder.resolve().is_relative_to(root):
-        yield _refused(folder, _printable(Path(folder.name)), "symlink leaves the folder")
+        yield _refused(folder, name, "symlink leaves the folder")
         return
     try:
         paths = walk(folder, markers=False)
     except (CannotBeRead, OSError) as error:
-        yield _refused(folder, _printable(Path(folder.name)), f"cannot be listed: {error}")
+        yield _refused(folder, name, printable(f"cannot be listed: {error}"))
         return
-    for path in paths:
-        name = _printable(path.relative_to(folder))
-        if path.is_symlink() and path.is_dir():
-            yield _refused(path, name, "symlink to a folder: not followed")
-        elif format_of(path) is None:
-            yield _refused(path, name, f"unknown format: known are {known_formats()}")
-        elif rules.where and _is_text(path):
-            yield _refused(path, name, "missing filter column: a text file has no columns")
-        else:
-            yield from _read_file(path, name, root, rules)
+    names = {path: _name(path.relative_to(folder)) for path in paths if not _is_paper(path)}
+    refused = {path: _refusal(path, root, rules) for path in names}
+    for path, reason in refused.items():
+        if reason is not None:
+            yield _refused(path, names[path], reason)
+    for path, reason in refused.items():
+        if reason is None:
+            yield from _read_file(path, names[path], root, rules)
+
+
+def _is_paper(path: Path) -> bool:
+    return is_paper(path.name) and format_of(path) is None
+
+
+def _refusal(path: Path, root: Path, rules: RowRules) -> str | None:
+    """Why a file of a folder is not read at all; None for one that is."""
+    if path.is_symlink() and _is_folder(path):
+        return "symlink to a folder: not followed"
+    if format_of(path) is None:
+        return f"unknown format: known are {known_formats()}"
+    if rules.where and _is_text(path):
+        return "no filter column: a text file has no columns"
+    try:
+        with open_regular(path, root):
+            return None
+    except FileRefused as refusal:
+        return str(refusal)
+
+
+def _is_folder(link: Path) -> bool:
+    try:
+        return link.is_dir()
+    except OSError:  # what it leads to may not be looked at
+        return False
 
 
 def _read_file(path: Path, name: str, root: Path, rules: RowRules) -> Iterator[Record | BadRecord]:
@@ -150,18 +176,16 @@ def _read_file(path: Path, name: str, root: Path, rules: RowRules) -> Iterator[R
             split = split_json if ending == ".json" else split_lines
             lines = split(unpack(file, packing), max_bytes=rules.max_bytes_per_row)
             yield from _LINE_READERS[ending](lines, name, rules)
-    except FileUnreadable as error:
-        yield UnreadPart(f"{name}:0", str(error), hashlib.sha256(b"").hexdigest())
     except FileRefused as refusal:
         yield _refused(path, name, str(refusal))
     except StreamDamaged as damage:
-        yield UnreadPart(f"{name}:{damage.line}", str(damage), damage.raw_sha256)
+        yield UnreadPart(f"{name}:{damage.line}", printable(str(damage)), damage.raw_sha256)
 
 
-def _refused(path: Path, name: str, reason: str) -> BadRecord:
+def _refused(path: Path, name: str, reason: str) -> UnreadPart:
     # Nothing was read, so the hash is that of the link itself, or of no bytes.
     raw = os.fsencode(path.readlink()) if path.is_symlink() else b""
-    return BadRecord(f"{name}:0", reason, hashlib.sha256(raw).hexdigest())
+    return UnreadPart(f"{name}:0", reason, hashlib.sha256(raw).hexdigest())
 
 
 def _is_text(path: Path) -> bool:
@@ -169,6 +193,6 @@ def _is_text(path: Path) -> bool:
     return found is not None and found[0] == ".txt"
 
 
-def _printable(path: Path) -> str:
-    """Return a name that can be stored: file names need not be UTF-8."""
-    return os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace")
+def _name(path: Path) -> str:
+    """Return a name that can be stored and printed: file names need not be UTF-8."""
+    return printable(os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace"))

@@ -8,22 +8,35 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from selection.basics.text import text_fault
+from selection.basics.text import printable, text_fault
 from selection.config.pool import ColumnNames
 from selection.corpus.limits import MAX_REASON_CHARS
 from selection.corpus.records import BadRecord, Record, UnreadPart
 
 
 class RowFault(ValueError):
-    """Why one row cannot be used; its message becomes the reason of a `BadRecord`."""
+    """Why one row cannot be used; its message, safe to print, is the reason of a `BadRecord`."""
 
     def __init__(self, reason: str) -> None:
         cut = reason[: MAX_REASON_CHARS - 1] + "\N{HORIZONTAL ELLIPSIS}"
-        super().__init__(reason if len(reason) <= MAX_REASON_CHARS else cut)
+        super().__init__(printable(reason if len(reason) <= MAX_REASON_CHARS else cut))
 
 
-class RowCut(RowFault):
-    """The file ends within the row; its message becomes the reason of an `UnreadPart`."""
+class RowsMissing(RowFault):
+    """More may be lost than one row; the message becomes the reason of an `UnreadPart`.
+
+    Attributes
+    ----------
+    missing : rows that are known to be lost; None where nobody knows.
+    """
+
+    def __init__(self, reason: str, missing: int | None = None) -> None:
+        super().__init__(reason)
+        self.missing = missing
+
+
+NOT_WRITTEN = "zero bytes: a piece of the file was never written, or is lost"
+"""Why a row with a run of NUL bytes stands for nobody knows how many."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +71,8 @@ def read_row(
     """
     try:
         record = _to_record(parse(), rules, origin, sparse)
-    except RowCut as cut:
-        yield UnreadPart(origin, str(cut), digest())
+    except RowsMissing as fault:
+        yield UnreadPart(origin, str(fault), digest(), fault.missing)
     except RowFault as fault:
         yield BadRecord(origin, str(fault), digest())
     else:
@@ -73,13 +86,15 @@ def decoded(raw: bytes, place: str, *, ended: bool = True) -> str:
     Parameters
     ----------
     ended : False for the end of a file that ends without a line break. A character cut in two is a
-        `RowCut` there.
+        `RowsMissing` there.
     """
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         if not ended and error.reason == "unexpected end of data":
-            raise RowCut(f"file ends within a row: after byte {error.start} of {place}") from error
+            raise RowsMissing(
+                f"file ends within a row: after byte {error.start} of {place}"
+            ) from error
         said = f"invalid UTF-8: byte {error.start} of {place}"
         if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             said += ", which begins as UTF-16 does; save the file as UTF-8"

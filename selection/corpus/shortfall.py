@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from selection.config.targets import DocstringTarget, FileTarget, Target
-from selection.corpus.faults import FIRST, Faults, Reason, whole_or_allowed_target
+from selection.corpus.faults import BRING_WHOLE, FIRST, Faults, Reason
 
 
 def too_few(
@@ -32,7 +32,8 @@ def too_few(
     ]
     lines += [_of_fault(spec, reason, name) for reason in faults.reasons]
     lines += _of_repeats(spec, repeated)
-    if len(lines) > 1 and found + faults.n_rows + len(repeated) >= wanted:
+    unknown = any(part.missing is None for part in faults.unread)  # perhaps all that are wanted
+    if len(lines) > 1 and (unknown or found + faults.n_rows + len(repeated) >= wanted):
         return "\n".join(lines)
     match spec:
         case DocstringTarget():
@@ -51,7 +52,7 @@ def too_few(
 def _of_fault(spec: Target, reason: Reason, name: str) -> str:
     remedy = "correct or remove these rows"
     if reason.is_unread:
-        remedy = whole_or_allowed_target(name)
+        remedy = BRING_WHOLE  # to allow that it is unread brings no row
     elif isinstance(spec, FileTarget):
         if reason.kind == "unknown split":
             remedy = "rename it in the file"

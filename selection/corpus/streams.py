@@ -3,32 +3,28 @@
 from __future__ import annotations
 
 import bz2
-import hashlib
 import lzma
 import os
 import stat
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import zstandard
 
-from selection.corpus.limits import most_unpacked
+from selection.corpus.limits import MIB, PACKED_WINDOW, most_unpacked
 
 BLOCK = 1 << 20
 # A zstd block of 4 bytes may unpack to 128 KiB, so 2 KiB of hostile input is at most 64 MiB.
 PACKED_BLOCK = 1 << 11
-ZSTD_WINDOW = 1 << 27
-XZ_MEMORY = 1 << 27
 BOM = b"\xef\xbb\xbf"
 
 
 class FileRefused(ValueError):
-    """A file that is not opened at all: an escaping link, a pipe."""
+    """A file that is not read at all: an escaping link, a pipe, one without a byte."""
 
 
 class FileUnreadable(FileRefused):
@@ -52,24 +48,6 @@ class StreamDamaged(ValueError):
         self.raw_sha256 = raw_sha256
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line without its ending; of a too long one, only number, size and hash are kept.
-
-    `ended` is False for the last line of a file that ends without a line break.
-    """
-
-    number: int
-    raw: bytes
-    size: int
-    long_sha256: str | None = None
-    ended: bool = True
-
-    def sha256(self) -> str:
-        """SHA-256 of the line's bytes."""
-        return self.long_sha256 or hashlib.sha256(self.raw).hexdigest()
-
-
 @contextmanager
 def open_regular(path: Path, root: Path) -> Iterator[BinaryIO]:
     """Open a regular file that lies under a root, never waiting on a pipe.
@@ -79,7 +57,8 @@ def open_regular(path: Path, root: Path) -> Iterator[BinaryIO]:
     Raises
     ------
     FileRefused
-        The file leaves the root or is not regular; as `FileUnreadable` if it cannot be opened.
+        The file leaves the root, is not regular or is empty; as `FileUnreadable` if it cannot be
+        opened.
     """
     try:
         resolved = path.resolve()
@@ -93,7 +72,10 @@ def open_regular(path: Path, root: Path) -> Iterator[BinaryIO]:
     except OSError as error:
         raise FileUnreadable(f"cannot be opened: {error.strerror}") from error
     with os.fdopen(descriptor, "rb") as file:
-        _require_regular(os.fstat(descriptor).st_mode)  # it may have been swapped since lstat
+        found = os.fstat(descriptor)
+        _require_regular(found.st_mode)  # it may have been swapped since lstat
+        if not found.st_size:
+            raise FileRefused("empty file")
         yield file
 
 
@@ -138,7 +120,8 @@ def unpack(file: BinaryIO, packing: str) -> Iterator[bytes]:
     Raises
     ------
     StreamDamaged
-        The stream is truncated or corrupt, or unpacks to more than `most_unpacked` allows.
+        The stream is truncated or corrupt, unpacks to nothing or to more than `most_unpacked`
+        allows, or needs more memory than `PACKED_WINDOW`.
     """
     if not packing:
         yield from read_blocks(file)
@@ -163,10 +146,21 @@ def unpack(file: BinaryIO, packing: str) -> Iterator[bytes]:
                         )
                     yield block
             except (zlib.error, zstandard.ZstdError, lzma.LZMAError, OSError) as error:
-                raise StreamDamaged(f"corrupt {packing} stream: {error}") from error
+                raise StreamDamaged(_unpacking_fault(packing, error)) from error
             data = unpacker.unused_data if unpacker.eof else b""
     if not unpacker.eof:
         raise StreamDamaged(f"truncated {packing} stream")
+    if left == most:
+        raise StreamDamaged(f"empty {packing} stream: the file unpacks to nothing")
+
+
+def _unpacking_fault(packing: str, error: Exception) -> str:
+    if "too much memory" in str(error) or "Memory usage limit" in str(error):
+        return (
+            f"too large a window: unpacking takes more than {PACKED_WINDOW // MIB} MiB of memory;"
+            " unpack the file yourself, or pack it without `--long`"
+        )
+    return f"corrupt {packing} stream: {error}"
 
 
 def _unpacked(unpacker: Any, data: bytes) -> Iterator[bytes]:
@@ -185,53 +179,9 @@ def _unpacked(unpacker: Any, data: bytes) -> Iterator[bytes]:
 # Each gives an object with `decompress`, `eof` and `unused_data`.
 _UNPACKERS: dict[str, Callable[[], Any]] = {
     "gz": partial(zlib.decompressobj, wbits=16 + zlib.MAX_WBITS),
-    "zst": lambda: zstandard.ZstdDecompressor(max_window_size=ZSTD_WINDOW).decompressobj(),
+    "zst": lambda: zstandard.ZstdDecompressor(max_window_size=PACKED_WINDOW).decompressobj(),
     "bz2": bz2.BZ2Decompressor,
-    "xz": partial(lzma.LZMADecompressor, lzma.FORMAT_XZ, memlimit=XZ_MEMORY),
+    "xz": partial(lzma.LZMADecompressor, lzma.FORMAT_XZ, memlimit=PACKED_WINDOW),
 }
 PACKINGS = ("", *_UNPACKERS)
 """How a file may be compressed, as its name ends: not at all, or by one of these."""
-
-
-def split_lines(blocks: Iterator[bytes], *, max_bytes: int) -> Iterator[Line]:
-    r"""Split a byte stream at ``\n``, ``\r\n`` or ``\r``, even mixed, and drop a leading BOM.
-
-    A line of more than `max_bytes` is hashed as it passes and not kept; the last needs no ending.
-
-    Raises
-    ------
-    StreamDamaged
-        From the stream, after all whole lines, with the number and hash of the cut line.
-    """
-    number, kept, size = 1, bytearray(), 0
-    hasher: hashlib._Hash | None = None  # of a line that is too long to keep
-    after_return = False
-    try:
-        for block in blocks:
-            if after_return and block.startswith(b"\n"):
-                block = block[1:]
-            after_return = block.endswith(b"\r")
-            for piece in block.splitlines(keepends=True):
-                content = piece.rstrip(b"\r\n")
-                size += len(content)
-                if size <= max_bytes:
-                    kept += content
-                else:
-                    hasher = hasher or hashlib.sha256(kept)
-                    hasher.update(content)
-                    kept.clear()
-                if len(piece) > len(content):
-                    yield _line(number, kept, size, hasher)
-                    number, size, hasher = number + 1, 0, None
-                    kept.clear()
-    except StreamDamaged as damage:
-        digest = (hasher or hashlib.sha256(kept)).hexdigest()
-        raise StreamDamaged(str(damage), line=number, raw_sha256=digest) from damage
-    if size:
-        yield replace(_line(number, kept, size, hasher), ended=False)
-
-
-def _line(number: int, kept: bytearray, size: int, hasher: hashlib._Hash | None) -> Line:
-    if hasher is not None:
-        return Line(number, b"", size, hasher.hexdigest())
-    return Line(number, bytes(kept).removeprefix(BOM) if number == 1 else bytes(kept), size)

@@ -10,7 +10,7 @@ from selection.basics.brevity import some_of
 from selection.basics.text import row_id
 from selection.config.targets import DocstringTarget, FileTarget, Target
 from selection.corpus.docstrings import read_docstrings
-from selection.corpus.faults import faults_of, whole_or_allowed_target
+from selection.corpus.faults import Faults, faults_of, whole_or_allowed_target
 from selection.corpus.readers import read_path
 from selection.corpus.records import BadRecord, Record
 from selection.corpus.target import SPLITS, read_target
@@ -59,7 +59,7 @@ def look_at_target(name: str, target: Target) -> SeenTarget:
         whole = drawn is not None
     else:
         bad = [record for record in records if isinstance(record, BadRecord)]
-        problems = list(_of_beginning(name, bad, used))
+        problems = list(_of_beginning(name, target, faults_of(bad), used))
     findings = [Finding(name, seen, problem) for problem in problems] or [Finding(name, seen)]
     return SeenTarget(findings, used, drawn=whole)
 
@@ -86,8 +86,9 @@ def _records(target: Target) -> Iterator[Record | BadRecord]:
             assert_never(target)
 
 
-def _of_beginning(name: str, bad: list[BadRecord], used: list[Record]) -> Iterator[str]:
+def _of_beginning(name: str, target: Target, faults: Faults, used: list[Record]) -> Iterator[str]:
     """What is wrong with the first rows, of which nobody knows whether they are drawn."""
+    yield from _of_unread(name, target, faults)
     unlabelled = [record.origin for record in used if not has_label(record)]
     if unlabelled and len(unlabelled) < len(used):
         yield (
@@ -95,7 +96,7 @@ def _of_beginning(name: str, bad: list[BadRecord], used: list[Record]) -> Iterat
             f" label them, leave them out, or set `{name}.columns.label` to null"
         )
     if not used:
-        reasons = faults_of(bad).summary() or "none is of the split train, dev or test"
+        reasons = faults.summary() or "none is of the split train, dev or test"
         yield f"no row can be used: {reasons}; correct them, or `{name}.columns`"
 
 
@@ -113,10 +114,16 @@ def _of_whole(name: str, target: Target) -> tuple[list[str], set[str] | None]:
             whole=whole_or_allowed_target(name),
         )
         problems.append(f"{faults.n_rows:,} rows cannot be used: {faults.summary()}; {remedy}")
-    elif isinstance(target, FileTarget) and faults.n_unread and not target.allow_unread:
-        problems.append(f"{faults.unread_summary()}; {whole_or_allowed_target(name)}")
+    else:
+        problems += _of_unread(name, target, faults)
     clashes = some_of([str(clash) for clash in examples.label_clashes], longest=2_000)
     problems += [
         f"labels are written in several ways: {clash}; write each in one" for clash in clashes
     ]
     return problems, set(examples.rows["row_id"].to_pylist())
+
+
+def _of_unread(name: str, target: Target, faults: Faults) -> list[str]:
+    if isinstance(target, FileTarget) and faults.n_unread and not target.allow_unread:
+        return [f"{faults.unread_summary()}; {whole_or_allowed_target(name)}"]
+    return []

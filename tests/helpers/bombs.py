@@ -101,3 +101,10 @@ def blank_lines_after_a_quote(path: Path) -> None:
     """A quote that is never closed, before half a million blank lines."""
     good = "\n".join(GOOD).encode()
     path.write_bytes(b'text\n"never closed\n' + b"\n" * (MIB // 2) + good + b"\n")
+
+
+def millions_of_cells(path: Path) -> None:
+    """A row of 5 million cells in 75 KB, each of a letter for which Python takes 76 bytes."""
+    good = "\n".join(GOOD)
+    cells = "\N{LATIN CAPITAL LETTER A WITH MACRON}," * (5 * MIB)
+    path.write_bytes(gzip.compress(f"text\n{good}\n{cells}\n".encode()))

@@ -47,6 +47,7 @@ BOMBS: list[tuple[Callable[[Path], None], str, dict[str, int]]] = [
     (bombs.lists_in_json, ".jsonl", {"wrong type": 1}),
     (bombs.repeated_rows, ".jsonl.gz", {}),
     (bombs.blank_lines_after_a_quote, ".csv", {"row too large": 1}),
+    (bombs.millions_of_cells, ".csv.gz", {"row too large": 1}),
 ]
 
 

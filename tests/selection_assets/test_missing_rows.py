@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 from pathlib import Path
 
 import dagster as dg
@@ -48,6 +49,25 @@ def test_a_cut_file_is_not_passed_on_until_the_pool_names_its_source(project: Pr
     assert materialize(project, CORPUS, "cut")["complete"].passed
     kept = project.ledger.current("library/raw_corpus", "cut")
     assert 1000 < kept.table("rows.parquet").num_rows < 3000
+
+
+def test_a_folder_of_which_shards_are_refused_or_empty_is_not_passed_on(project: Project) -> None:
+    parts = project.root / "drop/parts"
+    parts.mkdir()
+    (parts / "1.jsonl").write_bytes(incompressible_rows(2000))
+    (parts / "2.jsonl").touch()
+    (parts / "3.jsonl.crdownload").write_bytes(incompressible_rows(2000))
+    os.mkfifo(parts / "4.jsonl")
+    (parts / "_SUCCESS").touch()
+    checks = materialize(project, CORPUS, "parts")
+    assert checks["quarantine_share"].passed and not checks["complete"].passed
+    first = fact(checks["complete"], "first_unread")
+    assert [part.partition(": ")[0] for part in first] == [
+        "2.jsonl:0",
+        "3.jsonl.crdownload:0",
+        "4.jsonl:0",
+    ]
+    assert project.ledger.current("library/raw_corpus", "parts") is None
 
 
 def file_target(project: Project, rows: list[dict[str, object]]) -> Path:

@@ -5,6 +5,8 @@ import json
 import tracemalloc
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from bad_files import row, sha, split
 
@@ -104,12 +106,6 @@ def test_a_byte_order_mark_and_mixed_line_endings_are_no_matter(tmp_path: Path, 
     assert ([record.text for record in good], bad) == ([f"row {i}" for i in range(1200)], [])
 
 
-@pytest.mark.parametrize("name", ["a.jsonl", "a.csv", "a.txt"])
-def test_an_empty_file_has_no_rows(tmp_path: Path, name: str) -> None:
-    (tmp_path / name).touch()
-    assert list(read_path(tmp_path / name)) == []
-
-
 def test_a_malformed_csv_row_does_not_hide_the_rows_after_it(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_bytes(
@@ -201,3 +197,16 @@ def test_a_misspelt_column_of_a_table_is_not_taken_for_empty(tmp_path: Path) -> 
     assert ([record.label for record in good], bad) == ([None, "spam"], [])
     good, bad = split(read_path(path, columns=ColumnNames(label="lable")))
     assert (good, [record.kind for record in bad]) == ([], ["missing column"] * 2)
+
+
+def test_neither_a_name_nor_a_type_forges_a_line_of_output(tmp_path):
+    forged = "\x1b[2Ja\nall 300 rows ok"
+    folder = tmp_path / "shards"
+    folder.mkdir()
+    pq.write_table(pa.table({"text": [{forged: "a"}]}), folder / f"{forged}.parquet")
+    (folder / f"{forged}.jsonl").write_bytes(row("good") + row(""))
+    good, bad = split(read_path(folder))
+    assert (len(good), len(bad)) == (1, 2)
+    assert good[0].origin == r"\x1b[2Ja\nall 300 rows ok.jsonl:1"
+    for record in bad:
+        assert (record.origin + record.reason).isprintable()

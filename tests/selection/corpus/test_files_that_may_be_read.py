@@ -6,7 +6,7 @@ from pathlib import Path
 from bad_files import incompressible_rows, row, sha, split
 
 from selection.corpus.readers import read_path
-from selection.corpus.records import Record
+from selection.corpus.records import Record, UnreadPart
 from selection.corpus.streams import open_regular, read_blocks
 
 
@@ -24,6 +24,7 @@ def test_links_that_escape_pipes_and_unknown_files_are_refused(tmp_path: Path) -
     (folder / "f.doc").touch()
     (folder / "g.jsonl").symlink_to("inner/good.jsonl")
     (folder / ".hidden.jsonl").write_bytes(row("hidden"))
+    (folder / "README.md").write_text("What this folder is.")
     good, bad = split(read_path(folder))
     assert [record.origin for record in good] == ["g.jsonl:1", "inner/good.jsonl:1"]
     assert [(record.origin, record.kind) for record in bad] == [
@@ -35,6 +36,7 @@ def test_links_that_escape_pipes_and_unknown_files_are_refused(tmp_path: Path) -
         ("f.doc:0", "unknown format"),
     ]
     assert bad[0].raw_sha256 == sha(os.fsencode(outside))
+    assert all(isinstance(record, UnreadPart) for record in bad)
 
 
 def test_a_single_file_or_folder_may_not_leave_the_given_root(tmp_path: Path) -> None:

@@ -1,14 +1,20 @@
 """What reading keeps is bounded: rows in memory, bad rows listed, origins, reasons, files."""
 
+import lzma
 import sys
 import time
+import tracemalloc
 from collections.abc import Callable
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
-from bad_files import split
+import zstandard
+from bad_files import row, split
 
 from selection.basics.text import row_id
-from selection.config.pool import DEFAULT_COLUMNS
+from selection.config.pool import DEFAULT_COLUMNS, ColumnNames
+from selection.corpus import parquet_rows
 from selection.corpus.csv_rows import read_csv
 from selection.corpus.docstrings import read_docstrings
 from selection.corpus.ingest import ingest
@@ -19,11 +25,12 @@ from selection.corpus.limits import (
     MAX_PYTHON_BYTES,
     MAX_REASON_CHARS,
 )
+from selection.corpus.lines import split_lines
 from selection.corpus.prose import description
 from selection.corpus.readers import read_path
 from selection.corpus.records import BadRecord, Record, UnreadPart
 from selection.corpus.rows import RowRules
-from selection.corpus.streams import StreamDamaged, split_lines
+from selection.corpus.streams import StreamDamaged
 
 
 def test_rows_that_take_more_memory_than_a_source_may_stop_it_where_they_do():
@@ -82,6 +89,57 @@ def test_a_python_file_or_docstring_that_is_too_long_is_named(tmp_path, monkeypa
     ]
     assert isinstance(bad[0], UnreadPart)
     sys.modules.pop("long_package", None)
+
+
+@pytest.mark.parametrize("label", [1.5, "a"])
+def test_bad_rows_of_parquet_are_hashed_no_further_than_the_file_may_unpack(
+    tmp_path, monkeypatch, label
+):
+    hashed: list[int] = []
+
+    def count(raw: dict[str, object]) -> str:
+        hashed.append(sum(len(cell) for cell in raw.values() if isinstance(cell, bytes)))
+        return ""
+
+    monkeypatch.setattr(parquet_rows, "row_digest", count)
+    cell, path = "x" * 2**20, tmp_path / "a.parquet"
+    table = {"text": pa.DictionaryArray.from_arrays([0] * 300, [cell]), "label": [label] * 300}
+    pq.write_table(pa.table(table), path, compression="zstd", dictionary_pagesize_limit=2**24)
+    rules = RowRules(ColumnNames(label="label"), {}, 2**24)
+    with path.open("rb") as file:
+        assert len(list(parquet_rows.read_parquet(file, "a", rules))) == 300
+    assert sum(hashed) < 33 * 2**20
+
+
+def long_window(raw: bytes) -> bytes:
+    asked = zstandard.ZstdCompressionParameters(window_log=28, enable_ldm=True)
+    packer = zstandard.ZstdCompressor(compression_params=asked).compressobj()
+    return packer.compress(raw) + packer.flush()
+
+
+def large_dictionary(raw: bytes) -> bytes:
+    return lzma.compress(raw, filters=[{"id": lzma.FILTER_LZMA2, "dict_size": 2**28}])
+
+
+@pytest.mark.parametrize(("packing", "pack"), [("zst", long_window), ("xz", large_dictionary)])
+def test_a_whole_file_that_needs_more_memory_to_unpack_is_not_called_corrupt(
+    tmp_path, packing, pack
+):
+    path = tmp_path / f"a.jsonl.{packing}"
+    path.write_bytes(pack(row("one") * 200))
+    [bad] = split(read_path(path))[1]
+    assert isinstance(bad, UnreadPart) and bad.kind == "too large a window"
+    assert "more than 128 MiB of memory; unpack the file yourself" in bad.reason
+
+
+def test_rows_under_a_header_that_cannot_be_used_are_not_kept(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("text,text\n" + f"{'x' * 20_000},b\n" * 1000)
+    tracemalloc.start()
+    assert sum(1 for _ in read_path(path)) == 1001
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 10 * 2**20
 
 
 def csv_header(count: int) -> Callable[[], object]:

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from selection.config.pool import ColumnNames
+from selection.corpus.lines import split_lines
 from selection.corpus.readers import read_path
 from selection.corpus.records import BadRecord, Record
-from selection.corpus.streams import split_lines
 
 ROWS = [
     {"text": "alpha beta", "domain": "law", "label": 3},

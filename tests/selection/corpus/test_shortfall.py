@@ -1,6 +1,7 @@
 """A target with too few rows says why: each cause has its own advice, which then helps."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -80,6 +81,25 @@ def test_each_cause_of_too_few_rows_has_its_own_advice(cause, tmp_path, figures)
         assert part in message
     assert ("lower `target.splits" in message) == (cause == "fewer rows than asked for")
     figures.record("P14", shortfalls_explained=1)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "empty", "link"])
+def test_a_target_that_is_no_file_of_rows_is_not_told_to_mend_or_bring_rows(kind, tmp_path):
+    path = tmp_path / "rows.jsonl"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "link":
+        path.symlink_to("/dev/null")
+    else:
+        path.touch()
+    spec = FileTarget(kind="files", path="rows.jsonl", splits=SPLITS)
+    with pytest.raises(ValueError) as caught:
+        read_target(spec, path)
+    said = {"pipe": "not a regular file", "empty": "empty file", "link": "symlink leaves"}
+    assert f"1 x {said[kind]}" in str(caught.value)
+    assert str(caught.value).endswith("first at rows.jsonl:0; bring the file whole and readable")
+    for wrong in ("no row of", "correct or remove", "lower", "allow_unread"):
+        assert wrong not in str(caught.value)
 
 
 def test_a_contrast_is_called_by_its_own_name(tmp_path):
