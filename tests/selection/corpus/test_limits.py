@@ -25,7 +25,7 @@ from selection.corpus.limits import (
     MAX_PYTHON_BYTES,
     MAX_REASON_CHARS,
 )
-from selection.corpus.lines import split_lines
+from selection.corpus.lines import rows_begun, split_lines
 from selection.corpus.prose import description
 from selection.corpus.readers import read_path
 from selection.corpus.records import BadRecord, Record, UnreadPart
@@ -178,8 +178,13 @@ def repeated(text: str) -> Callable[[int], Callable[[], object]]:
         repeated(":a:`b "),
         repeated("x         "),
         lambda count: lambda: row_id("a\u0301" * count),
+        lambda count: lambda: rows_begun(b'{"a":1' + b', {"a":' * count),
+        lambda count: lambda: rows_begun(b'{"a":1,' + b" " * 4 * count),
     ],
-    ids=["header", "quotes", "role", "link", "url", "target", "text", "space", "marks"],
+    ids=[
+        *("header", "quotes", "role", "link", "url", "target", "text", "space", "marks"),
+        *("rows begun", "space between them"),
+    ],
 )
 def test_time_grows_with_the_bytes_and_no_faster(make):
     """Sixteen times as much takes 16 times as long, were it quadratic 256 times."""
