@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from selection.basics.text import printable
+
 LONGEST = 500
 """Characters of a name that are printed: one of a file, with its folders, seldom has as many."""
 
@@ -16,10 +18,4 @@ def printable_name(name: str) -> str:
     if len(name) > LONGEST:
         half = LONGEST // 2
         name = f"{name[:half]}\N{HORIZONTAL ELLIPSIS}{name[-half:]}"
-    text = os.fsencode(name).decode("utf-8", "backslashreplace")
-    if text.isprintable():
-        return text
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode()
-        for character in text
-    )
+    return printable(os.fsencode(name).decode("utf-8", "backslashreplace"))
