@@ -33,8 +33,6 @@ class ArtifactIOManager(dg.ConfigurableIOManager):
         ledger = self.workspace.ledger
         try:
             ledger.publish(obj)
-            if obj.work is not None:
-                obj.work.remove()
         except OverCap as error:
             raise refused(str(error)) from error
         except BaseException:
@@ -42,6 +40,9 @@ class ArtifactIOManager(dg.ConfigurableIOManager):
             if obj.spend is not None:
                 ledger.spending.lose(spend=obj.spend, begun=obj.cost.spent)
             raise
+        else:
+            if obj.work is not None:
+                obj.work.remove()
         finally:
             if obj.work is not None:
                 obj.work.hold.release()

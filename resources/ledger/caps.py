@@ -62,9 +62,16 @@ class Standing:
         return self.cap.charge(amount) <= self.left + self.cap.limit * ROUNDING
 
 
-def standing(connection: duckdb.DuckDBPyConnection, campaign: str) -> Standing | None:
-    """Return how a campaign stands; None when it has no cap."""
-    cap = in_force(connection, campaign)
+def standing(
+    connection: duckdb.DuckDBPyConnection, campaign: str, declared: Cap | None = None
+) -> Standing | None:
+    """Return how a campaign stands; None when it has no cap.
+
+    Parameters
+    ----------
+    declared : the cap that it stands against while none is in force.
+    """
+    cap = in_force(connection, campaign) or declared
     if cap is None:
         return None
     price = cap.usd_per_device_hour if cap.unit == "usd" else None

@@ -242,10 +242,15 @@ class Spending:
                 raise ValueError(f"{campaign} already has a cap of {cap.show(cap.limit)}")
             put_in_force(connection, campaign, cap, actor=actor, reason=reason)
 
-    def standing(self, campaign: str) -> Standing | None:
-        """How a campaign stands against its cap; None when it has none."""
+    def standing(self, campaign: str, declared: Cap | None = None) -> Standing | None:
+        """How a campaign stands against its cap; None when it has none.
+
+        Parameters
+        ----------
+        declared : the cap that it stands against while none is in force.
+        """
         with self._database.transaction() as connection:
-            return standing(connection, campaign)
+            return standing(connection, campaign, declared)
 
     def foresee(
         self, campaign: str, expected: Mapping[tuple[str, str], tuple[float, float | None]]

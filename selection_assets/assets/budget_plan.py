@@ -148,7 +148,8 @@ def build_budget_plan(study: Study) -> Stage:
                     any(method != "random" for method in feasible)
                     or set(study.methods) == {"random"},
                     {"feasible": feasible, "not_feasible_because": whys[:3]},
-                    remedy=f"take larger `budgets`, or raise the cap: selection cap {study.name}",
+                    remedy="take larger `budgets`"
+                    + ("" if cap is None else f", or raise the cap: selection cap {study.name}"),
                 )
             ],
         )

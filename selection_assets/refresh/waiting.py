@@ -1,7 +1,7 @@
 """While a step waits for the device: who holds it, and do they still live?"""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 import dagster as dg
@@ -30,16 +30,20 @@ def watched_waiting(
     ----------
     say : is told each holder once.
     """
+    storage = instance.event_log_storage
     over = threading.Event()
     told: set[str] = set()
 
     def look() -> None:
-        holders = _holders(instance) if _waits(instance) else set()
+        pool = storage.get_concurrency_info(GPU_POOL)
+        if not _ours(instance, pool.pending_run_ids):
+            return
+        # One that was killed when its turn had come holds the device as well.
+        holders = pool.active_run_ids | pool.assigned_run_ids
         for run_id in sorted(holders - told):
             say(f"waiting for the device, which {_described(instance, run_id)} holds")
         told.update(holders)
-        if holders:
-            clear_dead_runs(instance, spending)
+        clear_dead_runs(instance, spending)
 
     def look_again_and_again() -> None:
         while not over.wait(LOOK_EVERY):
@@ -49,25 +53,21 @@ def watched_waiting(
                 continue  # the step that waits will say so, when it comes to it
 
     thread = threading.Thread(target=look_again_and_again, name="watched_waiting", daemon=True)
-    thread.start()
+    if storage.supports_global_concurrency_limits:
+        thread.start()
     try:
         yield
     finally:
         over.set()
-        thread.join()
+        if thread.is_alive():
+            thread.join()
 
 
-def _waits(instance: dg.DagsterInstance) -> bool:
-    """Whether a run of this process has asked for the device and not got it."""
-    pending = instance.event_log_storage.get_concurrency_info(GPU_POOL).pending_steps
-    ours = process_tags().items()
-    runs = [instance.get_run_by_id(step.run_id) for step in pending]
-    return any(run is not None and ours <= run.tags.items() for run in runs)
-
-
-def _holders(instance: dg.DagsterInstance) -> set[str]:
-    claimed = instance.event_log_storage.get_concurrency_info(GPU_POOL).claimed_slots
-    return {slot.run_id for slot in claimed}
+def _ours(instance: dg.DagsterInstance, run_ids: Iterable[str]) -> bool:
+    """Whether this process executes one of some runs."""
+    tags = process_tags().items()
+    runs = [instance.get_run_by_id(run_id) for run_id in run_ids]
+    return any(run is not None and tags <= run.tags.items() for run in runs)
 
 
 def _described(instance: dg.DagsterInstance, run_id: str) -> str:

@@ -2,7 +2,7 @@
 
 from resources.ledger.caps import Standing
 from resources.ledger.ledger import Ledger
-from selection.budget.amounts import Amount, Cap
+from selection.budget.amounts import Cap
 from selection.config.study import Study
 
 
@@ -15,10 +15,7 @@ def cap_of(study: Study) -> Cap | None:
 
 def standing_of(study: Study, ledger: Ledger) -> Standing | None:
     """How a study stands against the cap that the ledger enforces, or will once it spends."""
-    stands, cap = ledger.spending.standing(study.name), cap_of(study)
-    if stands is not None or cap is None:
-        return stands
-    return Standing(cap, Amount(), Amount())
+    return ledger.spending.standing(study.name, cap_of(study))
 
 
 def cap_in_force(study: Study, ledger: Ledger) -> Cap | None:

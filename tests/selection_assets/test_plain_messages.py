@@ -102,7 +102,7 @@ FROM_OUTSIDE: dict[str, tuple[Change, str]] = {
         "shelf/raw_corpus fails its check row_count: It has rows, and did not lose most of them"
         " since the version before.\n  rows: 0; least: 1\n  it has no rows: bring its text",
     ),
-    "a budget that buys nothing": (a_budget_too_small, "raise the cap: selection cap least"),
+    "a budget that buys nothing": (a_budget_too_small, "\n  take larger `budgets`\n"),
     "a name that drives the terminal": (a_name_that_drives_the_terminal, "pool shelf"),
 }
 

@@ -208,6 +208,7 @@ def test_the_history_of_a_cap_says_who_raised_it_and_why(copied):
     assert "give both" in selection(*command).stderr
     raised = printed_json(*command, "--reason", "a second seed")
     assert raised["cap"] == 2e15
+    assert raised["settled"] == shown["settled"] > 0, "what was spent before counts from the start"
     assert [(h["actor"], h["reason"], h["amount"]) for h in raised["history"]] == [
         ("ada", "a second seed", 2e15)
     ]
