@@ -18,4 +18,9 @@ def printable_name(name: str) -> str:
     if len(name) > LONGEST:
         half = LONGEST // 2
         name = f"{name[:half]}\N{HORIZONTAL ELLIPSIS}{name[-half:]}"
+    return escaped_name(name)
+
+
+def escaped_name(name: str) -> str:
+    """Make the whole of a name safe to print and to store."""
     return printable(os.fsencode(name).decode("utf-8", "backslashreplace"))

@@ -65,12 +65,10 @@ def read_parquet(file: BinaryIO, name: str, rules: RowRules) -> Iterator[Record 
         except _UNREADABLE as error:
             fault = _brief(error)
         if row < end:
-            reason = f"unreadable Parquet: rows {row} to {end - 1}: {fault}"
-            yield UnreadPart(f"{name}#{row}", reason, whole(), end - row)
+            yield _rows_lost(name, row, end, fault, whole())
             row = end
     if row < total:
-        reason = f"unreadable Parquet: rows {row} to {total - 1}: no row group has them"
-        yield UnreadPart(f"{name}#{row}", reason, whole(), total - row)
+        yield _rows_lost(name, row, total, "no row group has them", whole())
 
 
 def read_distinct(file: BinaryIO, name: str, rules: RowRules) -> Iterator[Record | BadRecord]:
@@ -117,9 +115,14 @@ def read_distinct(file: BinaryIO, name: str, rules: RowRules) -> Iterator[Record
         except _UNREADABLE as error:
             fault = _brief(error)
         if row < end:
-            reason = f"unreadable Parquet: rows {row} to {end - 1}: {fault}"
-            yield UnreadPart(f"{name}#{row}", reason, whole(), end - row)
+            yield _rows_lost(name, row, end, fault, whole())
             row = end
+
+
+def _rows_lost(name: str, row: int, end: int, fault: str, digest: str) -> UnreadPart:
+    """What is said of rows that cannot be read, `end` not among them."""
+    reason = f"unreadable Parquet: rows {row} to {end - 1}: {fault}"
+    return UnreadPart(f"{name}#{row}", reason, digest, end - row)
 
 
 def _name_of_source(value: object, column: str, origin: str) -> Record | BadRecord:

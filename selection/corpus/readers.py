@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
+from selection.basics.file_names import escaped_name
 from selection.basics.text import printable
 from selection.config.pool import DEFAULT_COLUMNS, ColumnNames
 from selection.corpus.csv_rows import read_csv
@@ -195,4 +196,4 @@ def _is_text(path: Path) -> bool:
 
 def _name(path: Path) -> str:
     """Return a name that can be stored and printed: file names need not be UTF-8."""
-    return printable(os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace"))
+    return escaped_name(path.as_posix())

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from selection.basics.brevity import cut
 from selection.basics.text import printable, text_fault
 from selection.config.pool import ColumnNames
 from selection.corpus.limits import MAX_REASON_CHARS
@@ -18,8 +19,7 @@ class RowFault(ValueError):
     """Why one row cannot be used; its message, safe to print, is the reason of a `BadRecord`."""
 
     def __init__(self, reason: str) -> None:
-        cut = reason[: MAX_REASON_CHARS - 1] + "\N{HORIZONTAL ELLIPSIS}"
-        super().__init__(printable(reason if len(reason) <= MAX_REASON_CHARS else cut))
+        super().__init__(printable(cut(reason, MAX_REASON_CHARS)))
 
 
 class RowsMissing(RowFault):
