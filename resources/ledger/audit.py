@@ -8,7 +8,7 @@ from functools import cache
 import duckdb
 
 from resources.ledger import chain
-from resources.ledger.replay import KEYS, SIGNS_OF_LIFE, Replay, Row
+from resources.ledger.replay import KEYS, LEASES, Replay, Row
 from resources.ledger.schema import TABLES
 
 DERIVED = {"materialization": ("path",)}
@@ -38,7 +38,7 @@ def audit(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
 
     The entries are replayed from the first one. A change to a past entry breaks the chain, and a
     change to a table differs from the replay, both ways. Nothing else is outside of the chain but
-    signs of life (`SIGNS_OF_LIFE`), and the path of a version, which follows from what it is.
+    leases, and the path of a version, which follows from what it is.
     Entries cut off at the end together with what they did to the tables leave no trace here: the
     note beside the artifacts shows that (`resources.ledger.note`), or a `head` kept elsewhere.
     """
@@ -75,7 +75,7 @@ def _compare(
     """Compare a table with what the entries say of it, row by row and field by field."""
     answer = connection.execute(f"SELECT * FROM {table}")
     names = [column[0] for column in answer.description or []]
-    hidden = {*KEYS[table], *SIGNS_OF_LIFE.get(table, ()), *DERIVED.get(table, ())}
+    hidden = {*KEYS[table], *LEASES.get(table, ()), *DERIVED.get(table, ())}
     found: dict[tuple, Row] = {}
     for values in answer.fetchall():
         row = dict(zip(names, values, strict=True))

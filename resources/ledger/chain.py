@@ -13,6 +13,7 @@ Kind = Literal[
     "cap",
     "reserve",
     "extend",
+    "beat",
     "overrun",
     "settle",
     "lose",

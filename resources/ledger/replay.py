@@ -23,11 +23,11 @@ KEYS = {
 }
 """Every table but that of the entries, and what tells its rows apart."""
 
-SIGNS_OF_LIFE = {"spend": ("begun_flops", "begun_seconds", "lease_until")}
-"""Columns that no entry says, since they change every few seconds.
+LEASES = {"spend": ("lease_until",)}
+"""Columns that no entry says: they tell dead steps apart, and say nothing of what is spent."""
 
-They tell dead steps apart, and are what a loss is charged by, which an entry then says.
-"""
+BEGUN = ("begun_flops", "begun_seconds")
+"""Columns of a spend that say what its step had begun at its last sign of life."""
 
 HOLDER = ("host", "pid", "process_started")
 """Columns of a spend that say which process holds it; what was recovered is over, and has none."""
@@ -65,6 +65,9 @@ class Replay:
                 spend = self._running(subject)
                 spend["reserved_flops"] += float(values["flops"])
                 spend["reserved_seconds"] += float(values["seconds"])
+            case "beat":
+                spend = self._running(subject)
+                spend |= {name: float(values[name]) for name in BEGUN}
             case "settle" | "lose":
                 self._close(subject, values, "settled" if kind == "settle" else "lost")
             case "refuse" if "continues" in values:
@@ -89,7 +92,7 @@ class Replay:
     def _open(self, spend: str, values: Mapping[str, Any]) -> None:
         row = {name: value for name, value in values.items() if name != "shares"}
         row |= {name: float(row[name]) for name in ("reserved_flops", "reserved_seconds")}
-        self.tables["spend"][spend,] = row | {"state": "running"}
+        self.tables["spend"][spend,] = row | dict.fromkeys(BEGUN, 0.0) | {"state": "running"}
         self.tables["refusal"].pop((values["asset"], values["partition"]), None)
         self._share(spend, values["shares"])
 
@@ -108,7 +111,7 @@ class Replay:
 
     def _restore(self, spend: str, values: Mapping[str, Any]) -> None:
         row = {name: value for name, value in values["spend"].items() if name != "id"}
-        row |= {"begun_flops": 0.0, "begun_seconds": 0.0} | dict.fromkeys(HOLDER)
+        row |= dict.fromkeys(BEGUN, 0.0) | dict.fromkeys(HOLDER)
         self.tables["spend"][spend,] = row
         self._share(spend, values["shares"])
         if values["made"] is not None:

@@ -2,7 +2,7 @@
 
 import duckdb
 
-VERSION = 3
+VERSION = 4
 
 TABLES = """
 CREATE TABLE materialization (

@@ -13,7 +13,14 @@ from resources.ledger.forecasts import forecasts, foresee
 from resources.ledger.losses import lose_given_up, lose_its_own
 from resources.ledger.refusals import refuse, refuse_to_publish
 from resources.ledger.spend_rows import charged_before, see_running, shares_of, state_of
-from resources.ledger.spends import Cost, Spender, add_to_reservation, insert_spend, settle_in
+from resources.ledger.spends import (
+    Cost,
+    Spender,
+    add_to_reservation,
+    insert_spend,
+    note_begun,
+    settle_in,
+)
 from resources.processes import is_this_host
 from selection.budget.amounts import Amount, Cap
 
@@ -112,13 +119,11 @@ class Spending:
             reserve anew (`resume`), or stop.
         """
         with self._database.transaction() as connection:
+            if state_of(connection, spend) != "running":
+                return False
             own = begun.beyond(charged_before(connection, spend))
-            renewed = connection.execute(
-                "UPDATE spend SET begun_flops = ?, begun_seconds = ?, lease_until = ?"
-                " WHERE id = ? AND state = 'running' RETURNING id",
-                [own.flops, own.seconds, datetime.now(UTC) + lease, spend],
-            ).fetchall()
-            return len(renewed) == 1
+            note_begun(connection, spend, own, lease_until=datetime.now(UTC) + lease)
+            return True
 
     def resume(
         self, lost: str, total: Amount, *, lease: timedelta = LEASE

@@ -156,6 +156,18 @@ def insert_spend(
     )
 
 
+def note_begun(
+    connection: duckdb.DuckDBPyConnection, spend: str, begun: Amount, *, lease_until: datetime
+) -> None:
+    """Put on record what a running step has begun: should it die, it is charged by that."""
+    values = {"begun_flops": begun.flops, "begun_seconds": begun.seconds}
+    chain.append(connection, "beat", spend, values)
+    connection.execute(
+        "UPDATE spend SET begun_flops = ?, begun_seconds = ?, lease_until = ? WHERE id = ?",
+        [*values.values(), lease_until, spend],
+    )
+
+
 def close(
     connection: duckdb.DuckDBPyConnection,
     spend: str,

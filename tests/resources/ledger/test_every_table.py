@@ -13,7 +13,7 @@ from tampering import COST, edit, problems, publish
 
 from resources.ledger.audit import DERIVED, audit
 from resources.ledger.ledger import Identity, Pending, open_ledger
-from resources.ledger.replay import KEYS, SIGNS_OF_LIFE
+from resources.ledger.replay import KEYS, LEASES
 
 TABLES = [*KEYS, "entry"]
 
@@ -51,7 +51,7 @@ def test_any_change_of_one_row_of_any_table_is_found(figures, connection, data, 
         statement = f"INSERT INTO {table} VALUES ({', '.join('?' for _ in columns)})"
     elif action == "delete":
         values, statement = [row[0]], f"DELETE FROM {table} WHERE rowid = ?"
-    elif name in SIGNS_OF_LIFE.get(table, ()):
+    elif name in LEASES.get(table, ()):
         return
     else:
         value = data.draw(VALUES[columns[name]])

@@ -68,7 +68,10 @@ def test_signs_of_life_arrive_while_the_step_works(ledger):
     assert before < seen["lease_until"] < later["lease_until"]
     assert 0 < seen["begun_seconds"] < later["begun_seconds"]
     assert later["state"] == "running"
-    assert kinds(ledger) == ["reserve"]  # a sign of life spends nothing: no entry
+    # What a loss would be charged by is on record.
+    assert ledger.query("SELECT count(*) AS n FROM entry WHERE kind = 'beat'")[0]["n"] >= 2
+    assert kinds(ledger) == ["reserve"]
+    assert ledger.verify() == []
 
 
 def test_a_step_that_is_over_gives_no_sign_of_life(ledger):
