@@ -49,40 +49,47 @@ def clear_dead_runs(instance: DagsterInstance, spending: Spending) -> tuple[list
     int
         Reservations closed as lost.
     """
-    dead = fail_dead_runs(instance, spending.runs_elsewhere())
-    free_slots_of_finished_runs(instance)
+    held = {spend.run_id for spend in spending.held()}
+    dead = fail_dead_runs(instance, held)
+    free_slots_of_finished_runs(instance, held)
     return dead, settle_finished_runs(instance, spending)
 
 
-def free_slots_of_finished_runs(instance: DagsterInstance) -> None:
-    """Free the pool slots that a finished run still holds."""
+def free_slots_of_finished_runs(instance: DagsterInstance, held: Collection[str]) -> None:
+    """Free the pool slots that a finished run still has, unless a step of it is still at work.
+
+    Parameters
+    ----------
+    held : runs of which a living process holds a reservation.
+    """
     storage = instance.event_log_storage
     if not storage.supports_global_concurrency_limits:
         return
     for run_id in storage.get_concurrency_run_ids():
         run = instance.get_run_by_id(run_id)
-        if run is None or run.is_finished:
+        if run_id not in held and (run is None or run.is_finished):
             storage.free_concurrency_slots_for_run(run_id)
 
 
-def fail_dead_runs(instance: DagsterInstance, elsewhere: Collection[str]) -> list[str]:
+def fail_dead_runs(instance: DagsterInstance, held: Collection[str]) -> list[str]:
     """Mark as failed the unfinished runs whose process is gone; returns their ids.
 
     Only for the launcher whose processes all live on this machine. A process number that another
     process has taken over counts as alive where the run does not say when its own has started, and
     a run that names no process waits for one: a run is rather left alone than failed by mistake.
-    So is one of another container, until it has been silent for `SILENT_SECONDS`.
+    So is one of another container, until it has been silent for `SILENT_SECONDS`, and one whose
+    step outlives it, until that ends too.
 
     Parameters
     ----------
-    elsewhere : runs of which a process that cannot be seen from here holds a reservation.
+    held : runs of which a living process, or one that cannot be seen, holds a reservation.
     """
     if not isinstance(instance.run_launcher, dg.DefaultRunLauncher):
         return []
     dead = []
     for run in instance.get_runs(dg.RunsFilter(statuses=UNFINISHED)):
         pids = _processes(instance, run)
-        if not pids or run.run_id in elsewhere or _may_live(instance, run, pids):
+        if not pids or run.run_id in held or _may_live(instance, run, pids):
             continue
         # A run that ended between the two looks has said so before its process went.
         again = instance.get_run_by_id(run.run_id)

@@ -3,18 +3,21 @@
 import os
 import signal
 import socket
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browser import BIN, PATIENCE, Server, browsing, missing_browser, started
+from browser import BIN, PATIENCE, Server, browsing, free_port, missing_browser, started
 from command_line import selection
 from hostile_page import LAUNCH, TRIED, hostile_site, outcomes
+from reservations import wait_until
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 from tiny_project import write_tiny_project
 
+from resources.processes import is_alive
 from resources.project import ROOT_VARIABLE
 
 pytestmark = [
@@ -115,6 +118,23 @@ def test_a_ui_that_is_asked_to_end_takes_its_daemon_with_it(tmp_path: Path, comm
             os.kill(daemon, 0)
     printed = server.log.read_text()
     assert printed.endswith("stopped\n") and "Traceback" not in printed
+
+
+def test_a_second_ui_is_refused_and_a_daemon_outlives_no_ui(tmp_path: Path):
+    """Two daemons take runs from each other, and start them by each other's code servers."""
+    project = write_tiny_project(tmp_path / "project").root
+    home, variables = project / "dagster_home", {ROOT_VARIABLE: str(project)}
+    with started(UI, home, tmp_path / "log", **variables) as server:
+        daemon = server.daemon()
+        assert daemon is not None
+        environment = {**os.environ, "DAGSTER_HOME": str(home), **variables}
+        second = subprocess.run(
+            [*UI, "--port", str(free_port())], env=environment, capture_output=True, text=True
+        )
+        assert second.returncode == 1
+        assert f"another `selection ui` runs its daemon on {home}: end that one" in second.stderr
+        server.process.kill()
+        wait_until(lambda: not is_alive(daemon), PATIENCE)
 
 
 def test_a_port_in_use_is_said_before_anything_is_loaded(project):

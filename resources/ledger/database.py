@@ -41,6 +41,9 @@ ATTEMPTS = 5
 
 T = TypeVar("T")
 
+_OPENED: set[Path] = set()
+"""Ledgers that this process has had open: where one of them is no more, none is begun anew."""
+
 
 class LedgerBusy(RuntimeError):
     """Another process kept the ledger longer than anybody should."""
@@ -95,7 +98,10 @@ class Database:
 
     @contextmanager
     def _transaction(self, *, checked: bool) -> Iterator[duckdb.DuckDBPyConnection]:
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self.path not in _OPENED:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        elif not self.path.parent.is_dir():
+            raise LedgerLost(self._gone())
         engine = take_engine(self.path, self.readable)
         with self._locked():
             connection, well = engine.connect(), False
@@ -212,6 +218,8 @@ class Database:
         if checked:
             refuse_absent(self.path, self.readable)
         new = not self.path.exists()
+        if new and checked and self.path in _OPENED:
+            raise LedgerLost(self._gone())
         self._attach(engine, connection)
         if new:
             self.path.chmod(0o600)
@@ -222,7 +230,14 @@ class Database:
         else:
             noted = chain.head(connection)
         engine.confine()
+        _OPENED.add(self.path)
         return noted
+
+    def _gone(self) -> str:
+        return (
+            f"the ledger {self.path} has gone while this process ran, which stops here: if"
+            f" {self.path.parent} was moved, put it back in the place of what lies there now"
+        )
 
     def _attach(self, engine: Engine, connection: duckdb.DuckDBPyConnection) -> None:
         """Attach the file, waiting a while for a program that knows nothing of our lock file."""

@@ -1,6 +1,7 @@
 """Whose spend may be declared lost, and what is it charged?"""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -19,6 +20,29 @@ OPEN = """
         begun_flops, begun_seconds, device, started_at
     FROM spend WHERE state = 'running'
 """
+
+
+@dataclass(frozen=True)
+class HeldSpend:
+    """A step at work."""
+
+    run_id: str
+    asset: str
+    partition: str
+    pid: int
+
+
+def held(connection: duckdb.DuckDBPyConnection, now: datetime) -> list[HeldSpend]:
+    """Open spends that a process holds which lives here, or cannot be seen and has a lease."""
+    rows = connection.execute(
+        "SELECT host, pid, process_started, lease_until, run_id, asset, partition FROM spend"
+        " WHERE state = 'running' ORDER BY id"
+    ).fetchall()
+    return [
+        HeldSpend(*what, pid=pid)
+        for host, pid, started, lease, *what in rows
+        if _is_held(Process(host, pid, started), lease, now)
+    ]
 
 
 def lose_its_own(

@@ -10,7 +10,7 @@ from resources.ledger.caps import Standing, declare, in_force, put_in_force, sho
 from resources.ledger.continuation import carry_on, short_for
 from resources.ledger.database import Database
 from resources.ledger.forecasts import forecasts, foresee
-from resources.ledger.losses import lose_given_up, lose_its_own
+from resources.ledger.losses import HeldSpend, held, lose_given_up, lose_its_own
 from resources.ledger.refusals import refuse, refuse_to_publish
 from resources.ledger.spend_rows import charged_before, see_running, shares_of, state_of
 from resources.ledger.spends import (
@@ -21,7 +21,6 @@ from resources.ledger.spends import (
     note_begun,
     settle_in,
 )
-from resources.processes import is_this_host
 from selection.budget.amounts import Amount, Cap
 
 LEASE = timedelta(seconds=90)
@@ -223,13 +222,10 @@ class Spending:
         found = self._database.read("SELECT DISTINCT run_id FROM spend WHERE state = 'running'")
         return [run_id for (run_id,) in found]
 
-    def runs_elsewhere(self) -> set[str]:
-        """Runs with a reservation that a process holds which cannot be seen from here."""
-        found = self._database.read(
-            "SELECT run_id, host FROM spend WHERE state = 'running' AND lease_until >= ?",
-            [datetime.now(UTC)],
-        )
-        return {run_id for run_id, host in found if host and not is_this_host(host)}
+    def held(self) -> list[HeldSpend]:
+        """Steps that have something reserved and whose process lives, as far as can be seen."""
+        with self._database.transaction() as connection:
+            return held(connection, datetime.now(UTC))
 
     def raise_cap(self, campaign: str, cap: Cap, *, actor: str, reason: str) -> None:
         """Put another cap in force.

@@ -6,7 +6,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -234,9 +234,13 @@ class ArtifactStore:
     def work_folder(self, key: str) -> HeldFolder:
         """A folder that survives a killed step, found again by the same key.
 
-        While somebody is at the same work in it, this is the first of the others of that key in
-        which nobody is, so that what an attempt has left there is found again as well.
+        While somebody is at the same work in it, this is another one of that key. Of several in
+        which nobody is, it is the one in which most lies: what an attempt has left is found again.
         """
+        left = (self.root / WORK).glob(f"{work_name(key)}*")
+        for folder in sorted(left, key=lambda one: (-_bytes_in(one), one.name)):
+            if hold := make_and_hold(folder):
+                return HeldFolder(folder, hold)
         number = 0
         while not (hold := make_and_hold(folder := self.root / WORK / work_name(key, number))):
             number += 1
@@ -247,6 +251,15 @@ def work_name(key: str, number: int = 0) -> str:
     """Name of a key's work folder, or of another of them for who is at the same work beside it."""
     name = hashlib.sha256(key.encode()).hexdigest()[:32]
     return f"{name}-{number}" if number else name
+
+
+def _bytes_in(folder: Path) -> int:
+    """Of the files in a folder, in which somebody may be at work."""
+    total = 0
+    for path in folder.rglob("*"):
+        with suppress(FileNotFoundError):
+            total += path.stat().st_size if path.is_file() else 0
+    return total
 
 
 def _version_of(entries: Mapping[str, Mapping[str, Any]]) -> str:

@@ -106,7 +106,11 @@ def find_source(pool: Pool, resolve: Resolve, name: str) -> Source:
     for other in not_read:
         if other.name == name:
             raise CannotBeRead(f"{other.what}: {other.reason}", other.remedy, other.state)
-    raise CannotBeRead(f"pool {pool.name} has no source {name!r}", "bring it back, if it is wanted")
+    said = f"pool {pool.name} has no source {name!r}"
+    if not_read:
+        others = [f"{other.what}: {other.reason}" for other in not_read]
+        said += f"; not read, and perhaps what had it: {'; '.join(some_of(others))}"
+    raise CannotBeRead(said, "bring it back, if it is wanted")
 
 
 def _named(pool: Pool, resolve: Resolve) -> tuple[dict[str, Source], list[NotRead]]:

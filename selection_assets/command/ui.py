@@ -36,7 +36,7 @@ def ui(host: str, port: int, allowed: tuple[str, ...], read_only: bool) -> None:
 
     door = plan_door(host, port, allowed)
     from selection_assets.command.run import use_dagster_home
-    from selection_assets.door.server import DaemonEnded, listen, serve
+    from selection_assets.door.server import DaemonEnded, DaemonThere, listen, serve
 
     try:
         listening = listen(host, port)
@@ -53,5 +53,5 @@ def ui(host: str, port: int, allowed: tuple[str, ...], read_only: bool) -> None:
         serve(door, listening, workspace=CHECKOUT / "workspace.yaml", read_only=read_only)
     except KeyboardInterrupt:
         click.echo("stopped")
-    except DaemonEnded as error:
+    except (DaemonEnded, DaemonThere) as error:
         raise click.ClickException(str(error)) from error

@@ -1,5 +1,6 @@
 """Dagster's server behind the guard, and its daemon beside it."""
 
+import os
 import signal
 import socket
 import subprocess
@@ -24,6 +25,7 @@ from dagster_webserver.cli import (
 )
 from dagster_webserver.version import __version__
 
+from resources.store.held_folder import try_hold
 from selection_assets.door.addresses import Door
 from selection_assets.door.guard import Guard
 
@@ -36,6 +38,10 @@ SECONDS_TO_ANSWER = 5
 
 class DaemonEnded(RuntimeError):
     """The daemon, without which nothing that the UI launches starts, ended by itself."""
+
+
+class DaemonThere(RuntimeError):
+    """Another UI runs a daemon on the same history: two would take runs from each other."""
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -62,11 +68,20 @@ def serve(door: Door, listening: socket.socket, *, workspace: Path, read_only: b
     ------
     DaemonEnded
         When the daemon ends by itself.
+    DaemonThere
+        When another UI runs one on the same history.
     """
     # A server that is asked to end otherwise, as by a service manager, ends as by Ctrl-C; and one
     # that a script has started in the background, whose shell has it ignore that, ends as well.
     for asked in (signal.SIGINT, signal.SIGTERM):
         signal.signal(asked, signal.default_int_handler)
+    home = Path(os.environ["DAGSTER_HOME"])
+    hold = None if read_only else try_hold(home)
+    if hold is None and not read_only:
+        raise DaemonThere(
+            f"another `selection ui` runs its daemon on {home}: end that one, or open this one with"
+            " --read-only"
+        )
     with dg.DagsterInstance.get() as instance, _code_servers(instance, workspace) as served:
         instance.optimize_for_webserver(
             DEFAULT_DB_STATEMENT_TIMEOUT, DEFAULT_POOL_RECYCLE, DEFAULT_POOL_MAX_OVERFLOW
@@ -114,8 +129,11 @@ def _code_servers(instance: dg.DagsterInstance, workspace: Path) -> Iterator[Pat
 
 
 def _run_beside_daemon(server: uvicorn.Server, listening: socket.socket, workspace: Path) -> None:
-    command = [sys.executable, "-P", "-m", "dagster._daemon", "run", "--workspace", str(workspace)]
-    daemon = subprocess.Popen([*command, "--code-server-log-level", CODE_LOG_LEVEL])
+    options = ["--workspace", str(workspace), "--code-server-log-level", CODE_LOG_LEVEL]
+    daemon = subprocess.Popen(
+        [sys.executable, "-P", "-m", "selection_assets.door.daemon", "run", *options],
+        stdin=subprocess.PIPE,  # by whose end it knows ours
+    )
 
     def end_with_it() -> None:
         daemon.wait()

@@ -10,7 +10,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from resources.dead_runs import PROCESS_TAG, clear_dead_runs, process_tags
 from resources.ledger.database import LedgerBusy
 from resources.ledger.loss import LedgerLost
+from resources.ledger.losses import HeldSpend
 from resources.ledger.spending import Spending
+from selection.basics.text import printable
 from selection_assets.stage.asset import GPU_POOL
 
 LOOK_EVERY = 10.0
@@ -40,8 +42,10 @@ def watched_waiting(
             return
         # One that was killed when its turn had come holds the device as well.
         holders = pool.active_run_ids | pool.assigned_run_ids
+        at_work = {spend.run_id: spend for spend in spending.held()}
         for run_id in sorted(holders - told):
-            say(f"waiting for the device, which {_described(instance, run_id)} holds")
+            who = _described(instance, run_id, at_work.get(run_id))
+            say(f"waiting for the device, which {who} holds")
         told.update(holders)
         clear_dead_runs(instance, spending)
 
@@ -70,7 +74,11 @@ def _ours(instance: dg.DagsterInstance, run_ids: Iterable[str]) -> bool:
     return any(run is not None and tags <= run.tags.items() for run in runs)
 
 
-def _described(instance: dg.DagsterInstance, run_id: str) -> str:
+def _described(instance: dg.DagsterInstance, run_id: str, at_work: HeldSpend | None) -> str:
+    said = f"run {run_id[:8]}"
+    if at_work is not None:
+        what = f"{at_work.asset} [{at_work.partition}]"
+        return f"{said} (process {at_work.pid}: {printable(what)})"
     run = instance.get_run_by_id(run_id)
     process = run.tags.get(PROCESS_TAG) if run is not None else None
-    return f"run {run_id[:8]}" + (f" (process {process})" if process else "")
+    return said + (f" (process {process})" if process else "")

@@ -9,6 +9,7 @@ import dagster as dg
 from resources.ledger.ledger import Pending
 from resources.ledger.reservation import Reservation
 from resources.ledger.spends import Cost
+from resources.orphaned import stop_with_the_run
 from resources.refused import refused
 from resources.store.artifacts import UNPARTITIONED, Artifact, CorruptArtifact
 from selection.budget.meter import BudgetExhausted
@@ -59,6 +60,7 @@ def _make(stage: Stage, step: Step, outside: Mapping[str, str]) -> dg.Materializ
     if not stage.costly:
         return _compute(stage, step, outside, None)
     step.context.log.info("device: %s", step.device.describe())
+    stop_with_the_run()
     reservation = reserve(stage, step)
     try:
         with reservation:

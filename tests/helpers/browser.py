@@ -46,7 +46,7 @@ class Server:
         pid = self.process.pid
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         for child in map(int, children):
-            if "dagster._daemon" in Path(f"/proc/{child}/cmdline").read_text():
+            if "door.daemon" in Path(f"/proc/{child}/cmdline").read_text():
                 return child
         return None
 
@@ -77,7 +77,7 @@ def started(
     ------
     Server
     """
-    port = _free_port()
+    port = free_port()
     with log.open("wb") as output:
         process = subprocess.Popen(
             [
@@ -155,7 +155,7 @@ def ask(url: str, query: str, **variables: Any) -> dict[str, Any]:
     return answer["data"]
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]

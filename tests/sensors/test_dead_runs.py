@@ -123,7 +123,8 @@ def test_a_run_of_another_container_is_given_up_once_it_is_silent(project, insta
     reserve(project.ledger, "library/static/embedder", "all", run_id, holder=there)
     assert fail_dead_runs(instance, []) == []
     monkeypatch.setattr("resources.dead_runs.SILENT_SECONDS", 0.0)
-    assert fail_dead_runs(instance, project.ledger.spending.runs_elsewhere()) == []
+    held = {spend.run_id for spend in project.ledger.spending.held()}
+    assert fail_dead_runs(instance, held) == []
     assert fail_dead_runs(instance, []) == [run_id]
 
 

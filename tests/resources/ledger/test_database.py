@@ -11,6 +11,8 @@ from spending import GONE, reserve
 
 from resources.ledger.database import Database, LedgerBusy
 from resources.ledger.ledger import open_ledger
+from resources.ledger.loss import LedgerLost
+from selection.budget.amounts import Amount
 
 INSERT = "INSERT INTO tombstone VALUES (?, 'test', 'why', now())"
 
@@ -208,3 +210,23 @@ def test_sql_in_a_partition_key_stays_data(tmp_path):
     with Database(tmp_path / "ledger.duckdb", tmp_path / "artifacts").transaction() as connection:
         assert connection.execute("SELECT partition FROM spend").fetchall() == [(key,)]
         assert connection.execute("SELECT * FROM input").fetchall() == []
+
+
+def test_a_store_that_is_moved_away_while_a_step_runs_is_not_begun_anew(tmp_path):
+    store = tmp_path / "store"
+    ledger = open_ledger(store)
+    spend = reserve(ledger)
+    store.rename(tmp_path / "moved")
+    with pytest.raises(LedgerLost, match=r"has gone while this process ran.*put it back"):
+        ledger.spending.beat(spend, Amount())
+    assert not store.exists()
+    # Something else of the step may have made the folder.
+    with pytest.raises(LedgerLost, match=r"has gone while this process ran.*put it back"):
+        open_ledger(store).spending.beat(spend, Amount())
+    assert not (store / "ledger.duckdb").exists()
+    (store / "artifacts").rmdir()
+    for left in store.iterdir():
+        left.unlink()
+    store.rmdir()
+    (tmp_path / "moved").rename(store)
+    assert ledger.spending.beat(spend, Amount())

@@ -95,6 +95,16 @@ def test_of_two_steps_at_the_same_work_in_one_process_each_has_a_folder(store):
     assert store.work_folder("key").path == first.path
 
 
+def test_of_several_folders_in_which_nobody_is_the_fullest_is_gone_on_with(store):
+    """Two were at the same work, and both were killed: one early, one late."""
+    first, second = store.work_folder("key"), store.work_folder("key")
+    (first.path / "begun").mkdir()
+    (second.path / "seed_0.json").write_text("paid for")
+    for work in (first, second):
+        work.hold.release()
+    assert store.work_folder("key").path == second.path
+
+
 def test_whoever_comes_while_others_only_look_waits_for_its_folder(store):
     """Somebody who clears away looks at each folder, with the same lock, and lets go of it."""
     path = store.work_folder("key").path
