@@ -11,6 +11,7 @@ from functools import cached_property
 
 from selection.basics.brevity import cut
 from selection.basics.text import printable, text_fault
+from selection.chats.conversation import Conversation
 from selection.chats.formats import CHATS, MAY_BE_LISTS, TEXT, Format, find_format
 from selection.chats.turns import ChatFault
 from selection.config.pool import ColumnNames
@@ -159,6 +160,24 @@ def _to_record(
             raise RowFault(f"null filter column: {_absent(column, row)}")
         if _scalar(found, column) != value:
             return None
+    values = _beside(row, rules, sparse)
+    found = rules.format_of(row)
+    if found is None or found is TEXT:
+        record = Record(_text(row, rules), origin)
+        values |= _paired(row, rules)
+    else:
+        said = _conversation(row, found, rules.content)
+        record = Record(said.text, origin, format=found.name)
+        values |= {"prompt": said.prompt, "response": said.response, "turns": said.to_json()}
+    record = replace(record, **values)
+    size = len((record.turns or record.text).encode("utf-8"))
+    if size > rules.max_bytes_per_row:
+        raise RowFault(f"row too large: {size:,} bytes, limit {rules.max_bytes_per_row:,}")
+    return record
+
+
+def _beside(row: Mapping[str, object], rules: RowRules, sparse: bool) -> dict[str, str | None]:
+    """What is said about a row, in columns that are named."""
     values: dict[str, str | None] = {}
     for field, column in rules.columns.beside().items():
         value = row.get(column)
@@ -166,22 +185,17 @@ def _to_record(
             raise RowFault(f"missing column: {_absent(column, row)}")
         values[field] = None if value is None else _scalar(value, column)
         _check(values[field], column)
-    found = rules.format_of(row)
-    if found is None or found is TEXT:
-        values |= _paired(row, rules)
-        record = Record(text=_text(row, rules), origin=origin, **values)
-    else:
-        fields = {field: row.get(rules.content[field]) for field in (*found.needs, *found.may)}
-        try:
-            said = found.read(fields, rules.content)
-        except ChatFault as fault:
-            raise RowFault(str(fault)) from fault
-        values |= {"prompt": said.prompt, "response": said.response, "turns": said.to_json()}
-        record = replace(Record(said.text, origin, **values), format=found.name)
-    size = len((record.turns or record.text).encode("utf-8"))
-    if size > rules.max_bytes_per_row:
-        raise RowFault(f"row too large: {size:,} bytes, limit {rules.max_bytes_per_row:,}")
-    return record
+    return values
+
+
+def _conversation(
+    row: Mapping[str, object], found: Format, columns: Mapping[str, str]
+) -> Conversation:
+    fields = {field: row.get(columns[field]) for field in (*found.needs, *found.may)}
+    try:
+        return found.read(fields, columns)
+    except ChatFault as fault:
+        raise RowFault(str(fault)) from fault
 
 
 def _paired(row: Mapping[str, object], rules: RowRules) -> dict[str, str | None]:
