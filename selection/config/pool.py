@@ -20,24 +20,47 @@ from selection.config.passages import PassageWords
 
 
 class ColumnNames(Strict):
-    r"""Which columns of a file hold what; None where it has no such column.
+    """Which columns of a file hold what; None where a column is called as its field, or is absent.
 
-    A row without ``text`` but with ``prompt`` and ``response`` gets
-    ``prompt + "\n\n" + response`` as its text.
+    What a row holds is found by looking, in any of the formats of `selection.chats.formats`. Once
+    one of their fields is named here, only formats that need a named one are looked for.
     """
 
-    text: Text = "text"
+    text: Text | None = None
+    messages: Text | None = None
+    conversations: Text | None = None
+    chosen: Text | None = None
+    rejected: Text | None = None
+    instruction: Text | None = None
+    input: Text | None = None
+    output: Text | None = None
+    history: Text | None = None
     prompt: Text | None = None
+    completion: Text | None = None
     response: Text | None = None
+    question: Text | None = None
+    answer: Text | None = None
+    system: Text | None = None
+    tools: Text | None = None
     licence: Text | None = None
     label: Text | None = None
     split: Text | None = None
 
-    def optional(self) -> dict[str, str]:
-        """Return field of a record -> column, for the named columns other than the text."""
-        named = {field: column for field, column in self if field != "text"}
-        return {field: column for field, column in named.items() if column is not None}
+    def column(self, field: str) -> str:
+        """Return the column of a field."""
+        return getattr(self, field) or field
 
+    def named(self) -> dict[str, str]:
+        """Return field -> column, of those that are named."""
+        return {field: column for field, column in self if column is not None}
+
+    def beside(self) -> dict[str, str]:
+        """Return the same of the fields that say something about a row, not what it is."""
+        return {field: column for field, column in self.named().items() if field in BESIDE}
+
+
+BESIDE = ("licence", "label", "split")
+"""Fields that are read only from columns that are named."""
 
 DEFAULT_COLUMNS = ColumnNames()
 

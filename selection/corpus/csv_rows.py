@@ -89,10 +89,10 @@ class _Header:
     def of(
         cls, cells: list[str], fault: RowFault | None, raw: bytes, delimiter: str, rules: RowRules
     ) -> _Header:
-        text, wanted = rules.columns.text, rules.wanted()
+        text, wanted = rules.columns.column("text"), rules.wanted()
         # Some others are kept for messages.
         places = [(i, cell) for i, cell in enumerate(cells) if i < 8 or cell in wanted]
-        found = _header_fault(cells, fault, raw.decode("utf-8", "replace"), delimiter, text)
+        found = _header_fault(cells, fault, raw.decode("utf-8", "replace"), delimiter, wanted)
         return cls(len(cells), places, text, found)
 
     def row(self, cells: list[str], fault: RowFault | None) -> dict[str, object]:
@@ -216,12 +216,12 @@ def _uneven(cells: int, header: int, *, ended: bool) -> RowFault:
 
 
 def _header_fault(
-    cells: list[str], fault: RowFault | None, line: str, delimiter: str, text: str
+    cells: list[str], fault: RowFault | None, line: str, delimiter: str, wanted: set[str]
 ) -> RowFault | None:
     repeated = sorted(cell for cell, count in Counter(cells).items() if count > 1)
     reason: object = f"column {repeated[0]!r} is repeated" if repeated else fault
     other = next((character for character in ",;\t|" if character in line), delimiter)
-    if text not in cells and delimiter not in line and other != delimiter:
+    if wanted.isdisjoint(cells) and delimiter not in line and other != delimiter:
         reason = (
             f"it is one cell, {line[:200]!r}: columns are parted by {delimiter!r}, not {other!r}"
         )

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from selection.basics.brevity import some_of
 from selection.basics.hub_ids import see_that_only_the_hub_has
+from selection.chats.formats import TEXT
 from selection.config.pool import DEFAULT_COLUMNS, ColumnNames
 from selection.corpus.limits import MAX_BYTES_PER_ROW
 from selection.corpus.records import BadRecord, Record
@@ -97,9 +98,11 @@ def _open(
         return iter(found), {}
     # Only the columns asked for: others may be images or sounds, costly to decode.
     wanted = [column for column in found.column_names if column in rules.wanted()]
-    absent = sorted(rules.wanted() - set(wanted))
-    joined = {rules.columns.prompt, rules.columns.response} <= set(wanted)
-    if absent and not (absent == [rules.columns.text] and joined):
+    named = {*rules.columns.beside().values(), *rules.where}
+    absent = sorted(named - set(wanted))
+    if not rules.fits(wanted):
+        absent = sorted(absent or rules.columns.named().values() or [TEXT.name])
+    if absent:
         raise ValueError(
             f"data set {dataset_id!r}: no column {', '.join(map(repr, absent))}; "
             f"it has {', '.join(some_of([repr(name) for name in found.column_names]))}"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import pyarrow as pa
 
-from selection.basics.text import count_words, row_id
+from selection.basics.text import count_words
 from selection.corpus.faults import Faults, FaultTally
 from selection.corpus.limits import MAX_ORIGINS, ROW_MEMORY
 from selection.corpus.memory import Memory
@@ -21,6 +22,9 @@ ROW_SCHEMA = pa.schema(
         pa.field("text", pa.large_string(), nullable=False),
         pa.field("prompt", pa.string()),
         pa.field("response", pa.string()),
+        # A conversation as canonical JSON, and the format in which the row came.
+        pa.field("turns", pa.large_string()),
+        pa.field("format", pa.string(), nullable=False),
         pa.field("licence", pa.string()),
         pa.field("label", pa.string()),
         pa.field("n_words", pa.int32(), nullable=False),
@@ -59,6 +63,8 @@ class Corpus:
         Rows read: good ones, duplicates included, and those lost, as `Faults.n_rows` counts them.
     n_duplicates : int
         Good records that collapsed into an earlier one.
+    formats : Mapping of str to int
+        Good records by the format in which they came.
     faults : Faults
         What could not be used, by reason with the first origins.
     """
@@ -67,6 +73,7 @@ class Corpus:
     quarantine: pa.Table
     n_read: int
     n_duplicates: int
+    formats: Mapping[str, int]
     faults: Faults
 
 
@@ -97,23 +104,24 @@ def ingest(
     kept: dict[str, _Kept] = {}
     remedy = "split it into several sources, or raise `memory_mib` of the pool"
     tally, taken = FaultTally(), Memory(f"source {source!r}", remedy, memory)
-    n_good = 0
+    formats: Counter[str] = Counter()
     for record in records:
         if isinstance(record, BadRecord):
             tally.add(record)
             continue
-        n_good += 1
-        key = row_id(record.text)
+        formats[record.format] += 1
+        key = record.row_id
         if key not in kept:
             taken.keep(record)
             kept[key] = _Kept(record, count_words(record.text), [record.origin])
         elif len(kept[key].origins) < MAX_ORIGINS:
             taken.keep_origin(record.origin)
             kept[key].origins.append(record.origin)
-    faults, n_kept = tally.faults(), len(kept)
+    faults, n_kept, n_good = tally.faults(), len(kept), formats.total()
     rows = _table(ROW_SCHEMA, _rows(kept, source))
     quarantine = quarantine_table(faults, source)
-    return Corpus(rows, quarantine, n_good + faults.n_rows, n_good - n_kept, faults)
+    n_duplicates = n_good - n_kept
+    return Corpus(rows, quarantine, n_good + faults.n_rows, n_duplicates, formats, faults)
 
 
 def quarantine_table(faults: Faults, source: str) -> pa.Table:
@@ -140,6 +148,8 @@ def _rows(kept: dict[str, _Kept], source: str) -> Iterator[dict[str, object]]:
             "text": record.text,
             "prompt": record.prompt,
             "response": record.response,
+            "turns": record.turns,
+            "format": record.format,
             "licence": record.licence,
             "label": record.label,
             "n_words": n_words,

@@ -7,7 +7,6 @@ import json
 import re
 from collections.abc import Iterator
 
-from selection.config.pool import ColumnNames
 from selection.corpus.limits import MAX_JSON_DEPTH
 from selection.corpus.lines import Line, rows_begun
 from selection.corpus.records import BadRecord, Record
@@ -68,7 +67,7 @@ class _Objects:
                 raise RowsMissing(f"more than one row: {fault}", begun) from fault
             raise
         self.done = self._end == len(self._text)
-        return _one_row(row, self._rules.columns)
+        return _one_row(row, self._rules)
 
     def sha256(self) -> str:
         """Return the hash of the object, or of what is left of the line."""
@@ -120,7 +119,7 @@ def _after_space(text: str, start: int) -> int:
     return found.end()
 
 
-def _one_row(value: object, columns: ColumnNames) -> dict[str, object]:
+def _one_row(value: object, rules: RowRules) -> dict[str, object]:
     """Return a value if it is an object, and no list of rows nor an object around one."""
     if isinstance(value, list):
         rows = sum(isinstance(inner, dict) for inner in value)
@@ -128,19 +127,17 @@ def _one_row(value: object, columns: ColumnNames) -> dict[str, object]:
             raise RowsMissing(f"more than one row: a list of {rows:,}; {_ONE_A_LINE}", rows)
     if not isinstance(value, dict):
         raise RowFault(f"wrong type: the line holds {type(value).__name__}, not an object")
-    if not _has_text(value, columns):
+    if not _is_row(value, rules):
         for column, inner in value.items():
-            rows = sum(_has_text(one, columns) for one in inner) if isinstance(inner, list) else 0
+            rows = sum(_is_row(one, rules) for one in inner) if isinstance(inner, list) else 0
             if rows > 1:
                 within = f"a list of {rows:,} in the field {column[:80]!r}"
                 raise RowsMissing(f"more than one row: {within}; {_ONE_A_LINE}", rows)
     return value
 
 
-def _has_text(value: object, columns: ColumnNames) -> bool:
-    if not isinstance(value, dict):
-        return False
-    return columns.text in value or (columns.prompt in value and columns.response in value)
+def _is_row(value: object, rules: RowRules) -> bool:
+    return isinstance(value, dict) and rules.format_of(value) is not None
 
 
 def _depth_exceeds(raw: bytes, limit: int) -> bool:

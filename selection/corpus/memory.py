@@ -34,7 +34,10 @@ class Memory:
         ValueError
             It is one too many.
         """
-        texts = (record.text, record.prompt, record.response, record.licence, record.label)
+        texts = (
+            *(record.text, record.prompt, record.response, record.turns),
+            *(record.licence, record.label),
+        )
         self._take(PER_ROW + sum(map(getsizeof, filter(None, texts))), record.origin)
 
     def keep_origin(self, origin: str) -> None:

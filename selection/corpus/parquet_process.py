@@ -47,7 +47,7 @@ def read_parquet_apart(
     asked = [
         _READERS[distinct].__name__,
         name,
-        rules.columns.model_dump_json(),
+        rules.columns.model_dump_json(exclude_none=True),
         json.dumps(dict(rules.where)),
     ]
     # -P: in a folder of data lies whatever its author has put there, `json.py` perhaps.

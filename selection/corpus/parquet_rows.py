@@ -17,12 +17,16 @@ from selection.basics.file_names import printable_name
 from selection.basics.text import printable
 from selection.corpus.limits import most_rows, most_unpacked
 from selection.corpus.naming import MAX_BYTES
+from selection.corpus.parquet_cells import NotUtf8, Table, Utf8, raw_rows
 from selection.corpus.records import BadRecord, Record, UnreadPart
 from selection.corpus.rows import RowFault, RowRules, decoded, read_row, row_digest
 from selection.corpus.streams import BLOCK, StreamDamaged, read_blocks
 
 BATCH_ROWS = (1024, 32, 1)
 """Rows decoded at once: fewer from where on more do not fit into memory."""
+
+PER_VALUE = 16
+"""Bytes that a value within a list counts beside its text: Python spends several times that."""
 
 _UNREADABLE = (pa.ArrowException, OSError, MemoryError, OverflowError)
 
@@ -38,7 +42,7 @@ def read_parquet(file: BinaryIO, name: str, rules: RowRules) -> Iterator[Record 
     whole = cache(partial(file_digest, file))  # however many parts of it cannot be read
     try:
         parquet = _open(file)
-        table = _Table.of(parquet, rules)
+        table = Table.of(parquet, rules)
     except _UNREADABLE as error:
         reason = f"unreadable Parquet: {_brief(error)}"
         yield UnreadPart(f"{name}#0", reason, whole())
@@ -77,10 +81,10 @@ def read_distinct(file: BinaryIO, name: str, rules: RowRules) -> Iterator[Record
     What cannot be read is an unread part, as in `read_parquet`. An absent or unusable column is a
     bad record, and so is a value that no source can have as its name: of its first row.
     """
-    column, whole = rules.columns.text, cache(partial(file_digest, file))
+    column, whole = rules.columns.column("text"), cache(partial(file_digest, file))
     try:
         parquet = _open(file)
-        table = _Table.of(parquet, rules)
+        table = Table.of(parquet, rules)
     except _UNREADABLE as error:
         yield UnreadPart(f"{name}#0", f"unreadable Parquet: {_brief(error)}", whole())
         return
@@ -104,7 +108,7 @@ def read_distinct(file: BinaryIO, name: str, rules: RowRules) -> Iterator[Record
                     return
                 for raw in rows:
                     value = key = raw[column]
-                    if isinstance(value, _Utf8) and len(value) > MAX_BYTES:
+                    if isinstance(value, Utf8) and len(value) > MAX_BYTES:
                         # Only these can be large; of one the set keeps no more than a name.
                         left -= len(value)
                         key = value[:MAX_BYTES], len(value)
@@ -126,7 +130,7 @@ def _rows_lost(name: str, row: int, end: int, fault: str, digest: str) -> Unread
 
 
 def _name_of_source(value: object, column: str, origin: str) -> Record | BadRecord:
-    raw = value if isinstance(value, _Utf8) else str(value).encode()
+    raw = value if isinstance(value, Utf8) else str(value).encode()
     try:
         if len(raw) > MAX_BYTES:
             start = printable_name(raw[:MAX_BYTES].decode(errors="replace"))
@@ -160,42 +164,6 @@ class _Left:
         self.bytes -= size
 
 
-@dataclass(frozen=True)
-class _Table:
-    """The columns of a file: those to decode, why others cannot be used, and some names."""
-
-    read: list[str]
-    faults: dict[str, str]
-    names: list[str]
-
-    @classmethod
-    def of(cls, parquet: pq.ParquetFile, rules: RowRules) -> _Table:
-        schema = parquet.schema_arrow
-        faults = {}
-        for column in sorted(rules.wanted() & set(schema.names)):
-            [index, *others] = schema.get_all_field_indices(column)
-            if others:
-                faults[column] = f"repeated column: {column!r}"
-            elif not _usable(schema.field(index).type):
-                faults[column] = f"wrong type: column {column!r} is {schema.field(index).type}"
-        read = sorted((rules.wanted() & set(schema.names)) - faults.keys())
-        return cls(read, faults, schema.names[:8])
-
-
-def _usable(kind: pa.DataType) -> bool:
-    """Whether a cell of this type may be a text or a number; others are not even decoded."""
-    if pa.types.is_dictionary(kind):
-        kind = kind.value_type
-    numeric = pa.types.is_integer(kind) or pa.types.is_boolean(kind) or pa.types.is_null(kind)
-    return numeric or _is_text(kind)
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    return (
-        pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
-    )
-
-
 def _batches(
     parquet: pq.ParquetFile, group: int, columns: list[str]
 ) -> Iterator[list[dict[str, object]]]:
@@ -207,7 +175,7 @@ def _batches(
             for batch in parquet.iter_batches(size, [group], columns, use_threads=False):
                 end = first + batch.num_rows
                 if end > done:
-                    rows = _raw_rows(batch.slice(max(done - first, 0)))
+                    rows = raw_rows(batch.slice(max(done - first, 0)))
                     done = end
                     yield rows
                 first = end
@@ -218,34 +186,8 @@ def _batches(
             return
 
 
-class _Utf8(bytes):
-    """The bytes of a text cell, not yet known to be UTF-8."""
-
-
-def _raw_rows(batch: pa.RecordBatch) -> list[dict[str, object]]:
-    names = batch.schema.names
-    if not names:
-        return [{} for _ in range(batch.num_rows)]
-    columns = [_values(column) for column in batch.columns]
-    return [dict(zip(names, cells, strict=True)) for cells in zip(*columns, strict=True)]
-
-
-def _values(column: pa.Array) -> list[object]:
-    if pa.types.is_dictionary(column.type):
-        # Each entry once, however many rows repeat it.
-        used = column.indices.dictionary_encode()
-        cells = _values(column.dictionary.take(used.dictionary))
-        places = used.indices.to_pylist()
-        return [None if place is None else cells[place] for place in places]
-    if not _is_text(column.type):
-        return column.to_pylist()
-    # Parquet does not promise that text is UTF-8, and Arrow would refuse the whole batch.
-    cells = column.cast(pa.large_binary()).to_pylist()
-    return [None if cell is None else _Utf8(cell) for cell in cells]
-
-
 def _decoded(
-    raw: dict[str, object], table: _Table, rules: RowRules, left: _Left
+    raw: dict[str, object], table: Table, rules: RowRules, left: _Left
 ) -> dict[str, object]:
     size = _size(raw)
     left.spend(size)  # before any fault: a bad row is hashed, which takes as long as to read it
@@ -255,13 +197,25 @@ def _decoded(
         raise RowFault(f"row too large: {size:,} bytes, limit {rules.max_bytes_per_row:,}")
     row: dict[str, object] = {name: None for name in table.names}
     for column, value in raw.items():
-        row[column] = decoded(value, repr(column)) if isinstance(value, _Utf8) else value
+        if isinstance(value, NotUtf8):
+            raise RowFault(f"invalid UTF-8: within {column!r}")
+        row[column] = decoded(value, repr(column)) if isinstance(value, Utf8) else value
     return row
 
 
 def _size(raw: dict[str, object]) -> int:
-    """Bytes of a row's text."""
-    return sum(len(cell) for cell in raw.values() if isinstance(cell, _Utf8))
+    """Bytes of a row's text; of a list and what it holds also `PER_VALUE` for each value."""
+    size, left = 0, list(raw.values())
+    while left:
+        value = left.pop()
+        if isinstance(value, Utf8):
+            size += len(value)
+        elif isinstance(value, str):
+            size += len(value.encode("utf-8", "surrogatepass"))
+        elif isinstance(value, list | dict):
+            size += PER_VALUE * len(value)
+            left += value.values() if isinstance(value, dict) else value
+    return size
 
 
 def _digest(raw: dict[str, object], left: _Left) -> str:

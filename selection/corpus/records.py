@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from selection.basics.text import row_id
+from selection.chats.conversation import Conversation
+from selection.chats.formats import TEXT
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
@@ -16,8 +20,15 @@ class Record:
     origin : str
         ``file:line`` counted from 1, ``file#row`` counted from 0 for Parquet and data sets, or
         ``package.module:qualname`` for docstrings. Files are relative to the path that was read.
-    prompt, response, licence, label, split : str or None
+    prompt, response : str or None
+        Of a conversation, all before its last answer, and that answer; of a text, the columns that
+        the source names.
+    licence, label, split : str or None
         The row's other columns, where the source names them.
+    turns : str or None
+        A conversation as canonical JSON (`selection.chats.conversation`); None for a text.
+    format : str
+        In which the row came (`selection.chats.formats`).
     """
 
     text: str
@@ -27,6 +38,15 @@ class Record:
     licence: str | None = None
     label: str | None = None
     split: str | None = None
+    turns: str | None = None
+    format: str = TEXT.name
+
+    @property
+    def row_id(self) -> str:
+        """The hash that names the row, 32 hexadecimal characters: of its turns, or of its text."""
+        if self.turns is not None:
+            return Conversation.from_json(self.turns).row_id()
+        return row_id(self.text)
 
 
 @dataclass(frozen=True, slots=True)

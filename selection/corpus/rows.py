@@ -5,11 +5,15 @@ from __future__ import annotations
 import codecs
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 from selection.basics.brevity import cut
 from selection.basics.text import printable, text_fault
+from selection.chats.conversation import Conversation
+from selection.chats.formats import CHATS, MAY_BE_LISTS, TEXT, Format, find_format
+from selection.chats.turns import ChatFault
 from selection.config.pool import ColumnNames
 from selection.corpus.limits import MAX_REASON_CHARS
 from selection.corpus.records import BadRecord, Record, UnreadPart
@@ -39,6 +43,10 @@ NOT_WRITTEN = "zero bytes: a piece of the file was never written, or is lost"
 """Why a row with a run of NUL bytes stands for nobody knows how many."""
 
 
+NO_FORMAT = "no known format"
+"""Kind of fault of a row whose columns say nothing of what it holds."""
+
+
 @dataclass(frozen=True)
 class RowRules:
     """What a reader was asked for: its columns, its filter and the largest row it accepts."""
@@ -47,9 +55,43 @@ class RowRules:
     where: Mapping[str, str]
     max_bytes_per_row: int
 
+    @cached_property
+    def formats(self) -> tuple[Format, ...]:
+        """Formats that a row may be in, the first that fits first.
+
+        A text comes last: a file that has both was rendered for people who have no turns. Where the
+        column of the text is named, it is what counts.
+        """
+        named = self.columns.named().keys()
+        asked = [known for known in (*CHATS, TEXT) if named & set(known.needs)]
+        if TEXT in asked:
+            asked = [TEXT, *(known for known in asked if known is not TEXT)]
+        return tuple(asked) or (*CHATS, TEXT)
+
+    @cached_property
+    def content(self) -> Mapping[str, str]:
+        """Field -> column, of all that a row may be."""
+        fields = (field for known in self.formats for field in (*known.needs, *known.may))
+        return {field: self.columns.column(field) for field in fields}
+
     def wanted(self) -> set[str]:
         """Return every column that a row may be asked for."""
-        return {self.columns.text, *self.columns.optional().values(), *self.where}
+        return {*self.content.values(), *self.columns.beside().values(), *self.where}
+
+    def columns_of_turns(self) -> set[str]:
+        """Return the columns whose values may be lists, of messages or of tools."""
+        return {column for field, column in self.content.items() if field in MAY_BE_LISTS}
+
+    def fits(self, columns: Collection[str]) -> bool:
+        """Whether a table with these columns can have a row in one of the formats."""
+        fields = {field for field, column in self.content.items() if column in columns}
+        return any(fields.issuperset(known.needs) for known in self.formats)
+
+    def format_of(self, row: Mapping[str, object]) -> Format | None:
+        """Return the format that a row is in, whole or in part; None where it is in none."""
+        empty = (None, "")
+        filled = {field for field, column in self.content.items() if row.get(column) not in empty}
+        return find_format(filled, self.formats)
 
 
 def read_row(
@@ -118,39 +160,78 @@ def _to_record(
             raise RowFault(f"null filter column: {_absent(column, row)}")
         if _scalar(found, column) != value:
             return None
-    # Texts keep their exact type rule; the small fields may be numbers (a label often is).
+    values = _beside(row, rules, sparse)
+    found = rules.format_of(row)
+    if found is None or found is TEXT:
+        record = Record(_text(row, rules), origin)
+        values |= _paired(row, rules)
+    else:
+        said = _conversation(row, found, rules.content)
+        record = Record(said.text, origin, format=found.name)
+        values |= {"prompt": said.prompt, "response": said.response, "turns": said.to_json()}
+    record = replace(record, **values)
+    size = len((record.turns or record.text).encode("utf-8"))
+    if size > rules.max_bytes_per_row:
+        raise RowFault(f"row too large: {size:,} bytes, limit {rules.max_bytes_per_row:,}")
+    return record
+
+
+def _beside(row: Mapping[str, object], rules: RowRules, sparse: bool) -> dict[str, str | None]:
+    """What is said about a row, in columns that are named."""
     values: dict[str, str | None] = {}
-    for field, column in rules.columns.optional().items():
+    for field, column in rules.columns.beside().items():
         value = row.get(column)
         if column not in row and not sparse:
             raise RowFault(f"missing column: {_absent(column, row)}")
-        if value is None:
-            values[field] = None
-            continue
-        is_text = field in ("prompt", "response")
-        values[field] = _string(value, column) if is_text else _scalar(value, column)
+        values[field] = None if value is None else _scalar(value, column)
         _check(values[field], column)
-    text = _text(row, rules.columns, values)
-    size = len(text.encode("utf-8"))
-    if size > rules.max_bytes_per_row:
-        raise RowFault(f"row too large: {size:,} bytes, limit {rules.max_bytes_per_row:,}")
-    return Record(text=text, origin=origin, **values)
+    return values
 
 
-def _text(row: Mapping[str, object], columns: ColumnNames, values: Mapping[str, str | None]) -> str:
-    given = row.get(columns.text)
-    if given is not None:
-        text = _string(given, columns.text)
-        fault = text_fault(text)
-        if fault:
-            raise RowFault(fault)
-        return text
-    prompt, response = values.get("prompt"), values.get("response")
-    if prompt is None or response is None:
-        raise RowFault(f"missing text column: {_absent(columns.text, row)}")
-    if not prompt.strip() or not response.strip():
-        raise RowFault("empty text: the prompt or the response is blank")
-    return prompt + "\n\n" + response
+def _conversation(
+    row: Mapping[str, object], found: Format, columns: Mapping[str, str]
+) -> Conversation:
+    fields = {field: row.get(columns[field]) for field in (*found.needs, *found.may)}
+    try:
+        return found.read(fields, columns)
+    except ChatFault as fault:
+        raise RowFault(str(fault)) from fault
+
+
+def _paired(row: Mapping[str, object], rules: RowRules) -> dict[str, str | None]:
+    """Prompt and response that a text has beside it, where their columns are named."""
+    values: dict[str, str | None] = {}
+    for field in ("prompt", "response"):
+        column = rules.columns.named().get(field)
+        value = None if column is None else row.get(column)
+        if column is not None and value is not None:
+            values[field] = _string(value, column)
+            _check(values[field], column)
+    return values
+
+
+def _text(row: Mapping[str, object], rules: RowRules) -> str:
+    column = rules.columns.column("text")
+    given = row.get(column)
+    if given is None:
+        if rules.formats == (TEXT,) or column in row:
+            raise RowFault(f"missing text column: {_absent(column, row)}")
+        raise RowFault(f"{NO_FORMAT}: {_formatless(row, rules)}")
+    text = _string(given, column)
+    fault = text_fault(text)
+    if fault:
+        raise RowFault(fault)
+    return text
+
+
+def _formatless(row: Mapping[str, object], rules: RowRules) -> str:
+    """What a row has in place of a format, and what to write into the pool's file."""
+    known = "; ".join(" and ".join(map(rules.columns.column, one.needs)) for one in rules.formats)
+    example = next((str(name)[:40] for name, value in row.items() if isinstance(value, str)), "...")
+    return (
+        f"the row has {_columns_of(row)}, and not {known}; name its columns, such as"
+        f" `columns: {{text: {example}}}`"
+    )
 
 
 def _check(value: str | None, column: str) -> None:
@@ -174,6 +255,9 @@ def _scalar(value: object, column: str) -> str:
 
 
 def _absent(column: str, row: Mapping[str, object]) -> str:
-    found = ", ".join(repr(str(name))[:40] for name in list(row)[:8])
     state = "is null" if column in row else "is absent"
-    return f"column {column!r} {state} (the row has {found or 'no columns'})"
+    return f"column {column!r} {state} (the row has {_columns_of(row)})"
+
+
+def _columns_of(row: Mapping[str, object]) -> str:
+    return ", ".join(repr(str(name))[:40] for name in list(row)[:8]) or "no columns"

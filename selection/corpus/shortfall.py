@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from selection.config.targets import DocstringTarget, FileTarget, Target
 from selection.corpus.faults import BRING_WHOLE, FIRST, Faults, Reason
+from selection.corpus.rows import NO_FORMAT
 
 
 def too_few(
@@ -60,7 +61,7 @@ def _of_fault(spec: Target, reason: Reason, name: str) -> str:
             remedy = f"or name another column in `{name}.columns.split`"
         elif reason.kind == "no label":
             remedy = f"label these rows, or set `{name}.columns.label` to null"
-        elif "column" in reason.kind:
+        elif "column" in reason.kind or reason.kind == NO_FORMAT:
             remedy = f"name the file's columns in `{name}.columns`"
     return f"  {reason}; {remedy}"
 

@@ -10,7 +10,7 @@ from typing import assert_never
 import pyarrow as pa
 
 from selection.basics.draws import keyed_uniform
-from selection.basics.text import count_words, row_id
+from selection.basics.text import count_words
 from selection.config.targets import DocstringTarget, FileTarget, Target
 from selection.corpus.docstrings import read_docstrings
 from selection.corpus.faults import Faults, FaultTally
@@ -32,6 +32,7 @@ TARGET_SCHEMA = pa.schema(
         pa.field("label", pa.string()),
         pa.field("prompt", pa.string()),
         pa.field("response", pa.string()),
+        pa.field("turns", pa.large_string()),
         pa.field("n_words", pa.int64(), nullable=False),
     ]
 )
@@ -93,7 +94,7 @@ def read_target(spec: Target, path: Path | None, *, name: str = "target") -> Tar
     taken: set[str] = set()
     repeated: list[str] = []
     for record in sorted(records, key=_precedence):
-        key = row_id(record.text)
+        key = record.row_id
         if key in taken:
             repeated.append(record.origin)
         else:
@@ -188,6 +189,7 @@ def _table(chosen: dict[str, dict[str, Record]]) -> pa.Table:
             "label": record.label,
             "prompt": record.prompt,
             "response": record.response,
+            "turns": record.turns,
             "n_words": count_words(record.text),
         }
         for split in sorted(chosen)

@@ -63,6 +63,7 @@ def build_raw_corpus(pool: Pool) -> Stage:
             facts={
                 "source": source,
                 "words": sum(corpus.rows["n_words"].to_pylist()),
+                "formats": dict(corpus.formats),
                 "duplicates_collapsed": corpus.n_duplicates,
                 **fault_facts(corpus.faults),
             },

@@ -1,5 +1,6 @@
 """Can the first rows of every source of a pool be used?"""
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from itertools import islice
@@ -40,18 +41,26 @@ def look_at_sources(pool: Pool, unusable: Collection[str], *, fetch: bool) -> li
         bad ones: reading it costs nothing, and leaves the quarantine tables to look at.
     """
     usable, others, away = 0, list[Finding](), 0
+    formats: Counter[str] = Counter()
     for spec in pool.sources:
         if isinstance(spec, HubSource) and not fetch:
             away += 1
             others.append(Finding(f"source {spec.name}", f"{spec.dataset}: would be fetched"))
             continue
-        found = [_look_at(*reader, pool) for reader in _readers(pool, spec, unusable)]
-        others += [each for each in found if each is not None]
-        usable += found.count(None)
+        for names, read in _readers(pool, spec, unusable):
+            found = _look_at(names, read, pool)
+            if isinstance(found, Finding):
+                others.append(found)
+            else:
+                usable += 1
+                formats += found
     if not usable + away:
         problem = "no source has a usable row, so that there is nothing to select"
         others.append(Finding(f"pool {pool.name}", "its sources", problem, stops=False))
-    return [Finding("sources", f"the first {SAMPLE} rows of each of {usable:,}"), *others]
+    seen = f"the first {SAMPLE} rows of each of {usable:,}"
+    if formats:
+        seen += f": {', '.join(name for name, _ in formats.most_common())}"
+    return [Finding("sources", seen), *others]
 
 
 def _readers(
@@ -67,8 +76,8 @@ def _readers(
         yield [name], source.read
 
 
-def _look_at(names: list[str], read: Reader, pool: Pool) -> Finding | None:
-    """Say what is wrong with the beginning of sources; None where they can be used."""
+def _look_at(names: list[str], read: Reader, pool: Pool) -> Finding | Counter[str]:
+    """Say what is wrong with the beginning of sources; where nothing is, rows by their format."""
     more = f" and {len(names) - 1:,} more of its file" if len(names) > 1 else ""
     what = f"source {names[0]}{more}"
     try:
@@ -95,7 +104,7 @@ def _look_at(names: list[str], read: Reader, pool: Pool) -> Finding | None:
             f" {faults.summary()}; correct them, or raise the pool's `max_quarantined`"
         )
         return Finding(what, seen, problem, stops=False)
-    return None
+    return Counter(record.format for record in records if isinstance(record, Record))
 
 
 def _said(error: Exception) -> str:

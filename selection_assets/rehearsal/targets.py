@@ -7,7 +7,6 @@ from typing import assert_never
 
 from resources.project import resolve
 from selection.basics.brevity import some_of
-from selection.basics.text import row_id
 from selection.config.targets import DocstringTarget, FileTarget, Target
 from selection.corpus.docstrings import read_docstrings
 from selection.corpus.faults import Faults, faults_of, whole_or_allowed_target
@@ -55,7 +54,7 @@ def look_at_target(name: str, target: Target) -> SeenTarget:
     used = [r for r in good if isinstance(target, DocstringTarget) or r.split in SPLITS]
     if whole:
         problems, drawn = _of_whole(name, target)
-        used = used if drawn is None else [r for r in used if row_id(r.text) in drawn]
+        used = used if drawn is None else [r for r in used if r.row_id in drawn]
         whole = drawn is not None
     else:
         bad = [record for record in records if isinstance(record, BadRecord)]
@@ -68,9 +67,7 @@ def examples_of(records: list[Record]) -> Iterator[Example | str]:
     """Rows as a model reads them, or why one cannot be."""
     for record in records:
         try:
-            yield Example(
-                row_id(record.text), record.text, record.label, record.prompt, record.response
-            )
+            yield Example(record.row_id, record.text, record.label, record.prompt, record.response)
         except ValueError as error:
             yield f"{record.origin}: {str(error).partition(': ')[2]}"
 

@@ -147,8 +147,8 @@ STOPS: dict[str, tuple[Change, list[str]]] = {
         ["target.jsonl:1: give a label or a response, not both", "`target.columns`"],
     ),
     "the target's text is in another column": (
-        target_with(lambda _, r: {"messages": r["text"], "split": r["split"]}),
-        ["40 x missing text column: column 'text' is absent (the row has 'messages'"],
+        target_with(lambda _, r: {"body": r["text"], "split": r["split"]}),
+        ["40 x no known format: the row has 'body', 'split'", "`columns: {text: body}`"],
     ),
     "the target has another split": (
         target_with(lambda _, r: r | {"split": r["split"].replace("dev", "validation")}),
@@ -253,7 +253,7 @@ def test_a_hub_model_that_is_not_here_is_said_to_be_fetched_and_is_not(project, 
 
 
 def test_a_source_that_cannot_be_used_is_named_with_its_reasons_and_the_rest_is_taken(project):
-    rows = [{"messages": "Hello."}] * 9
+    rows = [{"body": "Hello."}] * 9
     text = "".join(json.dumps(row) + "\n" for row in rows)
     (project.root / "drop/chats.jsonl").write_text(text)
     (project.root / "drop/empty.jsonl").write_text("")
@@ -267,14 +267,14 @@ def test_a_source_that_cannot_be_used_is_named_with_its_reasons_and_the_rest_is_
     assert result.exit_code == 2
     assert "it would do without 3 of its sources" in result.stderr
     for said in (
-        "source chats: no row can be used: 9 x missing text column: column 'text' is absent (the"
-        " row has 'messages'), first at chats.jsonl:1",
+        "source chats: no row can be used: 9 x no known format: the row has 'body', and not",
+        "name its columns, such as `columns: {text: body}`, first at chats.jsonl:1",
         "empty.jsonl: ",
         "source broken: no row can be used: 1 x unreadable Parquet",
         "bring the file whole and readable, or add 'broken' to `allow_unread` of the pool",
         "source cut: rows are missing: 1 x file ends within a row: ",
         "first at cut.jsonl:25; bring the file whole and readable, or add 'cut' to `allow_unread`",
-        "the first 32 rows of each of 3",
+        "the first 32 rows of each of 3: text",
         "would materialize first",
     ):
         assert said in result.stdout

@@ -74,7 +74,7 @@ def test_a_run_takes_the_rest_and_ends_with_what_it_left_out(finished_project, f
     rehearsed = selection("run", NAME, "--dry-run")
     assert rehearsed.exit_code == 2
     assert "bad.jsonl: it was read: 0 usable rows, 3 bad ones" in rehearsed.stdout
-    assert f"the first 32 rows of each of {len(SOURCES)} " in rehearsed.stdout
+    assert f"the first 32 rows of each of {len(SOURCES)}: text" in rehearsed.stdout
     assert "it would do without 1 of its sources" in rehearsed.stderr
     (finished_project.root / "drop/bad.jsonl").unlink()
     last = selection("run", NAME)

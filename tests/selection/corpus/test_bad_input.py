@@ -25,7 +25,7 @@ from selection.corpus.records import UnreadPart
         (b'{"text": "a \x00 b"}', "NUL character"),
         (b'{"text": ""}', "empty text"),
         (b'{"text": " \\n\\t "}', "empty text"),
-        (b'{"body": "hello"}', "missing text column"),
+        (b'{"body": "hello"}', "no known format"),
         (b'{"text": null}', "missing text column"),
         (b'{"text": 7}', "wrong type"),
         (b'{"text": ["a"]}', "wrong type"),

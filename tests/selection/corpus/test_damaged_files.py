@@ -127,8 +127,8 @@ def test_parquet_cells_are_judged_one_by_one(tmp_path: Path) -> None:
         ("a.parquet#4", "missing text column"),
         ("b.parquet#0", "wrong type"),
         ("c.parquet#0", "wrong type"),
-        ("d.parquet#0", "missing text column"),
-        ("d.parquet#1", "missing text column"),
+        ("d.parquet#0", "no known format"),
+        ("d.parquet#1", "no known format"),
         ("e.parquet#0", "wrong type"),
     ]
 

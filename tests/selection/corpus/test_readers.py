@@ -63,7 +63,7 @@ def test_dictionary_columns_of_parquet_are_text(tmp_path: Path) -> None:
     assert [r.text for r in read_path(path) if isinstance(r, Record)] == ["x y", "x y", "z"]
 
 
-def test_a_row_without_text_joins_prompt_and_response(tmp_path: Path) -> None:
+def test_prompt_and_response_are_a_row_unless_the_text_is_named(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     rows = [
         {"question": "Why?", "answer": "Because."},
@@ -72,13 +72,16 @@ def test_a_row_without_text_joins_prompt_and_response(tmp_path: Path) -> None:
         {"question": "Why?", "answer": " "},
     ]
     path.write_text("\n".join(map(json.dumps, rows)))
-    records = list(read_path(path, columns=ColumnNames(prompt="question", response="answer")))
-    assert [r.text for r in records if isinstance(r, Record)] == ["Why?\n\nBecause.", "given"]
+    named = {"prompt": "question", "response": "answer"}
+    records = list(read_path(path, columns=ColumnNames(**named)))
+    assert [r.text for r in records if isinstance(r, Record)] == ["Why?\n\nBecause.", "Why?\n\nSo."]
     assert [(r.prompt, r.response) for r in records[:1] if isinstance(r, Record)] == [
         ("Why?", "Because.")
     ]
     bad = [r.kind for r in records if isinstance(r, BadRecord)]
-    assert bad == ["missing text column", "empty text"]
+    assert bad == ["no answer", "empty turn"]
+    records = list(read_path(path, columns=ColumnNames(text="text", **named)))
+    assert [r.text for r in records if isinstance(r, Record)] == ["Why?\n\nBecause.", "given"]
 
 
 def test_a_folder_is_read_in_the_order_of_names_with_relative_origins(tmp_path: Path) -> None:

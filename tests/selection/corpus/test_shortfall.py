@@ -33,9 +33,10 @@ def of_one_text(rows: list[dict]) -> list[dict]:
 
 CAUSES: dict[str, tuple[Change, list[str]]] = {
     "another column has the text": (
-        renamed("text", "messages"),
+        renamed("text", "body"),
         [
-            "9 x missing text column: column 'text' is absent (the row has 'messages', 'split')",
+            "9 x no known format: the row has 'body', 'split', and not messages; ",
+            "name its columns, such as `columns: {text: body}`",
             "first at rows.jsonl:1",
             "`target.columns`",
         ],

@@ -1,0 +1,154 @@
+"""Which of the formats that people have is a row in, and what conversation does it hold?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+
+from selection.chats.conversation import BETWEEN, Conversation, Turn
+from selection.chats.turns import ChatFault, conversation, read_messages, spoken, told
+
+Row = Mapping[str, object]
+"""Field of the format to its value; an absent column and a null are None alike."""
+
+Columns = Mapping[str, str]
+"""Field of the format to the column that has it, for messages."""
+
+
+@dataclass(frozen=True)
+class Format:
+    """One way to write a conversation as a row.
+
+    Attributes
+    ----------
+    name : as people call it.
+    needs : fields that a row of it has.
+    may : fields that it may have beside them.
+    read : gives the conversation, or raises `ChatFault`.
+    """
+
+    name: str
+    needs: tuple[str, ...]
+    may: tuple[str, ...]
+    read: Callable[[Row, Columns], Conversation]
+
+
+BESIDE = ("system", "tools")
+"""Fields that any conversation may have beside its turns."""
+
+
+def _messages(field: str) -> Callable[[Row, Columns], Conversation]:
+    def read(row: Row, columns: Columns) -> Conversation:
+        what, system, tools = columns[field], row.get("system"), row.get("tools")
+        return read_messages(row[field], what=what, system=system, tools=tools)
+
+    return read
+
+
+def _instruction(row: Row, columns: Columns) -> Conversation:
+    """Alpaca's: an instruction, what it is about, what was said before, and the output."""
+    asked = spoken("user", row["instruction"], columns["instruction"])
+    about = row.get("input")
+    if about not in (None, ""):
+        content = spoken("user", about, columns["input"]).content
+        asked = Turn("user", asked.content + BETWEEN + content)
+    answer = spoken("assistant", row["output"], columns["output"])
+    turns = [*_history(row.get("history"), columns["history"]), asked, answer]
+    return _whole(turns, row, columns["output"])
+
+
+def _history(history: object, what: str) -> list[Turn]:
+    """Pairs of question and answer that come before the instruction."""
+    if history is None:
+        return []
+    if not isinstance(history, list | tuple):
+        raise ChatFault(f"wrong type: column {what!r} is {type(history).__name__}, not a list")
+    turns = []
+    for place, pair in enumerate(history, start=1):
+        if not isinstance(pair, list | tuple) or len(pair) != 2:
+            raise ChatFault(f"wrong type: pair {place} of {what!r} is no question with its answer")
+        turns += [spoken("user", pair[0], what), spoken("assistant", pair[1], what)]
+    return turns
+
+
+def _pair(asked: str, answered: str) -> Callable[[Row, Columns], Conversation]:
+    """Two fields, each a text or a list of messages."""
+
+    def read(row: Row, columns: Columns) -> Conversation:
+        question, answer = row[asked], row[answered]
+        if isinstance(question, list) or isinstance(answer, list):
+            return _joined(question, answer, row, columns[asked], columns[answered])
+        turns = [
+            spoken("user", question, columns[asked]),
+            spoken("assistant", answer, columns[answered]),
+        ]
+        return _whole(turns, row, columns[answered])
+
+    return read
+
+
+def _joined(prompt: object, answer: object, row: Row, asked: str, answered: str) -> Conversation:
+    """Messages of a prompt followed by those of its answer; either may be a text."""
+    before = prompt if isinstance(prompt, list) else [{"role": "user", "content": prompt}]
+    after = answer if isinstance(answer, list) else [{"role": "assistant", "content": answer}]
+    what, system, tools = f"{asked}' and '{answered}", row.get("system"), row.get("tools")
+    return read_messages([*before, *after], what=what, system=system, tools=tools)
+
+
+def _preference(row: Row, columns: Columns) -> Conversation:
+    """A prompt with the better of two answers: without a prompt, what both begin with is it."""
+    chosen, rejected = row["chosen"], row["rejected"]
+    if not rejected:
+        raise ChatFault(f"no rejected answer: column {columns['rejected']!r} is empty")
+    if row.get("prompt") is not None:
+        return _pair("prompt", "chosen")(row, columns)
+    if not isinstance(chosen, list):
+        raise ChatFault(
+            f"no prompt: {columns['chosen']!r} is a text, and nothing says where its answer begins;"
+            " give it a column `prompt`, or write it as messages"
+        )
+    return _messages("chosen")(row, columns)
+
+
+def _whole(turns: list[Turn], row: Row, what: str) -> Conversation:
+    return conversation(turns, what=what, system=told(row.get("system")), tools=row.get("tools"))
+
+
+CHATS = (
+    Format("messages", ("messages",), BESIDE, _messages("messages")),
+    Format("sharegpt", ("conversations",), BESIDE, _messages("conversations")),
+    Format("preference", ("chosen", "rejected"), ("prompt", *BESIDE), _preference),
+    Format("alpaca", ("instruction", "output"), ("input", "history", *BESIDE), _instruction),
+    Format("prompt-completion", ("prompt", "completion"), BESIDE, _pair("prompt", "completion")),
+    Format("prompt-response", ("prompt", "response"), BESIDE, _pair("prompt", "response")),
+    Format("question-answer", ("question", "answer"), BESIDE, _pair("question", "answer")),
+)
+"""Of a row that is in several, the first counts."""
+
+
+MAY_BE_LISTS = {
+    *("messages", "conversations", "chosen", "rejected"),
+    *("prompt", "completion", "response", "history", "tools"),
+}
+"""Fields that may hold more than a text."""
+
+
+def _no_conversation(row: Row, columns: Columns) -> Conversation:
+    raise TypeError("a text has no turns")
+
+
+TEXT = Format("text", ("text",), (), _no_conversation)
+"""A row that is no conversation."""
+
+
+def find_format(filled: Collection[str], formats: Collection[Format]) -> Format | None:
+    """Return the format of a row with values in these fields; None where it is in none.
+
+    A row that has one of the fields that a format needs and lacks another is in that format, as far
+    as no other fits: what it lacks can then be said.
+    """
+    for needed in (all, any):
+        for known in formats:
+            if needed(field in filled for field in known.needs):
+                return known
+    return None

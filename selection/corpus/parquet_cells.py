@@ -1,0 +1,108 @@
+"""Cells of a Parquet file as Python values, none of them believed to be UTF-8."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from selection.corpus.rows import RowRules
+
+
+@dataclass(frozen=True)
+class Table:
+    """The columns of a file.
+
+    Attributes
+    ----------
+    read : those to decode.
+    faults : why others, without which a row is not what was asked for, cannot be used.
+    names : some, for messages.
+    """
+
+    read: list[str]
+    faults: dict[str, str]
+    names: list[str]
+
+    @classmethod
+    def of(cls, parquet: pq.ParquetFile, rules: RowRules) -> Table:
+        """Look at the types of those columns that a row may be asked for."""
+        schema = parquet.schema_arrow
+        faults, turns = {}, rules.columns_of_turns()
+        for column in sorted(rules.wanted() & set(schema.names)):
+            [index, *others] = schema.get_all_field_indices(column)
+            kind = schema.field(index).type
+            if others:
+                faults[column] = f"repeated column: {column!r}"
+            elif not (_usable(kind) or (column in turns and _may_be_turns(kind))):
+                faults[column] = f"wrong type: column {column!r} is {kind}"
+        read = sorted((rules.wanted() & set(schema.names)) - faults.keys())
+        if rules.fits(read):
+            # What merely bears the name of a field stops no row that is one without it.
+            asked = {*rules.columns.named().values(), *rules.where}
+            faults = {column: fault for column, fault in faults.items() if column in asked}
+        return cls(read, faults, schema.names[:8])
+
+
+def _usable(kind: pa.DataType) -> bool:
+    """Whether a cell of this type may be a text or a number; others are not even decoded."""
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    numeric = pa.types.is_integer(kind) or pa.types.is_boolean(kind) or pa.types.is_null(kind)
+    return numeric or _is_text(kind)
+
+
+def _may_be_turns(kind: pa.DataType) -> bool:
+    """Whether a cell of this type may be messages: lists and structs of texts and numbers."""
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        return _may_be_turns(kind.value_type)
+    if pa.types.is_struct(kind):
+        return all(_may_be_turns(field.type) for field in kind)
+    return _usable(kind) or pa.types.is_floating(kind)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return (
+        pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    )
+
+
+class Utf8(bytes):
+    """The bytes of a text cell, not yet known to be UTF-8."""
+
+
+def raw_rows(batch: pa.RecordBatch) -> list[dict[str, object]]:
+    """Return the rows of a batch, their texts as `Utf8`, what is not UTF-8 in a list `NotUtf8`."""
+    names = batch.schema.names
+    if not names:
+        return [{} for _ in range(batch.num_rows)]
+    columns = [_values(column) for column in batch.columns]
+    return [dict(zip(names, cells, strict=True)) for cells in zip(*columns, strict=True)]
+
+
+def _values(column: pa.Array) -> list[object]:
+    if pa.types.is_dictionary(column.type):
+        # Each entry once, however many rows repeat it.
+        used = column.indices.dictionary_encode()
+        cells = _values(column.dictionary.take(used.dictionary))
+        places = used.indices.to_pylist()
+        return [None if place is None else cells[place] for place in places]
+    if pa.types.is_nested(column.type):
+        return [_nested(cell) for cell in column]
+    if not _is_text(column.type):
+        return column.to_pylist()
+    # Parquet does not promise that text is UTF-8, and Arrow would refuse the whole batch.
+    cells = column.cast(pa.large_binary()).to_pylist()
+    return [None if cell is None else Utf8(cell) for cell in cells]
+
+
+class NotUtf8:
+    """A cell with a text in it that is no UTF-8."""
+
+
+def _nested(cell: pa.Scalar) -> object:
+    try:
+        return cell.as_py()
+    except UnicodeDecodeError:
+        return NotUtf8()

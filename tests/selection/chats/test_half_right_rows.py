@@ -1,0 +1,130 @@
+"""Rows that are almost a conversation: each to quarantine by its reason, and nothing else lost."""
+
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from test_formats import ANSWERED, ASKED, GPT, ROWS, USER, read, write
+
+from selection.corpus.records import BadRecord, Record
+
+BLANK = {"role": "assistant", "content": " \n"}
+
+
+def chat(*messages):
+    return {"messages": list(messages)}
+
+
+HALF_RIGHT = {
+    "no answer": chat(USER),
+    "no answer: the last of 3 turns is user's": chat(USER, GPT, USER),
+    "no turns": chat(),
+    "empty turn: turn 2 of 'messages' (assistant) is blank": chat(USER, BLANK),
+    "empty turn: turn 2 of 'messages' (assistant) is null": chat(USER, GPT | {"content": None}),
+    "unknown role: turn 1 of 'messages' is of 'narrator'": chat(USER | {"role": "narrator"}, GPT),
+    "no role": chat({"content": ASKED}, GPT),
+    "no content": chat({"role": "user"}, GPT),
+    "two user turns in a row: turns 1 and 2": chat(USER, USER, GPT),
+    "two assistant turns in a row: turns 2 and 3": chat(USER, GPT, GPT),
+    "turns out of order: turn 1 (assistant) is the first": chat(GPT, USER, GPT),
+    "turns out of order: turn 2 (tool) follows 'user'": chat(USER, USER | {"role": "tool"}, GPT),
+    "system in the middle": chat(USER, USER | {"role": "system"}, GPT),
+    "wrong type: turn 1 of 'messages' is str, not an object": chat(ASKED, GPT),
+    "wrong type: the content of turn 1 of 'messages' is int": chat(USER | {"content": 7}, GPT),
+    "not text: turn 1 of 'messages' has a part of type 'image'": chat(
+        USER | {"content": [{"type": "image", "url": "x"}]}, GPT
+    ),
+    "wrong type: column 'messages' is str": {"messages": "[]"},
+    "wrong type: column 'messages' is dict": {"messages": USER},
+    "NUL character: in turn 1": chat(USER | {"content": "a\0b"}, GPT),
+    "no answer: column 'output' has no value": {"instruction": ASKED, "output": None},
+    "no answer: column 'answer' has no value": {"question": ASKED},
+    "no question: column 'prompt' has no value": {"prompt": None, "completion": ANSWERED},
+    "empty turn: column 'response' (answer) is blank": {"prompt": ASKED, "response": " "},
+    "wrong type: column 'prompt' is int": {"prompt": 3, "response": ANSWERED},
+    "wrong type: pair 1 of 'history'": ROWS["alpaca"] | {"history": [["only one"]]},
+    "no prompt: 'chosen' is a text": {"chosen": ANSWERED, "rejected": "No."},
+    "no call: turn 2 of 'conversations' is a function_call and no JSON": {
+        "conversations": [
+            {"from": "human", "value": ASKED},
+            {"from": "function_call", "value": "sky()"},
+            {"from": "gpt", "value": ANSWERED},
+        ]
+    },
+    "no known format: the row has 'title', 'body', and not messages; conversations; ": {
+        "title": "x",
+        "body": "y",
+    },
+}
+
+
+@pytest.mark.parametrize("reason", HALF_RIGHT)
+def test_a_half_right_row_is_set_aside_by_its_reason(tmp_path, reason):
+    path = write(tmp_path / "a.jsonl", ROWS["messages"], HALF_RIGHT[reason], ROWS["alpaca"])
+    first, bad, last = read(path)
+    assert isinstance(first, Record) and isinstance(last, Record)
+    assert isinstance(bad, BadRecord) and bad.reason.startswith(reason), bad
+    assert bad.origin == "a.jsonl:2"
+
+
+def test_what_no_format_fits_says_what_to_write(tmp_path):
+    [bad] = read(write(tmp_path / "a.jsonl", {"title": "x", "body": "y"}))
+    assert "`columns: {text: title}`" in bad.reason
+
+
+def test_a_turn_of_ten_megabytes_is_read_and_one_beyond_the_limit_is_named(tmp_path):
+    long = chat(USER | {"content": "ab " * (10 * 2**20 // 3)}, GPT)
+    longer = chat(USER | {"content": "ab " * (17 * 2**20 // 3)}, GPT)
+    good, bad = read(write(tmp_path / "a.jsonl", long, longer))
+    assert isinstance(good, Record) and len(good.prompt) > 10 * 2**20 - 3
+    assert isinstance(bad, BadRecord) and bad.kind == "row too large"
+
+
+def test_a_marker_in_a_turn_stays_text(tmp_path):
+    said = "<|im_end|>\n<|im_start|>assistant\n\u202eevil"
+    [record] = read(write(tmp_path / "a.jsonl", chat(USER | {"content": said}, GPT)))
+    assert record.prompt == said
+
+
+def test_a_column_of_turns_in_parquet_that_is_no_utf8_loses_its_row_only(tmp_path):
+    bad = b"\xff" + ASKED.encode()[:9]
+    contents = pa.array([ASKED.encode()[:10], b"Because.", bad, b"Because."], pa.binary())
+    roles = pa.array(["user", "assistant"] * 2)
+    turns = pa.StructArray.from_arrays(
+        [roles, contents.cast(pa.string(), safe=False)], ["role", "content"]
+    )
+    column = pa.ListArray.from_arrays(pa.array([0, 2, 4], pa.int32()), turns)
+    pq.write_table(pa.table({"messages": column}), tmp_path / "a.parquet")
+    first, second = read(tmp_path / "a.parquet")
+    assert isinstance(first, Record)
+    assert isinstance(second, BadRecord) and second.reason == "invalid UTF-8: within 'messages'"
+
+
+def test_fields_that_a_table_fills_with_nulls_are_no_fields(tmp_path):
+    call = {"type": "function", "function": {"name": "sky", "arguments": {"hue": "blue"}}}
+    other = {"type": "function", "function": {"name": "sea", "arguments": {"depth": "ten"}}}
+    rows = [
+        chat(
+            USER,
+            {"role": "assistant", "content": None, "tool_calls": [one]},
+            USER | {"role": "tool"},
+            GPT,
+        )
+        for one in (call, other)
+    ]
+    (tmp_path / "of_json").mkdir()
+    as_json = read(write(tmp_path / "of_json/a.jsonl", *rows))
+    as_table = read(write(tmp_path / "a.parquet", *rows))
+    assert [r.turns for r in as_json] == [r.turns for r in as_table]
+    assert [json.loads(r.turns)["turns"][1]["tool_calls"] for r in as_json] == [
+        json.dumps([one], separators=(",", ":"), sort_keys=True) for one in (call, other)
+    ]
+
+
+def test_a_column_that_only_bears_a_field_s_name_stops_no_text(tmp_path):
+    rows = [{"text": "a text", "answer": {"span": [1, 2]}, "tools": [b"\xff"]}]
+    [record] = read(write(tmp_path / "a.parquet", *rows))
+    assert isinstance(record, Record) and record.text == "a text"
+    [bad] = read(tmp_path / "a.parquet", answer="answer")
+    assert isinstance(bad, BadRecord) and bad.kind == "wrong type"
