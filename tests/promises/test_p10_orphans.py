@@ -38,7 +38,7 @@ def states(project: Project, step: HeldSpend) -> set[str]:
     return {row["state"] for row in found}
 
 
-def test_a_step_whose_run_was_killed_stops_by_itself_and_says_what_it_has_spent(project):
+def test_a_step_whose_run_was_killed_stops_by_itself_and_says_what_it_has_spent(project, figures):
     run = Child(RUN)
     step = begun(project, run)
     run.shoot()
@@ -46,9 +46,10 @@ def test_a_step_whose_run_was_killed_stops_by_itself_and_says_what_it_has_spent(
     # On the step's own word: nobody else has looked.
     assert states(project, step) == {"lost"}
     assert project.ledger.verify() == []
+    figures.record("P10", runs_killed_and_settled=1)
 
 
-def test_the_device_is_nobody_else_s_while_such_a_step_lives(project):
+def test_the_device_is_nobody_else_s_while_such_a_step_lives(project, figures):
     run = Child(RUN)
     step = begun(project, run)
     os.kill(step.pid, signal.SIGSTOP)
@@ -68,3 +69,4 @@ def test_the_device_is_nobody_else_s_while_such_a_step_lives(project):
         assert instance.get_run_by_id(step.run_id).status == dg.DagsterRunStatus.CANCELED
     run.end(-signal.SIGKILL)
     assert states(project, step) == {"lost"}
+    figures.record("P10", runs_killed_and_settled=1)
