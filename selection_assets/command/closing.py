@@ -1,6 +1,6 @@
 """What `selection run` prints when a study is up to date."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 
@@ -57,6 +57,34 @@ def closing_text(study: Study, ledger: Ledger, recomputed: str, not_read: str = 
         recomputed,
         "\n".join(["pictures:", *(f"  {path}" for path in pictures(frontier, study, ledger))]),
         "`make ui` opens all of it in the browser",
+    ]
+    return "\n" + "\n\n".join(part for part in parts if part)
+
+
+def stopped_text(
+    assets: Sequence[str], study: Study, ledger: Ledger, recomputed: str, not_read: str = ""
+) -> str:
+    """Lay out what there is of some assets, and what has been spent.
+
+    Parameters
+    ----------
+    assets : at which the refresh stopped, as `prefix/name`.
+    recomputed, not_read : as in `closing_text`.
+    """
+    rows = [
+        [asset, partition, str(artifact.folder)]
+        for asset in assets
+        for partition, artifact in sorted(ledger.current_versions(asset).items())
+    ]
+    spent = [total for total in totals(ledger) if total["campaign"] in {study.name, study.pool}]
+    parts = [
+        text_table(["asset", "partition", "in"], rows),
+        "spent so far, each step charged once, to whose work it is",
+        totals_table(spent),
+        cap_line(study, ledger),
+        not_read,
+        recomputed,
+        f"`selection run {study.name}` goes on from here",
     ]
     return "\n" + "\n\n".join(part for part in parts if part)
 

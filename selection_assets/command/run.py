@@ -26,13 +26,14 @@ from selection.config.pool import (
 from selection.config.study import Study
 from selection.config.targets import DocstringTarget, FileTarget, Target
 from selection_assets.command.asked import asked_study, pool_text, wait_until_still
-from selection_assets.command.closing import closing_text
+from selection_assets.command.closing import closing_text, stopped_text
 from selection_assets.command.history import open_history
 from selection_assets.refresh.partitions import sources_of
 from selection_assets.refresh.refresh import (
     PLAN,
     SourcesFailed,
     Unfinished,
+    named_stages,
     plan_refresh,
     refresh,
 )
@@ -44,20 +45,33 @@ from selection_assets.rehearsal.rehearse import NotReady, rehearse, require_read
 from selection_assets.studies import load_pools, see_that_data_are_there
 
 
-def run_study(name: str) -> None:
-    """Materialize what is stale and print the closing table."""
+def run_study(name: str, *, up_to: str | None = None) -> None:
+    """Materialize what is stale and print the closing table.
+
+    Parameters
+    ----------
+    up_to : an asset at which to stop; what it holds is then said in place of the table.
+    """
     study, ledger = find_study(name), Workspace().ledger
     pool = load_pools()[study.pool]
-    _rehearse(study, pool, ledger)
+    last = [] if up_to is None else named_stages(study, pool, up_to)
+    _rehearse(study, pool, ledger, up_to=up_to)
+
+    def say(done: list[Work]) -> None:
+        told = recomputed(done), _not_read(pool, ledger)
+        names = [stage.name for stage in last]
+        lay_out = partial(stopped_text, names) if last else closing_text
+        click.echo(lay_out(study, ledger, *told))
+
     try:
-        done = _refresh(study, ledger)
+        done = _refresh(study, ledger, up_to=up_to)
     except Unfinished as stop:
         # What could run has run, and may already say something.
         says = stop.done or isinstance(stop, SourcesFailed)
-        if says and ledger.current(f"{name}/pareto_frontier", UNPARTITIONED):
-            click.echo(closing_text(study, ledger, recomputed(stop.done), _not_read(pool, ledger)))
+        if says and (last or ledger.current(f"{name}/pareto_frontier", UNPARTITIONED)):
+            say(stop.done)
         raise
-    click.echo(closing_text(study, ledger, recomputed(done), _not_read(pool, ledger)))
+    say(done)
 
 
 def _not_read(pool: Pool, ledger: Ledger) -> str:
@@ -67,7 +81,7 @@ def _not_read(pool: Pool, ledger: Ledger) -> str:
 def plan_study(name: str, *, quietly: bool) -> Study:
     """Bring the plan of a study up to date, with what it needs and nothing else."""
     study, ledger = find_study(name), Workspace().ledger
-    _rehearse(study, load_pools()[study.pool], ledger, quietly=quietly)
+    _rehearse(study, load_pools()[study.pool], ledger, up_to=PLAN, quietly=quietly)
     try:
         _refresh(study, ledger, up_to=PLAN, quietly=quietly)
     except SourcesFailed as error:
@@ -75,7 +89,14 @@ def plan_study(name: str, *, quietly: bool) -> Study:
     return study
 
 
-def _rehearse(study: Study, pool: Pool, ledger: Ledger, *, quietly: bool = False) -> None:
+def _rehearse(
+    study: Study,
+    pool: Pool,
+    ledger: Ledger,
+    *,
+    up_to: str | None = None,
+    quietly: bool = False,
+) -> None:
     """See that what is not up to date can run, before anything of it does.
 
     Files that have just changed are waited for first: until they are still, nothing is stale.
@@ -87,7 +108,7 @@ def _rehearse(study: Study, pool: Pool, ledger: Ledger, *, quietly: bool = False
     """
     _wait(pool, ledger)
     try:
-        if not plan_refresh(study, ledger):
+        if not plan_refresh(study, ledger, up_to=up_to):
             return
     except (ValueError, OSError):
         pass  # What cannot even be looked at is said below, with all else.
@@ -135,7 +156,7 @@ def _refresh(
             return refresh(study, build_definitions(), ledger, instance, up_to=up_to)
 
 
-def dry_run_study(name: str) -> None:
+def dry_run_study(name: str, *, up_to: str | None = None) -> None:
     """Print what was checked, and what `run_study` would materialize first.
 
     Raises
@@ -146,15 +167,17 @@ def dry_run_study(name: str) -> None:
     study = find_study(name)
     ledger = Workspace().ledger
     pool = load_pools()[study.pool]
+    if up_to is not None:
+        named_stages(study, pool, up_to)
     _wait(pool, ledger)
     left_out = _look_at_all(study, pool, ledger, fetch=False)
-    _print_work(name, study, ledger)
+    _print_work(name, study, ledger, up_to)
     if left_out:
         raise NotReady(f"it would do without {left_out} of its sources; see above")
 
 
-def _print_work(name: str, study: Study, ledger: Ledger) -> None:
-    work = plan_refresh(study, ledger)
+def _print_work(name: str, study: Study, ledger: Ledger, up_to: str | None) -> None:
+    work = plan_refresh(study, ledger, up_to=up_to)
     if not work:
         click.echo(f"{name} is up to date: nothing would be recomputed")
         return

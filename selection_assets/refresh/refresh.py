@@ -19,6 +19,10 @@ from selection_assets.studies import load_pools
 PLAN = "budget_plan"
 
 
+class NoSuchAsset(ValueError):
+    """A study has no asset of a name; the message says which it has."""
+
+
 class Unfinished(RefreshFailed):
     """All that can run has run; the message says what has not.
 
@@ -55,7 +59,8 @@ def refresh(
 
     Parameters
     ----------
-    up_to : name of an asset of the study, such as "budget_plan"; stop when that is up to date.
+    up_to : name of an asset of the study or of its pool, such as "selected_subset"; stop when that
+        is up to date, and the plan, without which nothing is spent.
 
     Returns
     -------
@@ -64,6 +69,8 @@ def refresh(
 
     Raises
     ------
+    NoSuchAsset
+        When the study has nothing of the name `up_to`.
     RefreshFailed
         When a step fails or a blocking check does not pass, and when no source can be read.
     StoppedByCap
@@ -121,10 +128,10 @@ def _require_sources(pool: Pool, sources: PoolSources, failed: dict[str, str]) -
         raise RefreshFailed("\n".join([*said, not_read_text(sources.not_read)]).strip())
 
 
-def plan_refresh(study: Study, ledger: Ledger) -> list[Work]:
+def plan_refresh(study: Study, ledger: Ledger, *, up_to: str | None = None) -> list[Work]:
     """Return the first level of stale work, without doing it: the rest depends on its results."""
     pool = load_pools()[study.pool]
-    planning, rest = _levels(study, pool)
+    planning, rest = _levels(study, pool, up_to)
     sources = sources_of(pool, ledger)
     for level in [*planning, *rest]:
         stale = stale_work(level, sources, study, ledger)
@@ -133,14 +140,35 @@ def plan_refresh(study: Study, ledger: Ledger) -> list[Work]:
     return []
 
 
+def named_stages(study: Study, pool: Pool, name: str) -> list[Stage]:
+    """Stages of a study and of its pool that bear a name, upstream first.
+
+    Raises
+    ------
+    NoSuchAsset
+        Naming those that there are.
+    """
+    stages = _stages(study, pool)
+    found = [stage for stage in stages if name in (stage.name, stage.key.path[-1])]
+    if not found:
+        known = ", ".join(dict.fromkeys(stage.key.path[-1] for stage in stages))
+        raise NoSuchAsset(f"study {study.name} has no asset {name!r}; it has {known}")
+    return found
+
+
+def _stages(study: Study, pool: Pool) -> list[Stage]:
+    return [*pool_stages(pool, [study]), *study_stages(study)]
+
+
 def _levels(
     study: Study, pool: Pool, up_to: str | None = None
 ) -> tuple[list[list[Stage]], list[list[Stage]]]:
     """Levels of the plan with what it needs, and of the rest: nothing is to be spent before it."""
-    stages = [*pool_stages(pool, [study]), *study_stages(study)]
+    stages, plan = _stages(study, pool), study_key(study, PLAN)
     if up_to is not None:
-        stages = with_ancestors(stages, study_key(study, up_to))
-    planning = with_ancestors(stages, study_key(study, PLAN))
+        wanted = [stage.key for stage in named_stages(study, pool, up_to)]
+        stages = with_ancestors(stages, [*wanted, plan])
+    planning = with_ancestors(stages, [plan])
     first = {stage.key for stage in planning}
     rest = [stage for stage in stages if stage.key not in first]
     return list(levels_of(planning)), list(levels_of(rest))

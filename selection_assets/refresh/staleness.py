@@ -51,10 +51,10 @@ class Refused:
         self.messages += messages
 
 
-def with_ancestors(stages: Sequence[Stage], last: dg.AssetKey) -> list[Stage]:
-    """Return the stages that one of them needs, itself included."""
+def with_ancestors(stages: Sequence[Stage], last: Sequence[dg.AssetKey]) -> list[Stage]:
+    """Return the stages that some of them need, themselves included."""
     by_key = {stage.key: stage for stage in stages}
-    needed, waiting = set(), [last]
+    needed, waiting = set(), list(last)
     while waiting:
         key = waiting.pop()
         needed.add(key)
