@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from resources.store.artifacts import Artifact
+from selection.basics.tables import places_of
 from selection.config.decoders import Decoder
 from selection.config.study import Study
 from selection.costs import ModelShape
@@ -51,12 +52,10 @@ def row_tokens(rows: pa.Table, tokens: Artifact) -> np.ndarray:
         When a row is not counted, because the rows have changed since.
     """
     counted = tokens.table("tokens.parquet")
-    wanted, known = rows["row_id"].to_numpy(), counted["row_id"].to_numpy()  # sorted, as a source's
-    place = np.searchsorted(known, wanted)
-    there = np.isin(wanted, known)
-    if not there.all():
+    place = places_of(rows["row_id"], counted["row_id"])
+    if (place < 0).any():
         raise ValueError(
-            f"{tokens.folder} lacks {int((~there).sum())} of the rows: materialize"
+            f"{tokens.folder} lacks {int((place < 0).sum())} of the rows: materialize"
             f" {tokens.asset}[{tokens.partition}] again"
         )
     return counted["n_tokens"].to_numpy()[place]

@@ -1,12 +1,50 @@
 """Read the pool's artifacts as the rows that methods work on."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, overload
 
 import numpy as np
+import pyarrow as pa
 
 from resources.store.artifacts import Artifact
+from selection.basics.tables import places_of
 from selection.methods.contract.values import Rows
+
+
+class Texts(Sequence[str]):
+    """Texts of a table that become Python's where they are looked at: most passes look at none.
+
+    Parameters
+    ----------
+    column : of texts, without nulls.
+    """
+
+    def __init__(self, column: pa.ChunkedArray) -> None:
+        self._column = column
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._column)
+
+    @overload
+    def __getitem__(self, place: int) -> str: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[str]: ...
+
+    def __getitem__(self, place: int | slice) -> str | Sequence[str]:
+        """One of them, or some without copying."""
+        if isinstance(place, slice):
+            start, stop, step = place.indices(len(self))
+            if step == 1:
+                return Texts(self._column.slice(start, max(stop - start, 0)))
+            return self._column.take(pa.array(range(start, stop, step), pa.int64())).to_pylist()
+        return self._column[place].as_py()
+
+    def __iter__(self) -> Iterator[str]:
+        """Give them in order, a chunk at a time."""
+        for chunk in self._column.chunks:
+            yield from chunk.to_pylist()
 
 
 def read_rows(corpus: Artifact, embeddings: Artifact | None = None, features: Any = None) -> Rows:
@@ -17,26 +55,24 @@ def read_rows(corpus: Artifact, embeddings: Artifact | None = None, features: An
     features : what a method's preparation has computed of each row.
     """
     table = corpus.table("rows.parquet", ["row_id", "text", "n_words"])
-    row_id = table["row_id"].to_numpy()
     vectors = None
     if embeddings is not None:
-        embedded = embeddings.table("rows.parquet")["row_id"].to_numpy()
+        embedded = embeddings.table("rows.parquet", ["row_id"])["row_id"]
         vectors = embeddings.array("vectors.npy")
         # Both are sorted by row id, so keeping the embedded rows keeps them aligned.
-        table = table.filter(np.isin(row_id, embedded))
-        row_id = table["row_id"].to_numpy()
-        if not np.array_equal(row_id, embedded):
+        table = table.filter(pa.array(places_of(table["row_id"], embedded) >= 0))
+        if not table["row_id"].equals(embedded):
             raise ValueError(
                 f"{embeddings.folder} does not belong to {corpus.folder}: materialize"
                 f" {embeddings.asset}[{embeddings.partition}] again"
             )
-    texts, n_words = table["text"].to_pylist(), table["n_words"].to_numpy()
+    row_id, n_words = table["row_id"].to_numpy(), table["n_words"].to_numpy()
     if features is not None and features.shape[0] != len(row_id):
         raise ValueError(
             f"there are features of {features.shape[0]} rows of {corpus.folder}, which has"
             f" {len(row_id)}: materialize them again"
         )
-    return Rows(row_id, texts, n_words, vectors, corpus.partition, features)
+    return Rows(row_id, Texts(table["text"]), n_words, vectors, corpus.partition, features)
 
 
 def iterate_sources(
