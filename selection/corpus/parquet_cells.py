@@ -97,8 +97,9 @@ def _values(column: pa.Array) -> list[object]:
     return [None if cell is None else Utf8(cell) for cell in cells]
 
 
+@dataclass(frozen=True)
 class NotUtf8:
-    """A cell with a text in it that is no UTF-8."""
+    """A cell with a text in it that is no UTF-8; each is like any other, so that hashes repeat."""
 
 
 def _nested(cell: pa.Scalar) -> object:

@@ -99,6 +99,7 @@ def test_a_column_of_turns_in_parquet_that_is_no_utf8_loses_its_row_only(tmp_pat
     first, second = read(tmp_path / "a.parquet")
     assert isinstance(first, Record)
     assert isinstance(second, BadRecord) and second.reason == "invalid UTF-8: within 'messages'"
+    assert read(tmp_path / "a.parquet") == [first, second], "its hash is the same every time"
 
 
 def test_fields_that_a_table_fills_with_nulls_are_no_fields(tmp_path):
