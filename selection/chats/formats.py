@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
+from selection.basics.text import normalise
 from selection.chats.conversation import BETWEEN, Conversation, Turn
-from selection.chats.turns import ChatFault, conversation, read_messages, spoken, told
+from selection.chats.turns import ROLES, ChatFault, conversation, read_messages, spoken, told
 
 Row = Mapping[str, object]
 """Field of the format to its value; an absent column and a null are None alike."""
@@ -33,6 +34,9 @@ class Format:
     read: Callable[[Row, Columns], Conversation]
 
 
+EMPTY = (None, "")
+"""How tables and lines say that a row has nothing in a column."""
+
 BESIDE = ("system", "tools")
 """Fields that any conversation may have beside its turns."""
 
@@ -49,7 +53,7 @@ def _instruction(row: Row, columns: Columns) -> Conversation:
     """Alpaca's: an instruction, what it is about, what was said before, and the output."""
     asked = spoken("user", row["instruction"], columns["instruction"])
     about = row.get("input")
-    if about not in (None, ""):
+    if about not in EMPTY:
         content = spoken("user", about, columns["input"]).content
         asked = Turn("user", asked.content + BETWEEN + content)
     answer = spoken("assistant", row["output"], columns["output"])
@@ -59,7 +63,7 @@ def _instruction(row: Row, columns: Columns) -> Conversation:
 
 def _history(history: object, what: str) -> list[Turn]:
     """Pairs of question and answer that come before the instruction."""
-    if history is None:
+    if history in EMPTY:
         return []
     if not isinstance(history, list | tuple):
         raise ChatFault(f"wrong type: column {what!r} is {type(history).__name__}, not a list")
@@ -91,23 +95,42 @@ def _joined(prompt: object, answer: object, row: Row, asked: str, answered: str)
     """Messages of a prompt followed by those of its answer; either may be a text."""
     before = prompt if isinstance(prompt, list) else [{"role": "user", "content": prompt}]
     after = answer if isinstance(answer, list) else [{"role": "assistant", "content": answer}]
-    what, system, tools = f"{asked}' and '{answered}", row.get("system"), row.get("tools")
+    what, system, tools = f"{asked} + {answered}", row.get("system"), row.get("tools")
     return read_messages([*before, *after], what=what, system=system, tools=tools)
 
 
 def _preference(row: Row, columns: Columns) -> Conversation:
-    """A prompt with the better of two answers: without a prompt, what both begin with is it."""
+    """A prompt with the better of two answers; or what both begin with is the prompt."""
     chosen, rejected = row["chosen"], row["rejected"]
-    if not rejected:
-        raise ChatFault(f"no rejected answer: column {columns['rejected']!r} is empty")
-    if row.get("prompt") is not None:
-        return _pair("prompt", "chosen")(row, columns)
-    if not isinstance(chosen, list):
+    if rejected in EMPTY or not isinstance(rejected, str | list):
+        raise ChatFault(f"no rejected answer: column {columns['rejected']!r} has none")
+    prompt = None if row.get("prompt") in EMPTY else row["prompt"]
+    if isinstance(chosen, list) and _asks(chosen):
+        return _begun_alike(row, columns, prompt)
+    if prompt is None:
         raise ChatFault(
-            f"no prompt: {columns['chosen']!r} is a text, and nothing says where its answer begins;"
-            " give it a column `prompt`, or write it as messages"
+            f"no prompt: nothing says where the answer in {columns['chosen']!r} begins; name the"
+            f" column of its prompt, `columns: {{prompt: ..., chosen: {columns['chosen']}}}`, or"
+            " write it as messages"
         )
-    return _messages("chosen")(row, columns)
+    return _pair("prompt", "chosen")(row, columns)
+
+
+def _asks(messages: list) -> bool:
+    """Whether messages begin with what was asked, and are no answer alone."""
+    first = messages[0] if messages else None
+    said = first.get("role", first.get("from")) if isinstance(first, Mapping) else None
+    return isinstance(said, str) and ROLES.get(said) in ("system", "user")
+
+
+def _begun_alike(row: Row, columns: Columns, prompt: object) -> Conversation:
+    """Both are whole conversations; what is said to be their prompt must stand in them."""
+    said = _messages("chosen")(row, columns)
+    if isinstance(prompt, str):
+        asked = {normalise(turn.content) for turn in said.turns[:-1]}
+        if normalise(prompt) not in {*asked, normalise(said.prompt)}:
+            raise ChatFault(f"two prompts: {columns['prompt']!r} is none of {columns['chosen']!r}")
+    return said
 
 
 def _whole(turns: list[Turn], row: Row, what: str) -> Conversation:
@@ -147,8 +170,18 @@ def find_format(filled: Collection[str], formats: Collection[Format]) -> Format 
     A row that has one of the fields that a format needs and lacks another is in that format, as far
     as no other fits: what it lacks can then be said.
     """
-    for needed in (all, any):
-        for known in formats:
-            if needed(field in filled for field in known.needs):
-                return known
-    return None
+    return _fitting(filled, formats, all) or _fitting(filled, formats, any)
+
+
+def is_whole(filled: Collection[str], formats: Collection[Format]) -> bool:
+    """Whether a row with values in these fields has all that one of the formats needs."""
+    return _fitting(filled, formats, all) is not None
+
+
+def _fitting(
+    filled: Collection[str],
+    formats: Collection[Format],
+    needed: Callable[[Iterable[bool]], bool],
+) -> Format | None:
+    fit = (known for known in formats if needed(field in filled for field in known.needs))
+    return next(fit, None)

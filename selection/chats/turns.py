@@ -7,11 +7,18 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import cast
 
+from selection.basics.json_depth import depth_exceeds
 from selection.basics.text import text_fault
 from selection.chats.conversation import Conversation, Role, Turn, canonical
 
 CALL = "function_call"
 """How ShareGPT writes an answer that is nothing but a call."""
+
+CALLS = ("tool_calls", CALL)
+"""Where OpenAI's messages have their calls, today and before."""
+
+MAX_DEPTH = 32
+"""Of JSON in a text: Python's parser recurses, so its own limit would depend on who calls it."""
 
 ROLES: Mapping[str, str] = MappingProxyType(
     {
@@ -86,7 +93,7 @@ def conversation(
         before = turn.role
     if before != "assistant":
         raise ChatFault(f"no answer: the last of {len(turns)} turns is {before}'s")
-    return Conversation(tuple(turns), system, _json(tools, "tools"))
+    return Conversation(tuple(turns), system, _json(_parsed(tools, "tools")))
 
 
 def spoken(role: Role, value: object, what: str) -> Turn:
@@ -112,9 +119,9 @@ def _name(role: Role) -> str:
 
 
 def _role(message: Mapping[str, object], where: str) -> str:
-    said = message.get("role", message.get("from"))
+    said = _either(message, "role", "from", where)
     if said is None:
-        raise ChatFault(f"no role: {where} has {_keys(message)}, and neither 'role' nor 'from'")
+        raise ChatFault(f"no role: {where} has {_keys(message)}, and no 'role' or 'from'")
     role = ROLES.get(said.strip().lower()) if isinstance(said, str) else None
     if role is None:
         known = ", ".join(ROLES)
@@ -122,22 +129,31 @@ def _role(message: Mapping[str, object], where: str) -> str:
     return role
 
 
+def _either(message: Mapping[str, object], name: str, other: str, where: str) -> object:
+    """Return what a message says under either of two names."""
+    said, also = message.get(name), message.get(other)
+    if said is not None and also is not None and said != also:
+        raise ChatFault(f"two values: {where} has {name!r} and {other!r}, which differ")
+    return also if said is None else said
+
+
 def _content(message: Mapping[str, object], where: str) -> str | None:
     """Text of a message: itself, or its parts of text one after another."""
-    names = [name for name in ("content", "value") if name in message]
-    if not names:
+    content = _either(message, "content", "value", where)
+    if content is None and not message.keys() & {"content", "value", *CALLS}:
         raise ChatFault(f"no content: {where} has {_keys(message)}")
-    content = message[names[0]]
     if content is None or isinstance(content, str):
         return content
     if not isinstance(content, Sequence):
         raise ChatFault(f"wrong type: the content of {where} is {_kind(content)}, not text")
     texts = []
     for part in content:
-        kind = part.get("type") if isinstance(part, Mapping) else None
-        text = part.get("text") if isinstance(part, Mapping) else None
-        if kind != "text" or not isinstance(text, str):
-            raise ChatFault(f"not text: {where} has a part of type {str(kind or _kind(part))!r}")
+        kind = part.get("type") if isinstance(part, Mapping) else _kind(part)
+        if kind != "text":
+            raise ChatFault(f"not text: {where} has a part of type {str(kind)!r}")
+        text = part.get("text")
+        if not isinstance(text, str):
+            raise ChatFault(f"wrong type: a part of {where} has a {_kind(text)} for a text")
         texts.append(text)
     return "".join(texts)
 
@@ -146,49 +162,83 @@ def _turn(message: Mapping[str, object], role: str, content: str | None, where: 
     if role == CALL:
         return Turn("assistant", "", _one_call(content, where))
     assert role in BEFORE, "system and calls are told apart before"
-    calls = _json(message.get("tool_calls"), "tool_calls") if role == "assistant" else None
+    calls = _calls(message, where) if role == "assistant" else None
     if calls and not (content or "").strip():
         return Turn("assistant", "", calls)
     name = message.get("name") if role == "tool" else None
-    of_tool = _usable(name, f"the name of {where}") if isinstance(name, str) else None
+    of_tool = _usable(name, f"the name of {where}") if isinstance(name, str) and name else None
     return Turn(cast("Role", role), _usable(content, f"{where} ({role})"), calls, of_tool)
 
 
-def _one_call(content: str | None, where: str) -> str:
+def _calls(message: Mapping[str, object], where: str) -> str | None:
+    """Return the calls of a message, in OpenAI's newer form or its older one of a single call."""
+    several, one = (message.get(name) for name in CALLS)
+    value = _parsed(several, "tool_calls")
+    if one is not None:
+        if value:
+            raise ChatFault(f"two values: {where} has {' and '.join(map(repr, CALLS))}")
+        value = [{"type": "function", "function": _parsed(one, CALL)}]
+    return _json([_with_arguments(call) for call in value] if isinstance(value, list) else value)
+
+
+def _with_arguments(call: object) -> object:
+    """Return a call whose arguments are JSON's, where they are a text of it: both are in use."""
+    function = call.get("function") if isinstance(call, Mapping) else None
+    arguments = function.get("arguments") if isinstance(function, Mapping) else None
+    if not isinstance(call, Mapping) or not isinstance(function, Mapping) or not arguments:
+        return call
+    try:
+        read = _parsed(arguments, "arguments")
+    except ChatFault:
+        return call  # an assistant's slip, which is what it is to be trained on
+    return {**call, "function": {**function, "arguments": read}}
+
+
+def _one_call(content: str | None, where: str) -> str | None:
     """Return ShareGPT's call as OpenAI writes it."""
     try:
-        call = json.loads(content or "")
-    except ValueError as error:
-        raise ChatFault(f"no call: {where} is a {CALL} and no JSON") from error
+        call = _parsed(content, CALL)
+    except ChatFault as fault:
+        raise ChatFault(f"no call: {where} is a {CALL}: {fault}") from fault
     if not isinstance(call, dict) or not isinstance(call.get("name"), str):
         raise ChatFault(f"no call: {where} is a {CALL} without a name")
+    if call.keys() - {"name", "arguments"}:
+        raise ChatFault(f"no call: {where} has {_keys(call)}, not a name and arguments")
     function = {"name": call["name"], "arguments": call.get("arguments", {})}
-    return canonical([{"type": "function", "function": function}])
+    return _json([_with_arguments({"type": "function", "function": function})])
 
 
-def _json(value: object, what: str) -> str | None:
+def _parsed(value: object, what: str) -> object:
+    """Return what a text of JSON says, and any other value as it is."""
+    if not isinstance(value, str):
+        return value
+    if depth_exceeds(value.encode("utf-8", "surrogatepass"), MAX_DEPTH):
+        raise ChatFault(f"nested too deeply: over {MAX_DEPTH} levels of JSON in {what!r}")
+    try:
+        return json.loads(value) if value.strip() else None
+    except ValueError as error:
+        raise ChatFault(f"not JSON: {what!r} is a text that is none") from error
+
+
+def _json(value: object) -> str | None:
     """Return tools or calls as canonical JSON; None for none of them."""
-    if isinstance(value, str):
-        try:
-            value = json.loads(value) if value.strip() else None
-        except ValueError as error:
-            raise ChatFault(f"not JSON: {what!r} is a text that is none") from error
-    value = _without_nulls(value)
     if value in (None, [], {}):
         return None
+    if not isinstance(value, list | dict):
+        raise ChatFault(f"wrong type: tools or their calls are {_kind(value)}, not a list")
     try:
         said = canonical(value)
     except ValueError as error:
-        raise ChatFault(f"not JSON: {what!r}: {error}") from error
-    return _usable(said, f"{what!r}")
+        raise ChatFault(f"not JSON: tools or their calls: {error}") from error
+    return _usable(said, "tools or their calls")
 
 
-def _without_nulls(value: object) -> object:
+def without_nulls(value: object) -> object:
     """Leave out what a table has to fill in where rows differ in their fields."""
     if isinstance(value, Mapping):
-        return {key: _without_nulls(inner) for key, inner in value.items() if inner is not None}
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_without_nulls(inner) for inner in value]
+        return {key: without_nulls(inner) for key, inner in value.items() if inner is not None}
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        return [without_nulls(inner) for inner in value]
     return value
 
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from selection.basics.brevity import some_of
 from selection.basics.hub_ids import see_that_only_the_hub_has
-from selection.chats.formats import TEXT
+from selection.chats.turns import without_nulls
 from selection.config.pool import DEFAULT_COLUMNS, ColumnNames
 from selection.corpus.limits import MAX_BYTES_PER_ROW
 from selection.corpus.records import BadRecord, Record
-from selection.corpus.rows import RowRules, read_row, row_digest
+from selection.corpus.rows import NO_FORMAT, RowRules, formatless, read_row, row_digest
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
@@ -98,15 +98,18 @@ def _open(
         return iter(found), {}
     # Only the columns asked for: others may be images or sounds, costly to decode.
     wanted = [column for column in found.column_names if column in rules.wanted()]
-    named = {*rules.columns.beside().values(), *rules.where}
-    absent = sorted(named - set(wanted))
-    if not rules.fits(wanted):
-        absent = sorted(absent or rules.columns.named().values() or [TEXT.name])
+    asked = {*rules.columns.beside().values(), *rules.where}
+    fits = rules.fits(wanted)
+    absent = asked if fits else {*asked, *rules.columns.named().values()}
+    absent -= set(found.column_names)
     if absent:
         raise ValueError(
-            f"data set {dataset_id!r}: no column {', '.join(map(repr, absent))}; "
+            f"data set {dataset_id!r}: no column {', '.join(map(repr, sorted(absent)))}; "
             f"it has {', '.join(some_of([repr(name) for name in found.column_names]))}"
         )
+    if not fits:
+        said = formatless(dict.fromkeys(found.column_names), rules)
+        raise ValueError(f"data set {dataset_id!r}: {NO_FORMAT}: {said}")
     names: LabelNames = {}
     for column, feature in (found.features or {}).items():
         if column in wanted and isinstance(feature, datasets.ClassLabel):
@@ -116,7 +119,7 @@ def _open(
 
 def _named(row: Mapping[str, object], names: LabelNames) -> dict[str, object]:
     """Return a row with class labels by name; -1 is how data sets write 'no label'."""
-    named = dict(row)
+    named = {column: without_nulls(value) for column, value in row.items()}
     for column, labels in names.items():
         label = named[column]
         if isinstance(label, int):

@@ -7,12 +7,12 @@ import json
 import re
 from collections.abc import Iterator
 
+from selection.basics.json_depth import depth_exceeds
 from selection.corpus.limits import MAX_JSON_DEPTH
 from selection.corpus.lines import Line, rows_begun
 from selection.corpus.records import BadRecord, Record
 from selection.corpus.rows import NOT_WRITTEN, RowFault, RowRules, RowsMissing, decoded, read_row
 
-_BRACKET_OR_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
 _SPACE = re.compile(r"[ \t\n\r]*+")
 _DECODER = json.JSONDecoder()
 _ONE_A_LINE = "a row is one object on one line, or one element of an array"
@@ -108,7 +108,7 @@ def _text_of(line: Line, max_bytes: int) -> str:
     text = decoded(line.raw, "the line", ended=line.ended)
     if "\0" in text:
         raise RowFault("NUL character")
-    if _depth_exceeds(line.raw, MAX_JSON_DEPTH):
+    if depth_exceeds(line.raw, MAX_JSON_DEPTH):
         raise RowFault(f"nested too deeply: more than {MAX_JSON_DEPTH} levels of JSON")
     return text
 
@@ -137,19 +137,4 @@ def _one_row(value: object, rules: RowRules) -> dict[str, object]:
 
 
 def _is_row(value: object, rules: RowRules) -> bool:
-    return isinstance(value, dict) and rules.format_of(value) is not None
-
-
-def _depth_exceeds(raw: bytes, limit: int) -> bool:
-    if raw.count(b"[") + raw.count(b"{") <= limit:
-        return False
-    depth = 0
-    for match in _BRACKET_OR_STRING.finditer(raw):
-        token = match.group()
-        if token in (b"[", b"{"):
-            depth += 1
-            if depth > limit:
-                return True
-        elif token in (b"]", b"}"):
-            depth -= 1
-    return False
+    return isinstance(value, dict) and rules.is_whole(value)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from selection.corpus.rows import RowRules
+from selection.chats.turns import without_nulls
+from selection.corpus.rows import RowFault, RowRules
+
+LISTS = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
 
 
 @dataclass(frozen=True)
@@ -18,11 +22,14 @@ class Table:
     ----------
     read : those to decode.
     faults : why others, without which a row is not what was asked for, cannot be used.
+    odd : the same of columns that merely bear the name of a field: only a row that is in a format
+        with that field cannot do without them.
     names : some, for messages.
     """
 
     read: list[str]
     faults: dict[str, str]
+    odd: dict[str, str]
     names: list[str]
 
     @classmethod
@@ -38,11 +45,24 @@ class Table:
             elif not (_usable(kind) or (column in turns and _may_be_turns(kind))):
                 faults[column] = f"wrong type: column {column!r} is {kind}"
         read = sorted((rules.wanted() & set(schema.names)) - faults.keys())
-        if rules.fits(read):
-            # What merely bears the name of a field stops no row that is one without it.
-            asked = {*rules.columns.named().values(), *rules.where}
-            faults = {column: fault for column, fault in faults.items() if column in asked}
-        return cls(read, faults, schema.names[:8])
+        asked = {*rules.columns.named().values(), *rules.where}
+        some = rules.fits(read)
+        odd = {column: said for column, said in faults.items() if some and column not in asked}
+        faults = {column: said for column, said in faults.items() if column not in odd}
+        return cls(read, faults, odd, schema.names[:8])
+
+    def see_whole(self, row: Mapping[str, object], rules: RowRules) -> None:
+        """Refuse a row whose format has a field that cannot be read here.
+
+        Raises
+        ------
+        RowFault
+            Naming the column and its type.
+        """
+        found = rules.format_of(row) if self.odd else None
+        for field in (*found.needs, *found.may) if found is not None else ():
+            if said := self.odd.get(rules.content[field]):
+                raise RowFault(said)
 
 
 def _usable(kind: pa.DataType) -> bool:
@@ -54,12 +74,14 @@ def _usable(kind: pa.DataType) -> bool:
 
 
 def _may_be_turns(kind: pa.DataType) -> bool:
-    """Whether a cell of this type may be messages: lists and structs of texts and numbers."""
-    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+    """Whether a cell of this type may be messages: lists and structs, of values without parts."""
+    if any(is_a(kind) for is_a in LISTS):
         return _may_be_turns(kind.value_type)
     if pa.types.is_struct(kind):
-        return all(_may_be_turns(field.type) for field in kind)
-    return _usable(kind) or pa.types.is_floating(kind)
+        names = [field.name for field in kind]
+        distinct = len(set(names)) == len(names)
+        return distinct and all(_may_be_turns(field.type) for field in kind)
+    return not pa.types.is_nested(kind)
 
 
 def _is_text(kind: pa.DataType) -> bool:
@@ -104,6 +126,6 @@ class NotUtf8:
 
 def _nested(cell: pa.Scalar) -> object:
     try:
-        return cell.as_py()
+        return without_nulls(cell.as_py())
     except UnicodeDecodeError:
         return NotUtf8()

@@ -200,6 +200,7 @@ def _decoded(
         if isinstance(value, NotUtf8):
             raise RowFault(f"invalid UTF-8: within {column!r}")
         row[column] = decoded(value, repr(column)) if isinstance(value, Utf8) else value
+    table.see_whole(row, rules)
     return row
 
 
@@ -208,7 +209,7 @@ def _size(raw: dict[str, object]) -> int:
     size, left = 0, list(raw.values())
     while left:
         value = left.pop()
-        if isinstance(value, Utf8):
+        if isinstance(value, bytes):  # a text too, which is not yet decoded
             size += len(value)
         elif isinstance(value, str):
             size += len(value.encode("utf-8", "surrogatepass"))

@@ -12,7 +12,16 @@ from functools import cached_property
 from selection.basics.brevity import cut
 from selection.basics.text import printable, text_fault
 from selection.chats.conversation import Conversation
-from selection.chats.formats import CHATS, MAY_BE_LISTS, TEXT, Format, find_format
+from selection.chats.formats import (
+    BESIDE,
+    CHATS,
+    EMPTY,
+    MAY_BE_LISTS,
+    TEXT,
+    Format,
+    find_format,
+    is_whole,
+)
 from selection.chats.turns import ChatFault
 from selection.config.pool import ColumnNames
 from selection.corpus.limits import MAX_REASON_CHARS
@@ -62,8 +71,8 @@ class RowRules:
         A text comes last: a file that has both was rendered for people who have no turns. Where the
         column of the text is named, it is what counts.
         """
-        named = self.columns.named().keys()
-        asked = [known for known in (*CHATS, TEXT) if named & set(known.needs)]
+        named = self.columns.named().keys() - set(BESIDE)
+        asked = [known for known in (*CHATS, TEXT) if named & {*known.needs, *known.may}]
         if TEXT in asked:
             asked = [TEXT, *(known for known in asked if known is not TEXT)]
         return tuple(asked) or (*CHATS, TEXT)
@@ -89,9 +98,14 @@ class RowRules:
 
     def format_of(self, row: Mapping[str, object]) -> Format | None:
         """Return the format that a row is in, whole or in part; None where it is in none."""
-        empty = (None, "")
-        filled = {field for field, column in self.content.items() if row.get(column) not in empty}
-        return find_format(filled, self.formats)
+        return find_format(self._filled(row), self.formats)
+
+    def is_whole(self, row: Mapping[str, object]) -> bool:
+        """Whether a row has all that one of the formats needs."""
+        return is_whole(self._filled(row), self.formats)
+
+    def _filled(self, row: Mapping[str, object]) -> set[str]:
+        return {field for field, column in self.content.items() if row.get(column) not in EMPTY}
 
 
 def read_row(
@@ -216,7 +230,7 @@ def _text(row: Mapping[str, object], rules: RowRules) -> str:
     if given is None:
         if rules.formats == (TEXT,) or column in row:
             raise RowFault(f"missing text column: {_absent(column, row)}")
-        raise RowFault(f"{NO_FORMAT}: {_formatless(row, rules)}")
+        raise RowFault(f"{NO_FORMAT}: {formatless(row, rules)}")
     text = _string(given, column)
     fault = text_fault(text)
     if fault:
@@ -224,13 +238,17 @@ def _text(row: Mapping[str, object], rules: RowRules) -> str:
     return text
 
 
-def _formatless(row: Mapping[str, object], rules: RowRules) -> str:
-    """What a row has in place of a format, and what to write into the pool's file."""
+def formatless(row: Mapping[str, object], rules: RowRules) -> str:
+    """What to write into the pool's file for a row in no format, and what that row has."""
+    named = {str(name)[:40]: value for name, value in row.items()}
+    lists = (name for name, value in named.items() if isinstance(value, list))
+    texts = (name for name, value in named.items() if isinstance(value, str))
+    example = next((f"messages: {name}" for name in lists), None)
+    example = example or f"text: {next(texts, next(iter(named), '...'))}"
     known = "; ".join(" and ".join(map(rules.columns.column, one.needs)) for one in rules.formats)
-    example = next((str(name)[:40] for name, value in row.items() if isinstance(value, str)), "...")
     return (
-        f"the row has {_columns_of(row)}, and not {known}; name its columns, such as"
-        f" `columns: {{text: {example}}}`"
+        f"name its columns, such as `columns: {{{example}}}`; the row has {_columns_of(row)}, and"
+        f" known are {known}"
     )
 
 

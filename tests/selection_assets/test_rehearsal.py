@@ -148,7 +148,7 @@ STOPS: dict[str, tuple[Change, list[str]]] = {
     ),
     "the target's text is in another column": (
         target_with(lambda _, r: {"body": r["text"], "split": r["split"]}),
-        ["40 x no known format: the row has 'body', 'split'", "`columns: {text: body}`"],
+        ["40 x no known format: name its columns, such as `columns: {text: body}`; the row has"],
     ),
     "the target has another split": (
         target_with(lambda _, r: r | {"split": r["split"].replace("dev", "validation")}),
@@ -267,8 +267,8 @@ def test_a_source_that_cannot_be_used_is_named_with_its_reasons_and_the_rest_is_
     assert result.exit_code == 2
     assert "it would do without 3 of its sources" in result.stderr
     for said in (
-        "source chats: no row can be used: 9 x no known format: the row has 'body', and not",
-        "name its columns, such as `columns: {text: body}`, first at chats.jsonl:1",
+        "source chats: no row can be used: 9 x no known format: name its columns, such as"
+        " `columns: {text: body}`; the row has 'body', and known are messages; ",
         "empty.jsonl: ",
         "source broken: no row can be used: 1 x unreadable Parquet",
         "bring the file whole and readable, or add 'broken' to `allow_unread` of the pool",

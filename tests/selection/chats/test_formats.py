@@ -42,6 +42,11 @@ SAME: Mapping[str, dict[str, Any]] = {
     "a model's turn": {"messages": [USER, GPT | {"role": "model"}]},
     "preferences without a prompt": {"chosen": [USER, GPT], "rejected": [USER, OTHER]},
     "preferences in messages": {"prompt": [USER], "chosen": [GPT], "rejected": [OTHER]},
+    "preferences with their prompt twice": {
+        "prompt": ASKED,
+        "chosen": [USER, GPT],
+        "rejected": [USER, OTHER],
+    },
     "a prompt in messages": {"prompt": [USER], "completion": [GPT]},
     "a completion in messages": {"prompt": ASKED, "completion": [GPT]},
     "a text beside": {"messages": [USER, GPT], "text": f"<user>{ASKED}<gpt>{ANSWERED}"},
@@ -102,7 +107,7 @@ def test_a_folder_may_mix_formats_and_a_file_too(tmp_path):
 
 
 def test_what_is_around_the_turns_is_kept(tmp_path):
-    call = {"type": "function", "function": {"name": "sky", "arguments": '{"hue": 1}'}}
+    call = {"type": "function", "function": {"name": "sky", "arguments": {"hue": 1}}}
     tools = [{"type": "function", "function": {"name": "sky", "parameters": {}}}]
     row = {
         "tools": tools,
@@ -159,6 +164,7 @@ def test_an_instruction_has_its_input_its_system_and_its_history(tmp_path):
         ({"dialog": [USER, GPT]}, {"messages": "dialog"}),
         ({"task": ASKED, "result": ANSWERED}, {"instruction": "task", "output": "result"}),
         ({"q": ASKED, "answer": ANSWERED, "text": "other"}, {"question": "q"}),
+        ({"q": ASKED, "chosen": ANSWERED, "rejected": "No."}, {"prompt": "q"}),
     ],
 )
 def test_columns_of_other_names_are_named_in_the_pool(tmp_path, row, columns):

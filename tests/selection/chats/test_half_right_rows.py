@@ -1,5 +1,6 @@
 """Rows that are almost a conversation: each to quarantine by its reason, and nothing else lost."""
 
+import datetime
 import json
 
 import pyarrow as pa
@@ -7,13 +8,18 @@ import pyarrow.parquet as pq
 import pytest
 from test_formats import ANSWERED, ASKED, GPT, ROWS, USER, read, write
 
-from selection.corpus.records import BadRecord, Record
+from selection.corpus.records import BadRecord, Record, UnreadPart
 
 BLANK = {"role": "assistant", "content": " \n"}
 
 
 def chat(*messages):
     return {"messages": list(messages)}
+
+
+def called(call):
+    turns = (("human", ASKED), ("function_call", call), ("gpt", ANSWERED))
+    return {"conversations": [{"from": side, "value": said} for side, said in turns]}
 
 
 HALF_RIGHT = {
@@ -44,17 +50,47 @@ HALF_RIGHT = {
     "empty turn: column 'response' (answer) is blank": {"prompt": ASKED, "response": " "},
     "wrong type: column 'prompt' is int": {"prompt": 3, "response": ANSWERED},
     "wrong type: pair 1 of 'history'": ROWS["alpaca"] | {"history": [["only one"]]},
-    "no prompt: 'chosen' is a text": {"chosen": ANSWERED, "rejected": "No."},
-    "no call: turn 2 of 'conversations' is a function_call and no JSON": {
-        "conversations": [
-            {"from": "human", "value": ASKED},
-            {"from": "function_call", "value": "sky()"},
-            {"from": "gpt", "value": ANSWERED},
-        ]
+    "no prompt: nothing says where the answer in 'chosen' begins; name the column": {
+        "chosen": ANSWERED,
+        "rejected": "No.",
     },
-    "no known format: the row has 'title', 'body', and not messages; conversations; ": {
+    "two prompts: 'prompt' is none of 'chosen'": {
+        "prompt": "Another?",
+        "chosen": [USER, GPT],
+        "rejected": [USER, GPT],
+    },
+    "no rejected answer: column 'rejected' has none": {
+        "prompt": ASKED,
+        "chosen": ANSWERED,
+        "rejected": 7,
+    },
+    "two values: turn 1 of 'messages' has 'content' and 'value'": chat(USER | {"value": "z"}, GPT),
+    "two values: turn 1 of 'messages' has 'role' and 'from'": chat(USER | {"from": "gpt"}, GPT),
+    "wrong type: a part of turn 1 of 'messages' has a int": chat(
+        USER | {"content": [{"type": "text", "text": 7}]}, GPT
+    ),
+    "wrong type: tools or their calls are int": chat(USER, GPT) | {"tools": 5},
+    "nested too deeply: over 32 levels of JSON in 'tools'": chat(USER, GPT)
+    | {"tools": "[" * 3000 + "]" * 3000},
+    "no call: turn 2 of 'conversations' is a function_call: not JSON": called("sky()"),
+    "no call: turn 2 of 'conversations' has 'name', 'parameters', not a name": called(
+        '{"name": "f", "parameters": {"x": 1}}'
+    ),
+    "no call: turn 2 of 'conversations' is a function_call: nested too deeply": called(
+        '{"name": "f", "arguments": ' + "[" * 5000 + "]" * 5000 + "}"
+    ),
+    "not JSON: tools or their calls: ": called('{"name": "f", "arguments": NaN}'),
+    "lone surrogate: in tools or their calls": called('{"name": "\\ud800"}'),
+    "too many marks: over 30 combining marks": called(
+        json.dumps({"name": "f", "arguments": "a" + "\u0301" * 40}, ensure_ascii=False)
+    ),
+    "no known format: name its columns, such as `columns: {text: title}`; the row has 'title'": {
         "title": "x",
         "body": "y",
+    },
+    "no known format: name its columns, such as `columns: {messages: dialog}`; the row has": {
+        "id": "7",
+        "dialog": [USER, GPT],
     },
 }
 
@@ -66,11 +102,6 @@ def test_a_half_right_row_is_set_aside_by_its_reason(tmp_path, reason):
     assert isinstance(first, Record) and isinstance(last, Record)
     assert isinstance(bad, BadRecord) and bad.reason.startswith(reason), bad
     assert bad.origin == "a.jsonl:2"
-
-
-def test_what_no_format_fits_says_what_to_write(tmp_path):
-    [bad] = read(write(tmp_path / "a.jsonl", {"title": "x", "body": "y"}))
-    assert "`columns: {text: title}`" in bad.reason
 
 
 def test_a_turn_of_ten_megabytes_is_read_and_one_beyond_the_limit_is_named(tmp_path):
@@ -129,3 +160,45 @@ def test_a_column_that_only_bears_a_field_s_name_stops_no_text(tmp_path):
     assert isinstance(record, Record) and record.text == "a text"
     [bad] = read(tmp_path / "a.parquet", answer="answer")
     assert isinstance(bad, BadRecord) and bad.kind == "wrong type"
+
+
+def test_a_field_of_the_row_s_format_that_cannot_be_read_is_not_left_out(tmp_path):
+    row = ROWS["alpaca"] | {"input": 2.5}
+    [bad] = read(write(tmp_path / "a.parquet", row))
+    assert isinstance(bad, BadRecord) and bad.reason == "wrong type: column 'input' is double"
+    [bad] = read(write(tmp_path / "a.jsonl", row))
+    assert isinstance(bad, BadRecord) and bad.kind == "wrong type"
+
+
+def test_other_types_beside_role_and_content_stop_no_turn_of_a_table(tmp_path):
+    at = datetime.datetime(2026, 1, 1)
+    rows = [chat(USER | {"at": at, "seed": 0.5}, GPT | {"at": at}), ROWS["sharegpt"]]
+    rows[1] = {"messages": rows[1]["conversations"]}  # and names that only some rows fill
+    records = read(write(tmp_path / "a.parquet", *rows))
+    assert [r.prompt for r in records] == [ASKED, ASKED]
+    twice = pa.struct([pa.field(name, pa.string()) for name in ("role", "role", "content")])
+    pq.write_table(pa.table({"messages": pa.array([[]], pa.list_(twice))}), tmp_path / "b.parquet")
+    [bad] = read(tmp_path / "b.parquet")
+    assert isinstance(bad, BadRecord) and bad.kind == "wrong type"
+
+
+def test_calls_of_every_kind_are_the_same_row_and_other_arguments_another(tmp_path):
+    function = {"name": "f", "arguments": {"x": None}}
+    rows = [
+        chat(USER, {"role": "assistant", **calls}, USER | {"role": "tool", "name": ""}, GPT)
+        for calls in (
+            {"tool_calls": [{"type": "function", "function": function}]},
+            {"function_call": {"name": "f", "arguments": '{"x": null}'}, "content": None},
+            {"function_call": {"name": "f", "arguments": "{}"}},
+        )
+    ]
+    first, second, third = read(write(tmp_path / "a.jsonl", *rows))
+    assert first.row_id == second.row_id != third.row_id
+
+
+def test_lists_of_what_is_only_partly_a_row_are_no_rows(tmp_path):
+    choices = {"context": "c", "choices": [{"answer": "b"}, {"answer": "d"}]}
+    around = {"prompt": "p", "data": [{"text": "b"}, {"text": "d"}]}
+    bad, unread = read(write(tmp_path / "a.jsonl", choices, around))
+    assert not isinstance(bad, UnreadPart) and bad.kind == "no known format"
+    assert isinstance(unread, UnreadPart) and unread.missing == 2

@@ -35,8 +35,8 @@ CAUSES: dict[str, tuple[Change, list[str]]] = {
     "another column has the text": (
         renamed("text", "body"),
         [
-            "9 x no known format: the row has 'body', 'split', and not messages; ",
-            "name its columns, such as `columns: {text: body}`",
+            "9 x no known format: name its columns, such as `columns: {text: body}`; the row has"
+            " 'body', 'split', and known are messages; ",
             "first at rows.jsonl:1",
             "`target.columns`",
         ],
