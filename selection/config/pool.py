@@ -46,17 +46,17 @@ class ColumnNames(Strict):
     label: Text | None = None
     split: Text | None = None
 
-    def column(self, field: str) -> str:
+    def column_of(self, field: str) -> str:
         """Return the column of a field."""
         return getattr(self, field) or field
 
-    def named(self) -> dict[str, str]:
+    def columns_named(self) -> dict[str, str]:
         """Return field -> column, of those that are named."""
         return {field: column for field, column in self if column is not None}
 
-    def beside(self) -> dict[str, str]:
+    def columns_beside(self) -> dict[str, str]:
         """Return the same of the fields that say something about a row, not what it is."""
-        return {field: column for field, column in self.named().items() if field in BESIDE}
+        return {field: column for field, column in self.columns_named().items() if field in BESIDE}
 
 
 BESIDE = ("licence", "label", "split")

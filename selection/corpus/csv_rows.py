@@ -89,7 +89,7 @@ class _Header:
     def of(
         cls, cells: list[str], fault: RowFault | None, raw: bytes, delimiter: str, rules: RowRules
     ) -> _Header:
-        text, wanted = rules.columns.column("text"), rules.wanted()
+        text, wanted = rules.columns.column_of("text"), rules.wanted()
         # Some others are kept for messages.
         places = [(i, cell) for i, cell in enumerate(cells) if i < 8 or cell in wanted]
         found = _header_fault(cells, fault, raw.decode("utf-8", "replace"), delimiter, wanted)

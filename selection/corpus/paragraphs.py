@@ -73,4 +73,4 @@ def _row(paragraph: _Paragraph, rules: RowRules) -> dict[str, object]:
         size = f"{paragraph.size:,} bytes, limit {rules.max_bytes_per_row:,}"
         raise RowFault(f"row too large: {size}")
     text = decoded(bytes(paragraph.kept[:-1]), "the paragraph", ended=paragraph.ended)
-    return {rules.columns.column("text"): text}
+    return {rules.columns.column_of("text"): text}

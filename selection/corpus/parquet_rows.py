@@ -81,7 +81,7 @@ def read_distinct(file: BinaryIO, name: str, rules: RowRules) -> Iterator[Record
     What cannot be read is an unread part, as in `read_parquet`. An absent or unusable column is a
     bad record, and so is a value that no source can have as its name: of its first row.
     """
-    column, whole = rules.columns.column("text"), cache(partial(file_digest, file))
+    column, whole = rules.columns.column_of("text"), cache(partial(file_digest, file))
     try:
         parquet = _open(file)
         table = Table.of(parquet, rules)

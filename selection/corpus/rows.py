@@ -71,7 +71,7 @@ class RowRules:
         A text comes last: a file that has both was rendered for people who have no turns. Where the
         column of the text is named, it is what counts.
         """
-        named = self.columns.named().keys() - set(BESIDE)
+        named = self.columns.columns_named().keys() - set(BESIDE)
         asked = [known for known in (*CHATS, TEXT) if named & {*known.needs, *known.may}]
         if TEXT in asked:
             asked = [TEXT, *(known for known in asked if known is not TEXT)]
@@ -81,11 +81,11 @@ class RowRules:
     def content(self) -> Mapping[str, str]:
         """Field -> column, of all that a row may be."""
         fields = (field for known in self.formats for field in (*known.needs, *known.may))
-        return {field: self.columns.column(field) for field in fields}
+        return {field: self.columns.column_of(field) for field in fields}
 
     def wanted(self) -> set[str]:
         """Return every column that a row may be asked for."""
-        return {*self.content.values(), *self.columns.beside().values(), *self.where}
+        return {*self.content.values(), *self.columns.columns_beside().values(), *self.where}
 
     def columns_of_turns(self) -> set[str]:
         """Return the columns whose values may be lists, of messages or of tools."""
@@ -193,7 +193,7 @@ def _to_record(
 def _beside(row: Mapping[str, object], rules: RowRules, sparse: bool) -> dict[str, str | None]:
     """What is said about a row, in columns that are named."""
     values: dict[str, str | None] = {}
-    for field, column in rules.columns.beside().items():
+    for field, column in rules.columns.columns_beside().items():
         value = row.get(column)
         if column not in row and not sparse:
             raise RowFault(f"missing column: {_absent(column, row)}")
@@ -216,7 +216,7 @@ def _paired(row: Mapping[str, object], rules: RowRules) -> dict[str, str | None]
     """Prompt and response that a text has beside it, where their columns are named."""
     values: dict[str, str | None] = {}
     for field in ("prompt", "response"):
-        column = rules.columns.named().get(field)
+        column = rules.columns.columns_named().get(field)
         value = None if column is None else row.get(column)
         if column is not None and value is not None:
             values[field] = _string(value, column)
@@ -225,7 +225,7 @@ def _paired(row: Mapping[str, object], rules: RowRules) -> dict[str, str | None]
 
 
 def _text(row: Mapping[str, object], rules: RowRules) -> str:
-    column = rules.columns.column("text")
+    column = rules.columns.column_of("text")
     given = row.get(column)
     if given is None:
         if rules.formats == (TEXT,) or column in row:
@@ -245,7 +245,9 @@ def formatless(row: Mapping[str, object], rules: RowRules) -> str:
     texts = (name for name, value in named.items() if isinstance(value, str))
     example = next((f"messages: {name}" for name in lists), None)
     example = example or f"text: {next(texts, next(iter(named), '...'))}"
-    known = "; ".join(" and ".join(map(rules.columns.column, one.needs)) for one in rules.formats)
+    known = "; ".join(
+        " and ".join(map(rules.columns.column_of, one.needs)) for one in rules.formats
+    )
     return (
         f"name its columns, such as `columns: {{{example}}}`; the row has {_columns_of(row)}, and"
         f" known are {known}"

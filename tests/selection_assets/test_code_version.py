@@ -195,8 +195,8 @@ def stale_in(copy: Path, before: dict[str, str]) -> set[str]:
         ),
         (
             "pool",
-            'for field, column in self if field != "text"}',
-            'for field, column in self if field not in ("text", "label")}',
+            "for field, column in self if column is not None}",
+            'for field, column in self if column not in (None, "label")}',
             {"raw_corpus", "target_examples"},
             {"budget_plan", "corpus_embeddings", "selected_subset", "finetuned_checkpoint"},
         ),
