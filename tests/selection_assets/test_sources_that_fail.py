@@ -13,6 +13,7 @@ from small_project import Project, enter
 from smallest_study import NAME, SOURCES
 from toy_stages import Toy
 
+from resources.project import ROOT_VARIABLE
 from resources.store.artifacts import UNPARTITIONED
 from selection.basics.file_names import printable_name
 from selection_assets.refresh.refresh import SourcesFailed, refresh
@@ -130,7 +131,8 @@ def test_a_study_that_is_up_to_date_waits_for_what_was_just_copied(finished_proj
     assert "raw_corpus [email] failed" in result.stderr
 
 
-def test_what_changes_while_it_is_read_is_not_published(tmp_path):
+def test_what_changes_while_it_is_read_is_not_published(tmp_path, monkeypatch):
+    monkeypatch.setenv(ROOT_VARIABLE, str(tmp_path))
     toy = Toy(tmp_path)
 
     def growing() -> Stage:
