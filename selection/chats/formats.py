@@ -120,7 +120,7 @@ def _asks(messages: list) -> bool:
     """Whether messages begin with what was asked, and are no answer alone."""
     first = messages[0] if messages else None
     said = first.get("role", first.get("from")) if isinstance(first, Mapping) else None
-    return isinstance(said, str) and ROLES.get(said) in ("system", "user")
+    return isinstance(said, str) and ROLES.get(said.strip().lower()) in ("system", "user")
 
 
 def _begun_alike(row: Row, columns: Columns, prompt: object) -> Conversation:

@@ -54,12 +54,12 @@ class ColumnNames(Strict):
         """Return field -> column, of those that are named."""
         return {field: column for field, column in self if column is not None}
 
-    def columns_beside(self) -> dict[str, str]:
+    def columns_about(self) -> dict[str, str]:
         """Return the same of the fields that say something about a row, not what it is."""
-        return {field: column for field, column in self.columns_named().items() if field in BESIDE}
+        return {field: column for field, column in self.columns_named().items() if field in ABOUT}
 
 
-BESIDE = ("licence", "label", "split")
+ABOUT = ("licence", "label", "split")
 """Fields that are read only from columns that are named."""
 
 DEFAULT_COLUMNS = ColumnNames()

@@ -98,7 +98,7 @@ def _open(
         return iter(found), {}
     # Only the columns asked for: others may be images or sounds, costly to decode.
     wanted = [column for column in found.column_names if column in rules.wanted()]
-    asked = {*rules.columns.columns_beside().values(), *rules.where}
+    asked = {*rules.columns.columns_about().values(), *rules.where}
     fits = rules.fits(wanted)
     absent = asked if fits else {*asked, *rules.columns.columns_named().values()}
     absent -= set(found.column_names)

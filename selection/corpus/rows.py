@@ -85,7 +85,7 @@ class RowRules:
 
     def wanted(self) -> set[str]:
         """Return every column that a row may be asked for."""
-        return {*self.content.values(), *self.columns.columns_beside().values(), *self.where}
+        return {*self.content.values(), *self.columns.columns_about().values(), *self.where}
 
     def columns_of_turns(self) -> set[str]:
         """Return the columns whose values may be lists, of messages or of tools."""
@@ -174,7 +174,7 @@ def _to_record(
             raise RowFault(f"null filter column: {_absent(column, row)}")
         if _scalar(found, column) != value:
             return None
-    values = _beside(row, rules, sparse)
+    values = _about(row, rules, sparse)
     found = rules.format_of(row)
     if found is None or found is TEXT:
         record = Record(_text(row, rules), origin)
@@ -190,10 +190,10 @@ def _to_record(
     return record
 
 
-def _beside(row: Mapping[str, object], rules: RowRules, sparse: bool) -> dict[str, str | None]:
+def _about(row: Mapping[str, object], rules: RowRules, sparse: bool) -> dict[str, str | None]:
     """What is said about a row, in columns that are named."""
     values: dict[str, str | None] = {}
-    for field, column in rules.columns.columns_beside().items():
+    for field, column in rules.columns.columns_about().items():
         value = row.get(column)
         if column not in row and not sparse:
             raise RowFault(f"missing column: {_absent(column, row)}")
