@@ -50,7 +50,7 @@ def read_messages(
 
     Parameters
     ----------
-    messages : list of mappings, as JSON or Arrow gives them.
+    messages : list of mappings, as JSON or Arrow gives them, or a text of JSON, as a CSV must.
     what : their column, for messages.
     system, tools : columns beside them, where they have a value.
 
@@ -59,6 +59,7 @@ def read_messages(
     ChatFault
         Naming the turn, counted from 1.
     """
+    messages = _parsed(messages, what)
     if isinstance(messages, str) or not isinstance(messages, Sequence):
         raise ChatFault(f"wrong type: column {what!r} is {_kind(messages)}, not a list of turns")
     said = told(system)

@@ -41,7 +41,9 @@ HALF_RIGHT = {
     "not text: turn 1 of 'messages' has a part of type 'image'": chat(
         USER | {"content": [{"type": "image", "url": "x"}]}, GPT
     ),
-    "wrong type: column 'messages' is str": {"messages": "[]"},
+    "not JSON: 'messages' is a text that is none": {"messages": "Hello."},
+    "wrong type: column 'messages' is str": {"messages": '"Hello."'},
+    "nested too deeply: over 32 levels of JSON in 'messages'": {"messages": "[" * 99},
     "wrong type: column 'messages' is dict": {"messages": USER},
     "NUL character: in turn 1": chat(USER | {"content": "a\0b"}, GPT),
     "no answer: column 'output' has no value": {"instruction": ASKED, "output": None},
