@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -237,14 +238,15 @@ class ArtifactStore:
         While somebody is at the same work in it, this is another one of that key. Of several in
         which nobody is, it is the one in which most lies: what an attempt has left is found again.
         """
-        left = (self.root / WORK).glob(f"{work_name(key)}*")
-        for folder in sorted(left, key=lambda one: (-_bytes_in(one), one.name)):
+        work = self.root / WORK
+        left = list(work.glob(f"{work_name(key)}*"))
+        fullest = sorted(left, key=lambda one: (-_bytes_in(one), one.name))
+        others = (work / work_name(key, number) for number in count())
+        # Each is waited for once: what was left is not asked for again.
+        for folder in chain(fullest, (other for other in others if other not in left)):
             if hold := make_and_hold(folder):
                 return HeldFolder(folder, hold)
-        number = 0
-        while not (hold := make_and_hold(folder := self.root / WORK / work_name(key, number))):
-            number += 1
-        return HeldFolder(folder, hold)
+        raise AssertionError("there are always others")
 
 
 def work_name(key: str, number: int = 0) -> str:

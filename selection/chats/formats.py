@@ -7,7 +7,15 @@ from dataclasses import dataclass
 
 from selection.basics.text import normalise
 from selection.chats.conversation import BETWEEN, Conversation, Turn
-from selection.chats.turns import ROLES, ChatFault, conversation, read_messages, spoken, told
+from selection.chats.turns import (
+    EMPTY,
+    ChatFault,
+    conversation,
+    read_messages,
+    side_of,
+    spoken,
+    told,
+)
 
 Row = Mapping[str, object]
 """Field of the format to its value; an absent column and a null are None alike."""
@@ -34,19 +42,19 @@ class Format:
     read: Callable[[Row, Columns], Conversation]
 
 
-EMPTY = (None, "")
-"""How tables and lines say that a row has nothing in a column."""
-
 BESIDE = ("system", "tools")
 """Fields that any conversation may have beside its turns."""
 
 
 def _messages(field: str) -> Callable[[Row, Columns], Conversation]:
     def read(row: Row, columns: Columns) -> Conversation:
-        what, system, tools = columns[field], row.get("system"), row.get("tools")
-        return read_messages(row[field], what=what, system=system, tools=tools)
+        return _listed(row[field], row, columns[field])
 
     return read
+
+
+def _listed(messages: object, row: Row, what: str) -> Conversation:
+    return read_messages(messages, what=what, system=row.get("system"), tools=row.get("tools"))
 
 
 def _instruction(row: Row, columns: Columns) -> Conversation:
@@ -95,8 +103,7 @@ def _joined(prompt: object, answer: object, row: Row, asked: str, answered: str)
     """Messages of a prompt followed by those of its answer; either may be a text."""
     before = prompt if isinstance(prompt, list) else [{"role": "user", "content": prompt}]
     after = answer if isinstance(answer, list) else [{"role": "assistant", "content": answer}]
-    what, system, tools = f"{asked} + {answered}", row.get("system"), row.get("tools")
-    return read_messages([*before, *after], what=what, system=system, tools=tools)
+    return _listed([*before, *after], row, f"{asked} + {answered}")
 
 
 def _preference(row: Row, columns: Columns) -> Conversation:
@@ -120,7 +127,7 @@ def _asks(messages: list) -> bool:
     """Whether messages begin with what was asked, and are no answer alone."""
     first = messages[0] if messages else None
     said = first.get("role", first.get("from")) if isinstance(first, Mapping) else None
-    return isinstance(said, str) and ROLES.get(said.strip().lower()) in ("system", "user")
+    return side_of(said) in ("system", "user")
 
 
 def _begun_alike(row: Row, columns: Columns, prompt: object) -> Conversation:

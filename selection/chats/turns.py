@@ -11,6 +11,9 @@ from selection.basics.json_depth import depth_exceeds
 from selection.basics.text import text_fault
 from selection.chats.conversation import Conversation, Role, Turn, canonical
 
+EMPTY = (None, "")
+"""How tables and lines say that a row has nothing in a column."""
+
 CALL = "function_call"
 """How ShareGPT writes an answer that is nothing but a call."""
 
@@ -108,11 +111,16 @@ def spoken(role: Role, value: object, what: str) -> Turn:
 
 def told(value: object) -> str | None:
     """Return what a column says that the assistant was told; None for nothing."""
-    if value is None or value == "":
+    if value in EMPTY:
         return None
     if not isinstance(value, str):
         raise ChatFault(f"wrong type: the system prompt is {_kind(value)}, not text")
     return _usable(value, "the system prompt")
+
+
+def side_of(said: object) -> str | None:
+    """Return whose turn it is, by our names; None for what no side is called."""
+    return ROLES.get(said.strip().lower()) if isinstance(said, str) else None
 
 
 def _name(role: Role) -> str:
@@ -123,7 +131,7 @@ def _role(message: Mapping[str, object], where: str) -> str:
     said = _either(message, "role", "from", where)
     if said is None:
         raise ChatFault(f"no role: {where} has {_keys(message)}, and no 'role' or 'from'")
-    role = ROLES.get(said.strip().lower()) if isinstance(said, str) else None
+    role = side_of(said)
     if role is None:
         known = ", ".join(ROLES)
         raise ChatFault(f"unknown role: {where} is of {str(said)[:40]!r}; known are {known}")

@@ -15,14 +15,13 @@ from selection.chats.conversation import Conversation
 from selection.chats.formats import (
     BESIDE,
     CHATS,
-    EMPTY,
     MAY_BE_LISTS,
     TEXT,
     Format,
     find_format,
     is_whole,
 )
-from selection.chats.turns import ChatFault
+from selection.chats.turns import EMPTY, ChatFault
 from selection.config.pool import ColumnNames
 from selection.corpus.limits import MAX_REASON_CHARS
 from selection.corpus.records import BadRecord, Record, UnreadPart
@@ -94,7 +93,7 @@ class RowRules:
     def fits(self, columns: Collection[str]) -> bool:
         """Whether a table with these columns can have a row in one of the formats."""
         fields = {field for field, column in self.content.items() if column in columns}
-        return any(fields.issuperset(known.needs) for known in self.formats)
+        return is_whole(fields, self.formats)
 
     def format_of(self, row: Mapping[str, object]) -> Format | None:
         """Return the format that a row is in, whole or in part; None where it is in none."""

@@ -148,7 +148,10 @@ def named_stages(study: Study, pool: Pool, name: str) -> list[Stage]:
     NoSuchAsset
         Naming those that there are.
     """
-    stages = _stages(study, pool)
+    return _named(_stages(study, pool), study, name)
+
+
+def _named(stages: list[Stage], study: Study, name: str) -> list[Stage]:
     found = [stage for stage in stages if name in (stage.name, stage.key.path[-1])]
     if not found:
         known = ", ".join(dict.fromkeys(stage.key.path[-1] for stage in stages))
@@ -166,7 +169,7 @@ def _levels(
     """Levels of the plan with what it needs, and of the rest: nothing is to be spent before it."""
     stages, plan = _stages(study, pool), study_key(study, PLAN)
     if up_to is not None:
-        wanted = [stage.key for stage in named_stages(study, pool, up_to)]
+        wanted = [stage.key for stage in _named(stages, study, up_to)]
         stages = with_ancestors(stages, [*wanted, plan])
     planning = with_ancestors(stages, [plan])
     first = {stage.key for stage in planning}
