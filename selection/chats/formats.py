@@ -171,13 +171,20 @@ TEXT = Format("text", ("text",), (), _no_conversation)
 """A row that is no conversation."""
 
 
-def find_format(filled: Collection[str], formats: Collection[Format]) -> Format | None:
+def find_format(
+    filled: Collection[str], formats: Collection[Format], given: Collection[str] = ()
+) -> Format | None:
     """Return the format of a row with values in these fields; None where it is in none.
 
     A row that has one of the fields that a format needs and lacks another is in that format, as far
-    as no other fits: what it lacks can then be said.
+    as no other fits: what it lacks can then be said. For that, fields that are `given` and empty
+    count too.
     """
-    return _fitting(filled, formats, all) or _fitting(filled, formats, any)
+    return (
+        _fitting(filled, formats, all)
+        or _fitting(filled, formats, any)
+        or _fitting(given, formats, any)
+    )
 
 
 def is_whole(filled: Collection[str], formats: Collection[Format]) -> bool:

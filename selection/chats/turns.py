@@ -8,10 +8,11 @@ from types import MappingProxyType
 from typing import cast
 
 from selection.basics.json_depth import depth_exceeds
+from selection.basics.json_keys import RepeatedKey, distinct_keys
 from selection.basics.text import text_fault
 from selection.chats.conversation import Conversation, Role, Turn, canonical
 
-EMPTY = (None, "")
+EMPTY = (None, "", [])
 """How tables and lines say that a row has nothing in a column."""
 
 CALL = "function_call"
@@ -73,9 +74,10 @@ def read_messages(
             raise ChatFault(f"wrong type: {where} is {_kind(message)}, not an object")
         role, content = _role(message, where), _content(message, where)
         if role == "system":
-            if turns or said is not None:
+            told_here = told(content, f"{where} (system)")
+            if turns or (said is not None and told_here is not None):
                 raise ChatFault(f"system in the middle: {where} is a system's, and not the first")
-            said = _usable(content, f"{where} (system)")
+            said = said or told_here
         else:
             turns.append(_turn(message, role, content, where))
     return conversation(turns, what=what, system=said, tools=tools)
@@ -109,13 +111,16 @@ def spoken(role: Role, value: object, what: str) -> Turn:
     return Turn(role, _usable(value, f"column {what!r} ({_name(role)})"))
 
 
-def told(value: object) -> str | None:
-    """Return what a column says that the assistant was told; None for nothing."""
+def told(value: object, where: str = "the system prompt") -> str | None:
+    """Return what a column, or a system's turn, tells the assistant; None where it is blank.
+
+    Many write a system prompt in every row, and an empty one where there is none.
+    """
     if value in EMPTY:
         return None
     if not isinstance(value, str):
-        raise ChatFault(f"wrong type: the system prompt is {_kind(value)}, not text")
-    return _usable(value, "the system prompt")
+        raise ChatFault(f"wrong type: {where} is {_kind(value)}, not text")
+    return _usable(value, where) if value.strip() else None
 
 
 def side_of(said: object) -> str | None:
@@ -224,7 +229,9 @@ def _parsed(value: object, what: str) -> object:
     if depth_exceeds(value.encode("utf-8", "surrogatepass"), MAX_DEPTH):
         raise ChatFault(f"nested too deeply: over {MAX_DEPTH} levels of JSON in {what!r}")
     try:
-        return json.loads(value) if value.strip() else None
+        return json.loads(value, object_pairs_hook=distinct_keys) if value.strip() else None
+    except RepeatedKey as error:
+        raise ChatFault(f"{error}, in {what!r}") from error
     except ValueError as error:
         raise ChatFault(f"not JSON: {what!r} is a text that is none") from error
 

@@ -81,10 +81,17 @@ class FileSources(Strict):
     path: ProjectPath = Field(description="Relative paths start at the project's folder.")
     name: PartitionName | None = Field(default=None, description="The one source's name.")
     split_by: Text | None = Field(default=None, description="Column whose values name the sources.")
+    split: Text | None = Field(
+        default=None,
+        description="Split of a data set that `datasets` saved to disk; `train`, or its only one,"
+        " when absent.",
+    )
     columns: ColumnNames = DEFAULT_COLUMNS
 
     @model_validator(mode="after")
     def _one_naming(self) -> FileSources:
+        if self.split is not None and self.name is None:
+            raise ValueError("`split` goes with `name`: one source for each split")
         if (self.name is None) == (self.split_by is None):
             raise ValueError("give either `name` (one source) or `split_by` (one source a value)")
         return self

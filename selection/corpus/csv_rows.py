@@ -9,10 +9,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from selection.corpus.limits import MAX_CELLS_PER_ROW, MAX_LINES_PER_ROW, most_read_again
+from selection.corpus.limits import (
+    MAX_CELLS_PER_ROW,
+    MAX_COLUMNS_TOLD,
+    MAX_LINES_PER_ROW,
+    most_read_again,
+)
 from selection.corpus.lines import Line
 from selection.corpus.records import BadRecord, Record, UnreadPart
-from selection.corpus.rows import NOT_WRITTEN, RowFault, RowRules, RowsMissing, decoded, read_row
+from selection.corpus.rows import (
+    NOT_WRITTEN,
+    RowFault,
+    RowRules,
+    RowsMissing,
+    decoded,
+    read_row,
+    told_columns,
+)
 from selection.corpus.streams import StreamDamaged
 
 MALFORMED = "malformed CSV"
@@ -72,7 +85,11 @@ def read_csv(
         fault = fault or header.fault
         fault = feed.nul_fault(fault) or fault
         yield from read_row(
-            partial(header.row, cells, fault), rules, origin=origin, digest=feed.sha256
+            partial(header.row, cells, fault),
+            rules,
+            origin=origin,
+            digest=feed.sha256,
+            columns=header.columns,
         )
 
 
@@ -84,6 +101,7 @@ class _Header:
     places: list[tuple[int, str]]
     text: str
     fault: RowFault | None
+    columns: tuple[str, ...]
 
     @classmethod
     def of(
@@ -93,7 +111,7 @@ class _Header:
         # Some others are kept for messages.
         places = [(i, cell) for i, cell in enumerate(cells) if i < 8 or cell in wanted]
         found = _header_fault(cells, fault, raw.decode("utf-8", "replace"), delimiter, wanted)
-        return cls(len(cells), places, text, found)
+        return cls(len(cells), places, text, found, told_columns(tuple(cells[:MAX_COLUMNS_TOLD])))
 
     def row(self, cells: list[str], fault: RowFault | None) -> dict[str, object]:
         """Return the cells of a row by column, or raise its fault."""

@@ -12,9 +12,16 @@ from selection.basics.brevity import some_of
 from selection.basics.hub_ids import see_that_only_the_hub_has
 from selection.chats.turns import without_nulls
 from selection.config.pool import DEFAULT_COLUMNS, ColumnNames
-from selection.corpus.limits import MAX_BYTES_PER_ROW
+from selection.corpus.limits import MAX_BYTES_PER_ROW, MAX_COLUMNS_TOLD
 from selection.corpus.records import BadRecord, Record
-from selection.corpus.rows import NO_FORMAT, RowRules, formatless, read_row, row_digest
+from selection.corpus.rows import (
+    NO_FORMAT,
+    RowRules,
+    formatless,
+    read_row,
+    row_digest,
+    told_columns,
+)
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
@@ -64,24 +71,27 @@ def read_hub(
         )
     name = data_set.resolve().name if local else f"{dataset_id}@{revision[:12]}"
     rules = RowRules(columns, {}, MAX_BYTES_PER_ROW)
-    rows, label_names = _open(dataset_id, None if local else revision, split, config, rules)
+    rows, label_names, told = _open(dataset_id, None if local else revision, split, config, rules)
     return chain.from_iterable(
         read_row(
             partial(_named, row, label_names),
             rules,
             origin=f"{name}/{split}#{index}",
             digest=partial(row_digest, row),
+            columns=told,
         )
         for index, row in enumerate(rows)
     )
 
 
 LabelNames = dict[str, list[str]]
+Opened = tuple[Iterator[Mapping[str, object]], LabelNames, tuple[str, ...] | None]
+"""Rows, the names of their labels, and their columns where the data set says them beforehand."""
 
 
 def _open(
     dataset_id: str, revision: str | None, split: str, config: str | None, rules: RowRules
-) -> tuple[Iterator[Mapping[str, object]], LabelNames]:
+) -> Opened:
     import datasets
 
     try:
@@ -95,7 +105,7 @@ def _open(
             f"cannot be opened: {error}"
         ) from error
     if found.column_names is None:
-        return iter(found), {}
+        return iter(found), {}, None
     # Only the columns asked for: others may be images or sounds, costly to decode.
     wanted = [column for column in found.column_names if column in rules.wanted()]
     asked = {*rules.columns.columns_about().values(), *rules.where}
@@ -114,7 +124,8 @@ def _open(
     for column, feature in (found.features or {}).items():
         if column in wanted and isinstance(feature, datasets.ClassLabel):
             names[column] = feature.names
-    return iter(found.select_columns(wanted)), names
+    told = told_columns(tuple(found.column_names[:MAX_COLUMNS_TOLD]))
+    return iter(found.select_columns(wanted)), names, told
 
 
 def _named(row: Mapping[str, object], names: LabelNames) -> dict[str, object]:

@@ -8,13 +8,14 @@ import re
 from collections.abc import Iterator
 
 from selection.basics.json_depth import depth_exceeds
+from selection.basics.json_keys import RepeatedKey, distinct_keys
 from selection.corpus.limits import MAX_JSON_DEPTH
 from selection.corpus.lines import Line, rows_begun
 from selection.corpus.records import BadRecord, Record
 from selection.corpus.rows import NOT_WRITTEN, RowFault, RowRules, RowsMissing, decoded, read_row
 
 _SPACE = re.compile(r"[ \t\n\r]*+")
-_DECODER = json.JSONDecoder()
+_DECODER = json.JSONDecoder(object_pairs_hook=distinct_keys)
 _ONE_A_LINE = "a row is one object on one line, or one element of an array"
 
 
@@ -91,6 +92,8 @@ class _Objects:
                 raise RowsMissing(cut) from error
             hint = f"; {_ONE_A_LINE}" if text.strip() in ("{", "[") else ""
             raise RowFault(f"not JSON: {error.msg} at column {error.colno}{hint}") from error
+        except RepeatedKey as error:
+            raise RowFault(str(error)) from error
         except ValueError as error:  # an integer of thousands of digits
             raise RowFault("not JSON: a number is too long") from error
         end = _after_space(text, end)

@@ -69,6 +69,12 @@ MAX_LISTED = 10_000
 MAX_ORIGINS = 1_000
 """Places that a row remembers of its exact duplicates; all are counted."""
 
+MAX_NOTE_BYTES = MIB
+"""What `datasets` writes beside a data set that it saves: the names of its files and splits."""
+
+MAX_COLUMNS_TOLD = 64
+"""Columns of a row that are remembered for messages: a file may have any number."""
+
 MAX_REASON_CHARS = 400
 """A reason quotes what was found, which may be long."""
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from selection.chats.turns import without_nulls
-from selection.corpus.rows import RowFault, RowRules
+from selection.corpus.limits import MAX_COLUMNS_TOLD
+from selection.corpus.rows import RowFault, RowRules, told_columns
 
 LISTS = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
 
@@ -25,17 +25,18 @@ class Table:
     odd : the same of columns that merely bear the name of a field: only a row that is in a format
         with that field cannot do without them.
     names : some, for messages.
+    columns : more of them, as records have them.
     """
 
     read: list[str]
     faults: dict[str, str]
     odd: dict[str, str]
     names: list[str]
+    columns: tuple[str, ...]
 
     @classmethod
-    def of(cls, parquet: pq.ParquetFile, rules: RowRules) -> Table:
+    def of(cls, schema: pa.Schema, rules: RowRules) -> Table:
         """Look at the types of those columns that a row may be asked for."""
-        schema = parquet.schema_arrow
         faults, turns = {}, rules.columns_of_turns()
         for column in sorted(rules.wanted() & set(schema.names)):
             [index, *others] = schema.get_all_field_indices(column)
@@ -49,7 +50,8 @@ class Table:
         some = rules.fits(read)
         odd = {column: said for column, said in faults.items() if some and column not in asked}
         faults = {column: said for column, said in faults.items() if column not in odd}
-        return cls(read, faults, odd, schema.names[:8])
+        told = told_columns(tuple(schema.names[:MAX_COLUMNS_TOLD]))
+        return cls(read, faults, odd, schema.names[:8], told)
 
     def see_whole(self, row: Mapping[str, object], rules: RowRules) -> None:
         """Refuse a row whose format has a field that cannot be read here.
@@ -69,6 +71,8 @@ def _usable(kind: pa.DataType) -> bool:
     """Whether a cell of this type may be a text or a number; others are not even decoded."""
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
+    if isinstance(kind, pa.BaseExtensionType):  # a text of JSON, as data sets write mixed values
+        kind = kind.storage_type
     numeric = pa.types.is_integer(kind) or pa.types.is_boolean(kind) or pa.types.is_null(kind)
     return numeric or _is_text(kind)
 
@@ -104,6 +108,8 @@ def raw_rows(batch: pa.RecordBatch) -> list[dict[str, object]]:
 
 
 def _values(column: pa.Array) -> list[object]:
+    if isinstance(column.type, pa.BaseExtensionType):
+        return _values(column.storage)
     if pa.types.is_dictionary(column.type):
         # Each entry once, however many rows repeat it.
         used = column.indices.dictionary_encode()

@@ -1,6 +1,6 @@
-"""A Parquet file read in a process of its own, to which the operating system sets limits.
+"""A Parquet or Arrow file read in a process of its own, to which the operating system sets limits.
 
-What a Parquet file takes to decode is said by its metadata, its pages, its dictionaries and by
+What such a file takes to decode is said by its metadata, its pages, its dictionaries and by
 lengths inside compressed data, and any of these may lie. Nothing here believes them: the process
 that decodes may have so much memory and so much time, and if it dies, that is an unread part.
 """
@@ -15,12 +15,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from pathlib import Path
 from typing import BinaryIO
 
 from selection.basics.text import printable
 from selection.config.pool import ColumnNames
+from selection.corpus.arrow_rows import read_arrow
 from selection.corpus.limits import (
     MIB,
     PARQUET_MEMORY,
@@ -32,8 +33,8 @@ from selection.corpus.records import BadRecord, Record, UnreadPart
 from selection.corpus.rows import RowRules
 
 _KINDS = {kind.__name__: kind for kind in (Record, BadRecord, UnreadPart)}
-_READERS = (read_parquet, read_distinct)
-_END = "end"
+_READERS = (read_parquet, read_distinct, read_arrow)
+_END, _COLUMNS = "end", "columns"
 
 
 def read_parquet_apart(
@@ -44,8 +45,20 @@ def read_parquet_apart(
     A process that is killed, or dies of what it reads, leaves an unread part from the row on at
     which it was. On systems other than Linux its memory has no limit.
     """
+    reader = read_distinct if distinct else read_parquet
+    return _read_apart(reader.__name__, "Parquet", file, name, rules)
+
+
+def read_arrow_apart(file: BinaryIO, name: str, rules: RowRules) -> Iterator[Record | BadRecord]:
+    """Give what `read_arrow` gives of an open file, as `read_parquet_apart` does."""
+    return _read_apart(read_arrow.__name__, "Arrow", file, name, rules)
+
+
+def _read_apart(
+    reader: str, kind: str, file: BinaryIO, name: str, rules: RowRules
+) -> Iterator[Record | BadRecord]:
     asked = [
-        _READERS[distinct].__name__,
+        reader,
         name,
         rules.columns.model_dump_json(exclude_none=True),
         json.dumps(dict(rules.where)),
@@ -53,6 +66,7 @@ def read_parquet_apart(
     # -P: in a folder of data lies whatever its author has put there, `json.py` perhaps.
     command = [sys.executable, "-P", "-m", __name__, *asked, str(rules.max_bytes_per_row)]
     row, whole = 0, False
+    columns: tuple[str, ...] = ()
     with (
         tempfile.TemporaryFile() as complaints,
         subprocess.Popen(
@@ -62,11 +76,16 @@ def read_parquet_apart(
         assert process.stdout is not None
         try:
             for line in process.stdout:
-                kind, *values = json.loads(line)
-                if kind == _END:
+                sort, *values = json.loads(line)
+                if sort == _END:
                     whole = True
                     break
-                found = _KINDS[kind](*values)
+                if sort == _COLUMNS:
+                    columns = tuple(values)
+                    continue
+                found = _KINDS[sort](*values)
+                if isinstance(found, Record):
+                    found = replace(found, columns=columns)
                 row = int(found.origin.rpartition("#")[2]) + 1
                 yield found
         finally:
@@ -77,7 +96,7 @@ def read_parquet_apart(
         complaints.seek(0)
         last = complaints.read().decode(errors="replace").strip().rpartition("\n")[2]
     if not whole:
-        reason = f"unreadable Parquet: from row {row} on: {_death(status, last)}"
+        reason = f"unreadable {kind}: from row {row} on: {_death(status, last)}"
         yield UnreadPart(f"{name}#{row}", reason, file_digest(file))
 
 
@@ -88,7 +107,13 @@ def main() -> None:
     rules = RowRules(ColumnNames.model_validate_json(columns), json.loads(where), int(max_bytes))
     with open(0, "rb", closefd=False) as file:
         [read] = [known for known in _READERS if known.__name__ == reader]
+        last: tuple[str, ...] = ()
         for found in read(file, name, rules):
+            if isinstance(found, Record):
+                if found.columns != last:  # once a file, not with each of its rows
+                    last = found.columns
+                    _write([_COLUMNS, *last])
+                found = replace(found, columns=())
             _write([type(found).__name__, *astuple(found)])
     _write([_END])
     sys.stdout.flush()

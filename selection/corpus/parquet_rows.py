@@ -28,7 +28,7 @@ BATCH_ROWS = (1024, 32, 1)
 PER_VALUE = 16
 """Bytes that a value within a list counts beside its text: Python spends several times that."""
 
-_UNREADABLE = (pa.ArrowException, OSError, MemoryError, OverflowError)
+UNREADABLE = (pa.ArrowException, OSError, MemoryError, OverflowError)
 
 
 def read_parquet(file: BinaryIO, name: str, rules: RowRules) -> Iterator[Record | BadRecord]:
@@ -42,13 +42,13 @@ def read_parquet(file: BinaryIO, name: str, rules: RowRules) -> Iterator[Record 
     whole = cache(partial(file_digest, file))  # however many parts of it cannot be read
     try:
         parquet = _open(file)
-        table = Table.of(parquet, rules)
-    except _UNREADABLE as error:
-        reason = f"unreadable Parquet: {_brief(error)}"
+        table = Table.of(parquet.schema_arrow, rules)
+    except UNREADABLE as error:
+        reason = f"unreadable Parquet: {brief(error)}"
         yield UnreadPart(f"{name}#0", reason, whole())
         return
     size = os.fstat(file.fileno()).st_size
-    left = _Left(most_unpacked(size))
+    left = Left(most_unpacked(size))
     total, row = parquet.metadata.num_rows, 0
     for group in range(parquet.num_row_groups):
         end = row + parquet.metadata.row_group(group).num_rows
@@ -62,12 +62,14 @@ def read_parquet(file: BinaryIO, name: str, rules: RowRules) -> Iterator[Record 
                     yield UnreadPart(f"{name}#{row}", reason, whole(), total - row)
                     return
                 for raw in rows:
-                    origin, digest = f"{name}#{row}", partial(_digest, raw, left)
-                    parse = partial(_decoded, raw, table, rules, left)
-                    yield from read_row(parse, rules, origin=origin, digest=digest)
+                    origin, digest = f"{name}#{row}", partial(digest_of, raw, left)
+                    parse = partial(decoded_row, raw, table, rules, left)
+                    yield from read_row(
+                        parse, rules, origin=origin, digest=digest, columns=table.columns
+                    )
                     row += 1
-        except _UNREADABLE as error:
-            fault = _brief(error)
+        except UNREADABLE as error:
+            fault = brief(error)
         if row < end:
             yield _rows_lost(name, row, end, fault, whole())
             row = end
@@ -84,9 +86,9 @@ def read_distinct(file: BinaryIO, name: str, rules: RowRules) -> Iterator[Record
     column, whole = rules.columns.column_of("text"), cache(partial(file_digest, file))
     try:
         parquet = _open(file)
-        table = Table.of(parquet, rules)
-    except _UNREADABLE as error:
-        yield UnreadPart(f"{name}#0", f"unreadable Parquet: {_brief(error)}", whole())
+        table = Table.of(parquet.schema_arrow, rules)
+    except UNREADABLE as error:
+        yield UnreadPart(f"{name}#0", f"unreadable Parquet: {brief(error)}", whole())
         return
     if not table.read:
         there = ", ".join(printable_name(each[:40]) for each in table.names)
@@ -116,8 +118,8 @@ def read_distinct(file: BinaryIO, name: str, rules: RowRules) -> Iterator[Record
                         seen.add(key)
                         yield _name_of_source(value, column, f"{name}#{row}")
                     row += 1
-        except _UNREADABLE as error:
-            fault = _brief(error)
+        except UNREADABLE as error:
+            fault = brief(error)
         if row < end:
             yield _rows_lost(name, row, end, fault, whole())
             row = end
@@ -150,12 +152,13 @@ def _open(file: BinaryIO) -> pq.ParquetFile:
 
 
 @dataclass
-class _Left:
+class Left:
     """Bytes that a file may still unpack to."""
 
     bytes: int
 
     def spend(self, size: int) -> None:
+        """Take a row of so many bytes, or raise `RowFault`."""
         # A row never takes more than half, so that a few huge ones leave the others their place.
         if size > self.bytes // 2:
             raise RowFault(
@@ -186,9 +189,10 @@ def _batches(
             return
 
 
-def _decoded(
-    raw: dict[str, object], table: Table, rules: RowRules, left: _Left
+def decoded_row(
+    raw: dict[str, object], table: Table, rules: RowRules, left: Left
 ) -> dict[str, object]:
+    """Return a row with its texts decoded, or raise `RowFault` for what is wrong with it."""
     size = _size(raw)
     left.spend(size)  # before any fault: a bad row is hashed, which takes as long as to read it
     for fault in table.faults.values():
@@ -219,7 +223,8 @@ def _size(raw: dict[str, object]) -> int:
     return size
 
 
-def _digest(raw: dict[str, object], left: _Left) -> str:
+def digest_of(raw: dict[str, object], left: Left) -> str:
+    """Return the hash of a row as it was read."""
     # Of a row that unpacks too far nothing is read: hashing a thousand of them takes minutes.
     return row_digest({} if _size(raw) > left.bytes // 2 else raw)
 
@@ -236,7 +241,8 @@ def file_digest(file: BinaryIO) -> str:
     return hasher.hexdigest()
 
 
-def _brief(error: BaseException) -> str:
+def brief(error: BaseException) -> str:
+    """Say on one line what a library or the system said."""
     found = printable(str(error).partition("\n")[0][:200])
     if isinstance(error, MemoryError):
         return f"they do not fit into the memory that reading may take ({found or 'no detail'})"

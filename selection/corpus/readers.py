@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
 
@@ -20,9 +22,10 @@ from selection.corpus.limits import MAX_BYTES_PER_ROW
 from selection.corpus.lines import Line, split_lines
 from selection.corpus.not_read import CannotBeRead
 from selection.corpus.paragraphs import read_paragraphs
-from selection.corpus.parquet_process import read_parquet_apart
+from selection.corpus.parquet_process import read_arrow_apart, read_parquet_apart
 from selection.corpus.records import BadRecord, Record, UnreadPart
 from selection.corpus.rows import RowRules
+from selection.corpus.saved_sets import SavedSets
 from selection.corpus.streams import (
     PACKINGS,
     FileRefused,
@@ -44,14 +47,17 @@ _LINE_READERS: Mapping[str, LineReader] = MappingProxyType(
         ".txt": read_paragraphs,
     }
 )
-_PARQUET = ".parquet"
+_PARQUET, _ARROW = ".parquet", ".arrow"
+_APART = MappingProxyType({_PARQUET: read_parquet_apart, _ARROW: read_arrow_apart})
+"""What is decoded in a process of its own."""
 
 
 def format_of(path: Path) -> tuple[str, str] | None:
     """Return (format, packing) that a file's name says, in letters of any size; None for others."""
     name = path.name.lower()
-    if name.endswith(_PARQUET):
-        return _PARQUET, ""
+    for ending in _APART:
+        if name.endswith(ending):
+            return ending, ""
     for packing in PACKINGS:
         plain = name.removesuffix(f".{packing}") if packing else name
         for ending in _LINE_READERS:
@@ -63,7 +69,7 @@ def format_of(path: Path) -> tuple[str, str] | None:
 def known_formats() -> str:
     """Every ending that is read, for a message."""
     packed = ", ".join(f".{packing}" for packing in PACKINGS if packing)
-    return f"{', '.join(_LINE_READERS)} (each also with {packed}) and {_PARQUET}"
+    return f"{', '.join(_LINE_READERS)} (each also with {packed}), {_PARQUET} and {_ARROW}"
 
 
 def read_path(
@@ -71,6 +77,8 @@ def read_path(
     *,
     columns: ColumnNames = DEFAULT_COLUMNS,
     where: Mapping[str, str] | None = None,
+    split: str | None = None,
+    rows_per_file: int | None = None,
     max_bytes_per_row: int = MAX_BYTES_PER_ROW,
     root: Path | None = None,
 ) -> Iterator[Record | BadRecord]:
@@ -80,7 +88,8 @@ def read_path(
     gives its good rows and an `UnreadPart`. So is a file that is refused, empty or of another
     format: in a folder, these come before the rows. Only the bytes present when a file is opened
     are read. Hidden files and folders, notes of other programs such as `_SUCCESS`, and papers such
-    as `README.md` are left out.
+    as `README.md` are left out. What `datasets` has saved to disk is read as it says itself, see
+    `selection.corpus.saved_sets`.
 
     Parameters
     ----------
@@ -90,6 +99,10 @@ def read_path(
         The source's column names; a ``.txt`` file has none, its paragraphs are the rows.
     where : Mapping of str to str, optional
         Keep only the rows whose column, as text, equals the value.
+    split : str, optional
+        Of a saved `DatasetDict`; ``train``, or the only one, by default.
+    rows_per_file : int, optional
+        Read no more than so many of each file, good or bad: enough to see what it holds.
     max_bytes_per_row : int
         Rows with more bytes go to quarantine without being held in memory.
     root : Path, optional
@@ -104,22 +117,27 @@ def read_path(
     Raises
     ------
     ValueError
-        The path does not exist, its format is unknown, or `where` is given for a text file.
+        The path does not exist, its format is unknown, or `where` is given for a text file, or
+        `split` for anything but a folder.
     """
     if not os.path.lexists(path):
         raise ValueError(f"{path}: no such file or folder")
     rules = RowRules(columns, dict(where or {}), max_bytes_per_row)
     if path.is_dir():
-        return _read_folder(path, (root or path).resolve(), rules)
+        return _read_folder(path, (root or path).resolve(), rules, split, rows_per_file)
+    if split is not None:
+        raise ValueError(f"{path}: no folder that `datasets` saved, so it has no split {split!r}")
     if format_of(path) is None:
         raise ValueError(f"{path}: unknown format; the file name must end in {known_formats()}")
     if rules.where and _is_text(path):
         raise ValueError(f"{path}: a text file has no columns, so 'where' cannot apply; remove it")
     root = (root or path.parent).resolve()
-    return _read_file(path, _name(Path(path.name)), root, rules)
+    return _beginning(path, _name(Path(path.name)), root, rules, rows_per_file)
 
 
-def _read_folder(folder: Path, root: Path, rules: RowRules) -> Iterator[Record | BadRecord]:
+def _read_folder(
+    folder: Path, root: Path, rules: RowRules, split: str | None, rows_per_file: int | None
+) -> Iterator[Record | BadRecord]:
     name = _name(Path(folder.name))
     if not folder.resolve().is_relative_to(root):
         yield _refused(folder, name, "symlink leaves the folder")
@@ -129,6 +147,14 @@ def _read_folder(folder: Path, root: Path, rules: RowRules) -> Iterator[Record |
     except (CannotBeRead, OSError) as error:
         yield _refused(folder, name, printable(f"cannot be listed: {error}"))
         return
+    saved = SavedSets.find(paths, root, split)
+    for path, reason in saved.faults.items():
+        yield _refused(path, _name(path.relative_to(folder)), printable(reason))
+    if split is not None and not saved.has_splits:
+        yield _refused(folder, name, "no split: `datasets` has saved no data set with splits there")
+        return
+    left_out = saved.passed_over | saved.faults.keys()
+    paths = [path for path in paths if path not in left_out]
     names = {path: _name(path.relative_to(folder)) for path in paths if not _is_paper(path)}
     refused = {path: _refusal(path, root, rules) for path in names}
     for path, reason in refused.items():
@@ -136,7 +162,7 @@ def _read_folder(folder: Path, root: Path, rules: RowRules) -> Iterator[Record |
             yield _refused(path, names[path], reason)
     for path, reason in refused.items():
         if reason is None:
-            yield from _read_file(path, names[path], root, rules)
+            yield from _beginning(path, names[path], root, rules, rows_per_file)
 
 
 def _is_paper(path: Path) -> bool:
@@ -165,14 +191,24 @@ def _is_folder(link: Path) -> bool:
         return False
 
 
-def _read_file(path: Path, name: str, root: Path, rules: RowRules) -> Iterator[Record | BadRecord]:
+def _beginning(
+    path: Path, name: str, root: Path, rules: RowRules, rows: int | None
+) -> Iterator[Record | BadRecord]:
+    """Read a file, or its first rows."""
+    with closing(_read_file(path, name, root, rules)) as found:
+        yield from islice(found, rows)
+
+
+def _read_file(
+    path: Path, name: str, root: Path, rules: RowRules
+) -> Generator[Record | BadRecord, None, None]:
     try:
         with open_regular(path, root) as file:
             found = format_of(path)
             assert found is not None, "unknown formats are sorted out before"
             ending, packing = found
-            if ending == _PARQUET:
-                yield from read_parquet_apart(file, name, rules)
+            if ending in _APART:
+                yield from _APART[ending](file, name, rules)
                 return
             split = split_json if ending == ".json" else split_lines
             lines = split(unpack(file, packing), max_bytes=rules.max_bytes_per_row)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from selection.basics.text import row_id
 from selection.chats.conversation import Conversation
@@ -16,7 +16,7 @@ class Record:
     Attributes
     ----------
     text : str
-        What is embedded and trained on; never blank, no NUL, encodable as UTF-8.
+        What is trained on; never blank, no NUL, encodable as UTF-8.
     origin : str
         ``file:line`` counted from 1, ``file#row`` counted from 0 for Parquet and data sets, or
         ``package.module:qualname`` for docstrings. Files are relative to the path that was read.
@@ -29,6 +29,10 @@ class Record:
         A conversation as canonical JSON (`selection.chats.conversation`); None for a text.
     format : str
         In which the row came (`selection.chats.formats`).
+    columns : tuple of str
+        Of the row, or of its whole table, as far as a reader knows them; for messages.
+    looked_at : str or None
+        The part of a conversation that selection looks at, where that is not all of its text.
     """
 
     text: str
@@ -40,6 +44,8 @@ class Record:
     split: str | None = None
     turns: str | None = None
     format: str = TEXT.name
+    columns: tuple[str, ...] = field(default=(), compare=False)
+    looked_at: str | None = None
 
     @property
     def row_id(self) -> str:

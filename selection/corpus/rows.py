@@ -7,7 +7,9 @@ import hashlib
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
+from itertools import islice
+from typing import Any
 
 from selection.basics.brevity import cut
 from selection.basics.text import printable, text_fault
@@ -23,7 +25,7 @@ from selection.chats.formats import (
 )
 from selection.chats.turns import EMPTY, ChatFault
 from selection.config.pool import ColumnNames
-from selection.corpus.limits import MAX_REASON_CHARS
+from selection.corpus.limits import MAX_COLUMNS_TOLD, MAX_REASON_CHARS
 from selection.corpus.records import BadRecord, Record, UnreadPart
 
 
@@ -97,7 +99,8 @@ class RowRules:
 
     def format_of(self, row: Mapping[str, object]) -> Format | None:
         """Return the format that a row is in, whole or in part; None where it is in none."""
-        return find_format(self._filled(row), self.formats)
+        no_turns = {field for field, column in self.content.items() if row.get(column) == []}
+        return find_format(self._filled(row), self.formats, no_turns)
 
     def is_whole(self, row: Mapping[str, object]) -> bool:
         """Whether a row has all that one of the formats needs."""
@@ -113,6 +116,7 @@ def read_row(
     *,
     origin: str,
     digest: Callable[[], str],
+    columns: tuple[str, ...] | None = None,
     sparse: bool = False,
 ) -> Iterator[Record | BadRecord]:
     """Yield one row's record, or why it is none; nothing when the filter does not want the row.
@@ -121,11 +125,15 @@ def read_row(
     ----------
     parse : gives column to value; may raise `RowFault`.
     digest : gives the hash of the row's bytes; asked for a bad row only.
+    columns : of the table, as `told_columns` gives them; those of the row itself when None.
     sparse : whether a row may leave out a column that it has no value for. True for JSON lines; in
         a table every row has every column, so there an absent one is a misspelt name.
     """
     try:
-        record = _to_record(parse(), rules, origin, sparse)
+        row = parse()
+        if columns is None:
+            columns = told_columns(tuple(islice(row, MAX_COLUMNS_TOLD)))
+        record = _to_record(row, rules, origin, columns, sparse)
     except RowsMissing as fault:
         yield UnreadPart(origin, str(fault), digest(), fault.missing)
     except RowFault as fault:
@@ -162,8 +170,18 @@ def row_digest(row: Mapping[str, object]) -> str:
     return hashlib.sha256(line.encode("utf-8")).hexdigest()
 
 
+@lru_cache(maxsize=256)
+def told_columns(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names of columns as records have them: few, short, and the same object for all."""
+    return tuple(printable(name[:80]) for name in names[:MAX_COLUMNS_TOLD])
+
+
 def _to_record(
-    row: Mapping[str, object], rules: RowRules, origin: str, sparse: bool
+    row: Mapping[str, object],
+    rules: RowRules,
+    origin: str,
+    columns: tuple[str, ...],
+    sparse: bool,
 ) -> Record | None:
     for column, value in rules.where.items():
         if column not in row:
@@ -173,7 +191,7 @@ def _to_record(
             raise RowFault(f"null filter column: {_absent(column, row)}")
         if _scalar(found, column) != value:
             return None
-    values = _about(row, rules, sparse)
+    values: dict[str, Any] = {**_about(row, rules, sparse)}
     found = rules.format_of(row)
     if found is None or found is TEXT:
         record = Record(_text(row, rules), origin)
@@ -182,7 +200,7 @@ def _to_record(
         said = _conversation(row, found, rules.content)
         record = Record(said.text, origin, format=found.name)
         values |= {"prompt": said.prompt, "response": said.response, "turns": said.to_json()}
-    record = replace(record, **values)
+    record = replace(record, columns=columns, **values)
     size = len((record.turns or record.text).encode("utf-8"))
     if size > rules.max_bytes_per_row:
         raise RowFault(f"row too large: {size:,} bytes, limit {rules.max_bytes_per_row:,}")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
+from itertools import islice
 from operator import call
 from pathlib import Path
 from typing import assert_never
@@ -28,6 +29,8 @@ from selection.corpus.naming import partition_name
 from selection.corpus.not_read import CannotBeRead, NotRead
 from selection.corpus.readers import read_path
 from selection.corpus.records import BadRecord, Record
+from selection.corpus.saved_sets import other_splits
+from selection.corpus.seen_files import SeenFiles
 from selection.corpus.split_sources import split_values
 
 
@@ -43,12 +46,25 @@ class Source:
     fingerprint : looks at sizes and times of its files (or at its pinned revision); changes when
         they change. Cheap enough for a sensor: no content is read. Raises `CannotBeRead` for what
         cannot be read now.
+    by_file : whether `read` takes `rows_per_file`, as `read_path` does.
+    place, split : the file or folder that it is, if it is one, and the split asked for.
     """
 
     what: str
     name: str
-    read: Callable[[], Iterator[Record | BadRecord]]
+    read: Callable[..., Iterator[Record | BadRecord]]
     fingerprint: Callable[[], str]
+    by_file: bool = False
+    place: Path | None = None
+    split: str | None = None
+
+    def seen_files(self) -> SeenFiles:
+        """Begin to look at what its files hold, or at the whole if it has none."""
+        return SeenFiles(None if self.by_file else self.what)
+
+    def begin(self, rows: int) -> Iterator[Record | BadRecord]:
+        """Read the first so many rows of each of its files, or of the whole if it has none."""
+        return self.read(rows_per_file=rows) if self.by_file else islice(self.read(), rows)
 
 
 @dataclass(frozen=True)
@@ -132,7 +148,25 @@ def _named(pool: Pool, resolve: Resolve) -> tuple[dict[str, Source], list[NotRea
             reason = f"two sources are named {name!r}: {', '.join(shared)}"
             remedy = "rename one of them"
             not_read += [NotRead(s.what, reason, remedy, name=name) for s in sources]
+    not_read += _splits_left(one for sources in found.values() for one in sources)
     return {name: one for name, [one, *others] in found.items() if not others}, not_read
+
+
+def _splits_left(sources: Iterable[Source]) -> Iterator[NotRead]:
+    """Splits of saved data sets that no source reads: those of a test are for no training."""
+    read: dict[Path, set[str | None]] = {}
+    for source in sources:
+        if source.place is not None:
+            read.setdefault(source.place, set()).add(source.split)
+    for folder, splits in read.items():
+        for saved, other in other_splits(folder, splits):
+            yield NotRead(
+                f"{printable_name(str(saved))}, split {printable_name(other)}",
+                "a split of a saved data set that no source names",
+                "if its rows are for training, add a source of kind `files` with its `path`, a"
+                " `name` and this `split`",
+                "ignored",
+            )
 
 
 def _expand(spec: SourceSpec, resolve: Resolve) -> Iterator[Source | NotRead]:
@@ -179,13 +213,15 @@ def _dropped(spec: DropFolder, resolve: Resolve) -> Iterator[Source | NotRead]:
         look = partial(
             look_at, path, folder=folder, start=start, settle_seconds=spec.settle_seconds
         )
-        yield Source(printable_name(path.name), stem(path), read, look)
+        yield Source(printable_name(path.name), stem(path), read, look, by_file=True, place=path)
 
 
 def _files(spec: FileSources, path: Path, look: Callable[[], str]) -> Iterator[Source | NotRead]:
     what, columns = printable_name(str(path)), spec.columns
     if spec.name is not None:
-        yield Source(what, spec.name, partial(read_path, path, columns=columns), look)
+        read = partial(read_path, path, columns=columns, split=spec.split)
+        shown = what if spec.split is None else f"{what}, split {printable_name(spec.split)}"
+        yield Source(shown, spec.name, read, look, by_file=True, place=path, split=spec.split)
         return
     assert spec.split_by is not None
     try:
@@ -202,7 +238,7 @@ def _files(spec: FileSources, path: Path, look: Callable[[], str]) -> Iterator[S
         where = {spec.split_by: value}
         read = partial(read_path, path, columns=columns, where=where)
         shown = printable_name(value) or "''"
-        yield Source(f"{what}, {spec.split_by} {shown}", value, read, look)
+        yield Source(f"{what}, {spec.split_by} {shown}", value, read, look, by_file=True)
 
 
 def _look_at_path(path: str, resolve: Resolve) -> str:

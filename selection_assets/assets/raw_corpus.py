@@ -1,5 +1,6 @@
 """raw_corpus[source]: the rows of one source, duplicates collapsed, bad rows set aside."""
 
+import dagster as dg
 from tqdm import tqdm
 
 from resources.project import resolve
@@ -8,6 +9,8 @@ from selection.corpus.faults import whole_or_allowed
 from selection.corpus.ingest import ingest
 from selection.corpus.limits import MIB
 from selection.corpus.sources import find_source
+from selection.reports.files_seen import files_table, samples_table
+from selection.reports.tables import markdown_table
 from selection_assets.shared.faults import (
     FEWER_ROWS,
     NO_ROWS,
@@ -47,9 +50,10 @@ def build_raw_corpus(pool: Pool) -> Stage:
     def raw_corpus(step: Step) -> Draft:
         """Rows of one source: `rows.parquet`, and `quarantine.parquet` beside it."""
         source = step.partition
-        records = find_source(pool, resolve, source).read()
+        found = find_source(pool, resolve, source)
+        files = found.seen_files()
         corpus = ingest(
-            tqdm(records, desc=f"read {source}", unit=" rows", leave=False),
+            tqdm(files.watch(found.read()), desc=f"read {source}", unit=" rows", leave=False),
             source=source,
             memory=pool.memory_mib * MIB,
         )
@@ -65,6 +69,9 @@ def build_raw_corpus(pool: Pool) -> Stage:
                 "words": sum(corpus.rows["n_words"].to_pylist()),
                 "formats": dict(corpus.formats),
                 "duplicates_collapsed": corpus.n_duplicates,
+                "files": len(files),
+                "what_files_hold": dg.MetadataValue.md(markdown_table(*files_table(files))),
+                "samples": dg.MetadataValue.md(markdown_table(*samples_table(files))),
                 **fault_facts(corpus.faults),
             },
             checks=[

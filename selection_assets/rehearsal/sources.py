@@ -1,9 +1,9 @@
 """Can the first rows of every source of a pool be used?"""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
 from functools import partial
-from itertools import islice
 
 import pyarrow as pa
 
@@ -12,17 +12,49 @@ from selection.config.pool import FileSources, HubSource, Pool, SourceSpec
 from selection.corpus.faults import faults_of, whole_or_allowed
 from selection.corpus.readers import read_path
 from selection.corpus.records import BadRecord, Record
-from selection.corpus.sources import list_sources
-from selection_assets.rehearsal.finding import Finding
+from selection.corpus.seen_files import SeenFile, file_of
+from selection.corpus.sources import Source, list_sources
+from selection_assets.rehearsal.finding import SAMPLE, Finding
 from selection_assets.shared.faults import NO_ROWS
 
-SAMPLE = 32
-"""Rows of each source: a pool may have thousands of them, and each may be large."""
+FILES = 8
+"""Files of a source: to open a thousand takes minutes."""
 
 UNREADABLE = (ValueError, OSError, pa.ArrowException)
 """What reading a file or a package raises where nothing of it can be read."""
 
-Reader = Callable[[], Iterator[Record | BadRecord]]
+
+@dataclass(frozen=True)
+class _Beginning:
+    """The first rows of the first files of sources.
+
+    Attributes
+    ----------
+    whole : whether these are all rows.
+    """
+
+    records: list[Record | BadRecord]
+    files: tuple[SeenFile, ...]
+    whole: bool
+
+    @classmethod
+    def read(cls, source: Source) -> "_Beginning":
+        """Read no more of a source than can be read while somebody waits."""
+        seen, records = source.seen_files(), list[Record | BadRecord]()
+        for record in source.begin(SAMPLE):
+            if len(seen) == FILES and source.by_file and file_of(record.origin) not in seen:
+                return cls(records, tuple(seen), whole=False)
+            records.append(record)
+            seen.add(record)
+        return cls(records, tuple(seen), whole=all(file.n_rows < SAMPLE for file in seen))
+
+    @property
+    def said(self) -> str:
+        """How much was read."""
+        if self.whole:
+            return f"all {len(self.records)} rows"
+        of = f" of each of {len(self.files)} files" if len(self.files) > 1 else ""
+        return f"the first {SAMPLE} rows{of}"
 
 
 def look_at_sources(pool: Pool, unusable: Collection[str], *, fetch: bool) -> list[Finding]:
@@ -41,70 +73,70 @@ def look_at_sources(pool: Pool, unusable: Collection[str], *, fetch: bool) -> li
         bad ones: reading it costs nothing, and leaves the quarantine tables to look at.
     """
     usable, others, away = 0, list[Finding](), 0
-    formats: Counter[str] = Counter()
+    files: list[SeenFile] = []
     for spec in pool.sources:
         if isinstance(spec, HubSource) and not fetch:
             away += 1
             others.append(Finding(f"source {spec.name}", f"{spec.dataset}: would be fetched"))
             continue
-        for names, read in _readers(pool, spec, unusable):
-            found = _look_at(names, read, pool)
+        for names, source in _readers(pool, spec, unusable):
+            found = _look_at(names, source, pool)
             if isinstance(found, Finding):
                 others.append(found)
             else:
                 usable += 1
-                formats += found
+                files += found
     if not usable + away:
         problem = "no source has a usable row, so that there is nothing to select"
         others.append(Finding(f"pool {pool.name}", "its sources", problem, stops=False))
     seen = f"the first {SAMPLE} rows of each of {usable:,}"
+    formats = sum((file.formats for file in files), Counter[str]())
     if formats:
         seen += f": {', '.join(name for name, _ in formats.most_common())}"
-    return [Finding("sources", seen), *others]
+    return [Finding("sources", seen, files=tuple(files)), *others]
 
 
 def _readers(
     pool: Pool, spec: SourceSpec, unusable: Collection[str]
-) -> Iterator[tuple[list[str], Reader]]:
+) -> Iterator[tuple[list[str], Source]]:
     """Sources by name; a file that is split by a column is read once for all of its own."""
     listed = list_sources(pool.model_copy(update={"sources": [spec]}), resolve).sources
     left = {name: source for name, source in listed.items() if name not in unusable}
     if isinstance(spec, FileSources) and spec.split_by is not None and left:
-        yield list(left), partial(read_path, resolve(spec.path), columns=spec.columns)
+        read = partial(read_path, resolve(spec.path), columns=spec.columns)
+        yield list(left), replace(next(iter(left.values())), read=read)
         return
     for name, source in left.items():
-        yield [name], source.read
+        yield [name], source
 
 
-def _look_at(names: list[str], read: Reader, pool: Pool) -> Finding | Counter[str]:
-    """Say what is wrong with the beginning of sources; where nothing is, rows by their format."""
+def _look_at(names: list[str], source: Source, pool: Pool) -> Finding | tuple[SeenFile, ...]:
+    """Say what is wrong with the beginning of sources; where nothing is, what their files hold."""
     more = f" and {len(names) - 1:,} more of its file" if len(names) > 1 else ""
     what = f"source {names[0]}{more}"
     try:
-        records = list(islice(read(), SAMPLE))
+        begun = _Beginning.read(source)
     except UNREADABLE as error:
         return Finding(what, "its beginning", _said(error), stops=False)
+    records = begun.records
     bad = [record for record in records if isinstance(record, BadRecord)]
     faults = faults_of(bad)
     wanted = [name for name in names if name not in pool.allow_unread]
     allowed = whole_or_allowed(*wanted[:3])
-    whole = len(records) < SAMPLE
-    seen = f"all {len(records)} rows" if whole else f"the first {SAMPLE} rows"
+    wrong = partial(Finding, what, begun.said, stops=False, files=begun.files)
     if not records:
-        return Finding(what, seen, NO_ROWS, stops=False)
+        return wrong(NO_ROWS)
     if len(bad) == len(records):
         remedy = faults.remedy(correct="correct it, or its `columns`", whole=allowed)
-        return Finding(what, seen, f"no row can be used: {faults.summary()}; {remedy}", stops=False)
+        return wrong(f"no row can be used: {faults.summary()}; {remedy}")
     if faults.n_unread and wanted:
-        problem = f"rows are missing: {faults.unread_summary()}; {allowed}"
-        return Finding(what, seen, problem, stops=False)
-    if whole and faults.share(len(records) - len(bad)) > pool.max_quarantined:
-        problem = (
+        return wrong(f"rows are missing: {faults.unread_summary()}; {allowed}")
+    if begun.whole and faults.share(len(records) - len(bad)) > pool.max_quarantined:
+        return wrong(
             f"{len(bad)} of {len(records)} rows cannot be used and {pool.max_quarantined:.1%} may:"
             f" {faults.summary()}; correct them, or raise the pool's `max_quarantined`"
         )
-        return Finding(what, seen, problem, stops=False)
-    return Counter(record.format for record in records if isinstance(record, Record))
+    return begun.files
 
 
 def _said(error: Exception) -> str:
