@@ -128,6 +128,10 @@ SourceSpec = Annotated[
 ]
 
 
+Part = Literal["all", "prompt", "response"]
+"""Of a conversation."""
+
+
 class Pool(Strict):
     """One YAML file in `studies/pools/`."""
 
@@ -140,6 +144,10 @@ class Pool(Strict):
         default_factory=list,
         max_length=100_000,
         description="Sources of which parts may be missing, because a file is cut or damaged.",
+    )
+    look_at: Part = Field(
+        default="all",
+        description="The part of a conversation that selection compares; training sees all of it.",
     )
     memory_mib: int = Field(
         default=4096, ge=1, le=2**30, description="What the rows of one source may take in memory."

@@ -19,6 +19,7 @@ ROW_SCHEMA = pa.schema(
     [
         pa.field("row_id", pa.string(), nullable=False),
         pa.field("source", pa.string(), nullable=False),
+        # What selection looks at: of a conversation perhaps a part, and `turns` is all of it.
         pa.field("text", pa.large_string(), nullable=False),
         pa.field("prompt", pa.string()),
         pa.field("response", pa.string()),
@@ -145,7 +146,7 @@ def _rows(kept: dict[str, _Kept], source: str) -> Iterator[dict[str, object]]:
         yield {
             "row_id": key,
             "source": source,
-            "text": record.text,
+            "text": record.text if record.looked_at is None else record.looked_at,
             "prompt": record.prompt,
             "response": record.response,
             "turns": record.turns,

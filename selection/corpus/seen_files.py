@@ -38,6 +38,7 @@ class SeenFile:
 
     Attributes
     ----------
+    source : that it is a file of.
     file : its name, as in the origins of its rows.
     formats : usable rows by format.
     bad : rows that cannot be used.
@@ -46,6 +47,7 @@ class SeenFile:
     samples : the first `SAMPLES` usable rows.
     """
 
+    source: str
     file: str
     formats: Counter[str] = field(default_factory=Counter)
     bad: int = 0
@@ -76,11 +78,13 @@ class SeenFiles:
 
     Parameters
     ----------
-    whole : what the source is called where its rows are not parted by files; None where they are.
+    source : its name.
+    whole : what it is, such as a package, where its rows are not parted by files; None where they
+        are.
     """
 
-    def __init__(self, whole: str | None = None) -> None:
-        self._whole = whole
+    def __init__(self, source: str, whole: str | None = None) -> None:
+        self._source, self._whole = source, whole
         self._files: dict[str, SeenFile] = {}
 
     def watch(self, records: Iterable[Record | BadRecord]) -> Iterator[Record | BadRecord]:
@@ -94,7 +98,7 @@ class SeenFiles:
         name = self._whole or file_of(record.origin)
         seen = self._files.get(name)
         if seen is None:
-            seen = self._files[name] = SeenFile(name)
+            seen = self._files[name] = SeenFile(self._source, name)
         seen.add(record)
 
     def __len__(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from itertools import islice
 from operator import call
@@ -25,6 +25,7 @@ from selection.corpus.docstrings import package_files, read_docstrings
 from selection.corpus.drop_folder import list_folder, look_at, stem
 from selection.corpus.folders import configured_fingerprint, fingerprint, leads_through_links
 from selection.corpus.hub import read_hub
+from selection.corpus.looked_at import looking_at
 from selection.corpus.naming import partition_name
 from selection.corpus.not_read import CannotBeRead, NotRead
 from selection.corpus.readers import read_path
@@ -60,7 +61,7 @@ class Source:
 
     def seen_files(self) -> SeenFiles:
         """Begin to look at what its files hold, or at the whole if it has none."""
-        return SeenFiles(None if self.by_file else self.what)
+        return SeenFiles(printable_name(self.name), None if self.by_file else self.what)
 
     def begin(self, rows: int) -> Iterator[Record | BadRecord]:
         """Read the first so many rows of each of its files, or of the whole if it has none."""
@@ -138,6 +139,7 @@ def _named(pool: Pool, resolve: Resolve) -> tuple[dict[str, Source], list[NotRea
             if isinstance(source, NotRead):
                 not_read.append(source)
                 continue
+            source = replace(source, read=looking_at(source.read, pool.look_at))
             try:
                 found.setdefault(partition_name(source.name), []).append(source)
             except CannotBeRead as problem:

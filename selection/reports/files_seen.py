@@ -25,20 +25,20 @@ def files_table(files: Iterable[SeenFile], *, first: int | None = None) -> Table
     first : rows that were read of each at most; None where all were.
     """
     rows: list[list[Cell]] = [
-        [seen.file, rows_text(seen, first), _formats(seen), _columns(seen)]
+        [seen.source, seen.file, rows_text(seen, first), _formats(seen), _columns(seen)]
         for seen in islice(files, FILES_LISTED)
     ]
-    return ["file", "rows", "format", "columns"], rows
+    return ["source", "file", "rows", "format", "columns"], rows
 
 
 def samples_table(files: Iterable[SeenFile]) -> Table:
     """One line a sample: where it stands and what it says."""
     rows: list[list[Cell]] = [
-        [sample.origin, sample.shown]
+        [seen.source, sample.origin, sample.shown]
         for seen in islice(files, FILES_LISTED)
         for sample in seen.samples
     ]
-    return ["row", "says"], rows
+    return ["source", "row", "says"], rows
 
 
 def rows_text(seen: SeenFile, first: int | None) -> str:

@@ -12,7 +12,7 @@ from selection.models.base import load_tokenizer
 from selection.models.tokenizer import train_tokenizer
 from selection_assets.shared.decoders import Role
 from selection_assets.shared.local_models import local_model_version
-from selection_assets.shared.pool_rows import iterate_sources
+from selection_assets.shared.pool_rows import iterate_whole_sources
 from selection_assets.stage.inputs import whole_pool
 from selection_assets.stage.keys import decoder_key
 from selection_assets.stage.stage import Stage, stage
@@ -34,7 +34,7 @@ def build_tokenizer(pool: str, decoder: Decoder, users: Sequence[Study], *, role
     def tokenizer(step: Step) -> Draft:
         """The folder `tokenizer`, and `shape.json`: what the model will cost, before it exists."""
         if isinstance(decoder, TinyBase):
-            sample = general_sample(decoder, iterate_sources(step.inputs["raw_corpus"]))
+            sample = general_sample(decoder, iterate_whole_sources(step.inputs["raw_corpus"]))
             made = train_tokenizer(sample.texts, vocab_size=decoder.vocabulary)
         elif isinstance(decoder, PretrainedBase):
             made = load_tokenizer(

@@ -18,6 +18,7 @@ from selection_assets.shared.faults import (
     fault_facts,
     unread_check,
 )
+from selection_assets.shared.pool_rows import LOOKED_AT
 from selection_assets.stage.keys import pool_key, source_partitions
 from selection_assets.stage.stage import Stage, stage
 from selection_assets.stage.step import Check, Draft, Step
@@ -37,6 +38,7 @@ def build_raw_corpus(pool: Pool) -> Stage:
             ],
             "max_quarantined": pool.max_quarantined,
             "allow_unread": pool.allow_unread,
+            "look_at": pool.look_at,
         },
         partitions=source_partitions(pool.name),
         outside=lambda source: {source: find_source(pool, resolve, source).fingerprint()},
@@ -62,7 +64,10 @@ def build_raw_corpus(pool: Pool) -> Stage:
         n_before = before.table("rows.parquet", ["row_id"]).num_rows if before else 0
         least = max(1, int(n_before * (1 - pool.max_shrinkage)))
         return Draft(
-            files={"rows.parquet": corpus.rows, "quarantine.parquet": corpus.quarantine},
+            files={
+                "rows.parquet": corpus.rows.replace_schema_metadata({LOOKED_AT: pool.look_at}),
+                "quarantine.parquet": corpus.quarantine,
+            },
             rows=n_rows,
             facts={
                 "source": source,

@@ -11,7 +11,7 @@ from resources.store.contents import Content
 from selection.basics.draws import keyed_uniform
 from selection.config.study import Study
 from selection_assets.shared.evaluation import evaluate_folders, harness_outside
-from selection_assets.shared.pool_rows import iterate_sources
+from selection_assets.shared.pool_rows import iterate_whole_sources
 from selection_assets.shared.training import train_seeds, training_parameters
 from selection_assets.stage.inputs import base_parts, of_study, whole_pool
 from selection_assets.stage.keys import REFERENCE_LINES, study_key
@@ -76,7 +76,7 @@ def build_reference_report(study: Study) -> Stage:
 def _whole_pool(raw_corpus: Mapping[str, Artifact], seeds: list[int]) -> pa.Table:
     """Every distinct row once, mixed over the sources: one epoch."""
     texts: dict[str, str] = {}
-    for _, rows in iterate_sources(raw_corpus):
+    for _, rows in iterate_whole_sources(raw_corpus):
         texts.update(zip(rows.row_id.tolist(), rows.text, strict=True))
     row_id = np.array(sorted(texts))
     order = np.argsort(keyed_uniform(row_id, seed=seeds[0], purpose="full data"), kind="stable")

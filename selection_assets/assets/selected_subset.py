@@ -12,7 +12,7 @@ from selection.basics.tables import rows_where
 from selection.config.study import Study
 from selection.subset.choose import Subset, choose_rows
 from selection_assets.shared.decoders import row_tokens, tokens_asset
-from selection_assets.shared.pool_rows import pool_vectors
+from selection_assets.shared.pool_rows import pool_vectors, whole_texts
 from selection_assets.stage.inputs import (
     all_of,
     of_study,
@@ -77,8 +77,8 @@ def build_selected_subset(study: Study) -> Stage:
                 reason=rows["excluded"].to_numpy(),
             )
             told = _told(rows.drop_columns(["excluded"]), chosen)
-            fates.append(told.drop_columns(["text"]))
-            subsets.append(told.take(pa.array(chosen.selected)))
+            fates.append(told.drop_columns(["text", "turns"]))
+            subsets.append(_as_trained(told.take(pa.array(chosen.selected))))
         subset, every_fate = pa.concat_tables(subsets), pa.concat_tables(fates)
         used = [s["n_tokens"].to_numpy().sum() for s in subsets]
         leaked = set(subset["row_id"].to_pylist()) & held_out
@@ -107,6 +107,13 @@ def build_selected_subset(study: Study) -> Stage:
         )
 
     return selected_subset
+
+
+def _as_trained(chosen: pa.Table) -> pa.Table:
+    """Rows with all of their text, whatever part of it selection has looked at."""
+    texts = pa.array(whole_texts(chosen), pa.large_string())
+    place = chosen.schema.get_field_index("text")
+    return chosen.set_column(place, "text", texts).drop_columns(["turns"])
 
 
 def planned_arm(budget_plan: Artifact, method: str, budget: str) -> dict:
@@ -138,7 +145,7 @@ def _candidates(step: Step, scores_asset: str) -> pa.Table:
         )
     tokens, parts = step.inputs["pool_tokens"], []
     for source in sorted(corpus):
-        texts = corpus[source].table("rows.parquet", ["row_id", "source", "text"])
+        texts = corpus[source].table("rows.parquet", ["row_id", "source", "text", "turns"])
         of_source = _scored(scores[source]).join(texts, "row_id", join_type="inner")
         counted = row_tokens(of_source, tokens[source])
         parts.append(of_source.append_column("n_tokens", pa.array(counted)))

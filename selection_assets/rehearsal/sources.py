@@ -10,6 +10,7 @@ import pyarrow as pa
 from resources.project import resolve
 from selection.config.pool import FileSources, HubSource, Pool, SourceSpec
 from selection.corpus.faults import faults_of, whole_or_allowed
+from selection.corpus.looked_at import looking_at
 from selection.corpus.readers import read_path
 from selection.corpus.records import BadRecord, Record
 from selection.corpus.seen_files import SeenFile, file_of
@@ -104,6 +105,7 @@ def _readers(
     left = {name: source for name, source in listed.items() if name not in unusable}
     if isinstance(spec, FileSources) and spec.split_by is not None and left:
         read = partial(read_path, resolve(spec.path), columns=spec.columns)
+        read = looking_at(read, pool.look_at)
         yield list(left), replace(next(iter(left.values())), read=read)
         return
     for name, source in left.items():

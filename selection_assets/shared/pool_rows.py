@@ -5,9 +5,11 @@ from typing import Any, overload
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from resources.store.artifacts import Artifact
 from selection.basics.tables import places_of
+from selection.chats.conversation import Conversation
 from selection.methods.contract.values import Rows
 
 
@@ -47,8 +49,37 @@ class Texts(Sequence[str]):
             yield from chunk.to_pylist()
 
 
+LOOKED_AT = "looked_at"
+"""Under which a pool's rows say what part of a conversation their texts are."""
+
+
+def part_looked_at(corpus: Artifact) -> str:
+    """Return what part of a conversation the texts of a source are: `all` of it, mostly."""
+    said = pq.read_schema(corpus.path("rows.parquet")).metadata or {}
+    return said.get(LOOKED_AT.encode(), b"all").decode()
+
+
+def whole_texts(table: pa.Table) -> list[str]:
+    """Return what rows are trained on, from their `text` and `turns`: all of a conversation."""
+    pairs = zip(table["text"].to_pylist(), table["turns"].to_pylist(), strict=True)
+    return [text if turns is None else Conversation.from_json(turns).text for text, turns in pairs]
+
+
+def read_whole_rows(corpus: Artifact) -> Rows:
+    """Rows of one source with all of their text, as they are trained on."""
+    table = corpus.table("rows.parquet", ["row_id", "text", "turns", "n_words"])
+    row_id, n_words = table["row_id"].to_numpy(), table["n_words"].to_numpy()
+    return Rows(row_id, whole_texts(table), n_words, source=corpus.partition)
+
+
+def iterate_whole_sources(corpus: Mapping[str, Artifact]) -> Iterator[tuple[str, Rows]]:
+    """Each source's name and whole rows, by name."""
+    for source in sorted(corpus):
+        yield source, read_whole_rows(corpus[source])
+
+
 def read_rows(corpus: Artifact, embeddings: Artifact | None = None, features: Any = None) -> Rows:
-    """Rows of one source; with embeddings, those rows only that have a vector.
+    """Rows of one source as selection looks at them; with embeddings, only those with a vector.
 
     Parameters
     ----------

@@ -16,7 +16,7 @@ from selection.models.base import load_tokenizer
 from selection.models.examples import Example, plain_lengths, rendered_lengths
 from selection_assets.shared.decoders import read_shape
 from selection_assets.shared.made_before import MadeBefore, made_before, not_made
-from selection_assets.shared.pool_rows import iterate_sources
+from selection_assets.shared.pool_rows import iterate_sources, part_looked_at
 from selection_assets.shared.target_rows import dev_examples
 from selection_assets.stage.step import Step
 
@@ -64,7 +64,11 @@ class PreparationWork:
         """
         rows, target, shape, tokenizer = [], [], None, None
         if "raw_corpus" in step.inputs:
-            rows = [of_source for _, of_source in iterate_sources(step.inputs["raw_corpus"])]
+            corpus = step.inputs["raw_corpus"]
+            rows = [of_source for _, of_source in iterate_sources(corpus)]
+            parts = {part_looked_at(of_source) for of_source in corpus.values()}
+            if made_by is not None and parts - {"all"}:  # a row keeps its id whatever its part
+                made_by = {**made_by, "looked_at": ", ".join(sorted(parts))}
         if "target_examples" in step.inputs:
             target = dev_examples(step.one("target_examples"))
         if "selector_tokenizer" in step.inputs:

@@ -10,6 +10,7 @@ from resources.store.artifacts import Artifact
 from selection.embedding.embedder import Embedder
 from selection_assets.shared.embedders import load_on
 from selection_assets.shared.made_before import made_before, not_made
+from selection_assets.shared.pool_rows import part_looked_at
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,9 @@ class RowsToEmbed:
         vectors = np.zeros((len(row_id), model.width), dtype=np.float16)
         # Vectors of one model in another precision are other vectors.
         made_by = {"version": embedder.version, "precision": model.precision}
+        # A row keeps its id whatever part of it is looked at.
+        if (part := part_looked_at(raw_corpus)) != "all":
+            made_by["looked_at"] = part
         known = made_before(row_id, before, made_by, "embedder.json")
         for one in known:
             one.copy("vectors.npy", into=vectors)
