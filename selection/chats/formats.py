@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from itertools import chain
 
 from selection.basics.text import normalise
 from selection.chats.conversation import BETWEEN, Conversation, Turn
@@ -158,7 +159,7 @@ CHATS = (
 
 MAY_BE_LISTS = {
     *("messages", "conversations", "chosen", "rejected"),
-    *("prompt", "completion", "response", "history", "tools"),
+    *("prompt", "completion", "response", "question", "answer", "history", "tools"),
 }
 """Fields that may hold more than a text."""
 
@@ -171,31 +172,40 @@ TEXT = Format("text", ("text",), (), _no_conversation)
 """A row that is no conversation."""
 
 
-def find_format(
-    filled: Collection[str], formats: Collection[Format], given: Collection[str] = ()
-) -> Format | None:
-    """Return the format of a row with values in these fields; None where it is in none.
+def whole_format(filled: Collection[str], formats: Collection[Format]) -> Format | None:
+    """Return the first format of which a row has all that it needs, if there is one.
 
-    A row that has one of the fields that a format needs and lacks another is in that format, as far
-    as no other fits: what it lacks can then be said. For that, fields that are `given` and empty
-    count too.
+    Parameters
+    ----------
+    filled : fields in which the row has a value.
     """
-    return (
-        _fitting(filled, formats, all)
-        or _fitting(filled, formats, any)
-        or _fitting(given, formats, any)
-    )
+    for known in formats:
+        if all(field in filled for field in known.needs):
+            return known
+    return None
 
 
-def is_whole(filled: Collection[str], formats: Collection[Format]) -> bool:
-    """Whether a row with values in these fields has all that one of the formats needs."""
-    return _fitting(filled, formats, all) is not None
+@dataclass(frozen=True)
+class Fields:
+    """Which fields a row has.
+
+    Attributes
+    ----------
+    filled : with a value that may be one.
+    given : these, and empty lists.
+    there : all of which it has the column.
+    """
+
+    filled: Collection[str]
+    given: Collection[str]
+    there: Collection[str]
 
 
-def _fitting(
-    filled: Collection[str],
-    formats: Collection[Format],
-    needed: Callable[[Iterable[bool]], bool],
-) -> Format | None:
-    fit = (known for known in formats if needed(field in filled for field in known.needs))
-    return next(fit, None)
+def half_format(fields: Fields, formats: Collection[Format]) -> Format | None:
+    """Return the format of a row that lacks what it needs, which can then be said; None for none.
+
+    First come formats of which it has all columns, then those of which it has a value.
+    """
+    begun = [known for known in formats if any(field in fields.given for field in known.needs)]
+    filled = (known for known in begun if any(field in fields.filled for field in known.needs))
+    return whole_format(fields.there, begun) or next(chain(filled, begun), None)

@@ -16,7 +16,7 @@ from selection.corpus.limits import (
     most_read_again,
 )
 from selection.corpus.lines import Line
-from selection.corpus.records import BadRecord, Record, UnreadPart
+from selection.corpus.records import BadRecord, Record, UnreadPart, told_columns
 from selection.corpus.rows import (
     NOT_WRITTEN,
     RowFault,
@@ -24,7 +24,6 @@ from selection.corpus.rows import (
     RowsMissing,
     decoded,
     read_row,
-    told_columns,
 )
 from selection.corpus.streams import StreamDamaged
 

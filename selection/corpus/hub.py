@@ -13,14 +13,13 @@ from selection.basics.hub_ids import see_that_only_the_hub_has
 from selection.chats.turns import without_nulls
 from selection.config.pool import DEFAULT_COLUMNS, ColumnNames
 from selection.corpus.limits import MAX_BYTES_PER_ROW, MAX_COLUMNS_TOLD
-from selection.corpus.records import BadRecord, Record
+from selection.corpus.records import BadRecord, Record, told_columns
 from selection.corpus.rows import (
     NO_FORMAT,
     RowRules,
     formatless,
     read_row,
     row_digest,
-    told_columns,
 )
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
-from selection.basics.text import row_id
+from selection.basics.text import printable, row_id
 from selection.chats.conversation import Conversation
 from selection.chats.formats import TEXT
+from selection.corpus.limits import MAX_COLUMNS_TOLD
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,12 @@ class Record:
         if self.turns is not None:
             return Conversation.from_json(self.turns).row_id()
         return row_id(self.text)
+
+
+@lru_cache(maxsize=256)
+def told_columns(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names of columns as records have them: few, short, and the same object for all."""
+    return tuple(printable(name[:80]) for name in names[:MAX_COLUMNS_TOLD])
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from itertools import islice
 from typing import Any
 
@@ -19,14 +19,15 @@ from selection.chats.formats import (
     CHATS,
     MAY_BE_LISTS,
     TEXT,
+    Fields,
     Format,
-    find_format,
-    is_whole,
+    half_format,
+    whole_format,
 )
 from selection.chats.turns import EMPTY, ChatFault
 from selection.config.pool import ColumnNames
 from selection.corpus.limits import MAX_COLUMNS_TOLD, MAX_REASON_CHARS
-from selection.corpus.records import BadRecord, Record, UnreadPart
+from selection.corpus.records import BadRecord, Record, UnreadPart, told_columns
 
 
 class RowFault(ValueError):
@@ -95,16 +96,20 @@ class RowRules:
     def fits(self, columns: Collection[str]) -> bool:
         """Whether a table with these columns can have a row in one of the formats."""
         fields = {field for field, column in self.content.items() if column in columns}
-        return is_whole(fields, self.formats)
+        return whole_format(fields, self.formats) is not None
 
     def format_of(self, row: Mapping[str, object]) -> Format | None:
         """Return the format that a row is in, whole or in part; None where it is in none."""
-        no_turns = {field for field, column in self.content.items() if row.get(column) == []}
-        return find_format(self._filled(row), self.formats, no_turns)
+        filled = self._filled(row)
+        if (found := whole_format(filled, self.formats)) is not None:
+            return found
+        there = {field: row[column] for field, column in self.content.items() if column in row}
+        empty = {field for field, value in there.items() if value == []}
+        return half_format(Fields(filled, filled | empty, there), self.formats)
 
     def is_whole(self, row: Mapping[str, object]) -> bool:
         """Whether a row has all that one of the formats needs."""
-        return is_whole(self._filled(row), self.formats)
+        return whole_format(self._filled(row), self.formats) is not None
 
     def _filled(self, row: Mapping[str, object]) -> set[str]:
         return {field for field, column in self.content.items() if row.get(column) not in EMPTY}
@@ -168,12 +173,6 @@ def row_digest(row: Mapping[str, object]) -> str:
     """Return the SHA-256 of a row that has no raw line: of its canonical JSON."""
     line = json.dumps(row, sort_keys=True, default=repr)
     return hashlib.sha256(line.encode("utf-8")).hexdigest()
-
-
-@lru_cache(maxsize=256)
-def told_columns(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the names of columns as records have them: few, short, and the same object for all."""
-    return tuple(printable(name[:80]) for name in names[:MAX_COLUMNS_TOLD])
 
 
 def _to_record(

@@ -62,28 +62,31 @@ class SavedSets:
             note = folder / SPLITS
             found.has_splits = True
             found.passed_over.add(note)
+            splits = {one for one in saved if one.parent == folder}
             try:
-                splits = _splits(note, root)
-                chosen = folder / _chosen(splits, split)
+                named = _splits(note, root)
+                splits |= {folder / name for name in named}
+                chosen = folder / _chosen(named, split)
                 if chosen not in saved:
                     raise NoSavedSet(f"no split: the folder of {chosen.name!r} has no data set")
-                others |= {folder / other for other in splits} - {chosen}
+                splits.discard(chosen)
             except (NoSavedSet, FileRefused) as error:
                 found.faults[note] = str(error)
-                others |= {one for one in saved if one.parent == folder}
+            others |= splits
         for folder in sorted(saved):
-            found._see(folder, names[folder], root, read=folder not in others)
+            if folder not in others:
+                found._see(folder, names[folder], root)
+        found.passed_over |= {path for path in paths if path.parent in others}
         return found
 
-    def _see(self, folder: Path, there: set[str], root: Path, *, read: bool) -> None:
+    def _see(self, folder: Path, there: set[str], root: Path) -> None:
         self.passed_over |= {folder / STATE, folder / INFO}
         arrow = {name for name in there if name.lower().endswith(".arrow")}
         wanted: set[str] = set()
-        if read:
-            try:
-                wanted = set(_row_files(folder / STATE, root))
-            except (NoSavedSet, FileRefused) as error:
-                self.faults[folder / STATE] = str(error)
+        try:
+            wanted = set(_row_files(folder / STATE, root))
+        except (NoSavedSet, FileRefused) as error:
+            self.faults[folder / STATE] = str(error)
         self.passed_over |= {folder / name for name in arrow - wanted}
         for name in sorted(wanted - there):
             self.faults[folder / name] = "missing file: the data set's `state.json` names it"

@@ -161,7 +161,7 @@ def test_a_column_that_only_bears_a_field_s_name_stops_no_text(tmp_path):
     [record] = read(write(tmp_path / "a.parquet", *rows))
     assert isinstance(record, Record) and record.text == "a text"
     [bad] = read(tmp_path / "a.parquet", answer="answer")
-    assert isinstance(bad, BadRecord) and bad.kind == "wrong type"
+    assert isinstance(bad, BadRecord) and bad.kind == "no question"
 
 
 def test_a_field_of_the_row_s_format_that_cannot_be_read_is_not_left_out(tmp_path):
@@ -204,3 +204,47 @@ def test_lists_of_what_is_only_partly_a_row_are_no_rows(tmp_path):
     bad, unread = read(write(tmp_path / "a.jsonl", choices, around))
     assert not isinstance(bad, UnreadPart) and bad.kind == "no known format"
     assert isinstance(unread, UnreadPart) and unread.missing == 2
+
+
+@pytest.mark.parametrize("blank", [None, "", " \n"])
+def test_a_blank_system_prompt_is_none_wherever_it_stands(tmp_path, blank):
+    told = {"role": "system", "content": blank}
+    rows = [
+        chat(told, USER, GPT),
+        chat(USER, GPT) | {"system": blank},
+        chat(told, USER, GPT) | {"system": "Be brief."},
+        chat(told | {"content": "Be brief."}, USER, GPT) | {"system": blank},
+    ]
+    *none, first, second = read(write(tmp_path / "a.jsonl", *rows))
+    assert {record.row_id for record in none} == {
+        read(write(tmp_path / "b.jsonl", chat(USER, GPT)))[0].row_id
+    }
+    assert first.row_id == second.row_id != none[0].row_id
+    assert first.prompt.startswith("Be brief.")
+
+
+def test_an_empty_list_of_turns_is_no_value_beside_a_text(tmp_path):
+    row = {"messages": [], "text": "a text"}
+    for name in ("a.jsonl", "a.parquet"):
+        [record] = read(
+            write(tmp_path / name, row if name == "a.jsonl" else row | {"messages": [USER][:0]})
+        )
+        assert (record.format, record.text) == ("text", "a text")
+    [bad] = read(write(tmp_path / "b.jsonl", {"messages": [], "text": ""}))
+    assert bad.reason == "no turns: 'messages' has none"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"text": "one", "text": "two"}',
+        '{"messages": [{"role": "user", "content": "a", "content": "b"}]}',
+        json.dumps({"messages": '[{"role": "user", "role": "assistant", "content": "a"}]'}),
+    ],
+)
+def test_a_key_that_is_given_twice_is_a_bad_row_and_no_value_is_chosen(tmp_path, line):
+    for name, content in (("a.jsonl", f"{line}\n"), ("a.json", f"[{line}]")):
+        (tmp_path / name).write_text(content)
+        [bad] = read(tmp_path / name)
+        assert isinstance(bad, BadRecord) and not isinstance(bad, UnreadPart)
+        assert bad.kind == "repeated key" and "is given twice" in bad.reason
