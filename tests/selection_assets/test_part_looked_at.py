@@ -1,4 +1,4 @@
-"""A pool that looks at prompts: methods see these, training whole rows, and caches tell them apart."""
+"""A pool that looks at prompts: methods see these, training whole rows, caches tell them apart."""
 
 import json
 import shutil
