@@ -14,6 +14,7 @@ from selection_assets.assets.base_tokenizer import build_tokenizer
 from selection_assets.assets.budget_plan import build_budget_plan
 from selection_assets.assets.corpus_embeddings import build_corpus_embeddings
 from selection_assets.assets.embedder import build_embedder
+from selection_assets.assets.embedder_tokens import build_embedder_tokens
 from selection_assets.assets.eval_report import build_eval_report
 from selection_assets.assets.finetuned_checkpoint import build_finetuned_checkpoint
 from selection_assets.assets.method_fit import build_method_fit
@@ -43,14 +44,17 @@ def pool_stages(pool: Pool, studies: Sequence[Study]) -> list[Stage]:
             stages += [
                 build_tokenizer(pool.name, decoder, users, role=role),
                 build_pool_tokens(pool.name, decoder, role=role),
-                build_checkpoint(pool.name, decoder, users, role=role),
             ]
+            if role == "selector" or any(study.trains for study in users):
+                stages.append(build_checkpoint(pool.name, decoder, users, role=role))
     for embedder in embedders.values():
         users = [study for study in studies if study.embedder.name == embedder.name]
         stages += [
             build_embedder(pool.name, embedder, users),
             build_corpus_embeddings(pool.name, embedder.name, users),
         ]
+        if any(study.base_model is None for study in users):
+            stages.append(build_embedder_tokens(pool.name, embedder.name))
     return [*stages, *_preparations(studies, shared=True)]
 
 
@@ -67,6 +71,13 @@ def study_stages(study: Study) -> list[Stage]:
         *(build_method_fit(study, named) for named in methods if named.fit_asset),
         *(build_method_scores(study, named) for named in methods),
         build_selected_subset(study),
+        *(_training_stages(study) if study.trains else []),
+    ]
+
+
+def _training_stages(study: Study) -> list[Stage]:
+    """Stages that train the base model on what is selected, and judge the methods by that."""
+    return [
         build_finetuned_checkpoint(study),
         build_reference_report(study),
         build_eval_report(study),

@@ -17,6 +17,7 @@ from resources.workspace import Workspace
 from selection.arms.evaluate import loss_matrix
 from selection.config.study import Study
 from selection.judging.result import Arm, StudyResult
+from selection_assets.planning.known_rates import trained_model
 from selection_assets.shared.study_result import study_result
 from selection_assets.stage.keys import arm_key, decoder_key, embedder_key
 from selection_assets.studies import load_studies
@@ -74,7 +75,7 @@ def given_models(studies: Sequence[Study], ledger: Ledger) -> dict[str, float]:
         for study in studies
         for key in (
             embedder_key(study.pool, study.embedder.name, "embedder"),
-            decoder_key(study.pool, study.base_model, "base_checkpoint"),
+            decoder_key(study.pool, trained_model(study), "base_checkpoint"),
         )
     )
     made = {}

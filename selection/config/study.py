@@ -1,4 +1,4 @@
-"""A study: one target, one base model, the methods and budgets to compare."""
+"""A study: one target, the methods and budgets to compare, and the model that is to learn."""
 
 from __future__ import annotations
 
@@ -9,44 +9,16 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from selection.basics.bounds import Seed
 from selection.budget.amounts import Unit
+from selection.config.budgets import MAX_FLOPS, Budget, see_that_it_can_be_counted
 from selection.config.decoders import Decoder, Training
 from selection.config.embedders import EmbedderSpec
 from selection.config.named_method import NamedMethod, read_methods
 from selection.config.names import Name, ProjectFolder, Revision, Strict, Text, distinct
-from selection.config.targets import Target
+from selection.config.targets import FileTarget, Target
 from selection.methods.contract.options import wants_contrast
 
 MAX_LISTED = 100
 """Methods, budgets or seeds of a study."""
-MAX_FLOPS = 1e30
-"""More than all computers have ever done."""
-
-
-class Budget(Strict):
-    """A total budget: a share of one epoch over the pool, or absolute FLOPs."""
-
-    share: float | None = Field(default=None, gt=0, le=1)
-    flops: float | None = Field(default=None, gt=0, le=MAX_FLOPS)
-
-    @model_validator(mode="after")
-    def _one_unit(self) -> Budget:
-        if (self.share is None) == (self.flops is None):
-            raise ValueError("give either `share` (0 to 1 of one epoch) or `flops`")
-        return self
-
-    @property
-    def key(self) -> str:
-        """The partition key, such as `5pct` or `2e12flops`."""
-        if self.share is not None:
-            return f"{self.share * 100:.6g}pct"
-        return f"{self.flops:.6g}flops".replace("+", "")
-
-    def total_flops(self, epoch_flops: float) -> float:
-        """The cap on selection plus training, in FLOPs."""
-        if self.share is not None:
-            return self.share * epoch_flops
-        assert self.flops is not None
-        return self.flops
 
 
 class CapSpec(Strict):
@@ -130,7 +102,9 @@ class Study(Strict):
     pool: Name
     target: Target
     embedder: EmbedderSpec
-    base_model: Decoder
+    base_model: Decoder | None = Field(
+        default=None, description="The model that is to learn; optional where nothing `trains`."
+    )
     methods: dict[Name, dict[Text, Any]] = Field(min_length=1, max_length=MAX_LISTED)
     selector: Decoder | None = Field(
         default=None,
@@ -143,13 +117,19 @@ class Study(Strict):
         description="Text that rows are to be unlike; its dev split steers methods whose options "
         "have a `contrast_weight`.",
     )
+    trains: bool = Field(
+        default=True,
+        description="false: rows are selected and written to a file, and no model is trained.",
+    )
     budgets: list[Budget] = Field(min_length=1, max_length=MAX_LISTED)
     seeds: Annotated[list[Seed], distinct("a seed")] = Field(
+        default=[0, 1, 2],
         min_length=2,
         max_length=MAX_LISTED,
         description="One training an arm and seed; a verdict needs at least two.",
     )
     full_data_seeds: Annotated[list[Seed], distinct("a seed")] = Field(
+        default=[0],
         min_length=1,
         max_length=MAX_LISTED,
         description="Seeds of the full-data line, the dearest run of a study.",
@@ -180,6 +160,19 @@ class Study(Strict):
     def _cap_has_a_price(self) -> Study:
         if self.cap is not None and self.cap.usd is not None and self.usd_per_device_hour is None:
             raise ValueError("a cap in `usd` needs `usd_per_device_hour`, the price of the device")
+        return self
+
+    @model_validator(mode="after")
+    def _has_what_it_trains(self) -> Study:
+        if self.trains and self.base_model is None:
+            raise ValueError(
+                "there is no `base_model` to train: name one, or set `trains: false` to select rows"
+                " and train nothing"
+            )
+        if self.trains and isinstance(self.target, FileTarget) and self.target.shares is not None:
+            self.target.shares.require_all()
+        for budget in self.budgets:
+            see_that_it_can_be_counted(budget, trains=self.trains, model=self.base_model)
         return self
 
     @field_validator("methods", mode="before")

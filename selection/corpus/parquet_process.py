@@ -62,9 +62,11 @@ def _read_apart(
         name,
         rules.columns.model_dump_json(exclude_none=True),
         json.dumps(dict(rules.where)),
+        json.dumps(sorted(rules.may_be_absent)),
+        str(rules.max_bytes_per_row),
     ]
     # -P: in a folder of data lies whatever its author has put there, `json.py` perhaps.
-    command = [sys.executable, "-P", "-m", __name__, *asked, str(rules.max_bytes_per_row)]
+    command = [sys.executable, "-P", "-m", __name__, *asked]
     row, whole = 0, False
     columns: tuple[str, ...] = ()
     with (
@@ -102,9 +104,14 @@ def _read_apart(
 
 def main() -> None:
     """Read the file that is the standard input; write what is found, a line of JSON each."""
-    reader, name, columns, where, max_bytes = sys.argv[1:]
+    reader, name, columns, where, may_be_absent, max_bytes = sys.argv[1:]
     _limit(os.fstat(0).st_size)
-    rules = RowRules(ColumnNames.model_validate_json(columns), json.loads(where), int(max_bytes))
+    rules = RowRules(
+        ColumnNames.model_validate_json(columns),
+        json.loads(where),
+        int(max_bytes),
+        frozenset(json.loads(may_be_absent)),
+    )
     with open(0, "rb", closefd=False) as file:
         [read] = [known for known in _READERS if known.__name__ == reader]
         last: tuple[str, ...] = ()

@@ -79,6 +79,7 @@ def read_path(
     where: Mapping[str, str] | None = None,
     split: str | None = None,
     rows_per_file: int | None = None,
+    may_be_absent: frozenset[str] = frozenset(),
     max_bytes_per_row: int = MAX_BYTES_PER_ROW,
     root: Path | None = None,
 ) -> Iterator[Record | BadRecord]:
@@ -103,6 +104,8 @@ def read_path(
         Of a saved `DatasetDict`; ``train``, or the only one, by default.
     rows_per_file : int, optional
         Read no more than so many of each file, good or bad: enough to see what it holds.
+    may_be_absent : frozenset of str
+        Fields about a row, such as "label", whose column a table need not have.
     max_bytes_per_row : int
         Rows with more bytes go to quarantine without being held in memory.
     root : Path, optional
@@ -122,7 +125,7 @@ def read_path(
     """
     if not os.path.lexists(path):
         raise ValueError(f"{path}: no such file or folder")
-    rules = RowRules(columns, dict(where or {}), max_bytes_per_row)
+    rules = RowRules(columns, dict(where or {}), max_bytes_per_row, may_be_absent)
     if path.is_dir():
         return _read_folder(path, (root or path).resolve(), rules, split, rows_per_file)
     if split is not None:

@@ -60,11 +60,17 @@ NO_FORMAT = "no known format"
 
 @dataclass(frozen=True)
 class RowRules:
-    """What a reader was asked for: its columns, its filter and the largest row it accepts."""
+    """What a reader was asked for: its columns, its filter and the largest row it accepts.
+
+    Attributes
+    ----------
+    may_be_absent : fields about a row whose column a table need not have.
+    """
 
     columns: ColumnNames
     where: Mapping[str, str]
     max_bytes_per_row: int
+    may_be_absent: frozenset[str] = frozenset()
 
     @cached_property
     def formats(self) -> tuple[Format, ...]:
@@ -211,7 +217,7 @@ def _about(row: Mapping[str, object], rules: RowRules, sparse: bool) -> dict[str
     values: dict[str, str | None] = {}
     for field, column in rules.columns.columns_about().items():
         value = row.get(column)
-        if column not in row and not sparse:
+        if column not in row and not sparse and field not in rules.may_be_absent:
             raise RowFault(f"missing column: {_absent(column, row)}")
         values[field] = None if value is None else _scalar(value, column)
         _check(values[field], column)

@@ -18,6 +18,7 @@ def too_few(
     faults: Faults,
     repeated: Sequence[str],
     name: str = "target",
+    by_column: bool = True,
 ) -> str:
     """Say what was found for a split, why it is not more, and what to do: for each cause its own.
 
@@ -26,6 +27,7 @@ def too_few(
     faults : what could not be used.
     repeated : origins of rows whose text stands in another row already.
     name : the study's field, `target` or `contrast`.
+    by_column : whether the file says which split a row is of.
     """
     lines = [
         f"the {name} has {found:,} distinct usable rows for split {split!r} and the study asks for"
@@ -43,10 +45,16 @@ def too_few(
                 f" {spec.max_words} words: lower `{name}.splits`, or widen `{name}.min_words` and"
                 f" `{name}.max_words`"
             )
+        case FileTarget() if not by_column:
+            remedy = (
+                f"bring more rows, lower `{name}.splits`, change `{name}.shares`, or set"
+                " `trains: false`, so that all rows may steer"
+            )
         case FileTarget() if found == 0:
             remedy = f"no row of {spec.path} is of that split: bring some"
         case FileTarget():
-            remedy = f"lower `{name}.splits.{split}`, or bring more rows"
+            lower = f"lower `{name}.splits.{split}`, or " if spec.splits is not None else ""
+            remedy = f"{lower}bring more rows"
     return "\n".join([f"{lines[0]}: {remedy}", *lines[1:]])
 
 

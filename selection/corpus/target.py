@@ -9,9 +9,8 @@ from typing import assert_never
 
 import pyarrow as pa
 
-from selection.basics.draws import keyed_uniform
 from selection.basics.text import count_words
-from selection.config.targets import DocstringTarget, FileTarget, Target
+from selection.config.targets import DocstringTarget, FileTarget, SplitSizes, Target
 from selection.corpus.docstrings import read_docstrings
 from selection.corpus.faults import Faults, FaultTally
 from selection.corpus.limits import ROW_MEMORY
@@ -20,9 +19,7 @@ from selection.corpus.readers import read_path
 from selection.corpus.records import BadRecord, Record
 from selection.corpus.shortfall import too_few
 from selection.corpus.target_faults import LabelClash, has_label, label_clashes, target_fault
-
-SPLITS = ("test", "dev", "train")
-"""In the order of precedence: a text that stands in two splits stays in the first of these."""
+from selection.corpus.target_splits import LEAST, SPLITS, STEERING, deal, draw, in_hash_order
 
 TARGET_SCHEMA = pa.schema(
     [
@@ -50,6 +47,7 @@ class TargetExamples:
     n_repeated : rows left out because their text stands in another row or split.
     unseen_labels : labels of the test split that the train split lacks.
     label_clashes : labels that are written in several ways.
+    by_column : whether a column says which split a row is of; else a hash does.
     """
 
     rows: pa.Table
@@ -58,6 +56,7 @@ class TargetExamples:
     n_repeated: int
     unseen_labels: tuple[str, ...]
     label_clashes: tuple[LabelClash, ...]
+    by_column: bool
 
 
 class TooFewRows(ValueError):
@@ -74,22 +73,27 @@ class TooFewRows(ValueError):
         self.split, self.found, self.wanted, self.faults = split, found, wanted, faults
 
 
-def read_target(spec: Target, path: Path | None, *, name: str = "target") -> TargetExamples:
+def read_target(
+    spec: Target, path: Path | None, *, name: str = "target", trains: bool = True
+) -> TargetExamples:
     """Read the target and draw its splits, by a hash of each row and so always the same.
 
     Parameters
     ----------
     path : where a `FileTarget` lies.
     name : the study's field, `target` or `contrast`.
+    trains : whether rows are needed to train on and to evaluate with; those that steer always are.
 
     Raises
     ------
     TooFewRows
         When a split has fewer usable rows than asked for.
     ValueError
-        When the rows take more memory than `ROW_MEMORY`.
+        When the rows take more memory than `ROW_MEMORY`; when shares are given to a file that has a
+        column for its splits.
     """
     records, faults = _good_and_bad(spec, path)
+    by_column = any(record.split is not None for record in records)
     pools: dict[str, dict[str, Record]] = {split: {} for split in SPLITS}
     taken: set[str] = set()
     repeated: list[str] = []
@@ -100,16 +104,27 @@ def read_target(spec: Target, path: Path | None, *, name: str = "target") -> Tar
         else:
             taken.add(key)
             pools[record.split or "test"][key] = record
-    sizes = {"test": spec.splits.test, "dev": spec.splits.dev, "train": spec.splits.train}
+    least = dict(LEAST if trains else STEERING)
+    seed = 0
     if isinstance(spec, DocstringTarget):
-        pools = _deal(pools["test"], sizes)
-    for split, wanted in sizes.items():
+        pools = _consecutive(pools["test"], _by_split(spec.splits))
+    else:
+        seed = spec.split_seed
+        if not by_column:
+            pools = deal(pools["test"], spec, least)
+        elif spec.shares is not None:
+            raise ValueError(
+                f"the rows of {spec.path} say their split in a column, so `{name}.shares` parts"
+                f" nothing: remove it, or set `{name}.columns.split` to null to part them anew"
+            )
+    sizes = None if spec.splits is None else _by_split(spec.splits)
+    for split, wanted in (sizes or least).items():
         found = len(pools[split])
         if found < wanted:
-            why = {"faults": faults, "repeated": repeated, "name": name}
+            why = {"faults": faults, "repeated": repeated, "name": name, "by_column": by_column}
             said = too_few(spec, split, found=found, wanted=wanted, **why)
             raise TooFewRows(said, split, found, wanted, faults)
-    chosen = {split: _draw(pools[split], sizes[split]) for split in SPLITS}
+    chosen = {s: draw(pools[s], None if sizes is None else sizes[s], seed=seed) for s in SPLITS}
     train_labels = {record.label for record in chosen["train"].values()}
     test_labels = {record.label for record in chosen["test"].values()}
     unseen = sorted(str(label) for label in test_labels - train_labels)
@@ -120,6 +135,7 @@ def read_target(spec: Target, path: Path | None, *, name: str = "target") -> Tar
         len(repeated),
         tuple(unseen),
         label_clashes(records),
+        by_column,
     )
 
 
@@ -127,7 +143,7 @@ def _good_and_bad(spec: Target, path: Path | None) -> tuple[list[Record], Faults
     good: list[Record] = []
     tally = FaultTally()
     memory = Memory("the target", "give it fewer rows", ROW_MEMORY)
-    for record in _records(spec, path):
+    for record in target_records(spec, path):
         if isinstance(record, BadRecord):
             tally.add(record)
         else:
@@ -135,10 +151,12 @@ def _good_and_bad(spec: Target, path: Path | None) -> tuple[list[Record], Faults
             good.append(record)
     if isinstance(spec, DocstringTarget):
         return good, tally.faults()
+    columns, _ = spec.columns.looked_for()
     labelled = any(map(has_label, good))
+    parted = any(record.split is not None for record in good)
     usable: list[Record] = []
     for record in good:
-        fault = target_fault(record, spec.columns, SPLITS, labelled=labelled)
+        fault = target_fault(record, columns, SPLITS, labelled=labelled, parted=parted)
         if fault is None:
             usable.append(record)
         else:
@@ -146,13 +164,15 @@ def _good_and_bad(spec: Target, path: Path | None) -> tuple[list[Record], Faults
     return usable, tally.faults()
 
 
-def _records(spec: Target, path: Path | None) -> Iterator[Record | BadRecord]:
+def target_records(spec: Target, path: Path | None) -> Iterator[Record | BadRecord]:
+    """Read the rows of a target, usable or not; `path` is where a `FileTarget` lies."""
     match spec:
         case DocstringTarget():
             return read_docstrings(spec.package, min_words=spec.min_words, max_words=spec.max_words)
         case FileTarget():
             assert path is not None
-            return read_path(path, columns=spec.columns)
+            columns, may_be_absent = spec.columns.looked_for()
+            return read_path(path, columns=columns, may_be_absent=may_be_absent)
         case _:
             assert_never(spec)
 
@@ -161,23 +181,17 @@ def _precedence(record: Record) -> int:
     return SPLITS.index(record.split) if record.split else 0
 
 
-def _hash_order(records: dict[str, Record]) -> list[str]:
-    draws = keyed_uniform(records, seed=0, purpose="target split")
-    return [key for _, key in sorted(zip(draws, records, strict=True))]
+def _by_split(sizes: SplitSizes) -> dict[str, int]:
+    return {split: getattr(sizes, split) for split in SPLITS}
 
 
-def _deal(records: dict[str, Record], sizes: dict[str, int]) -> dict[str, dict[str, Record]]:
+def _consecutive(records: dict[str, Record], sizes: dict[str, int]) -> dict[str, dict[str, Record]]:
     """Cut one set of rows into consecutive splits in hash order."""
-    order = iter(_hash_order(records))
+    order = iter(in_hash_order(list(records), seed=0))
     return {
         split: {key: records[key] for _, key in zip(range(sizes[split]), order, strict=False)}
         for split in SPLITS
     }
-
-
-def _draw(records: dict[str, Record], size: int) -> dict[str, Record]:
-    chosen = _hash_order(records)[:size]
-    return {key: records[key] for key in sorted(chosen)}
 
 
 def _table(chosen: dict[str, dict[str, Record]]) -> pa.Table:

@@ -52,20 +52,25 @@ def has_label(record: Record) -> bool:
 
 
 def target_fault(
-    record: Record, columns: ColumnNames, splits: Collection[str], *, labelled: bool
+    record: Record,
+    columns: ColumnNames,
+    splits: Collection[str],
+    *,
+    labelled: bool,
+    parted: bool,
 ) -> BadRecord | None:
     """Say why a row that could be read is no example of the target; None for one that is.
 
     Parameters
     ----------
     splits : those that there are, as they must be written.
-    labelled : whether other rows have a label.
+    labelled, parted : whether other rows have a label, and a split.
     """
     known = ", ".join(reversed(tuple(splits)))
     reason = None
-    if record.split is None:
+    if record.split is None and parted:
         reason = f"no split: column {columns.split!r} is null; write one of {known}"
-    elif record.split not in splits:
+    elif record.split is not None and record.split not in splits:
         meant = record.split.strip().lower()
         meant = _MEANT.get(meant, meant)
         advice = f"write {meant!r}" if meant in splits else f"known are {known}"

@@ -17,6 +17,7 @@ class ArmPlan:
     training_flops : of one warm-up on `token_budget` tokens; what selection leaves.
     token_budget : tokens that may be trained on, a whole number of blocks.
     rows : about how many rows of mean length that is.
+    row_budget : rows that may be selected, where the budget counts them; None where it does not.
     feasible, reason : whether anything is left to train with, and why not.
     """
 
@@ -30,3 +31,4 @@ class ArmPlan:
     feasible: bool
     reason: str
     accountant: str
+    row_budget: int | None = None

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from selection.config.budgets import Budget
 from selection.config.study import Study
 from selection.costs import ModelShape, training_flops
 from selection.costs.arm_plan import ArmPlan
@@ -18,7 +19,8 @@ class PoolSize:
 
     Attributes
     ----------
-    rows, tokens : of the pool, by the base model's tokenizer, one separator a row included.
+    rows, tokens : of the pool, by the base model's tokenizer, one separator a row included; by the
+        embedder's where there is no base model.
     target_rows : of the split that steers the selection.
     embedding_flops, target_embedding_flops : of one pass of the embedder.
     width : of the embeddings.
@@ -65,37 +67,74 @@ def epoch_flops(study: Study, shape: ModelShape, size: PoolSize) -> float:
     return blocks_of(size.tokens, shape) * block_flops(study, shape)
 
 
-def plan_arms(study: Study, shape: ModelShape, size: PoolSize) -> list[ArmPlan]:
-    """Plan every arm: ``C_train(S) + sum over the pool of C_select <= K`` (CCDS, 2410.16208)."""
-    epoch = epoch_flops(study, shape, size)
-    block = block_flops(study, shape)
+def plan_arms(study: Study, shape: ModelShape | None, size: PoolSize) -> list[ArmPlan]:
+    """Plan every arm: ``C_train(S) + sum over the pool of C_select <= K`` (CCDS, 2410.16208).
+
+    An arm of a budget that counts rows or tokens is feasible whatever its selection costs.
+
+    Parameters
+    ----------
+    shape : of the base model; None where no budget is of FLOPs.
+    """
     arms = []
     for method, cost in selection_costs(study, size).items():
-        selection = charged(cost, study.shared_by)
         for budget in study.budgets:
-            total = budget.total_flops(epoch)
-            left = total - selection
-            # One epoch over everything is the most there is to buy.
-            blocks = min(max(int(left / block), 0), blocks_of(size.tokens, shape))
-            tokens = blocks * shape.sequence_length
-            feasible = blocks > 0
-            reason = "" if feasible else _why_not(total, selection, block)
-            rows = int(tokens * size.rows / size.tokens)
-            arms.append(
-                ArmPlan(
-                    method,
-                    budget.key,
-                    total,
-                    selection,
-                    blocks * block,
-                    tokens,
-                    rows,
-                    feasible,
-                    reason,
-                    f"{cost.accountant} + {study.accountant}",
-                )
-            )
+            if budget.is_paid:
+                assert shape is not None, "a budget of FLOPs without a model is refused when read"
+                arms.append(_paid_arm(study, shape, size, method, cost, budget))
+            else:
+                arms.append(_counted_arm(study, size, method, cost, budget))
     return arms
+
+
+def _paid_arm(
+    study: Study,
+    shape: ModelShape,
+    size: PoolSize,
+    method: str,
+    cost: MethodCost,
+    budget: Budget,
+) -> ArmPlan:
+    """What selection leaves of a budget of FLOPs buys blocks of training."""
+    block, selection = block_flops(study, shape), charged(cost, study.shared_by)
+    total = budget.total_flops(epoch_flops(study, shape, size))
+    # One epoch over everything is the most there is to buy.
+    blocks = min(max(int((total - selection) / block), 0), blocks_of(size.tokens, shape))
+    tokens = blocks * shape.sequence_length
+    feasible = blocks > 0
+    return ArmPlan(
+        method,
+        budget.key,
+        total,
+        selection,
+        blocks * block,
+        tokens,
+        int(tokens * size.rows / size.tokens),
+        feasible,
+        "" if feasible else _why_not(total, selection, block),
+        f"{cost.accountant} + {study.accountant}",
+    )
+
+
+def _counted_arm(
+    study: Study, size: PoolSize, method: str, cost: MethodCost, budget: Budget
+) -> ArmPlan:
+    """So many rows or tokens, and no training."""
+    selection, rows = charged(cost, study.shared_by), budget.most_rows(size.rows)
+    tokens = size.tokens if budget.tokens is None else min(budget.tokens, size.tokens)
+    return ArmPlan(
+        method,
+        budget.key,
+        selection,
+        selection,
+        0.0,
+        tokens,
+        min(rows, int(tokens * size.rows / size.tokens)),
+        feasible=True,
+        reason="",
+        accountant=cost.accountant,
+        row_budget=None if budget.tokens is not None else rows,
+    )
 
 
 def selection_costs(study: Study, size: PoolSize) -> dict[str, MethodCost]:

@@ -73,14 +73,7 @@ def study_steps(
     arms : those that are to run.
     parts : method to its phases' FLOPs ("fit", "score") over the whole pool.
     """
-    seeds, full = study.seeds, study.full_data_seeds
-    tuning = {seed: load.fine_tuning[seed] for seed in {*seeds, *full}}
-    zero_shot = [WorkPart("evaluation", load.evaluation)]
-    steps: dict[PlannedStep, list[WorkPart]] = {
-        ("reference_report", "zero_shot", None): zero_shot,
-        ("reference_report", "fine_tuning_only", None): _trained(tuning, seeds, 0.0, load),
-        ("reference_report", "full_data", None): _trained(tuning, full, load.warm_up, load),
-    }
+    steps: dict[PlannedStep, list[WorkPart]] = _training(study, load, arms) if study.trains else {}
     rows, sources = sum(load.rows.values()), len(load.rows)
     for name in {arm.method for arm in arms}:
         named = study.named_methods[name]
@@ -98,6 +91,21 @@ def study_steps(
                 WorkPart("reading", 0.0, 2),
             ]
             steps[named.scores_asset, source, None] = work
+    return steps
+
+
+def _training(
+    study: Study, load: Workload, arms: Sequence[ArmPlan]
+) -> dict[PlannedStep, list[WorkPart]]:
+    """Train and evaluate the reference lines, and every arm."""
+    seeds, full = study.seeds, study.full_data_seeds
+    tuning = {seed: load.fine_tuning[seed] for seed in {*seeds, *full}}
+    zero_shot = [WorkPart("evaluation", load.evaluation)]
+    steps: dict[PlannedStep, list[WorkPart]] = {
+        ("reference_report", "zero_shot", None): zero_shot,
+        ("reference_report", "fine_tuning_only", None): _trained(tuning, seeds, 0.0, load),
+        ("reference_report", "full_data", None): _trained(tuning, full, load.warm_up, load),
+    }
     for arm in arms:
         key = (arm.method, arm.budget)
         warm_up = arm.training_flops * len(seeds)
@@ -106,7 +114,7 @@ def study_steps(
         steps["eval_report", *key] = [
             evaluation,
             WorkPart("distances", 0.0),
-            WorkPart("reading", 0.0, sources),
+            WorkPart("reading", 0.0, len(load.rows)),
         ]
     return steps
 

@@ -58,12 +58,13 @@ def choose_rows(
     score: ArrayLike,
     n_tokens: ArrayLike,
     token_budget: int,
+    row_budget: int | None = None,
     embeddings: np.ndarray | None = None,
     near_duplicate_cosine: float | None = 0.97,
     excluded: Mapping[str, str] | None = None,
     reason: ArrayLike | None = None,
 ) -> Subset:
-    """Take rows in rank order until the next one does not fit, then stop.
+    """Take rows in rank order until the next one does not fit, or enough are taken, then stop.
 
     There is no back-filling with shorter rows further down: the subset is the top of the ranking,
     as in the papers. Excluded rows and duplicates are passed over and cost nothing.
@@ -77,6 +78,8 @@ def choose_rows(
     n_tokens : array of int of shape (n,)
         What a row costs; at least 1.
     token_budget : int
+    row_budget : int or None
+        The most rows to select.
     embeddings : array of shape (n, D) or None
         Needed unless near_duplicate_cosine is None.
     near_duplicate_cosine : float or None
@@ -137,7 +140,7 @@ def choose_rows(
             duplicate_of[candidate] = ids[selected[twin]]
             continue
         cost = int(tokens[candidate])
-        if spent + cost > token_budget:
+        if spent + cost > token_budget or len(selected) == row_budget:
             break
         fate[candidate] = SELECTED
         selected.append(candidate)

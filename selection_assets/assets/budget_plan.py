@@ -25,6 +25,7 @@ from selection_assets.stage.inputs import (
     decoder_part,
     embedder_model,
     of_study,
+    pool_costs,
     whole_pool,
     whole_pool_tokens,
 )
@@ -88,7 +89,7 @@ def build_budget_plan(study: Study) -> Stage:
         ledger: a step without a forecast does not start.
         """
         known, workspace = PlanInputs.read(step, study), step.workspace
-        size, shape = known.size, known.shape
+        size, shape = known.size, known.shapes.get("base")
         seen = rates_seen(workspace.ledger, step.device.name)
         plan = StudyPlan(study, shape, size, workload(known), seen)
         cap = cap_in_force(study, workspace.ledger)
@@ -103,8 +104,9 @@ def build_budget_plan(study: Study) -> Stage:
         spending.foresee(study.name, forecast)
         arms = [asdict(arm) for arm in within.arms]
         table = markdown_table(COLUMNS, [[arm[name] for name in COLUMNS] for arm in arms])
-        quality = fit_quality(study, workspace.ledger, shape.parameters)
-        shown = view_arms(study, arms, forecast, quality, shape.parameters)
+        parameters = shape.parameters if shape is not None and study.trains else None
+        quality = fit_quality(study, workspace.ledger, parameters)
+        shown = view_arms(study, arms, forecast, quality, parameters)
         picture = budget_bars(within.arms)
         feasible = [arm["method"] for arm in arms if arm["feasible"]]
         whys = [f"{a.method} at {a.budget}: {a.reason}" for a in within.arms if not a.feasible]
@@ -119,7 +121,7 @@ def build_budget_plan(study: Study) -> Stage:
                         for name, cost in selection_costs(study, size).items()
                     },
                     "epoch_flops": plan.epoch_flops,
-                    "block_flops": block_flops(study, shape),
+                    "block_flops": None if shape is None else block_flops(study, shape),
                     "parameters": {role: its.parameters for role, its in known.shapes.items()},
                 },
                 "plan.md": table,
@@ -133,9 +135,9 @@ def build_budget_plan(study: Study) -> Stage:
                 "expected_losses": dg.MetadataValue.md(
                     quality.why_not or markdown_table(*curves_table(quality, shown))
                 ),
-                "advice": advice(shape.parameters),
+                **({} if parameters is None else {"advice": advice(parameters)}),
                 "arms": picture,
-                "epoch_flops": plan.epoch_flops,
+                **({} if shape is None else {"epoch_flops": plan.epoch_flops}),
                 "pool_tokens": size.tokens,
                 "expected_flops": sum(flops for flops, _ in forecast.values()),
                 "expected_seconds": sum(seconds or 0.0 for _, seconds in forecast.values()),
@@ -159,7 +161,7 @@ def build_budget_plan(study: Study) -> Stage:
 
 def _decoder_inputs(study: Study) -> dict[str, dg.AssetIn]:
     """Each decoder's tokenizer, and how many tokens it finds in the pool."""
-    found = {}
+    found = pool_costs(study)
     for role, decoder in decoders_of(study).items():
         tokenizer, tokens = f"{role}_tokenizer", tokens_asset(role)
         found[tokenizer] = decoder_part(study, decoder, tokenizer)

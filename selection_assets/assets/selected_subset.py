@@ -11,16 +11,16 @@ from selection.basics.brevity import some_of
 from selection.basics.tables import rows_where
 from selection.config.study import Study
 from selection.subset.choose import Subset, choose_rows
-from selection_assets.shared.decoders import row_tokens, tokens_asset
+from selection_assets.shared.decoders import row_tokens
 from selection_assets.shared.pool_rows import pool_vectors, whole_texts
 from selection_assets.stage.inputs import (
     all_of,
     of_study,
+    pool_costs,
     whole_pool,
     whole_pool_embeddings,
-    whole_pool_tokens,
 )
-from selection_assets.stage.keys import arm_of, arm_partitions, study_key
+from selection_assets.stage.keys import POOL_TOKENS, arm_of, arm_partitions, study_key
 from selection_assets.stage.stage import Stage, stage
 from selection_assets.stage.step import Check, Draft, Step
 
@@ -34,7 +34,7 @@ def build_selected_subset(study: Study) -> Stage:
     shared = {
         "budget_plan": of_study(study, "budget_plan"),
         "raw_corpus": whole_pool(study),
-        "pool_tokens": whole_pool_tokens(study, study.base_model, tokens_asset("base")),
+        **pool_costs(study),
         "corpus_embeddings": whole_pool_embeddings(study),
         "target_examples": of_study(study, "target_examples"),
     }
@@ -49,7 +49,7 @@ def build_selected_subset(study: Study) -> Stage:
         partitions=arm_partitions(study),
         reads=lambda arm: [*shared, named[arm_of(arm)[0]].scores_asset],
         checks={
-            "within_budget": "Its training tokens are at most what the plan allows.",
+            "within_budget": "Its tokens, or its rows, are at most what the plan allows.",
             "no_test_row": "No held-out row of the target is in it.",
             "not_empty": "At least one row is selected.",
         },
@@ -71,6 +71,7 @@ def build_selected_subset(study: Study) -> Stage:
                 score=rows["score"].to_numpy(),
                 n_tokens=rows["n_tokens"].to_numpy(),
                 token_budget=plan["token_budget"],
+                row_budget=plan["row_budget"],
                 embeddings=vectors,
                 near_duplicate_cosine=study.selection.near_duplicate_cosine,
                 excluded=excluded,
@@ -81,6 +82,7 @@ def build_selected_subset(study: Study) -> Stage:
             subsets.append(_as_trained(told.take(pa.array(chosen.selected))))
         subset, every_fate = pa.concat_tables(subsets), pa.concat_tables(fates)
         used = [s["n_tokens"].to_numpy().sum() for s in subsets]
+        most = max(s.num_rows for s in subsets)
         leaked = set(subset["row_id"].to_pylist()) & held_out
         return Draft(
             files={
@@ -100,7 +102,11 @@ def build_selected_subset(study: Study) -> Stage:
                 "sources": _counts(subsets[0]["source"]),
             },
             checks=[
-                Check("within_budget", max(used) <= plan["token_budget"], {"tokens": max(used)}),
+                Check(
+                    "within_budget",
+                    max(used) <= plan["token_budget"] and most <= (plan["row_budget"] or most),
+                    {"tokens": max(used), "rows": most},
+                ),
                 Check("no_test_row", not leaked, {"leaked": sorted(leaked)[:5]}),
                 Check("not_empty", min(s.num_rows for s in subsets) > 0),
             ],
@@ -143,7 +149,7 @@ def _candidates(step: Step, scores_asset: str) -> pa.Table:
             f"no scores for {', '.join(some_of(missing))}; materialize them first",
             allow_retries=False,
         )
-    tokens, parts = step.inputs["pool_tokens"], []
+    tokens, parts = step.inputs[POOL_TOKENS], []
     for source in sorted(corpus):
         texts = corpus[source].table("rows.parquet", ["row_id", "source", "text", "turns"])
         of_source = _scored(scores[source]).join(texts, "row_id", join_type="inner")

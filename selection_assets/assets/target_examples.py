@@ -10,7 +10,8 @@ from selection.corpus.faults import whole_or_allowed_target
 from selection.corpus.folders import configured_fingerprint
 from selection.corpus.ingest import quarantine_table
 from selection.corpus.sources import package_fingerprint
-from selection.corpus.target import SPLITS, read_target
+from selection.corpus.target import read_target
+from selection.corpus.target_splits import SPLITS, parted_by
 from selection_assets.shared.contrast import EXAMPLES
 from selection_assets.shared.faults import UNREAD, fault_facts, unread_check
 from selection_assets.stage.keys import study_key
@@ -53,7 +54,7 @@ def build_examples(study: Study, name: str, target: Target) -> Stage:
     @stage(
         key=study_key(study, name),
         campaign=study.name,
-        parameters={"target": target},
+        parameters={"target": target, "trains": study.trains},
         outside=outside,
         checks={
             "labels_seen_in_training": "Every label of the test split is in the train split.",
@@ -68,7 +69,7 @@ def build_examples(study: Study, name: str, target: Target) -> Stage:
 
         `quarantine.parquet`: the rows that are no examples, and why.
         """
-        examples = read_target(target, path, name="contrast" if name == EXAMPLES else "target")
+        examples = read_target(target, path, name=field, trains=study.trains)
         splits = examples.rows["split"].to_pylist()
         faults = examples.faults
         clashes = some_of([str(clash) for clash in examples.label_clashes], longest=2_000)
@@ -81,6 +82,7 @@ def build_examples(study: Study, name: str, target: Target) -> Stage:
             rows=examples.rows.num_rows,
             facts={
                 **{f"{split}_rows": splits.count(split) for split in SPLITS},
+                "parted_by": parted_by(target, by_column=examples.by_column),
                 "repeated_rows": examples.n_repeated,
                 **fault_facts(faults),
             },

@@ -9,7 +9,7 @@ from selection.config.study import Study
 from selection.reports.numbers import number
 from selection.reports.tables import text_table
 from selection_assets.command.closing import cap_line, plan_errors_line
-from selection_assets.planning.current import current_plan, foreseen
+from selection_assets.planning.current import current_plan, foreseen, trained_parameters
 from selection_assets.planning.expected_loss import Quality, fit_quality
 from selection_assets.planning.view import advice, arms_table, curves_table, usd, view_arms
 
@@ -17,7 +17,7 @@ from selection_assets.planning.view import advice, arms_table, curves_table, usd
 def find_plan(study: Study, ledger: Ledger) -> list[dict[str, Any]]:
     """Every arm of the current plan, as `view_arms` gives it."""
     plan = current_plan(study, ledger)
-    parameters = plan["parameters"]["base"]
+    parameters = trained_parameters(study, plan)
     return view_arms(
         study,
         plan["arms"],
@@ -30,13 +30,13 @@ def find_plan(study: Study, ledger: Ledger) -> list[dict[str, Any]]:
 def plan_text(study: Study, ledger: Ledger, arms: list[dict[str, Any]]) -> str:
     """Lay the plan out, with what the whole study takes, advice, and how right the plan was."""
     plan = current_plan(study, ledger)
-    parameters = plan["parameters"]["base"]
+    parameters = trained_parameters(study, plan)
     parts = [
         f"{study.name}: what it would take (FLOPs by the accountant `{study.accountant}`)",
         text_table(*arms_table(arms)),
         "\n".join(_totals(study, ledger, plan["full_data"])),
-        advice(parameters),
-        _quality_text(fit_quality(study, ledger, parameters), arms),
+        "" if parameters is None else advice(parameters),
+        _quality_text(fit_quality(study, ledger, parameters), arms) if study.trains else "",
         _errors_text(study, ledger),
     ]
     return "\n\n".join(part for part in parts if part)
@@ -50,7 +50,7 @@ def _totals(study: Study, ledger: Ledger, full_data: dict[str, Any]) -> Iterator
     price = f", {number(money)} USD" if money is not None else ""
     time = "at least " * (len(known) < len(expected)) + number(sum(known))
     yield f"the whole study: {number(flops)} FLOPs, {time} s on this device{price}"
-    if not full_data["feasible"]:
+    if study.trains and not full_data["feasible"]:
         yield f"without the full-data line: {full_data['reason']}"
     yield cap_line(study, ledger) or (
         "no cap: give the study one with `cap: {flops: 2e15}` (or device_hours, usd)"

@@ -15,9 +15,10 @@ from selection.methods.contract.values import Rows
 from selection.models.examples import cut_lengths, rendered_lengths
 from selection.planning.arms import PoolSize
 from selection_assets.shared.contrast import EXAMPLES
-from selection_assets.shared.decoders import Role, row_tokens, tokens_asset
+from selection_assets.shared.decoders import row_tokens, tokens_asset
 from selection_assets.shared.pool_rows import iterate_sources
 from selection_assets.shared.target_rows import dev_examples
+from selection_assets.stage.keys import POOL_TOKENS
 from selection_assets.stage.step import Step
 
 PROBE_ROWS = 4096
@@ -61,9 +62,9 @@ def count_pool(
     drawn: list[tuple[float, str]] = []
     for source, of_source in iterate_sources(step.inputs["raw_corpus"]):
         rows[source] = len(of_source.row_id)
-        n_tokens += int(_counted(step, "base", source, of_source).sum())
+        n_tokens += int(_counted(step, POOL_TOKENS, source, of_source).sum())
         if selector is not None:
-            counted = _counted(step, "selector", source, of_source)
+            counted = _counted(step, tokens_asset("selector"), source, of_source)
             lengths.append(cut_lengths(counted, selector[1].sequence_length))
         embedding_flops += model.flops(token_lengths(model, of_source.text))
         draws = keyed_uniform(of_source.row_id, seed=0, purpose="probe")
@@ -99,9 +100,8 @@ def count_pool(
     return PoolCounts(size, rows, [text for _, text in drawn])
 
 
-def _counted(step: Step, role: Role, source: str, rows: Rows) -> np.ndarray:
-    tokens = step.inputs[tokens_asset(role)][source]
-    return row_tokens(pa.table({"row_id": rows.row_id}), tokens)
+def _counted(step: Step, asset: str, source: str, rows: Rows) -> np.ndarray:
+    return row_tokens(pa.table({"row_id": rows.row_id}), step.inputs[asset][source])
 
 
 def _steering(examples: Artifact, model: Embedder) -> tuple[int, float]:

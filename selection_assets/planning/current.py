@@ -1,5 +1,6 @@
 """The plan that a study goes by now."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from resources.device import Device
@@ -20,6 +21,11 @@ def current_plan(study: Study, ledger: Ledger) -> dict[str, Any]:
     plan = find_current_plan(study, ledger)
     assert plan is not None, "arms and lines come after their plan"
     return plan
+
+
+def trained_parameters(study: Study, plan: Mapping[str, Any]) -> int | None:
+    """Parameters of the base model, by a plan; None for a study that trains none."""
+    return plan["parameters"]["base"] if study.trains else None
 
 
 def foreseen(study: Study, ledger: Ledger) -> dict[tuple[str, str], tuple[float, float | None]]:

@@ -26,7 +26,7 @@ class Quality:
     curves: dict[str, CurveFit] | None
     why_not: str = ""
 
-    def predict(self, arm: dict[str, Any], parameters: int) -> dict[str, float | None]:
+    def predict(self, arm: dict[str, Any], parameters: int | None) -> dict[str, float | None]:
         """Expected target loss of an arm with its interval; None where nothing is foretold."""
         nothing: dict[str, float | None] = {
             "predicted_loss": None,
@@ -63,7 +63,7 @@ class Quality:
         }
 
 
-def fit_quality(study: Study, ledger: Ledger, parameters: int) -> Quality:
+def fit_quality(study: Study, ledger: Ledger, parameters: int | None) -> Quality:
     """Fit the offset form of P(k) (CCDS, arXiv 2410.16208) to the study's current reports.
 
     P_0 is the score of fine-tuning alone, the point of no warm-up that all methods share; training
@@ -71,8 +71,11 @@ def fit_quality(study: Study, ledger: Ledger, parameters: int) -> Quality:
 
     Parameters
     ----------
-    parameters : of the base model; reports of another size say nothing about it.
+    parameters : of the base model; reports of another size say nothing about it. None for a study
+        that trains none.
     """
+    if parameters is None:
+        return Quality(None, "nothing is trained")
     reports = ledger.current_versions(f"{study.name}/eval_report").values()
     lines = ledger.current_versions(f"{study.name}/reference_report")
     if not reports or FINE_TUNING_ONLY not in lines:

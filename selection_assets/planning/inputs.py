@@ -72,16 +72,6 @@ class PlanInputs:
         )
 
     @property
-    def tokenizer(self) -> Any:
-        """The base model's."""
-        return self.tokenizers["base"]
-
-    @property
-    def shape(self) -> ModelShape:
-        """The base model's."""
-        return self.shapes["base"]
-
-    @property
     def embedder(self) -> Artifact:
         """The embedder's folder."""
         return self.step.one("embedder")
@@ -91,6 +81,8 @@ class PlanInputs:
         """FLOPs of pre-training the models that are made here."""
         total = 0.0
         for role, decoder in decoders_of(self.study).items():
+            if role == "base" and not self.study.trains:
+                continue  # only its tokenizer and shape are asked for
             match decoder:
                 case TinyBase():
                     sources = iterate_sources(self.step.inputs["raw_corpus"])

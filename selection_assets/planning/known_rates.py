@@ -4,16 +4,23 @@ from collections.abc import Sequence
 from typing import Any
 
 from resources.device import Device
+from selection.config.decoders import Decoder
 from selection.config.study import Study
 from selection.embedding.embedder import Embedder
 from selection.embedding.estimate import estimate_flops
 from selection_assets.stage.step import Expected, Step
 
 
+def trained_model(study: Study) -> Decoder:
+    """The base model of a study that trains."""
+    assert study.base_model is not None, "a study that trains and has no model is refused"
+    return study.base_model
+
+
 def model_key(study: Study, device: Device) -> dict[str, Any]:
     """What the rates of a study's model depend on, the device apart."""
     return {
-        "base": study.base_model.model_dump(mode="json"),
+        "base": trained_model(study).model_dump(mode="json"),
         "accountant": study.accountant,
         "precision": device.dtype,
         "target": study.target.model_dump(mode="json"),

@@ -22,7 +22,12 @@ from selection.planning.probes import (
 )
 from selection.planning.rates import ARITHMETIC, Rate
 from selection_assets.planning.inputs import PlanInputs
-from selection_assets.planning.known_rates import embedding_key, model_key, training_key
+from selection_assets.planning.known_rates import (
+    embedding_key,
+    model_key,
+    trained_model,
+    training_key,
+)
 from selection_assets.stage.step import emptied
 
 
@@ -45,34 +50,30 @@ class RateProbe:
         Anew by every plan: a plan that was killed while it wrote leaves half a folder.
         """
         folder = emptied(self.known.step.work / "base")
-        base = self.known.study.base_model
+        base, tokenizer = trained_model(self.known.study), self.known.tokenizers["base"]
         match base:
             case TinyBase():
-                write_untrained(base, self.known.tokenizer, folder)
+                write_untrained(base, tokenizer, folder)
             case PretrainedBase():
                 model = load_model(pretrained_source(base, resolve_whole), revision=base.revision)
-                save_checkpoint(model, self.known.tokenizer, folder)
+                save_checkpoint(model, tokenizer, folder)
             case _:
                 assert_never(base)
         return folder
 
     def all(self) -> dict[str, Rate]:
         """Every rate that the study's steps name, by kind."""
-        known, study = self.known, self.known.study
-        step = known.step
-        device, precision = step.device.name, step.device.dtype
-        examples, texts = known.examples, known.pool.some_texts
+        rates = self._of_selecting()
+        return rates | self._of_training() if self.known.study.trains else rates
+
+    def _of_selecting(self) -> dict[str, Rate]:
+        known = self.known
         embedding = embedding_key(known.model, known.embedder.version)
-        sizes = {"width": known.model.width, "n_target": len(examples["dev"])}
-        common = {"shape": known.shape, "accountant": study.accountant, "device": device}
-        model = model_key(study, step.device)
-        warm_up = study.warm_up.recipe(seed=study.seeds[0], precision=precision)
-        tuning = study.fine_tuning.recipe(seed=study.seeds[0], precision=precision)
         return {
             "embedding": self._rate(
                 "embedding",
                 embedding,
-                lambda: probe_embedding(known.model, texts),
+                lambda: probe_embedding(known.model, known.pool.some_texts),
             ),
             "loading": self._rate(
                 "loading",
@@ -80,8 +81,25 @@ class RateProbe:
                 lambda: probe_seconds(known.load_embedder),
             ),
             "reading": self._rate(
-                "reading", {"pool": study.pool}, lambda: probe_seconds(known.read_middling_source)
+                "reading",
+                {"pool": known.study.pool},
+                lambda: probe_seconds(known.read_middling_source),
             ),
+            ARITHMETIC: self._rate(ARITHMETIC, {}, probe_arithmetic),
+        }
+
+    def _of_training(self) -> dict[str, Rate]:
+        known, study = self.known, self.known.study
+        step = known.step
+        device, precision = step.device.name, step.device.dtype
+        examples, texts = known.examples, known.pool.some_texts
+        sizes = {"width": known.model.width, "n_target": len(examples["dev"])}
+        shape = known.shapes["base"]
+        common = {"shape": shape, "accountant": study.accountant, "device": device}
+        model = model_key(study, step.device)
+        warm_up = study.warm_up.recipe(seed=study.seeds[0], precision=precision)
+        tuning = study.fine_tuning.recipe(seed=study.seeds[0], precision=precision)
+        return {
             "training": self._rate(
                 "training",
                 training_key(study, step.device),
@@ -104,7 +122,6 @@ class RateProbe:
                 sizes | {"n_rows": study.evaluation.distance_rows},
                 lambda: probe_distances(n_rows=study.evaluation.distance_rows, **sizes),
             ),
-            ARITHMETIC: self._rate(ARITHMETIC, {}, probe_arithmetic),
         }
 
     def _rate(self, kind: str, key: Mapping[str, Any], measure: Callable[[], Probed]) -> Rate:

@@ -22,6 +22,11 @@ from selection_assets.stage.keys import arm_key, decoder_key, embedder_key
 
 Rates = Mapping[str, Rate] | None
 
+LINES = ("zero_shot", "fine_tuning_only")
+"""Reference lines without which no arm can be compared."""
+OF_ARMS = ("finetuned_checkpoint", "eval_report")
+"""Costly steps of an arm."""
+
 
 @dataclass(frozen=True)
 class StudyPlan:
@@ -29,13 +34,14 @@ class StudyPlan:
 
     Attributes
     ----------
+    shape : of the base model; None without one.
     size, load : what there is to compute.
     seen : asset to the rate at which it has been made on this device; where there is one, it
         says more of the seconds to come than any probe.
     """
 
     study: Study
-    shape: ModelShape
+    shape: ModelShape | None
     size: PoolSize
     load: Workload
     seen: Mapping[str, Rate]
@@ -56,8 +62,8 @@ class StudyPlan:
         always = sunk + self._embedding(rates)
         always += Amount(distillation_flops(study.embedder) + self.size.tuning_flops)
         always += self._models(rates)
-        always += cost["reference_report", "zero_shot", None]
-        always += cost["reference_report", "fine_tuning_only", None]
+        for line in LINES if study.trains else ():
+            always += cost["reference_report", line, None]
         selection = {}
         for name, named in study.named_methods.items():
             spent = [cost[step] for step in own_steps(named, self.load.rows)]
@@ -69,11 +75,10 @@ class StudyPlan:
             Bill(
                 always,
                 selection,
-                lambda arm: (
-                    cost["finetuned_checkpoint", arm.method, arm.budget]
-                    + cost["eval_report", arm.method, arm.budget]
+                lambda arm: sum(
+                    (cost.get((of, arm.method, arm.budget), Amount()) for of in OF_ARMS), Amount()
                 ),
-                cost["reference_report", "full_data", None],
+                cost.get(("reference_report", "full_data", None), Amount()),
             ),
             cap,
         )
@@ -85,7 +90,7 @@ class StudyPlan:
         arms = [arm for arm in within.arms if arm.feasible]
         costs = selection_costs(self.study, self.size)
         steps = study_steps(self.study, self.load, arms, _phases(costs))
-        if not within.full_data:
+        if self.study.trains and not within.full_data:
             del steps["reference_report", "full_data", None]
         found = {}
         for step, work in steps.items():
@@ -105,9 +110,9 @@ class StudyPlan:
         return found
 
     @property
-    def epoch_flops(self) -> float:
-        """FLOPs of a warm-up on the whole pool."""
-        return epoch_flops(self.study, self.shape, self.size)
+    def epoch_flops(self) -> float | None:
+        """FLOPs of a warm-up on the whole pool; None without a base model."""
+        return None if self.shape is None else epoch_flops(self.study, self.shape, self.size)
 
     def _asset(self, step: PlannedStep) -> str:
         return f"{self.study.name}/{step[0]}"
@@ -137,9 +142,11 @@ class StudyPlan:
         flops, study = self.load.pretraining, self.study
         if rates is None:
             return Amount(flops)
+        if study.base_model is None or not flops:
+            return Amount(flops)
         made = decoder_key(study.pool, study.base_model, "base_checkpoint").to_user_string()
-        rate = self.seen.get(made, rates["training"])
-        return Amount(flops, rate.seconds(flops) if flops else 0.0)
+        rate = self.seen.get(made, rates.get("training"))
+        return Amount(flops, rate.seconds(flops) if rate is not None else 0.0)
 
     def _embedding(self, rates: Rates) -> Amount:
         """Embedding pool and target, as if no other study shared the pool."""
@@ -163,7 +170,10 @@ def _phases(costs: Mapping[str, MethodCost]) -> dict[str, dict[str, float]]:
 
 def workload(known: PlanInputs) -> Workload:
     """Count the FLOPs of the parts that the study's steps are made of."""
-    study, shape, tokenizer = known.study, known.shape, known.tokenizer
+    study = known.study
+    if not study.trains:
+        return Workload(known.pretraining, 0.0, {}, 0.0, known.pool.rows)
+    shape, tokenizer = known.shapes["base"], known.tokenizers["base"]
     examples, accountant = known.examples, study.accountant
     evaluation = planned_evaluation_flops(
         tokenizer, examples["test"], known.labels, shape, accountant, n_models=1

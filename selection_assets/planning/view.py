@@ -34,14 +34,14 @@ def view_arms(
     planned: list[dict[str, Any]],
     expected: Forecasts,
     quality: Quality,
-    parameters: int,
+    parameters: int | None,
 ) -> list[dict[str, Any]]:
     """Every arm of a plan.
 
     Parameters
     ----------
     planned : the arms of `plan.json`.
-    parameters : of the base model.
+    parameters : of the base model; None for a study that trains none.
 
     Returns
     -------

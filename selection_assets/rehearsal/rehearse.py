@@ -33,10 +33,10 @@ def rehearse(study: Study, pool: Pool, unusable: Collection[str], *, fetch: bool
     fetch : whether small files may be fetched from a hub.
     """
     findings = look_at_sources(pool, unusable, fetch=fetch)
-    target = look_at_target("target", study.target)
+    target = look_at_target("target", study.target, trains=study.trains)
     findings += target.findings
     if study.contrast is not None:
-        findings += look_at_target("contrast", study.contrast).findings
+        findings += look_at_target("contrast", study.contrast, trains=study.trains).findings
     for role, decoder in decoders_of(study).items():
         field = "base_model" if role == "base" else role
         seen = look_at_decoder(field, decoder, fetch=fetch)

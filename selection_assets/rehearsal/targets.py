@@ -3,17 +3,15 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import assert_never
 
 from resources.project import resolve
 from selection.basics.brevity import some_of
-from selection.config.targets import DocstringTarget, FileTarget, Target
-from selection.corpus.docstrings import read_docstrings
+from selection.config.targets import FileTarget, Target
 from selection.corpus.faults import Faults, faults_of, whole_or_allowed_target
-from selection.corpus.readers import read_path
 from selection.corpus.records import BadRecord, Record
-from selection.corpus.target import SPLITS, read_target
+from selection.corpus.target import TargetExamples, read_target, target_records
 from selection.corpus.target_faults import has_label
+from selection.corpus.target_splits import SPLITS, parted_by
 from selection.models.examples import Example
 from selection_assets.rehearsal.finding import Finding
 from selection_assets.rehearsal.sources import UNREADABLE
@@ -37,24 +35,29 @@ class SeenTarget:
     drawn: bool = False
 
 
-def look_at_target(name: str, target: Target) -> SeenTarget:
+def look_at_target(name: str, target: Target, *, trains: bool) -> SeenTarget:
     """Read the beginning of a target; where that is all of it, draw its splits too.
 
     Parameters
     ----------
     name : the study's field, `target` or `contrast`.
+    trains : as in `read_target`.
     """
     try:
-        records = list(islice(_records(target), SAMPLE))
+        path = resolve(target.path) if isinstance(target, FileTarget) else None
+        records = list(islice(target_records(target, path), SAMPLE))
     except UNREADABLE as error:
         return SeenTarget([Finding(name, "its beginning", str(error).strip())], [])
     whole = len(records) < SAMPLE
     seen = f"{'all' if whole else 'the first'} {len(records):,} rows"
     good = [record for record in records if isinstance(record, Record)]
-    used = [r for r in good if isinstance(target, DocstringTarget) or r.split in SPLITS]
+    parted = any(record.split is not None for record in good)
+    used = [r for r in good if not parted or r.split in SPLITS]
     if whole:
-        problems, drawn = _of_whole(name, target)
-        used = used if drawn is None else [r for r in used if r.row_id in drawn]
+        problems, drawn = _of_whole(name, target, trains=trains)
+        if drawn is not None:
+            seen += f": {drawn.said}"
+            used = [r for r in used if r.row_id in drawn.row_id]
         whole = drawn is not None
     else:
         bad = [record for record in records if isinstance(record, BadRecord)]
@@ -72,17 +75,6 @@ def examples_of(records: list[Record]) -> Iterator[Example | str]:
             yield f"{record.origin}: {str(error).partition(': ')[2]}"
 
 
-def _records(target: Target) -> Iterator[Record | BadRecord]:
-    match target:
-        case DocstringTarget():
-            words = {"min_words": target.min_words, "max_words": target.max_words}
-            return read_docstrings(target.package, **words)
-        case FileTarget():
-            return read_path(resolve(target.path), columns=target.columns)
-        case _:
-            assert_never(target)
-
-
 def _of_beginning(name: str, target: Target, faults: Faults, used: list[Record]) -> Iterator[str]:
     """What is wrong with the first rows, of which nobody knows whether they are drawn."""
     yield from _of_unread(name, target, faults)
@@ -97,11 +89,26 @@ def _of_beginning(name: str, target: Target, faults: Faults, used: list[Record])
         yield f"no row can be used: {reasons}; correct them, or `{name}.columns`"
 
 
-def _of_whole(name: str, target: Target) -> tuple[list[str], set[str] | None]:
+@dataclass(frozen=True)
+class _Drawn:
+    """The rows that are drawn, and how many of each split."""
+
+    row_id: set[str]
+    said: str
+
+    @classmethod
+    def of(cls, target: Target, examples: TargetExamples) -> "_Drawn":
+        splits = examples.rows["split"].to_pylist()
+        counts = ", ".join(f"{splits.count(split):,} {split}" for split in reversed(SPLITS))
+        by = parted_by(target, by_column=examples.by_column)
+        return cls(set(examples.rows["row_id"].to_pylist()), f"{counts}, by {by}")
+
+
+def _of_whole(name: str, target: Target, *, trains: bool) -> tuple[list[str], _Drawn | None]:
     """What the checks of the asset would say, and the rows that are drawn, if that can be."""
     path = resolve(target.path) if isinstance(target, FileTarget) else None
     try:
-        examples = read_target(target, path, name=name)
+        examples = read_target(target, path, name=name, trains=trains)
     except UNREADABLE as error:
         return [str(error)], None
     faults, problems = examples.faults, list[str]()
@@ -117,7 +124,7 @@ def _of_whole(name: str, target: Target) -> tuple[list[str], set[str] | None]:
     problems += [
         f"labels are written in several ways: {clash}; write each in one" for clash in clashes
     ]
-    return problems, set(examples.rows["row_id"].to_pylist())
+    return problems, _Drawn.of(target, examples)
 
 
 def _of_unread(name: str, target: Target, faults: Faults) -> list[str]:

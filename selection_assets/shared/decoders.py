@@ -10,6 +10,7 @@ from selection.basics.tables import places_of
 from selection.config.decoders import Decoder
 from selection.config.study import Study
 from selection.costs import ModelShape
+from selection_assets.stage.keys import POOL_TOKENS
 
 Role = Literal["base", "selector"]
 """The model that is trained, and the one that some methods read the pool with."""
@@ -17,11 +18,9 @@ ROLES: tuple[Role, ...] = get_args(Role)
 
 
 def decoders_of(study: Study) -> dict[Role, Decoder]:
-    """The base model and, where there is one, the selector."""
-    found: dict[Role, Decoder] = {"base": study.base_model}
-    if study.selector is not None:
-        found["selector"] = study.selector
-    return found
+    """The base model and the selector, as far as a study has them."""
+    named: dict[Role, Decoder | None] = {"base": study.base_model, "selector": study.selector}
+    return {role: decoder for role, decoder in named.items() if decoder is not None}
 
 
 def read_shape(tokenizer: Artifact) -> ModelShape:
@@ -31,7 +30,7 @@ def read_shape(tokenizer: Artifact) -> ModelShape:
 
 def tokens_asset(role: Role) -> str:
     """Name of the asset with the tokens that a decoder finds in the pool's rows."""
-    return "pool_tokens" if role == "base" else f"{role}_pool_tokens"
+    return POOL_TOKENS if role == "base" else f"{role}_pool_tokens"
 
 
 def row_tokens(rows: pa.Table, tokens: Artifact) -> np.ndarray:

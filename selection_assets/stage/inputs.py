@@ -5,7 +5,13 @@ import dagster as dg
 from resources.io_manager import MAY_LACK_PARTITIONS
 from selection.config.decoders import Decoder
 from selection.config.study import Study
-from selection_assets.stage.keys import decoder_key, embedder_key, pool_key, study_key
+from selection_assets.stage.keys import (
+    POOL_TOKENS,
+    decoder_key,
+    embedder_key,
+    pool_key,
+    study_key,
+)
 
 
 def whole_pool(study: Study) -> dg.AssetIn:
@@ -21,6 +27,17 @@ def whole_pool_embeddings(study: Study) -> dg.AssetIn:
 def whole_pool_tokens(study: Study, decoder: Decoder, name: str) -> dg.AssetIn:
     """How many tokens a decoder finds in every source's rows."""
     return _every(decoder_part(study, decoder, name))
+
+
+def pool_costs(study: Study) -> dict[str, dg.AssetIn]:
+    """How many tokens every source's rows are, under `POOL_TOKENS`.
+
+    By the base model; by the embedder, where there is no model.
+    """
+    if study.base_model is not None:
+        return {POOL_TOKENS: whole_pool_tokens(study, study.base_model, POOL_TOKENS)}
+    key = embedder_key(study.pool, study.embedder.name, "embedder_tokens")
+    return {POOL_TOKENS: _every(dg.AssetIn(key))}
 
 
 def source_rows(study: Study) -> dg.AssetIn:

@@ -52,6 +52,9 @@ def arm_key(method: str, budget: str) -> str:
     return str(dg.MultiPartitionKey({"method": method, "budget": budget}))
 
 
+POOL_TOKENS = "pool_tokens"
+"""What a row costs: its tokens by the base model; by the embedder, where there is no model."""
+
 FULL_DATA = "full_data"
 REFERENCE_LINES = ("zero_shot", "fine_tuning_only", FULL_DATA)
 """The base untouched; fine-tuned with no warm-up; warmed up on the whole pool."""

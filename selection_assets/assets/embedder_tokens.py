@@ -1,0 +1,37 @@
+"""embedder_tokens[source]: what rows are counted by where there is no base model to count them."""
+
+import dagster as dg
+import pyarrow as pa
+
+from selection.embedding.counting import count_read, load_tokens_of
+from selection_assets.shared.pool_rows import looked_at, whole_texts
+from selection_assets.stage.keys import embedder_key, pool_key, source_partitions
+from selection_assets.stage.stage import Stage, stage
+from selection_assets.stage.step import Draft, Step
+
+
+def build_embedder_tokens(pool: str, embedder: str) -> Stage:
+    """Build the asset for one embedder of a pool."""
+
+    @stage(
+        key=embedder_key(pool, embedder, "embedder_tokens"),
+        campaign=pool,
+        ins={
+            "raw_corpus": dg.AssetIn(pool_key(pool, "raw_corpus")),
+            "embedder": dg.AssetIn(embedder_key(pool, embedder, "embedder")),
+        },
+        partitions=source_partitions(pool),
+        kinds={"huggingface", "parquet"},
+    )
+    def embedder_tokens(step: Step) -> Draft:
+        """`tokens.parquet`: each row's `row_id` and `n_tokens`, however long it is."""
+        rows = step.one("raw_corpus").table("rows.parquet", ["row_id", "text", "turns"])
+        texts = rows["text"].to_pylist() if looked_at(rows) == "all" else whole_texts(rows)
+        n_tokens = count_read(load_tokens_of(step.one("embedder").path("embedder")), texts)
+        return Draft(
+            files={"tokens.parquet": pa.table({"row_id": rows["row_id"], "n_tokens": n_tokens})},
+            rows=rows.num_rows,
+            facts={"tokens": n_tokens.sum()},
+        )
+
+    return embedder_tokens
