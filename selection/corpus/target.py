@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import assert_never
 
@@ -33,6 +34,10 @@ TARGET_SCHEMA = pa.schema(
         pa.field("n_words", pa.int64(), nullable=False),
     ]
 )
+
+
+LOOKED_AT = 100
+"""Rows that show whether a target has a column for its splits."""
 
 
 @dataclass(frozen=True)
@@ -175,6 +180,12 @@ def target_records(spec: Target, path: Path | None) -> Iterator[Record | BadReco
             return read_path(path, columns=columns, may_be_absent=may_be_absent)
         case _:
             assert_never(spec)
+
+
+def is_parted(spec: Target, path: Path) -> bool:
+    """Whether the first rows of a target say which split they are of."""
+    records = islice(target_records(spec, path), LOOKED_AT)
+    return any(isinstance(record, Record) and record.split is not None for record in records)
 
 
 def _precedence(record: Record) -> int:

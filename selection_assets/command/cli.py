@@ -22,6 +22,8 @@ from selection.reports.escaping import printable
 from selection_assets.command.closing import records_table, shares_table, totals_table
 from selection_assets.command.gc import gc
 from selection_assets.command.lineage import NotInLedger, find_lineage, lineage_text
+from selection_assets.command.new import new
+from selection_assets.command.pick import pick
 from selection_assets.command.recover import recover
 from selection_assets.command.ui import ui
 from selection_assets.command.why import NoSuchRow, find_why, why_text
@@ -93,6 +95,8 @@ def main() -> None:
 
 
 main.add_command(gc)
+main.add_command(new)
+main.add_command(pick)
 main.add_command(recover)
 main.add_command(ui)
 

@@ -13,7 +13,6 @@ from resources.dead_runs import clear_dead_runs
 from resources.device import Device
 from resources.ledger.ledger import Ledger
 from resources.project import project_root, resolve
-from resources.store.artifacts import UNPARTITIONED
 from resources.workspace import Workspace
 from selection.config.pool import (
     DocstringSources,
@@ -28,6 +27,7 @@ from selection.config.targets import DocstringTarget, FileTarget, Target
 from selection_assets.command.asked import asked_study, pool_text, wait_until_still
 from selection_assets.command.closing import closing_text, stopped_text
 from selection_assets.command.history import open_history
+from selection_assets.command.picked import picked_text
 from selection_assets.refresh.partitions import sources_of
 from selection_assets.refresh.refresh import (
     PLAN,
@@ -60,7 +60,8 @@ def run_study(name: str, *, up_to: str | None = None) -> None:
     def say(done: list[Work]) -> None:
         told = recomputed(done), _not_read(pool, ledger)
         names = [stage.name for stage in last]
-        lay_out = partial(stopped_text, names) if last else closing_text
+        ending = closing_text if study.trains else picked_text
+        lay_out = partial(stopped_text, names) if last else ending
         click.echo(lay_out(study, ledger, *told))
 
     try:
@@ -68,10 +69,15 @@ def run_study(name: str, *, up_to: str | None = None) -> None:
     except Unfinished as stop:
         # What could run has run, and may already say something.
         says = stop.done or isinstance(stop, SourcesFailed)
-        if says and (last or ledger.current(f"{name}/pareto_frontier", UNPARTITIONED)):
+        if says and (last or _has_an_ending(study, ledger)):
             say(stop.done)
         raise
     say(done)
+
+
+def _has_an_ending(study: Study, ledger: Ledger) -> bool:
+    last = "pareto_frontier" if study.trains else "selected_subset"
+    return bool(ledger.current_versions(f"{study.name}/{last}"))
 
 
 def _not_read(pool: Pool, ledger: Ledger) -> str:

@@ -42,7 +42,7 @@ def rehearse(study: Study, pool: Pool, unusable: Collection[str], *, fetch: bool
         seen = look_at_decoder(field, decoder, fetch=fetch)
         findings += [*seen.findings, *_exclusions(field, decoder, pool)]
         tiny = isinstance(decoder, TinyBase)
-        if tiny or seen.tokenizer is not None:
+        if study.trains and (tiny or seen.tokenizer is not None):
             findings += try_rows(
                 target,
                 seen.tokenizer,

@@ -103,7 +103,7 @@ def message_after(path: Path, change: Callable[[dict], None]) -> str:
             setting(budgets=[{"share": 0.1, "flops": 1e9}]),
             "budgets.0",
             "0.1",
-            "either `share` (0 to 1 of one epoch) or `flops`",
+            "give one of `share` (0 to 1 of one epoch",
         ),
         (setting(target=None), "target", "missing", "required"),
         (setting(target__splits=None), "target.docstrings.splits", "missing", "required"),

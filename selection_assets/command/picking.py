@@ -1,0 +1,65 @@
+"""What `selection pick` does: write a study, price it, select, export, and say what came out."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import click
+
+from resources.project import project_root
+from resources.workspace import Workspace
+from selection_assets.authoring.asked import Asked, Written, known_pool, write_study
+from selection_assets.authoring.names import name_after
+from selection_assets.authoring.roots import in_project
+from selection_assets.authoring.study_file import Fields, selecting
+from selection_assets.command.advice import advised_method
+from selection_assets.command.plan import find_plan, plan_text
+from selection_assets.command.run import plan_study, run_study
+from selection_assets.planning.memory import memory_line
+
+
+def price(
+    pool: Sequence[Path],
+    target: Path,
+    *,
+    method: str,
+    budget: Mapping[str, float],
+    model: str | None,
+    revision: str | None,
+    name: str | None,
+) -> Written:
+    """Write the study, read pool and target, and print what selecting will take.
+
+    Raises
+    ------
+    ConfigurationError
+        When something that is asked for is not there, or is no setting of a study.
+    """
+    asked = Asked(pool, target)
+    asked.require_there()
+    ledger = Workspace().ledger
+    if method == "auto":
+        advice = advised_method(known_pool(asked), ledger)
+        method = advice.method
+        click.echo(f"method: {method}, since {advice.why}")
+    base = None if model is None else model_fields(model, revision)
+    fields = selecting(asked.target_fields(evaluated=False), method, budget, base)
+    written = write_study(asked, fields, name)
+    for file in written.files:
+        click.echo(f"wrote {file.relative_to(project_root())}")
+    study = plan_study(written.study.name, quietly=False)
+    click.echo(plan_text(study, ledger, find_plan(study, ledger)))
+    click.echo(memory_line(study, ledger))
+    return written
+
+
+def pick_rows(written: Written, out: Path) -> None:
+    """Select, write the training file, and say what was picked and why."""
+    run_study(written.study.name)
+
+
+def model_fields(model: str, revision: str | None) -> Fields:
+    """The `base_model` of a study: a folder of this machine, or a hub's id at a revision."""
+    folder = Path(model).expanduser()
+    fields = {"kind": "pretrained", "name": name_after(folder.name)}
+    fields["model"] = in_project(folder) if folder.is_dir() else model
+    return fields if revision is None else fields | {"revision": revision}
