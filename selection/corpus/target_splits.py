@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -76,13 +75,13 @@ def draw(records: Split, size: int | None, *, seed: int) -> dict[str, Record]:
 def _sizes(spec: FileTarget, least: Mapping[str, int], n_rows: int) -> dict[str, int]:
     if spec.splits is not None:
         return spec.splits.model_dump()
-    shares = spec.shares or SplitShares()
-    sizes = {}
-    for split in SPLITS:
-        share = getattr(shares, split)
-        sizes[split] = max(round(share * n_rows), least[split]) if share else 0
-    if np.isclose(shares.train + shares.dev + shares.test, 1.0):
-        # What rounding leaves goes where the most rows are.
-        largest = Counter(shares.model_dump()).most_common(1)[0][0]
-        sizes[largest] += max(0, n_rows - sum(sizes.values()))
-    return sizes
+    shares = (spec.shares or SplitShares()).model_dump()
+    fewest = {split: max(1, least[split]) for split, share in shares.items() if share}
+    sizes = {split: max(round(shares[split] * n_rows), few) for split, few in fewest.items()}
+    whole = bool(np.isclose(sum(shares.values()), 1.0))
+    # What rounding leaves goes where the most rows are, and what it lacks comes from there.
+    while sum(sizes.values()) > n_rows and any(sizes[split] > fewest[split] for split in sizes):
+        sizes[max(sizes, key=lambda split: sizes[split] - fewest[split])] -= 1
+    if whole:
+        sizes[max(sizes, key=sizes.__getitem__)] += max(0, n_rows - sum(sizes.values()))
+    return dict.fromkeys(SPLITS, 0) | sizes

@@ -11,6 +11,7 @@ from resources.project import project_file, project_root
 from selection.basics.whole_files import write_bytes_whole
 from selection.config.files import ConfigurationError, load_yaml
 from selection.config.project import ProjectFile
+from selection.config.yaml_text import YamlRefused, read_yaml
 
 ABOUT = (
     "# Folders and files outside the project that studies and pools may read; any other path"
@@ -58,6 +59,12 @@ def _with_roots(text: str, added: Sequence[str]) -> str:
     lines = "".join(f"  - {_quoted(path)}\n" for path in added)
     if not text.endswith("\n"):
         text += "\n"
+    # A list in brackets goes on as lines, each of which may then have a comment.
+    inline = re.search(r"^roots:[ \t]*\[[^\]\n]*\][ \t]*(#.*)?$", text, re.M)
+    if inline is not None:
+        kept = "".join(f"  - {_quoted(root)}\n" for root in _roots_of(text))
+        said = (inline[1] and f" {inline[1]}") or ""
+        text = f"{text[: inline.start()]}roots:{said}\n{kept}{text[inline.end() + 1 :]}"
     found = re.search(r"^roots:[ \t]*(#.*)?\n((?:[ \t]+.*\n|[ \t]*#.*\n|- .*\n)*)", text, re.M)
     if found is None:
         return f"{text}roots:\n{lines}"
@@ -69,8 +76,8 @@ def _with_roots(text: str, added: Sequence[str]) -> str:
 
 def _roots_of(text: str) -> list[str]:
     try:
-        read = yaml.safe_load(text)
-    except yaml.YAMLError:
+        read = read_yaml(text).content
+    except YamlRefused:
         return []
     return list(read.get("roots") or []) if isinstance(read, dict) else []
 

@@ -12,9 +12,8 @@ from selection_assets.authoring.names import name_after
 from selection_assets.authoring.roots import in_project
 from selection_assets.authoring.study_file import Fields, selecting
 from selection_assets.command.advice import advised_method
-from selection_assets.command.plan import find_plan, plan_text
+from selection_assets.command.plan import find_plan, price_text
 from selection_assets.command.run import plan_study, run_study
-from selection_assets.planning.memory import memory_line
 
 
 def price(
@@ -47,8 +46,7 @@ def price(
     for file in written.files:
         click.echo(f"wrote {file.relative_to(project_root())}")
     study = plan_study(written.study.name, quietly=False)
-    click.echo(plan_text(study, ledger, find_plan(study, ledger)))
-    click.echo(memory_line(study, ledger))
+    click.echo(price_text(study, ledger, find_plan(study, ledger)))
     return written
 
 

@@ -11,6 +11,7 @@ from selection.reports.tables import text_table
 from selection_assets.command.closing import cap_line, plan_errors_line
 from selection_assets.planning.current import current_plan, foreseen, trained_parameters
 from selection_assets.planning.expected_loss import Quality, fit_quality
+from selection_assets.planning.memory import memory_line
 from selection_assets.planning.view import advice, arms_table, curves_table, usd, view_arms
 
 
@@ -40,6 +41,17 @@ def plan_text(study: Study, ledger: Ledger, arms: list[dict[str, Any]]) -> str:
         _errors_text(study, ledger),
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def price_text(study: Study, ledger: Ledger, arms: list[dict[str, Any]]) -> str:
+    """Lay out what selecting takes: the part of the plan that is needed to go on or not."""
+    plan = current_plan(study, ledger)
+    parts = [
+        f"{study.name}: what it would take (FLOPs by the accountant `{study.accountant}`)",
+        text_table(*arms_table(arms)),
+        "\n".join([*_totals(study, ledger, plan["full_data"]), memory_line(study, ledger)]),
+    ]
+    return "\n\n".join(parts)
 
 
 def _totals(study: Study, ledger: Ledger, full_data: dict[str, Any]) -> Iterator[str]:

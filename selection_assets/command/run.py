@@ -14,6 +14,7 @@ from resources.device import Device
 from resources.ledger.ledger import Ledger
 from resources.project import project_root, resolve
 from resources.workspace import Workspace
+from selection.basics.whole_files import write_bytes_whole
 from selection.config.pool import (
     DocstringSources,
     DropFolder,
@@ -43,6 +44,8 @@ from selection_assets.refresh.waiting import watched_waiting
 from selection_assets.rehearsal.finding import findings_text
 from selection_assets.rehearsal.rehearse import NotReady, rehearse, require_ready
 from selection_assets.studies import load_pools, see_that_data_are_there
+
+SETTINGS = Path(__file__).resolve().parents[2] / "dagster_home" / "dagster.yaml"
 
 
 def run_study(name: str, *, up_to: str | None = None) -> None:
@@ -226,10 +229,16 @@ def _paths_of(part: SourceSpec | Target) -> list[Path]:
 
 
 def use_dagster_home() -> None:
-    """Let Dagster keep its history beside the project, unless `DAGSTER_HOME` says where."""
+    """Let Dagster keep its history beside the project, unless `DAGSTER_HOME` says where.
+
+    A home without settings gets those of the checkout.
+    """
     home = Path(os.environ.get("DAGSTER_HOME") or project_root() / "dagster_home").resolve()
     home.mkdir(parents=True, exist_ok=True)
     home.chmod(0o700)
+    if not (home / SETTINGS.name).exists():
+        # A device that several runs hold at once is what Dagster's own settings would give.
+        write_bytes_whole(home / SETTINGS.name, SETTINGS.read_bytes())
     os.environ["DAGSTER_HOME"] = str(home)
 
 
