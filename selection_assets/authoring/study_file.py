@@ -9,7 +9,10 @@ from selection.config.files import ConfigurationError
 from selection.config.study import Study
 from selection_assets.authoring.yaml_file import commented
 
-EMBEDDER: dict[str, Any] = {"name": "static_minilm", "model": {"kind": "static_minilm", "width": 256}}
+EMBEDDER: dict[str, Any] = {
+    "name": "static_minilm",
+    "model": {"kind": "static_minilm", "width": 256},
+}
 """Reads a row in microseconds, on any processor."""
 
 ALL_STEER = {"train": 0.0, "dev": 1.0, "test": 0.0}

@@ -25,6 +25,7 @@ from selection_assets.command.lineage import NotInLedger, find_lineage, lineage_
 from selection_assets.command.new import new
 from selection_assets.command.pick import pick
 from selection_assets.command.recover import recover
+from selection_assets.command.start import BY_A_SIGNAL, STOPPED
 from selection_assets.command.ui import ui
 from selection_assets.command.why import NoSuchRow, find_why, why_text
 
@@ -51,6 +52,12 @@ class Misused(Plain):
     exit_code = 2
 
 
+class Stopped(Plain):
+    """A person, or the system, has asked to end."""
+
+    exit_code = BY_A_SIGNAL
+
+
 EXPECTED = (
     *(LedgerBusy, LedgerLost, CannotRecover, StoreBusy, UnknownLedger),
     *(CorruptArtifact, NoSuchRow, NotInLedger),
@@ -75,15 +82,12 @@ class PlainErrors(click.Group):
             raise Misused(str(error)) from error
         except EXPECTED as error:
             raise Broken(str(error)) from error
+        except KeyboardInterrupt as error:
+            raise Stopped(STOPPED) from error
         except FROM_OUTSIDE as error:
             if isinstance(error, BrokenPipeError) or os.environ.get(TRACEBACK):
                 raise
             raise Broken(str(error).strip() or type(error).__name__) from error
-
-
-def console() -> None:
-    """Run the command line as a program of its own."""
-    main()
 
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")

@@ -1,0 +1,24 @@
+"""The program `selection`: what can be stopped at any moment, with one line and no traceback."""
+
+import sys
+
+BY_A_SIGNAL = 130
+"""How shells call the end of what Ctrl-C has stopped."""
+
+STOPPED = "stopped: what was finished is kept, and the same command goes on from there"
+
+
+def console() -> None:
+    """Run the command line as a program of its own."""
+    try:
+        # Imported here, since that takes a moment, in which Ctrl-C may come too.
+        from selection_assets.command.cli import main
+
+        main()
+    except KeyboardInterrupt:
+        print(f"Error: {STOPPED}", file=sys.stderr)
+        sys.exit(BY_A_SIGNAL)
+
+
+if __name__ == "__main__":
+    console()
