@@ -3,7 +3,7 @@
 import hashlib
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -208,6 +208,14 @@ class Ledger:
         """Return the current version if it was made from the same inputs by the same code."""
         for row in self._current(identity.asset):
             if _identity(row) == identity:
+                return self.artifact(row)
+        return None
+
+    def find_alike(self, identity: Identity) -> Artifact | None:
+        """Return what was made of the same inputs by the same code under another asset's key."""
+        for row in self._current():
+            alike = _identity(row)
+            if replace(alike, asset=identity.asset) == identity and alike != identity:
                 return self.artifact(row)
         return None
 

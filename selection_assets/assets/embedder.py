@@ -1,6 +1,8 @@
 """embedder: the embedding model as a folder of safetensors, made once for a pool or a study."""
 
+import shutil
 from collections.abc import Sequence
+from typing import Any
 
 from resources.project import resolve_whole
 from resources.store.artifacts import Artifact
@@ -25,6 +27,8 @@ def build_embedder(pool: str, spec: EmbedderSpec, users: Sequence[Study]) -> Sta
     ins = {} if tuning is None else {"target_examples": of_study(users[0], "target_examples")}
 
     def expects(step: Step) -> Expected:
+        if step.found is not None:
+            return Expected(0.0)
         target_examples = step.maybe("target_examples")
         if tuning is None or target_examples is None:
             return Expected(distillation_flops(spec))
@@ -42,12 +46,16 @@ def build_embedder(pool: str, spec: EmbedderSpec, users: Sequence[Study]) -> Sta
         parameters={"model": spec.model} | ({} if tuning is None else {"tuning": tuning}),
         outside=lambda _: local_model_version(spec.model),
         costly=True,
+        # Another pool of the project may have made the very same.
+        finds=lambda step: step.workspace.ledger.find_alike(step.identity),
         expects=expects,
         payers=users,
         kinds={"pytorch"},
     )
     def embedder(step: Step) -> Draft:
         """Fetch, distil or tune the model; the folder's hash is its fingerprint."""
+        if step.found is not None:
+            return _taken_over(step, step.found)
         folder = emptied(step.work / "embedder")
         flops = write_embedder(spec, folder, resolve=resolve_whole, device=step.device.name)
         target_examples = step.maybe("target_examples")
@@ -71,6 +79,17 @@ def build_embedder(pool: str, spec: EmbedderSpec, users: Sequence[Study]) -> Sta
         )
 
     return embedder
+
+
+def _taken_over(step: Step, made: Artifact) -> Draft:
+    """The same model, made for another pool, as it is."""
+    made.verify()
+    folder = emptied(step.work / "embedder")
+    shutil.copytree(made.path("embedder"), folder, dirs_exist_ok=True)
+    files: dict[str, Any] = {"embedder": folder}
+    if (made.folder / "tuning.json").exists():
+        files["tuning.json"] = made.json("tuning.json")
+    return Draft(files=files, rows=1, accountant="detailed", facts={"made_for": made.asset})
 
 
 def _tuning_texts(target_examples: Artifact) -> list[str]:

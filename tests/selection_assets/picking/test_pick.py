@@ -143,3 +143,18 @@ def test_a_study_that_only_selects_ends_with_what_it_picked(files):
     assert result.exit_code == 0, result.output
     assert "ot at 40rows picked 40 of" in result.output
     assert os.environ[ROOT_VARIABLE] in result.output or "nothing recomputed" in result.output
+
+
+def test_another_pool_of_the_project_takes_its_embedder_over(files):
+    pick(files, "--rows", "40", "--dry-run")
+    write(files / "few.jsonl", [chat(text) for text in OTHER[:80]])
+    arguments = ["pick", str(files / "few.jsonl"), "--target", str(files / "target.jsonl")]
+    result = selection(*arguments, "--dry-run")
+    assert result.exit_code == 0, result.output
+    ledger = Workspace().ledger
+    first, second = (
+        ledger.current(f"{pool}/static_minilm/embedder", "all") for pool in ("chats", "few")
+    )
+    assert first is not None and second is not None and first.version == second.version
+    [spent] = ledger.query("SELECT flops FROM spend WHERE asset = 'few/static_minilm/embedder'")
+    assert spent["flops"] == 0
