@@ -4,7 +4,7 @@ import dagster as dg
 import pyarrow as pa
 
 from selection.embedding.counting import count_read, load_tokens_of
-from selection_assets.shared.pool_rows import looked_at, whole_texts
+from selection_assets.shared.pool_rows import part_looked_at, whole_texts
 from selection_assets.stage.keys import embedder_key, pool_key, source_partitions
 from selection_assets.stage.stage import Stage, stage
 from selection_assets.stage.step import Draft, Step
@@ -25,8 +25,9 @@ def build_embedder_tokens(pool: str, embedder: str) -> Stage:
     )
     def embedder_tokens(step: Step) -> Draft:
         """`tokens.parquet`: each row's `row_id` and `n_tokens`, however long it is."""
-        rows = step.one("raw_corpus").table("rows.parquet", ["row_id", "text", "turns"])
-        texts = rows["text"].to_pylist() if looked_at(rows) == "all" else whole_texts(rows)
+        corpus = step.one("raw_corpus")
+        rows = corpus.table("rows.parquet", ["row_id", "text", "turns"])
+        texts = rows["text"].to_pylist() if part_looked_at(corpus) == "all" else whole_texts(rows)
         n_tokens = count_read(load_tokens_of(step.one("embedder").path("embedder")), texts)
         return Draft(
             files={"tokens.parquet": pa.table({"row_id": rows["row_id"], "n_tokens": n_tokens})},

@@ -25,7 +25,7 @@ from selection_assets.command.lineage import NotInLedger, find_lineage, lineage_
 from selection_assets.command.new import new
 from selection_assets.command.pick import pick
 from selection_assets.command.recover import recover
-from selection_assets.command.start import BY_A_SIGNAL, STOPPED
+from selection_assets.command.stopping import BY_A_SIGNAL, STOPPED
 from selection_assets.command.ui import ui
 from selection_assets.command.why import NoSuchRow, find_why, why_text
 

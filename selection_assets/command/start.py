@@ -2,10 +2,7 @@
 
 import sys
 
-BY_A_SIGNAL = 130
-"""How shells call the end of what Ctrl-C has stopped."""
-
-STOPPED = "stopped: what was finished is kept, and the same command goes on from there"
+from selection_assets.command.stopping import BY_A_SIGNAL, STOPPED
 
 
 def console() -> None:
