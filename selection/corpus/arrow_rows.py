@@ -21,7 +21,8 @@ from selection.corpus.parquet_rows import (
     file_digest,
 )
 from selection.corpus.records import BadRecord, Record, UnreadPart
-from selection.corpus.rows import RowRules, read_row
+from selection.corpus.row_rules import RowRules
+from selection.corpus.rows import read_row
 
 FEATHER = b"ARROW1"
 """What a file begins with that has a footer; a stream has none."""

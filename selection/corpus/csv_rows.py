@@ -17,14 +17,8 @@ from selection.corpus.limits import (
 )
 from selection.corpus.lines import Line
 from selection.corpus.records import BadRecord, Record, UnreadPart, told_columns
-from selection.corpus.rows import (
-    NOT_WRITTEN,
-    RowFault,
-    RowRules,
-    RowsMissing,
-    decoded,
-    read_row,
-)
+from selection.corpus.row_rules import RowRules
+from selection.corpus.rows import NOT_WRITTEN, RowFault, RowsMissing, decoded, read_row
 from selection.corpus.streams import StreamDamaged
 
 MALFORMED = "malformed CSV"

@@ -14,13 +14,8 @@ from selection.chats.turns import without_nulls
 from selection.config.pool import DEFAULT_COLUMNS, ColumnNames
 from selection.corpus.limits import MAX_BYTES_PER_ROW, MAX_COLUMNS_TOLD
 from selection.corpus.records import BadRecord, Record, told_columns
-from selection.corpus.rows import (
-    NO_FORMAT,
-    RowRules,
-    formatless,
-    read_row,
-    row_digest,
-)
+from selection.corpus.row_rules import RowRules
+from selection.corpus.rows import NO_FORMAT, formatless, read_row, row_digest
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 

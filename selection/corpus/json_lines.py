@@ -12,7 +12,8 @@ from selection.basics.json_keys import RepeatedKey, distinct_keys
 from selection.corpus.limits import MAX_JSON_DEPTH
 from selection.corpus.lines import Line, rows_begun
 from selection.corpus.records import BadRecord, Record
-from selection.corpus.rows import NOT_WRITTEN, RowFault, RowRules, RowsMissing, decoded, read_row
+from selection.corpus.row_rules import RowRules
+from selection.corpus.rows import NOT_WRITTEN, RowFault, RowsMissing, decoded, read_row
 
 _SPACE = re.compile(r"[ \t\n\r]*+")
 _DECODER = json.JSONDecoder(object_pairs_hook=distinct_keys)

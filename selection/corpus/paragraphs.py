@@ -9,7 +9,8 @@ from itertools import chain
 
 from selection.corpus.lines import Line
 from selection.corpus.records import BadRecord, Record
-from selection.corpus.rows import NOT_WRITTEN, RowFault, RowRules, RowsMissing, decoded, read_row
+from selection.corpus.row_rules import RowRules
+from selection.corpus.rows import NOT_WRITTEN, RowFault, RowsMissing, decoded, read_row
 from selection.corpus.streams import StreamDamaged
 
 

@@ -10,7 +10,8 @@ import pyarrow as pa
 from selection.chats.turns import without_nulls
 from selection.corpus.limits import MAX_COLUMNS_TOLD
 from selection.corpus.records import told_columns
-from selection.corpus.rows import RowFault, RowRules
+from selection.corpus.row_rules import RowRules
+from selection.corpus.rows import RowFault
 
 LISTS = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
 

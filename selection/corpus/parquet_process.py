@@ -30,7 +30,7 @@ from selection.corpus.limits import (
 )
 from selection.corpus.parquet_rows import file_digest, read_distinct, read_parquet
 from selection.corpus.records import BadRecord, Record, UnreadPart
-from selection.corpus.rows import RowRules
+from selection.corpus.row_rules import RowRules
 
 _KINDS = {kind.__name__: kind for kind in (Record, BadRecord, UnreadPart)}
 _READERS = (read_parquet, read_distinct, read_arrow)

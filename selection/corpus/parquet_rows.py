@@ -19,7 +19,8 @@ from selection.corpus.limits import most_rows, most_unpacked
 from selection.corpus.naming import MAX_BYTES
 from selection.corpus.parquet_cells import NotUtf8, Table, Utf8, raw_rows
 from selection.corpus.records import BadRecord, Record, UnreadPart
-from selection.corpus.rows import RowFault, RowRules, decoded, read_row, row_digest
+from selection.corpus.row_rules import RowRules
+from selection.corpus.rows import RowFault, decoded, read_row, row_digest
 from selection.corpus.streams import BLOCK, StreamDamaged, read_blocks
 
 BATCH_ROWS = (1024, 32, 1)

@@ -24,7 +24,7 @@ from selection.corpus.not_read import CannotBeRead
 from selection.corpus.paragraphs import read_paragraphs
 from selection.corpus.parquet_process import read_arrow_apart, read_parquet_apart
 from selection.corpus.records import BadRecord, Record, UnreadPart
-from selection.corpus.rows import RowRules
+from selection.corpus.row_rules import RowRules
 from selection.corpus.saved_sets import SavedSets
 from selection.corpus.streams import (
     PACKINGS,

@@ -15,7 +15,7 @@ from selection.corpus.not_read import CannotBeRead, NotRead
 from selection.corpus.parquet_process import read_parquet_apart
 from selection.corpus.readers import format_of, known_formats
 from selection.corpus.records import BadRecord, Record, UnreadPart
-from selection.corpus.rows import RowRules
+from selection.corpus.row_rules import RowRules
 from selection.corpus.streams import FileRefused, open_regular
 
 

@@ -25,7 +25,7 @@ from selection.corpus.lines import split_lines
 from selection.corpus.parquet_rows import read_parquet
 from selection.corpus.readers import read_path
 from selection.corpus.records import UnreadPart
-from selection.corpus.rows import RowRules
+from selection.corpus.row_rules import RowRules
 from selection.corpus.sources import list_sources
 from selection.corpus.streams import StreamDamaged, unpack
 

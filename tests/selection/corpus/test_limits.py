@@ -29,7 +29,7 @@ from selection.corpus.lines import rows_begun, split_lines
 from selection.corpus.prose import description
 from selection.corpus.readers import read_path
 from selection.corpus.records import BadRecord, Record, UnreadPart
-from selection.corpus.rows import RowRules
+from selection.corpus.row_rules import RowRules
 from selection.corpus.streams import StreamDamaged
 
 

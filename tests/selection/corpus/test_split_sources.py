@@ -12,7 +12,7 @@ from selection.config.pool import ColumnNames, Pool
 from selection.corpus.limits import MAX_SPLIT_VALUES, MIB
 from selection.corpus.naming import MAX_BYTES
 from selection.corpus.parquet_process import read_parquet_apart
-from selection.corpus.rows import RowRules
+from selection.corpus.row_rules import RowRules
 from selection.corpus.sources import Listing, list_sources
 
 
