@@ -28,6 +28,7 @@ from selection_assets.assets.selected_subset import build_selected_subset
 from selection_assets.assets.target_embeddings import build_embeddings
 from selection_assets.assets.target_examples import build_contrast_examples, build_target_examples
 from selection_assets.assets.target_stats import build_target_stats
+from selection_assets.assets.training_file import build_training_file
 from selection_assets.shared.contrast import EMBEDDINGS, EXAMPLES
 from selection_assets.shared.decoders import ROLES, Role
 from selection_assets.shared.preparations import preparation_key
@@ -71,6 +72,7 @@ def study_stages(study: Study) -> list[Stage]:
         *(build_method_fit(study, named) for named in methods if named.fit_asset),
         *(build_method_scores(study, named) for named in methods),
         build_selected_subset(study),
+        build_training_file(study),
         *(_training_stages(study) if study.trains else []),
     ]
 

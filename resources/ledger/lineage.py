@@ -137,6 +137,17 @@ def ancestors(ledger: Ledger, materialization: str) -> list[LedgerRow]:
     return found
 
 
+def read_by(ledger: Ledger, made: Artifact) -> list[Artifact]:
+    """Return the versions that one was made from directly, be they current or not."""
+    found = ledger.query(
+        "SELECT m.asset, m.partition, m.data_version, m.path, m.id FROM input i"
+        " JOIN materialization m ON m.id = i.upstream WHERE i.materialization = ?"
+        " ORDER BY m.asset, m.partition",
+        [made.materialization],
+    )
+    return [ledger.artifact(row) for row in found]
+
+
 def find_materialization(ledger: Ledger, folder: Path) -> str | None:
     """Id of the version that a folder, or a folder inside it, belongs to; a current one first."""
     if not folder.is_relative_to(ledger.artifacts):

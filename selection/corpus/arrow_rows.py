@@ -19,6 +19,7 @@ from selection.corpus.parquet_rows import (
     decoded_row,
     digest_of,
     file_digest,
+    line_of,
 )
 from selection.corpus.records import BadRecord, Record, UnreadPart
 from selection.corpus.row_rules import RowRules
@@ -69,6 +70,8 @@ def read_arrow(file: BinaryIO, name: str, rules: RowRules) -> Iterator[Record | 
                     origin=f"{name}#{row}",
                     digest=partial(digest_of, raw, left),
                     columns=table.columns,
+                    line=partial(line_of, raw, table),
+                    table=table.schema,
                 )
                 row += 1
     except UNREADABLE as error:
@@ -84,12 +87,12 @@ def _batches(file: BinaryIO, rules: RowRules) -> Iterator[tuple[pa.RecordBatch, 
         feather = ipc.open_file(file)
         table = Table.of(feather.schema, rules)
         for place in range(feather.num_record_batches):
-            yield feather.get_batch(place).select(table.read), table
+            yield feather.get_batch(place).select([*table.read, *table.beside]), table
         return
     with ipc.open_stream(file) as stream:
         table = Table.of(stream.schema, rules)
         for batch in stream:
-            yield batch.select(table.read), table
+            yield batch.select([*table.read, *table.beside]), table
     file.seek(-len(END_OF_STREAM), os.SEEK_END)
     if file.read() != END_OF_STREAM:
         raise pa.ArrowInvalid("the file ends before its stream does")

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
+from selection.corpus.kept_columns import row_line
 from selection.corpus.limits import (
     MAX_CELLS_PER_ROW,
     MAX_COLUMNS_TOLD,
@@ -71,10 +72,10 @@ def read_csv(
             elif header.fault:
                 yield BadRecord(origin, str(header.fault), feed.sha256())
             continue
-        if fault is None and len(cells) != header.size:
+        if fault is None and len(cells) != len(header.names):
             # Behind a quote in the wrong place a row ends where the next quote is.
             feed.keep_first_line()
-            fault = _uneven(len(cells), header.size, ended=feed.taken[-1].ended)
+            fault = _uneven(len(cells), len(header.names), ended=feed.taken[-1].ended)
         fault = fault or header.fault
         fault = feed.nul_fault(fault) or fault
         yield from read_row(
@@ -83,14 +84,15 @@ def read_csv(
             origin=origin,
             digest=feed.sha256,
             columns=header.columns,
+            line=partial(header.line, cells),
         )
 
 
 @dataclass(frozen=True)
 class _Header:
-    """The first row: how many cells it has, where the columns are that are read, and its fault."""
+    """The first row: its cells, where the columns are that are read, and its fault."""
 
-    size: int
+    names: list[str]
     places: list[tuple[int, str]]
     text: str
     fault: RowFault | None
@@ -104,7 +106,8 @@ class _Header:
         # Some others are kept for messages.
         places = [(i, cell) for i, cell in enumerate(cells) if i < 8 or cell in wanted]
         found = _header_fault(cells, fault, raw.decode("utf-8", "replace"), delimiter, wanted)
-        return cls(len(cells), places, text, found, told_columns(tuple(cells[:MAX_COLUMNS_TOLD])))
+        told = told_columns(tuple(cells[:MAX_COLUMNS_TOLD]))
+        return cls(cells, places, text, found, told)
 
     def row(self, cells: list[str], fault: RowFault | None) -> dict[str, object]:
         """Return the cells of a row by column, or raise its fault."""
@@ -115,6 +118,10 @@ class _Header:
             column: cells[place] if cells[place] or column == self.text else None
             for place, column in self.places
         }
+
+    def line(self, cells: list[str]) -> str:
+        """Return all cells of a row by column, as a line of JSON."""
+        return row_line(dict(zip(self.names, cells, strict=True)))
 
 
 class _Feed:

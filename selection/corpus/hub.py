@@ -7,15 +7,22 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
 
 from selection.basics.brevity import some_of
 from selection.basics.hub_ids import see_that_only_the_hub_has
 from selection.chats.turns import without_nulls
 from selection.config.pool import DEFAULT_COLUMNS, ColumnNames
+from selection.corpus.kept_columns import is_kept, row_line, write_schema
 from selection.corpus.limits import MAX_BYTES_PER_ROW, MAX_COLUMNS_TOLD
 from selection.corpus.records import BadRecord, Record, told_columns
 from selection.corpus.row_rules import RowRules
 from selection.corpus.rows import NO_FORMAT, formatless, read_row, row_digest
+
+if TYPE_CHECKING:
+    from datasets import Features
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
@@ -27,6 +34,7 @@ def read_hub(
     split: str = "train",
     config: str | None = None,
     columns: ColumnNames = DEFAULT_COLUMNS,
+    originals: bool = False,
 ) -> Iterator[Record | BadRecord]:
     """Stream the rows of a data set; no script of the data set is ever run.
 
@@ -41,6 +49,8 @@ def read_hub(
         Which part; the default configuration when None.
     columns : ColumnNames
         The data set's column names; class labels come as their names.
+    originals : bool
+        Whether records have the row as it came, all columns but images, sounds and the like.
 
     Returns
     -------
@@ -64,8 +74,9 @@ def read_hub(
             "hexadecimal characters shown under 'Files and versions' on its page"
         )
     name = data_set.resolve().name if local else f"{dataset_id}@{revision[:12]}"
-    rules = RowRules(columns, {}, MAX_BYTES_PER_ROW)
-    rows, label_names, told = _open(dataset_id, None if local else revision, split, config, rules)
+    rules = RowRules(columns, {}, MAX_BYTES_PER_ROW, originals=originals)
+    opened = _open(dataset_id, None if local else revision, split, config, rules)
+    rows, label_names, told, table = opened
     return chain.from_iterable(
         read_row(
             partial(_named, row, label_names),
@@ -73,13 +84,15 @@ def read_hub(
             origin=f"{name}/{split}#{index}",
             digest=partial(row_digest, row),
             columns=told,
+            line=partial(row_line, row),
+            table=table,
         )
         for index, row in enumerate(rows)
     )
 
 
 LabelNames = dict[str, list[str]]
-Opened = tuple[Iterator[Mapping[str, object]], LabelNames, tuple[str, ...] | None]
+Opened = tuple[Iterator[Mapping[str, object]], LabelNames, tuple[str, ...] | None, str]
 """Rows, the names of their labels, and their columns where the data set says them beforehand."""
 
 
@@ -99,7 +112,7 @@ def _open(
             f"cannot be opened: {error}"
         ) from error
     if found.column_names is None:
-        return iter(found), {}, None
+        return iter(found), {}, None, ""
     # Only the columns asked for: others may be images or sounds, costly to decode.
     wanted = [column for column in found.column_names if column in rules.wanted()]
     asked = {*rules.columns.columns_about().values(), *rules.where}
@@ -119,7 +132,20 @@ def _open(
         if column in wanted and isinstance(feature, datasets.ClassLabel):
             names[column] = feature.names
     told = told_columns(tuple(found.column_names[:MAX_COLUMNS_TOLD]))
-    return iter(found.select_columns(wanted)), names, told
+    kept, table = _kept(found.features) if rules.originals else ([], "")
+    beside = [column for column in kept if column not in wanted]
+    return iter(found.select_columns([*wanted, *beside])), names, told, table
+
+
+def _kept(features: Features | None) -> tuple[list[str], str]:
+    """Columns that are kept with a row as it came, and the types of all."""
+    if features is None:
+        return [], ""
+    schema = features.arrow_schema
+    # What an image or a sound is stored in may be kept; what it is decoded to may not.
+    plain = {name for name, feature in features.items() if not hasattr(feature, "decode_example")}
+    fields = [f if f.name in plain else pa.field(f.name, pa.binary()) for f in schema]
+    return [f.name for f in fields if is_kept(f.type)], write_schema(pa.schema(fields))
 
 
 def _named(row: Mapping[str, object], names: LabelNames) -> dict[str, object]:

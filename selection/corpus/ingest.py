@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -13,6 +13,7 @@ from selection.basics.text import count_words
 from selection.corpus.faults import Faults, FaultTally
 from selection.corpus.limits import MAX_ORIGINS, ROW_MEMORY
 from selection.corpus.memory import Memory
+from selection.corpus.originals import OriginalsFile
 from selection.corpus.records import BadRecord, Record, UnreadPart
 
 ROW_SCHEMA = pa.schema(
@@ -85,7 +86,11 @@ class _Kept(NamedTuple):
 
 
 def ingest(
-    records: Iterable[Record | BadRecord], *, source: str, memory: int = ROW_MEMORY
+    records: Iterable[Record | BadRecord],
+    *,
+    source: str,
+    memory: int = ROW_MEMORY,
+    originals: OriginalsFile | None = None,
 ) -> Corpus:
     """Collapse exact duplicates, set the bad rows aside and build the table of a source.
 
@@ -96,6 +101,7 @@ def ingest(
     Parameters
     ----------
     memory : bytes that the rows kept may take.
+    originals : takes the rows as they came, of duplicates the first; they are not kept in memory.
 
     Raises
     ------
@@ -113,6 +119,10 @@ def ingest(
         formats[record.format] += 1
         key = record.row_id
         if key not in kept:
+            if record.original is not None:
+                if originals is not None:
+                    originals.keep(key, record.original)
+                record = replace(record, original=None)
             taken.keep(record)
             kept[key] = _Kept(record, count_words(record.text), [record.origin])
         elif len(kept[key].origins) < MAX_ORIGINS:

@@ -11,6 +11,7 @@ from selection.basics.json_depth import depth_exceeds
 from selection.basics.json_keys import RepeatedKey, distinct_keys
 from selection.corpus.limits import MAX_JSON_DEPTH
 from selection.corpus.lines import Line, rows_begun
+from selection.corpus.originals import one_line
 from selection.corpus.records import BadRecord, Record
 from selection.corpus.row_rules import RowRules
 from selection.corpus.rows import NOT_WRITTEN, RowFault, RowsMissing, decoded, read_row
@@ -40,6 +41,7 @@ def read_json_lines(
                     rules,
                     origin=f"{name}:{line.number}",
                     digest=objects.sha256,
+                    line=objects.line,
                     sparse=True,
                 )
 
@@ -70,6 +72,12 @@ class _Objects:
             raise
         self.done = self._end == len(self._text)
         return _one_row(row, self._rules)
+
+    def line(self) -> str:
+        """Return the text of the object; of one that is alone on its line, all of the line."""
+        assert self._text is not None, "what was parsed was decoded"
+        whole = self._text[self._start : self._end]
+        return one_line(whole if len(whole) == len(self._text) else whole.strip())
 
     def sha256(self) -> str:
         """Return the hash of the object, or of what is left of the line."""

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from selection.chats.turns import without_nulls
+from selection.corpus.kept_columns import LISTS, is_kept, write_schema
 from selection.corpus.limits import MAX_COLUMNS_TOLD
 from selection.corpus.records import told_columns
 from selection.corpus.row_rules import RowRules
 from selection.corpus.rows import RowFault
-
-LISTS = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
 
 
 @dataclass(frozen=True)
@@ -28,6 +27,8 @@ class Table:
         with that field cannot do without them.
     names : some, for messages.
     columns : more of them, as records have them.
+    beside : other columns, to be kept with the row as it came.
+    schema : `Original.table` of the rows; "" where they are not kept as they came.
     """
 
     read: list[str]
@@ -35,6 +36,8 @@ class Table:
     odd: dict[str, str]
     names: list[str]
     columns: tuple[str, ...]
+    beside: list[str]
+    schema: str
 
     @classmethod
     def of(cls, schema: pa.Schema, rules: RowRules) -> Table:
@@ -53,7 +56,10 @@ class Table:
         odd = {column: said for column, said in faults.items() if some and column not in asked}
         faults = {column: said for column, said in faults.items() if column not in odd}
         told = told_columns(tuple(schema.names[:MAX_COLUMNS_TOLD]))
-        return cls(read, faults, odd, schema.names[:8], told)
+        kept = [field.name for field in schema if is_kept(field.type)] if rules.originals else []
+        beside = [name for name in kept if name not in read and schema.names.count(name) == 1]
+        written = write_schema(schema) if set(read) <= set(kept) else ""
+        return cls(read, faults, odd, schema.names[:8], told, beside, written)
 
     def see_whole(self, row: Mapping[str, object], rules: RowRules) -> None:
         """Refuse a row whose format has a field that cannot be read here.
@@ -120,6 +126,8 @@ def _values(column: pa.Array) -> list[object]:
         return [None if place is None else cells[place] for place in places]
     if pa.types.is_nested(column.type):
         return [_nested(cell) for cell in column]
+    if pa.types.is_temporal(column.type) and not pa.types.is_duration(column.type):
+        return column.cast(pa.string()).to_pylist()  # Python has no dates before the year 1
     if not _is_text(column.type):
         return column.to_pylist()
     # Parquet does not promise that text is UTF-8, and Arrow would refuse the whole batch.
@@ -132,8 +140,15 @@ class NotUtf8:
     """A cell with a text in it that is no UTF-8; each is like any other, so that hashes repeat."""
 
 
+@dataclass(frozen=True)
+class OutOfRange:
+    """A cell with a date or time in it that Python does not have."""
+
+
 def _nested(cell: pa.Scalar) -> object:
     try:
         return without_nulls(cell.as_py())
     except UnicodeDecodeError:
         return NotUtf8()
+    except (ValueError, OverflowError):
+        return OutOfRange()

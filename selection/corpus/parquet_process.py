@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import astuple, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, cast
 
 from selection.basics.text import printable
 from selection.config.pool import ColumnNames
@@ -28,13 +28,15 @@ from selection.corpus.limits import (
     PARQUET_SECONDS,
     PARQUET_SECONDS_PER_MIB,
 )
+from selection.corpus.originals import Original
 from selection.corpus.parquet_rows import file_digest, read_distinct, read_parquet
 from selection.corpus.records import BadRecord, Record, UnreadPart
 from selection.corpus.row_rules import RowRules
 
 _KINDS = {kind.__name__: kind for kind in (Record, BadRecord, UnreadPart)}
 _READERS = (read_parquet, read_distinct, read_arrow)
-_END, _COLUMNS = "end", "columns"
+_END, _COLUMNS, _TABLE = "end", "columns", "table"
+"""Of what is written that is no row: the last line; names and types of the rows that follow."""
 
 
 def read_parquet_apart(
@@ -63,11 +65,12 @@ def _read_apart(
         rules.columns.model_dump_json(exclude_none=True),
         json.dumps(dict(rules.where)),
         json.dumps(sorted(rules.may_be_absent)),
+        json.dumps(rules.originals),
         str(rules.max_bytes_per_row),
     ]
     # -P: in a folder of data lies whatever its author has put there, `json.py` perhaps.
     command = [sys.executable, "-P", "-m", __name__, *asked]
-    row, whole = 0, False
+    row, whole, table = 0, False, ""
     columns: tuple[str, ...] = ()
     with (
         tempfile.TemporaryFile() as complaints,
@@ -85,9 +88,10 @@ def _read_apart(
                 if sort == _COLUMNS:
                     columns = tuple(values)
                     continue
-                found = _KINDS[sort](*values)
-                if isinstance(found, Record):
-                    found = replace(found, columns=columns)
+                if sort == _TABLE:
+                    [table] = values
+                    continue
+                found = _found(sort, values, columns, table)
                 row = int(found.origin.rpartition("#")[2]) + 1
                 yield found
         finally:
@@ -102,16 +106,31 @@ def _read_apart(
         yield UnreadPart(f"{name}#{row}", reason, file_digest(file))
 
 
+def _found(
+    sort: str, values: list[Any], columns: tuple[str, ...], table: str
+) -> Record | BadRecord:
+    found = _KINDS[sort](*values)
+    if not isinstance(found, Record):
+        return found
+    original = None
+    if found.original is not None:
+        line, _, renamed = cast("list[str]", found.original)
+        original = Original(line, table, renamed)
+    return replace(found, columns=columns, original=original)
+
+
 def main() -> None:
     """Read the file that is the standard input; write what is found, a line of JSON each."""
-    reader, name, columns, where, may_be_absent, max_bytes = sys.argv[1:]
+    reader, name, columns, where, may_be_absent, originals, max_bytes = sys.argv[1:]
     _limit(os.fstat(0).st_size)
     rules = RowRules(
         ColumnNames.model_validate_json(columns),
         json.loads(where),
         int(max_bytes),
         frozenset(json.loads(may_be_absent)),
+        json.loads(originals),
     )
+    table = ""
     with open(0, "rb", closefd=False) as file:
         [read] = [known for known in _READERS if known.__name__ == reader]
         last: tuple[str, ...] = ()
@@ -121,6 +140,11 @@ def main() -> None:
                     last = found.columns
                     _write([_COLUMNS, *last])
                 found = replace(found, columns=())
+            if isinstance(found, Record) and found.original is not None:
+                if table != found.original.table:  # the same of all rows: written once
+                    table = found.original.table
+                    _write([_TABLE, table])
+                found = replace(found, original=replace(found.original, table=""))
             _write([type(found).__name__, *astuple(found)])
     _write([_END])
     sys.stdout.flush()

@@ -15,9 +15,10 @@ import pyarrow.parquet as pq
 
 from selection.basics.file_names import printable_name
 from selection.basics.text import printable
+from selection.corpus.kept_columns import row_line
 from selection.corpus.limits import most_rows, most_unpacked
 from selection.corpus.naming import MAX_BYTES
-from selection.corpus.parquet_cells import NotUtf8, Table, Utf8, raw_rows
+from selection.corpus.parquet_cells import NotUtf8, OutOfRange, Table, Utf8, raw_rows
 from selection.corpus.records import BadRecord, Record, UnreadPart
 from selection.corpus.row_rules import RowRules
 from selection.corpus.rows import RowFault, decoded, read_row, row_digest
@@ -55,7 +56,7 @@ def read_parquet(file: BinaryIO, name: str, rules: RowRules) -> Iterator[Record 
         end = row + parquet.metadata.row_group(group).num_rows
         fault = "its row group has fewer"
         try:
-            for rows in _batches(parquet, group, table.read):
+            for rows in _batches(parquet, group, [*table.read, *table.beside]):
                 if row + len(rows) > most_rows(size):
                     reason = (
                         f"too many rows: {total:,} of {size:,} bytes, limit {most_rows(size):,}"
@@ -63,10 +64,14 @@ def read_parquet(file: BinaryIO, name: str, rules: RowRules) -> Iterator[Record 
                     yield UnreadPart(f"{name}#{row}", reason, whole(), total - row)
                     return
                 for raw in rows:
-                    origin, digest = f"{name}#{row}", partial(digest_of, raw, left)
-                    parse = partial(decoded_row, raw, table, rules, left)
                     yield from read_row(
-                        parse, rules, origin=origin, digest=digest, columns=table.columns
+                        partial(decoded_row, raw, table, rules, left),
+                        rules,
+                        origin=f"{name}#{row}",
+                        digest=partial(digest_of, raw, left),
+                        columns=table.columns,
+                        line=partial(line_of, raw, table),
+                        table=table.schema,
                     )
                     row += 1
         except UNREADABLE as error:
@@ -201,12 +206,24 @@ def decoded_row(
     if size > rules.max_bytes_per_row:
         raise RowFault(f"row too large: {size:,} bytes, limit {rules.max_bytes_per_row:,}")
     row: dict[str, object] = {name: None for name in table.names}
-    for column, value in raw.items():
-        if isinstance(value, NotUtf8):
-            raise RowFault(f"invalid UTF-8: within {column!r}")
-        row[column] = decoded(value, repr(column)) if isinstance(value, Utf8) else value
+    row |= {column: _cell(column, raw[column]) for column in table.read}
     table.see_whole(row, rules)
     return row
+
+
+def _cell(column: str, value: object) -> object:
+    if isinstance(value, NotUtf8):
+        raise RowFault(f"invalid UTF-8: within {column!r}")
+    if isinstance(value, OutOfRange):
+        raise RowFault(f"date or time out of range: within {column!r}")
+    return decoded(value, repr(column)) if isinstance(value, Utf8) else value
+
+
+def line_of(raw: dict[str, object], table: Table) -> str | None:
+    """Return a row as `Original` has it; None where it is not kept so."""
+    if not table.schema:
+        return None
+    return row_line({column: _cell(column, value) for column, value in raw.items()})
 
 
 def _size(raw: dict[str, object]) -> int:

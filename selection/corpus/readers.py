@@ -82,6 +82,7 @@ def read_path(
     may_be_absent: frozenset[str] = frozenset(),
     max_bytes_per_row: int = MAX_BYTES_PER_ROW,
     root: Path | None = None,
+    originals: bool = False,
 ) -> Iterator[Record | BadRecord]:
     """Read every row of a file, or of all files under a folder in the order of their names.
 
@@ -111,6 +112,8 @@ def read_path(
     root : Path, optional
         The folder that no symbolic link may leave; by default the folder read, or the folder that
         holds the file.
+    originals : bool
+        Whether records have the row as it came, where it is no bare text.
 
     Returns
     -------
@@ -125,7 +128,7 @@ def read_path(
     """
     if not os.path.lexists(path):
         raise ValueError(f"{path}: no such file or folder")
-    rules = RowRules(columns, dict(where or {}), max_bytes_per_row, may_be_absent)
+    rules = RowRules(columns, dict(where or {}), max_bytes_per_row, may_be_absent, originals)
     if path.is_dir():
         return _read_folder(path, (root or path).resolve(), rules, split, rows_per_file)
     if split is not None:

@@ -9,6 +9,7 @@ from selection.basics.text import printable, row_id
 from selection.chats.conversation import Conversation
 from selection.chats.formats import TEXT
 from selection.corpus.limits import MAX_COLUMNS_TOLD
+from selection.corpus.originals import Original
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,8 @@ class Record:
         Of the row, or of its whole table, as far as a reader knows them; for messages.
     looked_at : str or None
         The part of a conversation that selection looks at, where that is not all of its text.
+    original : Original or None
+        The row as it came, where the reader was asked for it and the row is no bare text.
     """
 
     text: str
@@ -48,6 +51,7 @@ class Record:
     format: str = TEXT.name
     columns: tuple[str, ...] = field(default=(), compare=False)
     looked_at: str | None = None
+    original: Original | None = None
 
     @property
     def row_id(self) -> str:

@@ -27,12 +27,14 @@ class RowRules:
     Attributes
     ----------
     may_be_absent : fields about a row whose column a table need not have.
+    originals : whether records have the row as it came.
     """
 
     columns: ColumnNames
     where: Mapping[str, str]
     max_bytes_per_row: int
     may_be_absent: frozenset[str] = frozenset()
+    originals: bool = False
 
     @cached_property
     def formats(self) -> tuple[Format, ...]:

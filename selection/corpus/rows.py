@@ -10,38 +10,18 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any
 
-from selection.basics.brevity import cut
-from selection.basics.text import printable, text_fault
+from selection.basics.text import text_fault
 from selection.chats.conversation import Conversation
 from selection.chats.formats import (
     TEXT,
     Format,
 )
 from selection.chats.turns import ChatFault
-from selection.corpus.limits import MAX_COLUMNS_TOLD, MAX_REASON_CHARS
+from selection.corpus.limits import MAX_COLUMNS_TOLD
+from selection.corpus.originals import Original, write_columns
 from selection.corpus.records import BadRecord, Record, UnreadPart, told_columns
+from selection.corpus.row_faults import RowFault, RowsMissing
 from selection.corpus.row_rules import RowRules
-
-
-class RowFault(ValueError):
-    """Why one row cannot be used; its message, safe to print, is the reason of a `BadRecord`."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(printable(cut(reason, MAX_REASON_CHARS)))
-
-
-class RowsMissing(RowFault):
-    """More may be lost than one row; the message becomes the reason of an `UnreadPart`.
-
-    Attributes
-    ----------
-    missing : rows that are known to be lost; None where nobody knows.
-    """
-
-    def __init__(self, reason: str, missing: int | None = None) -> None:
-        super().__init__(reason)
-        self.missing = missing
-
 
 NOT_WRITTEN = "zero bytes: a piece of the file was never written, or is lost"
 """Why a row with a run of NUL bytes stands for nobody knows how many."""
@@ -58,6 +38,8 @@ def read_row(
     origin: str,
     digest: Callable[[], str],
     columns: tuple[str, ...] | None = None,
+    line: Callable[[], str | None] | None = None,
+    table: str = "",
     sparse: bool = False,
 ) -> Iterator[Record | BadRecord]:
     """Yield one row's record, or why it is none; nothing when the filter does not want the row.
@@ -67,6 +49,9 @@ def read_row(
     parse : gives column to value; may raise `RowFault`.
     digest : gives the hash of the row's bytes; asked for a bad row only.
     columns : of the table, as `told_columns` gives them; those of the row itself when None.
+    line : gives `Original.line`, or None where it cannot be kept; asked for a good row, of which it
+        may still raise `RowFault`. None for a bare text.
+    table : `Original.table` of the row.
     sparse : whether a row may leave out a column that it has no value for. True for JSON lines; in
         a table every row has every column, so there an absent one is a misspelt name.
     """
@@ -75,6 +60,9 @@ def read_row(
         if columns is None:
             columns = told_columns(tuple(islice(row, MAX_COLUMNS_TOLD)))
         record = _to_record(row, rules, origin, columns, sparse)
+        kept = line() if record is not None and rules.originals and line is not None else None
+        if record is not None and kept is not None:
+            record = replace(record, original=_original(kept, table, rules))
     except RowsMissing as fault:
         yield UnreadPart(origin, str(fault), digest(), fault.missing)
     except RowFault as fault:
@@ -82,6 +70,13 @@ def read_row(
     else:
         if record is not None:
             yield record
+
+
+def _original(line: str, table: str, rules: RowRules) -> Original:
+    if len(line) > rules.max_bytes_per_row:
+        limit = f"{rules.max_bytes_per_row:,}"
+        raise RowFault(f"row too large: {len(line):,} characters in all columns, limit {limit}")
+    return Original(line, table, write_columns(rules.content))
 
 
 def decoded(raw: bytes, place: str, *, ended: bool = True) -> str:

@@ -187,6 +187,7 @@ def _expand(spec: SourceSpec, resolve: Resolve) -> Iterator[Source | NotRead]:
                 split=spec.split,
                 config=spec.config,
                 columns=spec.columns,
+                originals=True,
             )
             yield Source(spec.name, spec.name, read, partial(str, spec.revision))
         case DropFolder():
@@ -211,7 +212,7 @@ def _dropped(spec: DropFolder, resolve: Resolve) -> Iterator[Source | NotRead]:
         if isinstance(path, NotRead):
             yield path
             continue
-        read = partial(read_path, path, columns=spec.columns, root=folder)
+        read = partial(read_path, path, columns=spec.columns, root=folder, originals=True)
         look = partial(
             look_at, path, folder=folder, start=start, settle_seconds=spec.settle_seconds
         )
@@ -221,7 +222,7 @@ def _dropped(spec: DropFolder, resolve: Resolve) -> Iterator[Source | NotRead]:
 def _files(spec: FileSources, path: Path, look: Callable[[], str]) -> Iterator[Source | NotRead]:
     what, columns = printable_name(str(path)), spec.columns
     if spec.name is not None:
-        read = partial(read_path, path, columns=columns, split=spec.split)
+        read = partial(read_path, path, columns=columns, split=spec.split, originals=True)
         shown = what if spec.split is None else f"{what}, split {printable_name(spec.split)}"
         yield Source(shown, spec.name, read, look, by_file=True, place=path, split=spec.split)
         return
@@ -238,7 +239,7 @@ def _files(spec: FileSources, path: Path, look: Callable[[], str]) -> Iterator[S
     yield from found.not_read
     for value in found.values:
         where = {spec.split_by: value}
-        read = partial(read_path, path, columns=columns, where=where)
+        read = partial(read_path, path, columns=columns, where=where, originals=True)
         shown = printable_name(value) or "''"
         yield Source(f"{what}, {spec.split_by} {shown}", value, read, look, by_file=True)
 

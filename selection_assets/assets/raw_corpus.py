@@ -8,6 +8,7 @@ from selection.config.pool import Pool
 from selection.corpus.faults import whole_or_allowed
 from selection.corpus.ingest import ingest
 from selection.corpus.limits import MIB
+from selection.corpus.originals import OriginalsFile
 from selection.corpus.sources import find_source
 from selection.reports.files_seen import files_table, samples_table
 from selection.reports.tables import markdown_table
@@ -50,15 +51,21 @@ def build_raw_corpus(pool: Pool) -> Stage:
         kinds={"python", "parquet"},
     )
     def raw_corpus(step: Step) -> Draft:
-        """Rows of one source: `rows.parquet`, and `quarantine.parquet` beside it."""
+        """Rows of one source: `rows.parquet`, and `quarantine.parquet` beside it.
+
+        `originals.parquet` has the rows as they came, in the order in which they were read.
+        """
         source = step.partition
         found = find_source(pool, resolve, source)
         files = found.seen_files()
-        corpus = ingest(
-            tqdm(files.watch(found.read()), desc=f"read {source}", unit=" rows", leave=False),
-            source=source,
-            memory=pool.memory_mib * MIB,
-        )
+        as_they_came = step.work / "originals.parquet"
+        with OriginalsFile(as_they_came) as originals:
+            corpus = ingest(
+                tqdm(files.watch(found.read()), desc=f"read {source}", unit=" rows", leave=False),
+                source=source,
+                memory=pool.memory_mib * MIB,
+                originals=originals,
+            )
         n_rows, share = corpus.rows.num_rows, corpus.faults.n_rows / max(corpus.n_read, 1)
         before = step.workspace.ledger.current(key.to_user_string(), source)
         n_before = before.table("rows.parquet", ["row_id"]).num_rows if before else 0
@@ -67,6 +74,7 @@ def build_raw_corpus(pool: Pool) -> Stage:
             files={
                 "rows.parquet": corpus.rows.replace_schema_metadata({LOOKED_AT: pool.look_at}),
                 "quarantine.parquet": corpus.quarantine,
+                "originals.parquet": as_they_came,
             },
             rows=n_rows,
             facts={

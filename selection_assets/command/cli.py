@@ -20,6 +20,7 @@ from resources.store.publishing_lock import StoreBusy
 from selection.config.files import ConfigurationError
 from selection.reports.escaping import printable
 from selection_assets.command.closing import records_table, shares_table, totals_table
+from selection_assets.command.export import export
 from selection_assets.command.gc import gc
 from selection_assets.command.lineage import NotInLedger, find_lineage, lineage_text
 from selection_assets.command.new import new
@@ -98,6 +99,7 @@ def main() -> None:
     """Pick the training rows worth paying for, and see why and at what cost."""
 
 
+main.add_command(export)
 main.add_command(gc)
 main.add_command(new)
 main.add_command(pick)

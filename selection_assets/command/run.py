@@ -89,12 +89,22 @@ def _not_read(pool: Pool, ledger: Ledger) -> str:
 
 def plan_study(name: str, *, quietly: bool) -> Study:
     """Bring the plan of a study up to date, with what it needs and nothing else."""
+    return make_up_to(name, PLAN, "planned", quietly=quietly)
+
+
+def make_up_to(name: str, asset: str, done: str, *, quietly: bool) -> Study:
+    """Bring an asset of a study up to date, with what it needs and nothing else.
+
+    Parameters
+    ----------
+    done : what is said to be done without some sources, where these fail.
+    """
     study, ledger = find_study(name), Workspace().ledger
-    _rehearse(study, load_pools()[study.pool], ledger, up_to=PLAN, quietly=quietly)
+    _rehearse(study, load_pools()[study.pool], ledger, up_to=asset, quietly=quietly)
     try:
-        _refresh(study, ledger, up_to=PLAN, quietly=quietly)
+        _refresh(study, ledger, up_to=asset, quietly=quietly)
     except SourcesFailed as error:
-        click.echo(f"planned without some sources:\n{error}", err=True)
+        click.echo(f"{done} without some sources:\n{error}", err=True)
     return study
 
 

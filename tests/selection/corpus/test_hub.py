@@ -1,12 +1,15 @@
 """Data sets in the hub's layout, read offline from a local folder."""
 
 import json
+from datetime import date
 from pathlib import Path
 
 import pytest
+from datasets import Dataset, Features, Image, Value
 
 from selection.config.pool import ColumnNames
 from selection.corpus.hub import read_hub
+from selection.corpus.kept_columns import not_kept, read_schema, typed_table
 from selection.corpus.records import BadRecord, Record
 
 CARD = """---
@@ -75,3 +78,20 @@ def test_a_wrong_split_or_column_is_named(folder: Path) -> None:
         read_hub(folder, revision="local", split="dev")
     with pytest.raises(ValueError, match=r"'body'.*it has 'text', 'label'"):
         read_hub(folder, revision="local", columns=ColumnNames(text="body"))
+
+
+def test_rows_as_they_came_have_all_columns_but_those_that_would_be_decoded(tmp_path: Path) -> None:
+    root = tmp_path / "seen"
+    root.mkdir()
+    features = Features(
+        {"text": Value("string"), "n": Value("int16"), "at": Value("date32"), "picture": Image()}
+    )
+    given = {"text": ["One."], "n": [3], "at": [date(2026, 1, 2)], "picture": [None]}
+    Dataset.from_dict(given, features=features).to_parquet(root / "train.parquet")
+    [record] = read_hub(root, revision="local", originals=True)
+    assert isinstance(record, Record) and record.original is not None
+    assert json.loads(record.original.line) == {"text": "One.", "n": 3, "at": "2026-01-02"}
+    schema = read_schema(record.original.table)
+    assert not_kept(schema) == ["picture (binary)"]
+    table = typed_table([json.loads(record.original.line)], schema)
+    assert table.schema.field("n").type == "int16" and table["at"].to_pylist() == given["at"]

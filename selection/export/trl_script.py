@@ -1,0 +1,224 @@
+"""A script that trains on an exported file with TRL's `SFTTrainer`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from selection.export.files import LOADERS, DataFile
+
+_HEAD = '''\
+"""Train a model on the rows that lie beside this script: `python train_trl.py --help`.
+
+It needs TRL: `pip install trl`.
+"""
+
+import argparse
+from pathlib import Path
+
+import torch
+from datasets import load_dataset
+from transformers import AutoTokenizer
+from trl import SFTConfig, SFTTrainer
+
+'''
+
+_MAIN = """
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Train a model on the rows beside this script.")
+    parser.add_argument("--model", default=MODEL, required=MODEL is None, help="folder or hub id")
+    parser.add_argument("--output", default="trained", help="folder for the trained model")
+    parser.add_argument("--epochs", type=float, default=1.0)
+    parser.add_argument("--max-steps", type=int, default=-1, help="-1: as many as the epochs take")
+    parser.add_argument("--batch-size", type=int, default=8)
+    parser.add_argument("--learning-rate", type=float, default=2e-5)
+    parser.add_argument("--max-length", type=int, default=2048, help="tokens; longer rows are cut")
+    parser.add_argument("--seed", type=int, default=0)
+    asked = parser.parse_args()
+
+    file = Path(__file__).with_name(FILE)
+    rows = load_dataset(LOADER, data_files=str(file), split="train")
+    rows = rows.map(example, remove_columns=rows.column_names)
+    tokenizer = AutoTokenizer.from_pretrained(asked.model)
+    if tokenizer.chat_template is None:
+        tokenizer.chat_template = TEMPLATE
+    config = SFTConfig(
+        output_dir=asked.output,
+        num_train_epochs=asked.epochs,
+        max_steps=asked.max_steps,
+        per_device_train_batch_size=asked.batch_size,
+        learning_rate=asked.learning_rate,
+        max_length=asked.max_length,
+        seed=asked.seed,
+        bf16=torch.cuda.is_available() and torch.cuda.is_bf16_supported(),
+        # In conversations only what the assistant says is learnt; of a prompt with its completion
+        # TRL learns the completion by itself, of a text all.
+        assistant_only_loss="messages" in rows.column_names,
+        logging_steps=1,
+        report_to="none",
+    )
+    trainer = SFTTrainer(
+        asked.model, args=config, train_dataset=rows, processing_class=tokenizer
+    )
+    trainer.train()
+    trainer.save_model()
+    tokenizer.save_pretrained(asked.output)
+
+
+if __name__ == "__main__":
+    main()
+"""
+
+_TEMPLATE = '''\
+# For a model whose tokenizer has no chat template.
+TEMPLATE = """\\
+{%- if tools %}{{ "tools:\\\\n" + (tools | tojson) + "\\\\n\\\\n" }}{% endif %}
+{%- for message in messages %}
+{{- message["role"] + ":\\\\n" }}
+{%- if message["role"] == "assistant" %}
+{%- generation %}
+{{- message["content"] or "" }}
+{%- if message["tool_calls"] %}{{ message["tool_calls"] | tojson }}{% endif %}
+{{- eos_token }}
+{%- endgeneration %}
+{%- else %}
+{{- message["content"] }}
+{%- endif %}
+{{- "\\\\n\\\\n" }}
+{%- endfor %}
+{%- if add_generation_prompt %}{{ "assistant:\\\\n" }}{% endif %}"""
+'''
+
+_VALUE = '''
+
+def value(row, field):
+    """What a row has in the column of a field; None for nothing."""
+    return row.get(COLUMNS.get(field, field)) or None
+
+
+def beside(row):
+    """A row's tools, where it has some."""
+    tools = value(row, "tools")
+    return {} if tools is None else {"tools": tools}
+
+
+def system(row):
+    """A row's system prompt as a message, where it has one in a column."""
+    told = value(row, "system")
+    return [] if told is None else [{"role": "system", "content": told}]
+'''
+
+_LISTED = '''
+
+def listed(said, role):
+    """Messages: a text is one of them."""
+    return [{"role": role, "content": said}] if isinstance(said, str) else list(said)
+'''
+
+_TEXT = '''
+
+def example(row):
+    """One row as TRL takes it."""
+    return {"text": row[COLUMNS.get("text", "text")]}
+'''
+
+_MESSAGES = '''
+
+def example(row):
+    """One row as TRL takes it."""
+    return {"messages": system(row) + value(row, "messages"), **beside(row)}
+'''
+
+_SHAREGPT = '''
+
+ROLES = {
+    **dict.fromkeys(("system", "developer"), "system"),
+    **dict.fromkeys(("user", "human"), "user"),
+    **dict.fromkeys(("assistant", "gpt", "model", "chatgpt", "function_call"), "assistant"),
+    **dict.fromkeys(("tool", "function", "observation"), "tool"),
+}
+
+
+def example(row):
+    """One row as TRL takes it; a call is the text that it is."""
+    turns = [
+        {"role": ROLES[turn["from"].strip().lower()], "content": turn["value"]}
+        for turn in value(row, "conversations")
+    ]
+    return {"messages": system(row) + turns, **beside(row)}
+'''
+
+_ALPACA = '''
+
+def example(row):
+    """One row as TRL takes it."""
+    before = []
+    for asked, answered in value(row, "history") or []:
+        before += [
+            {"role": "user", "content": asked},
+            {"role": "assistant", "content": answered},
+        ]
+    asked = "\\n\\n".join(filter(None, (value(row, "instruction"), value(row, "input"))))
+    prompt = system(row) + before + [{"role": "user", "content": asked}]
+    completion = [{"role": "assistant", "content": value(row, "output")}]
+    return {"prompt": prompt, "completion": completion, **beside(row)}
+'''
+
+_PREFERENCE = '''
+
+def example(row):
+    """One row as TRL takes it: the chosen answer; the rejected one is not learnt from."""
+    said = listed(value(row, "chosen"), "assistant")
+    if said[0]["role"] not in ("system", "developer", "user"):
+        said = listed(value(row, "prompt"), "user") + said
+    said = system(row) + said
+    return {"prompt": said[:-1], "completion": said[-1:], **beside(row)}
+'''
+
+_PAIR = '''
+
+def example(row):
+    """One row as TRL takes it."""
+    prompt = system(row) + listed(value(row, ASKED), "user")
+    completion = listed(value(row, ANSWERED), "assistant")
+    return {"prompt": prompt, "completion": completion, **beside(row)}
+'''
+
+_PAIR_OF_TEXTS = '''
+
+def example(row):
+    """One row as TRL takes it."""
+    return {"prompt": value(row, ASKED), "completion": value(row, ANSWERED)}
+'''
+
+_EXAMPLES = {
+    "text": _TEXT,
+    "messages": _VALUE + _MESSAGES,
+    "sharegpt": _VALUE + _SHAREGPT,
+    "alpaca": _VALUE + _ALPACA,
+    "preference": _VALUE + _LISTED + _PREFERENCE,
+}
+
+
+def trl_script(file: DataFile, *, model: str | None) -> str:
+    """Return the script for a file.
+
+    Parameters
+    ----------
+    model : that it trains unless told another; None: it must be told.
+    """
+    facts: dict[str, object] = {
+        "FILE": file.name,
+        "LOADER": LOADERS[Path(file.name).suffix],
+        "COLUMNS": dict(file.renamed),
+        "MODEL": model,
+    }
+    body = _EXAMPLES.get(file.format)
+    if body is None:
+        facts["ASKED"], facts["ANSWERED"] = asked, answered = tuple(file.format.split("-"))
+        of_texts = not file.has("system") and not file.has("tools")
+        of_texts = of_texts and not (file.is_listed(asked) or file.is_listed(answered))
+        body = _VALUE + (_PAIR_OF_TEXTS if of_texts else _LISTED + _PAIR)
+    constants = "".join(f"{name} = {value!r}\n" for name, value in facts.items())
+    note = "# Field of the format -> column, where the column is called otherwise: COLUMNS.\n"
+    return _HEAD + note + constants + _TEMPLATE + body + _MAIN
