@@ -5,7 +5,11 @@ from pathlib import Path
 
 import click
 
+from resources.project import store_root
 from selection.config.files import ConfigurationError
+from selection.export.files import CONTAINERS, Container
+from selection.export.rows import FORMATS, ExportFormat
+from selection_assets.command.out_folder import check_free
 
 # What takes seconds to import is imported once the options are known to be right.
 
@@ -48,6 +52,8 @@ def _paths(paths: tuple[str, ...]) -> list[Path]:
 @click.option("--revision", help="The commit of a hub's model.")
 @click.option("--name", help="Of the study that is made; from the files' names unless given.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the training file.")
+@click.option("--format", "wanted", type=click.Choice(FORMATS), help="Of the rows; as they came.")
+@click.option("--container", type=click.Choice(CONTAINERS), default="jsonl", show_default=True)
 @click.option("--dry-run", is_flag=True, help="Read the files, say what it would take, and stop.")
 def pick(
     pool: tuple[str, ...],
@@ -61,6 +67,8 @@ def pick(
     revision: str | None,
     name: str | None,
     out: Path | None,
+    wanted: ExportFormat | None,
+    container: Container,
     dry_run: bool,
 ) -> None:
     """Pick the rows of POOL, files or folders, that are worth the most for a target.
@@ -74,6 +82,10 @@ def pick(
         raise ConfigurationError("--flops needs --model: what they can train depends on the model")
     if out is None and not dry_run:
         raise ConfigurationError("say where the training file is to be written: --out FOLDER")
+    if out is not None:
+        out = out.expanduser()
+        check_free(out, store_root())
+    from selection_assets.command.export_folder import Wanted
     from selection_assets.command.picking import pick_rows, price
     from selection_assets.refresh.run_work import RefreshFailed
 
@@ -89,7 +101,7 @@ def pick(
         )
         if not dry_run:
             assert out is not None
-            pick_rows(written, out.expanduser())
+            pick_rows(written, out, Wanted(format=wanted, container=container))
     except RefreshFailed as error:
         raise click.ClickException(str(error)) from error
 

@@ -156,7 +156,7 @@ def _certificate(arm: Picked) -> str:
     if "pool_residual" not in facts:
         return ""
     overlaps = ", ".join(
-        f"{one['overlap']:.0%} of the top {one['top_share']:.0%}"
+        f"{one['overlap']:.1%} of the top {100 * one['top_share']:.3g}%"
         for one in facts["estimated_overlap"]
     )
     return (

@@ -12,8 +12,10 @@ from selection_assets.authoring.names import name_after
 from selection_assets.authoring.roots import in_project
 from selection_assets.authoring.study_file import Fields, selecting
 from selection_assets.command.advice import advised_method
+from selection_assets.command.export_folder import Wanted, export_rows
 from selection_assets.command.plan import find_plan, price_text
-from selection_assets.command.run import plan_study, run_study
+from selection_assets.command.run import TRAINING_FILE, plan_study, run_study
+from selection_assets.refresh.refresh import SourcesFailed
 
 
 def price(
@@ -50,9 +52,17 @@ def price(
     return written
 
 
-def pick_rows(written: Written, out: Path) -> None:
-    """Select, write the training file, and say what was picked and why."""
-    run_study(written.study.name)
+def pick_rows(written: Written, out: Path, wanted: Wanted) -> None:
+    """Select, say what was picked and why, and write the folder to train on."""
+    study, failed = written.study, None
+    try:
+        run_study(study.name, up_to=TRAINING_FILE)
+    except SourcesFailed as error:
+        failed = error  # the others may be worth training on
+    [method] = [name for name in study.methods if name != "random"] or ["random"]
+    click.echo(f"\n{export_rows(study.name, f'{method} x {study.budgets[0].key}', out, wanted)}")
+    if failed is not None:
+        raise failed
 
 
 def model_fields(model: str, revision: str | None) -> Fields:

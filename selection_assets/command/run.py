@@ -45,6 +45,9 @@ from selection_assets.rehearsal.finding import findings_text
 from selection_assets.rehearsal.rehearse import NotReady, rehearse, require_ready
 from selection_assets.studies import load_pools, see_that_data_are_there
 
+TRAINING_FILE = "training_file"
+"""Asset with which a study that only selects is done."""
+
 SETTINGS = Path(__file__).resolve().parents[2] / "dagster_home" / "dagster.yaml"
 
 
@@ -62,10 +65,11 @@ def run_study(name: str, *, up_to: str | None = None) -> None:
 
     def say(done: list[Work]) -> None:
         told = recomputed(done), _not_read(pool, ledger)
-        names = [stage.name for stage in last]
-        ending = closing_text if study.trains else picked_text
-        lay_out = partial(stopped_text, names) if last else ending
-        click.echo(lay_out(study, ledger, *told))
+        picks = not study.trains and up_to in (None, TRAINING_FILE)
+        ending = picked_text if picks else closing_text
+        if last and not picks:
+            ending = partial(stopped_text, [stage.name for stage in last])
+        click.echo(ending(study, ledger, *told))
 
     try:
         done = _refresh(study, ledger, up_to=up_to)

@@ -107,12 +107,16 @@ def test_rows_like_the_target_are_picked_and_nothing_is_trained(files):
     ):
         assert part in said
     ids = {row["row_id"][:12] for row in rows}
+    out = files / "out"
+    lines = (out / "train.jsonl").read_text().splitlines()
+    assert len(lines) == 40 and f"{out}: 40 rows" in said
+    assert {"README.md", "receipts.parquet", "train_trl.py"} <= {p.name for p in out.iterdir()}
     last = said.partition("the last 5 chosen")[2].partition("the first 5 missed")[0]
     assert sum(line.split(" ")[0] in ids for line in last.splitlines()) == 5
 
 
 def test_the_same_again_computes_nothing_and_another_target_embeds_nothing_of_the_pool(files):
-    options = ("--rows", "40", "--out", str(files / "out"))
+    options = ("--rows", "40", "--out", str(files / "again"))
     pick(files, *options)
     embedded = spent_on("corpus_embeddings")
     assert embedded == 2
