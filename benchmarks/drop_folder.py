@@ -21,11 +21,14 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "tests/helpers"))
 
 from odd_files import NOT_READ, UNREADABLE, not_read
 from small_project import enter
-from ticks import LIBRARY, RAW_CORPUS, tick
+from ticks import LIBRARY, RAW_CORPUS, partitions, tick
 from tiny_project import SOURCES, materialize, write_tiny_project
 
 from selection_assets.command.cli import main as selection
 from sensors.definitions import build_code_location
+
+ROWS = 2000
+"""In all, so that there are words enough to train on whatever the number of files."""
 
 
 def main() -> None:
@@ -38,9 +41,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as root:
         for project in enter(write_tiny_project(Path(root) / "project")):
             folder = project.root / "drop"
+            rows = -(-ROWS // given.files)
             for number in range(given.files - bad - len(SOURCES)):
-                line = json.dumps({"text": f"What there is to say about number {number}."})
-                (folder / f"source_{number}.jsonl").write_text(line + "\n")
+                texts = [
+                    f"What there is to say about number {number * rows + n}." for n in range(rows)
+                ]
+                lines = "".join(json.dumps({"text": text}) + "\n" for text in texts)
+                (folder / f"source_{number}.jsonl").write_text(lines)
             (folder / "bad.jsonl").write_text(UNREADABLE)
             with not_read(folder), project.instance() as instance:
                 _tick_twice(instance)
@@ -53,7 +60,8 @@ def _tick_twice(instance: dg.DagsterInstance) -> None:
     begun = time.perf_counter()
     first = tick(LIBRARY, instance)
     seconds = time.perf_counter() - begun
-    print(f"first tick: {seconds:.2f} s, {len(first.run_requests or ()):,} runs asked for")
+    asked = first.run_requests or ()
+    print(f"first tick: {seconds:.2f} s, {len(partitions(first)):,} sources in {len(asked):,} runs")
     instance.add_dynamic_partitions("library_source", ["bad"])
     materialize(build_code_location(), instance, RAW_CORPUS, "bad")
     begun = time.perf_counter()
@@ -76,7 +84,11 @@ def _run(instance: dg.DagsterInstance) -> None:
     result = CliRunner().invoke(selection, ["run", "small"])
     seconds = time.perf_counter() - begun
     taken = len(instance.get_dynamic_partitions("library_source"))
-    print(f"run: {seconds:.2f} s, ended with {result.exit_code}, {taken:,} sources taken")
+    runs = instance.get_runs_count()
+    print(
+        f"run: {seconds:.2f} s in {runs:,} runs, ended with {result.exit_code},"
+        f" {taken:,} sources taken"
+    )
     print(result.output)
 
 

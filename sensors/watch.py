@@ -19,6 +19,7 @@ from selection.corpus.not_read import NotRead, not_read_text
 from selection_assets.assets.raw_corpus import build_raw_corpus
 from selection_assets.assets.target_examples import build_contrast_examples, build_target_examples
 from selection_assets.shared.pool_sources import find_pool_sources
+from selection_assets.stage.asked import MOST_PARTITIONS, range_tags
 from selection_assets.stage.keys import source_partitions
 from selection_assets.stage.stage import Stage
 from sensors.changes import Seen, changes_since, read_cursor, remember, run_key
@@ -53,8 +54,8 @@ class Looked:
 def build_source_sensor(pool: Pool) -> dg.SensorDefinition:
     """Watch the sources of one pool: dropped files, named files, installed packages.
 
-    A tick looks at names, sizes and times, and opens nothing. Every new or changed source gets
-    one run of `raw_corpus`; what follows from its rows is the automation sensor's business.
+    A tick looks at names, sizes and times, and opens nothing. One run of `raw_corpus` reads all
+    that is new or has changed; what follows from the rows is the automation sensor's business.
     A partition with rows is never removed: models have been trained on them. One that never had
     any is, when it cannot be read or fails its checks: the rest of the pool would wait for it.
     """
@@ -143,7 +144,8 @@ def _build_sensor(
         lines = [str(one) for one in looked.not_read]
         for line in sorted(set(lines) - set(seen.not_read)):
             context.log.warning("not read: %s", line)
-        partitions, unchanged = None, f"unchanged: {', '.join(some_of(now))}"
+        changes, unchanged = None, f"unchanged: {', '.join(some_of(now))}"
+        runs = [dg.RunRequest(run_key=run_key(name, now[name], seen)) for name in wanted]
         if sources is not None:
             unchanged = f"{len(now.keys() - looked.unusable)} sources unchanged"
             if gone:
@@ -152,21 +154,40 @@ def _build_sensor(
                 context.log.warning(said)
                 unchanged += f"; {said}"
             known = context.instance.get_dynamic_partitions(str(sources.name))
-            partitions = _partition_requests(sources, known, wanted, looked)
+            changes = _partition_requests(sources, known, wanted, looked)
+            runs = _runs_of_sources(wanted, known, now, seen)
         listed = not_read_text(looked.not_read, at_most=LISTED)
         return dg.SensorResult(
-            run_requests=[
-                dg.RunRequest(
-                    run_key=run_key(name, now[name], seen), partition_key=name if sources else None
-                )
-                for name in wanted
-            ],
-            dynamic_partitions_requests=partitions,
+            run_requests=runs,
+            dynamic_partitions_requests=changes,
             skip_reason=None if wanted else "\n".join(part for part in (unchanged, listed) if part),
             cursor=remember(seen, now, asked=bool(wanted), not_read=lines).to_cursor(),
         )
 
     return watch
+
+
+def _runs_of_sources(
+    wanted: Sequence[str], known: Sequence[str], now: Mapping[str, str], seen: Seen
+) -> list[dg.RunRequest]:
+    """As few runs as read all that is wanted.
+
+    Parameters
+    ----------
+    known : partitions before the tick; those of new sources come after them.
+    """
+    there = [*known, *(name for name in wanted if name not in known)]
+    runs = []
+    for first in range(0, len(wanted), MOST_PARTITIONS):
+        names = wanted[first : first + MOST_PARTITIONS]
+        if len(names) == 1:
+            key = run_key(names[0], now[names[0]], seen)
+            runs.append(dg.RunRequest(run_key=key, partition_key=names[0]))
+        else:
+            said = " ".join(f"{name}:{now[name]}" for name in names)
+            key = run_key(f"{names[0]} and {len(names) - 1} more", said, seen)
+            runs.append(dg.RunRequest(run_key=key, tags=range_tags(names, there)))
+    return runs
 
 
 def _partition_requests(

@@ -204,12 +204,9 @@ class Ledger:
         """All current versions of an asset by partition."""
         return {row["partition"]: self.artifact(row) for row in self._current(asset)}
 
-    def find(self, identity: Identity) -> Artifact | None:
-        """Return the current version if it was made from the same inputs by the same code."""
-        for row in self._current(identity.asset):
-            if _identity(row) == identity:
-                return self.artifact(row)
-        return None
+    def published(self, asset: str) -> dict[Identity, Artifact]:
+        """All current versions of an asset, by what they were made of."""
+        return {_identity(row): self.artifact(row) for row in self._current(asset)}
 
     def find_alike(self, identity: Identity) -> Artifact | None:
         """Return what was made of the same inputs by the same code under another asset's key."""

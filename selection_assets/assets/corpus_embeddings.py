@@ -25,7 +25,7 @@ def build_corpus_embeddings(pool: str, embedder_name: str, users: Sequence[Study
 
     def finds(step: Step) -> RowsToEmbed:
         before = step.workspace.ledger.current_versions(key.to_user_string()).values()
-        return RowsToEmbed.find(step.one("raw_corpus"), step.one("embedder"), step.device, before)
+        return RowsToEmbed.find(step, before)
 
     def expects(step: Step) -> Expected:
         found: RowsToEmbed = step.found

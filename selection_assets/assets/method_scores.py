@@ -24,6 +24,9 @@ from selection_assets.stage.keys import source_partitions, study_key
 from selection_assets.stage.stage import Stage, stage
 from selection_assets.stage.step import Check, Draft, Step
 
+PICTURED = 20
+"""Of a run of more sources none has a picture: it takes longer than the scores of a small one."""
+
 
 def build_method_scores(study: Study, named: NamedMethod) -> Stage:
     """Build the asset for one method."""
@@ -69,9 +72,10 @@ def build_method_scores(study: Study, named: NamedMethod) -> Stage:
             by_source and by_source.features(step.one(by_source.asset)),
         )
         whole = prepared_whole(step, named)
-        target = steering_rows(step.one("target_examples"), step.maybe("target_embeddings"))
+        examples, vectors = step.one("target_examples"), step.maybe("target_embeddings")
+        target = step.once("target", lambda: steering_rows(examples, vectors))
         if named.fit_asset is not None:
-            fitted = read_fitted(step.one("fitted"))
+            fitted = step.once("fitted", lambda: read_fitted(step.one("fitted")))
         else:
             n_rows = len(rows.row_id)
             inputs = FitInputs(
@@ -89,10 +93,12 @@ def build_method_scores(study: Study, named: NamedMethod) -> Stage:
                 meter=step.meter,
             )
         finite = bool(np.isfinite(scores.score).all())
-        facts = {}
+        facts: dict[str, object] = {}
         if finite:
+            facts["mean_score"] = scores.score[0].mean()
+        if finite and step.n_partitions <= PICTURED:
             picture = score_distributions({step.partition: scores.score[0]}, cutoff=None)
-            facts = {"mean_score": scores.score[0].mean(), "scores.png": picture}
+            facts["scores.png"] = picture
         return Draft(
             files={"scores.parquet": _table(rows.row_id, scores)},
             rows=len(rows.row_id),

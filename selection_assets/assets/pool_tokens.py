@@ -29,7 +29,8 @@ def build_pool_tokens(pool: str, decoder: Decoder, *, role: Role) -> Stage:
     def pool_tokens(step: Step) -> Draft:
         """`tokens.parquet`: each row's `row_id` and `n_tokens`, its end-of-text token included."""
         rows = step.one("raw_corpus").table("rows.parquet", ["row_id", "text", "turns"])
-        tokenizer = load_tokenizer(step.one("tokenizer").path("tokenizer"))
+        made = step.one("tokenizer")
+        tokenizer = step.once("tokenizer", lambda: load_tokenizer(made.path("tokenizer")))
         # The base model is trained on whole rows; a selector reads what selection looks at.
         texts = whole_texts(rows) if role == "base" else rows["text"].to_pylist()
         n_tokens = count_tokens(tokenizer, texts)

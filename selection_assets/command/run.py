@@ -38,9 +38,8 @@ from selection_assets.refresh.refresh import (
     plan_refresh,
     refresh,
 )
-from selection_assets.refresh.run_work import describe
-from selection_assets.refresh.staleness import Work
 from selection_assets.refresh.waiting import watched_waiting
+from selection_assets.refresh.work import Work
 from selection_assets.rehearsal.finding import findings_text
 from selection_assets.rehearsal.rehearse import NotReady, rehearse, require_ready
 from selection_assets.studies import load_pools, see_that_data_are_there
@@ -205,8 +204,8 @@ def _print_work(name: str, study: Study, ledger: Ledger, up_to: str | None) -> N
         click.echo(f"{name} is up to date: nothing would be recomputed")
         return
     click.echo(f"{name}: would materialize first")
-    for item in work:
-        click.echo(f"  {describe(item)}")
+    for line in (line for one in work for line in one.lines):
+        click.echo(f"  {line}")
     click.echo("and then whatever reads these, if their data turn out to differ")
 
 
@@ -261,5 +260,5 @@ def recomputed(done: list[Work]) -> str:
     if not done:
         return "nothing had changed: nothing recomputed"
     names = dict.fromkeys(asset for work in done for asset in work.assets)
-    count = sum(len(work.assets) for work in done)
+    count = sum(len(work.steps) for work in done)
     return f"recomputed {count} partitions of {len(names)} assets: {', '.join(names)}"

@@ -23,12 +23,17 @@ def register_sources(pool: Pool, sources: PoolSources, instance: dg.DagsterInsta
     made of it stays in the store and in the ledger.
     """
     name = _partitions_name(pool)
-    known = set(instance.get_dynamic_partitions(name))
+    known = set(known_sources(pool, instance))
     now = sources.partitions
     instance.add_dynamic_partitions(name, [source for source in now if source not in known])
     for gone in sorted(known - set(now)):
         tqdm.write(f"{gone} is no longer a source of {pool.name}: its partition is removed")
         remove_partition(pool, gone, instance)
+
+
+def known_sources(pool: Pool, instance: dg.DagsterInstance) -> list[str]:
+    """All partitions of a pool, in Dagster's order."""
+    return list(instance.get_dynamic_partitions(_partitions_name(pool)))
 
 
 def remove_partition(pool: Pool, source: str, instance: dg.DagsterInstance) -> None:

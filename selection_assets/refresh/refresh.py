@@ -1,5 +1,7 @@
 """Bring a study up to date: materialize what is stale, and only that."""
 
+from dataclasses import dataclass, field
+
 import dagster as dg
 from tqdm import tqdm
 
@@ -8,9 +10,15 @@ from selection.config.pool import Pool
 from selection.config.study import Study
 from selection.corpus.not_read import not_read_text
 from selection_assets.graph import pool_stages, study_stages
-from selection_assets.refresh.partitions import register_sources, remove_partition, sources_of
-from selection_assets.refresh.run_work import RefreshFailed, WorkFailed, describe, run_work
-from selection_assets.refresh.staleness import Refused, Work, levels_of, stale_work, with_ancestors
+from selection_assets.refresh.partitions import (
+    known_sources,
+    register_sources,
+    remove_partition,
+    sources_of,
+)
+from selection_assets.refresh.run_work import Ended, RefreshFailed, run_work
+from selection_assets.refresh.staleness import Refused, levels_of, stale_work, with_ancestors
+from selection_assets.refresh.work import Work
 from selection_assets.shared.pool_sources import PoolSources
 from selection_assets.stage.keys import pool_key, study_key
 from selection_assets.stage.stage import Stage
@@ -80,52 +88,83 @@ def refresh(
     """
     pool = load_pools()[study.pool]
     # Of one moment: what is dropped meanwhile is for the next time.
-    sources = sources_of(pool, ledger)
-    register_sources(pool, sources, instance)
+    progress = Progress(pool, sources_of(pool, ledger))
+    register_sources(pool, progress.sources, instance)
     job = definitions.resolve_implicit_global_asset_job_def()
-    done: list[Work] = []
-    refused = Refused()
-    failed: dict[str, str] = {}
     planning, rest = _levels(study, pool, up_to)
     with tqdm([*planning, *rest], unit=" levels", desc=f"study {study.name}") as bar:
         for place, level in enumerate(bar, start=1):
-            _require_sources(pool, sources, failed)
-            for work in stale_work(level, sources, study, ledger, refused):
-                bar.set_postfix_str(describe(work))
-                try:
-                    messages = run_work(job, work, instance)
-                except WorkFailed as error:
-                    source = work.partition
-                    if source is None or source not in sources.partitions:
-                        raise
-                    failed[source] = str(error)
-                    if not _keeps_its_rows(pool, work, ledger):
-                        sources = sources.without(source)
-                        remove_partition(pool, source, instance)
+            _require_sources(pool, progress)
+            for work in stale_work(level, progress.sources, study, ledger, progress.refused):
+                left = work.of(work.assets, without=progress.sources.left_out)
+                if left is None:
                     continue
-                if messages:
-                    refused.add(work, messages)
-                else:
-                    done.append(work)
-            if refused.messages and place == len(planning):
+                bar.set_postfix_str(left.text)
+                ended = run_work(job, left, instance, known=known_sources(pool, instance))
+                progress.go_on_after(ended, instance, ledger)
+            if progress.refused.messages and place == len(planning):
                 break  # without a plan nothing else starts
-    found_before = map(str, sources.unusable.values())
-    wrong = [*dict.fromkeys(refused.messages), *failed.values(), *found_before]
-    if wrong:
-        raise (StoppedByCap if refused.messages else SourcesFailed)("\n".join(wrong), done)
-    return done
+    progress.finish()
+    return progress.done
 
 
-def _keeps_its_rows(pool: Pool, work: Work, ledger: Ledger) -> bool:
-    """Whether a source that could not be read again goes on with what it had."""
-    corpus = pool_key(pool.name, "raw_corpus").to_user_string()
-    return corpus in work.assets and work.partition in ledger.current_versions(corpus)
+@dataclass
+class Progress:
+    """What a refresh has come to.
+
+    Attributes
+    ----------
+    sources : of the pool; without those that have failed and have no rows from before.
+    failed : source to why it failed last.
+    """
+
+    pool: Pool
+    sources: PoolSources
+    done: list[Work] = field(default_factory=list)
+    refused: Refused = field(default_factory=Refused)
+    failed: dict[str, str] = field(default_factory=dict)
+
+    def go_on_after(self, ended: Ended, instance: dg.DagsterInstance, ledger: Ledger) -> None:
+        """Take note of what a run has made, and do without the sources that are of no use.
+
+        Raises
+        ------
+        RefreshFailed
+            When something else is of no use.
+        """
+        self.done += ended.done
+        self.refused.add(ended.refused)
+        for (asset, source), message in ended.unusable.items():
+            if source not in self.sources.partitions:
+                raise RefreshFailed(message)
+            self.failed[source] = message
+            if not self._keeps_its_rows(asset, source, ledger):
+                self.sources = self.sources.without(source)
+                remove_partition(self.pool, source, instance)
+
+    def _keeps_its_rows(self, asset: str, source: str, ledger: Ledger) -> bool:
+        """Whether a source that could not be read again goes on with what it had."""
+        corpus = pool_key(self.pool.name, "raw_corpus").to_user_string()
+        return asset == corpus and source in ledger.current_versions(corpus)
+
+    def finish(self) -> None:
+        """Say what has not been made.
+
+        Raises
+        ------
+        StoppedByCap, SourcesFailed
+        """
+        found_before = map(str, self.sources.unusable.values())
+        wrong = [*dict.fromkeys(self.refused.messages), *self.failed.values(), *found_before]
+        if wrong:
+            kind = StoppedByCap if self.refused.messages else SourcesFailed
+            raise kind("\n".join(wrong), self.done)
 
 
-def _require_sources(pool: Pool, sources: PoolSources, failed: dict[str, str]) -> None:
-    if not sources.partitions:
-        said = [f"pool {pool.name} has no source that can be read", *failed.values()]
-        raise RefreshFailed("\n".join([*said, not_read_text(sources.not_read)]).strip())
+def _require_sources(pool: Pool, progress: Progress) -> None:
+    if not progress.sources.partitions:
+        said = [f"pool {pool.name} has no source that can be read", *progress.failed.values()]
+        raise RefreshFailed("\n".join([*said, not_read_text(progress.sources.not_read)]).strip())
 
 
 def plan_refresh(study: Study, ledger: Ledger, *, up_to: str | None = None) -> list[Work]:

@@ -6,30 +6,16 @@ from typing import Any
 
 import dagster as dg
 
-from resources.io_manager import MAY_LACK_PARTITIONS
 from resources.ledger.ledger import Ledger
 from resources.store.artifacts import UNPARTITIONED
 from selection.config.study import Study
 from selection.planning.within_cap import priority
 from selection_assets.planning.current import current_plan, find_current_plan
+from selection_assets.refresh.work import Work, bring_together
 from selection_assets.shared.pool_sources import PoolSources
-from selection_assets.stage.inputs import asset_key
+from selection_assets.stage.inputs import asset_key, may_lack, read_by
 from selection_assets.stage.keys import FULL_DATA, arm_key, pool_key
 from selection_assets.stage.stage import Stage
-
-
-@dataclass(frozen=True)
-class Work:
-    """Stages to materialize together for one partition.
-
-    Attributes
-    ----------
-    partition : of all of them, or None.
-    assets : as `prefix/name`, upstream first.
-    """
-
-    partition: str | None
-    assets: tuple[str, ...]
 
 
 @dataclass
@@ -45,10 +31,10 @@ class Refused:
     steps: set[tuple[str, str]] = field(default_factory=set)
     messages: list[str] = field(default_factory=list)
 
-    def add(self, work: Work, messages: list[str]) -> None:
-        """Note that some work was not admitted."""
-        self.steps |= {(asset, work.partition or UNPARTITIONED) for asset in work.assets}
-        self.messages += messages
+    def add(self, refused: Mapping[tuple[str, str], str]) -> None:
+        """Note what was not admitted, and why."""
+        self.steps |= refused.keys()
+        self.messages += refused.values()
 
 
 def with_ancestors(stages: Sequence[Stage], last: Sequence[dg.AssetKey]) -> list[Stage]:
@@ -84,7 +70,7 @@ def stale_work(
     ledger: Ledger,
     refused: Refused | None = None,
 ) -> list[Work]:
-    """Group the stale partitions of a level: one run a partition, however many stages.
+    """Bring the stale partitions of a level together in few runs.
 
     What needs something refused is left out, and added to it.
 
@@ -97,7 +83,7 @@ def stale_work(
     versions = _without_former_sources(
         ledger.current_data_versions(), corpus.to_user_string(), sources
     )
-    by_partition: dict[str | None, list[str]] = {}
+    stale: dict[str, list[str]] = {}
     plan = find_current_plan(study, ledger) if any(stage.serves for stage in level) else None
     for stage in level:
         if not _is_wanted(stage, study, plan):
@@ -114,9 +100,8 @@ def stale_work(
             outside = sources.outside(partition) if reads_files else None
             identity = None if read is None else stage.identity(partition, read, outside)
             if identity is None or current.get((asset, partition)) != identity:
-                key = None if partition == UNPARTITIONED else partition
-                by_partition.setdefault(key, []).append(asset)
-    return [Work(partition, tuple(assets)) for partition, assets in by_partition.items()]
+                stale.setdefault(asset, []).append(partition)
+    return list(bring_together(stale, {stage.name for stage in level if stage.over_sources}))
 
 
 def _is_wanted(stage: Stage, study: Study, plan: Mapping[str, Any] | None) -> bool:
@@ -129,18 +114,22 @@ def _is_wanted(stage: Stage, study: Study, plan: Mapping[str, Any] | None) -> bo
 
 def _without_former_sources(
     versions: Mapping[tuple[str, str], str], corpus: str, sources: PoolSources
-) -> dict[tuple[str, str], str]:
-    """Leave out what was made of sources that the pool no longer has, or that have failed."""
+) -> dict[str, dict[str, str]]:
+    """By asset and partition, without what was made of sources that are gone or have failed."""
     read_once = {key for asset, key in versions if asset == corpus}
     former = (read_once | sources.left_out) - set(sources.partitions)
-    return {(asset, key): v for (asset, key), v in versions.items() if key not in former}
+    by_asset: dict[str, dict[str, str]] = {}
+    for (asset, key), version in versions.items():
+        if key not in former:
+            by_asset.setdefault(asset, {})[key] = version
+    return by_asset
 
 
 def _partitions(stage: Stage, sources: PoolSources, study: Study, ledger: Ledger) -> list[str]:
     definition = stage.partitions
     if definition is None:
         return [UNPARTITIONED]
-    if isinstance(definition, dg.DynamicPartitionsDefinition):
+    if stage.over_sources:
         return sources.partitions
     if isinstance(definition, dg.MultiPartitionsDefinition):
         arms = current_plan(study, ledger)["arms"]
@@ -159,7 +148,7 @@ def _needs(
     """Whether a partition cannot do without something that was refused."""
     for name in stage.inputs_read(partition):
         asset_in = stage.ins[name]
-        if (asset_in.metadata or {}).get(MAY_LACK_PARTITIONS):
+        if may_lack(asset_in):
             continue
         asset = asset_key(asset_in).to_user_string()
         keys = {partition, UNPARTITIONED} if read is None else set(read[name])
@@ -169,20 +158,15 @@ def _needs(
 
 
 def _inputs(
-    stage: Stage, partition: str, versions: Mapping[tuple[str, str], str]
+    stage: Stage, partition: str, versions: Mapping[str, Mapping[str, str]]
 ) -> dict[str, dict[str, str]] | None:
     """Versions of what a partition would read now, or None when an input is missing."""
     read: dict[str, dict[str, str]] = {}
     for name in stage.inputs_read(partition):
         asset_in = stage.ins[name]
         asset = asset_key(asset_in).to_user_string()
-        found = {key: version for (of, key), version in versions.items() if of == asset}
-        mapping = asset_in.partition_mapping
-        if isinstance(mapping, dg.SpecificPartitionsPartitionMapping):
-            found = {key: v for key, v in found.items() if key in mapping.partition_keys}
-        elif mapping is None and UNPARTITIONED not in found:
-            found = {key: v for key, v in found.items() if key == partition}
-        if not found and not (asset_in.metadata or {}).get(MAY_LACK_PARTITIONS):
+        found = read_by(partition, asset_in, versions.get(asset, {}))
+        if not found and not may_lack(asset_in):
             return None
         read[name] = found
     return read

@@ -1,11 +1,17 @@
 """What has been made of a source's rows before, by the very same maker?"""
 
+import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
 from resources.store.artifacts import Artifact
+from selection_assets.stage.step import Step
+
+MOST_PARTS = 64
+"""Of an index; so many versions are added before it is sorted anew."""
 
 
 @dataclass(frozen=True)
@@ -27,28 +33,82 @@ class MadeBefore:
         into[self.ours] = self.artifact.array(file)[self.theirs]
 
 
-def made_before(
-    row_id: np.ndarray, artifacts: Iterable[Artifact], made_by: Mapping[str, str], label: str
-) -> list[MadeBefore]:
-    """Find the rows in artifacts whose JSON file `label` says that they were made by the same.
+@dataclass
+class RowsMade:
+    """Where an asset's versions have what rows: each version is read once, for all of a run.
 
-    Parameters
+    Attributes
     ----------
-    row_id : of shape (n,), distinct.
-    artifacts : an asset's current versions, each with its rows' ids in `rows.parquet`.
     made_by : what an entry depends on beside its row.
+    label : JSON file of a version that says the same of it.
     """
-    found = []
-    for artifact in artifacts:
+
+    made_by: Mapping[str, str]
+    label: str
+    _seen: set[Path] = field(default_factory=set)
+    _artifacts: list[Artifact] = field(default_factory=list)
+    _parts: list["_Part"] = field(default_factory=list)
+
+    def made_before(self, row_id: np.ndarray, current: Iterable[Artifact]) -> list[MadeBefore]:
+        """Find rows in the current versions that were made by the same.
+
+        Parameters
+        ----------
+        row_id : of shape (n,), distinct.
+        current : versions, each with its rows' ids in `rows.parquet`.
+        """
+        versions = {artifact.folder: artifact for artifact in current}
+        for folder in versions.keys() - self._seen:
+            self._read(versions[folder])
+        self._seen |= versions.keys()
+        wanted = _bytes_of(row_id)
+        found = []
+        for part in self._parts:
+            ours, number, theirs = part.look_up(wanted)
+            for one in np.unique(number):
+                artifact, of_it = self._artifacts[one], number == one
+                if artifact.folder in versions:
+                    found.append(MadeBefore(artifact, ours[of_it], theirs[of_it]))
+        return found
+
+    def _read(self, artifact: Artifact) -> None:
         # One of an earlier release may not say by whom it was made.
-        if not (artifact.folder / label).is_file() or artifact.json(label) != made_by:
-            continue
-        theirs = artifact.table("rows.parquet", ["row_id"])["row_id"].to_numpy()
-        _, ours_at, theirs_at = np.intersect1d(
-            row_id, theirs, assume_unique=True, return_indices=True
-        )
-        found.append(MadeBefore(artifact, ours_at, theirs_at))
-    return found
+        by = artifact.folder / self.label
+        if not by.is_file() or artifact.json(self.label) != self.made_by:
+            return
+        ids = _bytes_of(artifact.table("rows.parquet", ["row_id"])["row_id"].to_numpy())
+        number = np.full(len(ids), len(self._artifacts), dtype=np.int32)
+        self._artifacts.append(artifact)
+        self._parts.append(_Part(ids, number, np.arange(len(ids))).in_order())
+        if len(self._parts) > MOST_PARTS:
+            columns = zip(*(vars(part).values() for part in self._parts), strict=True)
+            self._parts = [_Part(*map(np.concatenate, columns)).in_order()]
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Rows of some versions, by id; of shape (n,) each: id, number of the version, place in it."""
+
+    ids: np.ndarray
+    number: np.ndarray
+    place: np.ndarray
+
+    def in_order(self) -> "_Part":
+        order = np.argsort(self.ids, kind="stable")
+        return _Part(self.ids[order], self.number[order], self.place[order])
+
+    def look_up(self, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Places of those that are there; of each, number of a version and place in that."""
+        at = np.searchsorted(self.ids, wanted)
+        there = at < len(self.ids)
+        there[there] = self.ids[at[there]] == wanted[there]
+        return np.flatnonzero(there), self.number[at[there]], self.place[at[there]]
+
+
+def rows_made(step: Step, made_by: Mapping[str, str], label: str) -> RowsMade:
+    """Index of what a stage has made before, which the partitions of a run share."""
+    name = f"{label} of {json.dumps(made_by, sort_keys=True)}"
+    return step.once(name, lambda: RowsMade(made_by, label))
 
 
 def not_made(n_rows: int, before: Iterable[MadeBefore]) -> np.ndarray:
@@ -57,3 +117,8 @@ def not_made(n_rows: int, before: Iterable[MadeBefore]) -> np.ndarray:
     for one in before:
         lacking[one.ours] = False
     return np.flatnonzero(lacking)
+
+
+def _bytes_of(row_id: np.ndarray) -> np.ndarray:
+    """Ids as numpy compares them fast; they are hexadecimal."""
+    return row_id.astype("S")

@@ -15,7 +15,7 @@ from selection.methods.contract.values import Rows
 from selection.models.base import load_tokenizer
 from selection.models.examples import Example, plain_lengths, rendered_lengths
 from selection_assets.shared.decoders import read_shape
-from selection_assets.shared.made_before import MadeBefore, made_before, not_made
+from selection_assets.shared.made_before import MadeBefore, not_made, rows_made
 from selection_assets.shared.pool_rows import iterate_sources, part_looked_at
 from selection_assets.shared.target_rows import dev_examples
 from selection_assets.stage.step import Step
@@ -72,10 +72,13 @@ class PreparationWork:
         if "target_examples" in step.inputs:
             target = dev_examples(step.one("target_examples"))
         if "selector_tokenizer" in step.inputs:
-            shape = read_shape(step.one("selector_tokenizer"))
-            tokenizer = load_tokenizer(step.one("selector_tokenizer").path("tokenizer"))
+            selector = step.one("selector_tokenizer")
+            shape = read_shape(selector)
+            tokenizer = step.once("tokenizer", lambda: load_tokenizer(selector.path("tokenizer")))
         row_id = np.concatenate([one.row_id for one in rows] or [np.empty(0, dtype=str)])
-        before = [] if made_by is None else made_before(row_id, earlier, made_by, MADE_BY)
+        before = []
+        if made_by is not None:
+            before = rows_made(step, made_by, MADE_BY).made_before(row_id, earlier)
         new = not_made(len(row_id), before)
         if len(new) < len(row_id):
             [of_source] = rows

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from resources.device import Device
 from resources.store.artifacts import Artifact
 from selection.embedding.embedder import Embedder
 from selection_assets.shared.embedders import load_on
-from selection_assets.shared.made_before import made_before, not_made
+from selection_assets.shared.made_before import not_made, rows_made
 from selection_assets.shared.pool_rows import part_looked_at
+from selection_assets.stage.step import Step
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class RowsToEmbed:
 
     Attributes
     ----------
-    model : the embedder, loaded.
+    model : the embedder, loaded once for all sources of a run.
     made_by : what its vectors depend on.
     row_id : of shape (n,).
     vectors : float16 of shape (n, width); zero for rows without one yet.
@@ -34,20 +34,19 @@ class RowsToEmbed:
     new_texts: list[str]
 
     @classmethod
-    def find(
-        cls, raw_corpus: Artifact, embedder: Artifact, device: Device, before: Iterable[Artifact]
-    ) -> "RowsToEmbed":
+    def find(cls, step: Step, before: Iterable[Artifact]) -> "RowsToEmbed":
         """Look through what the embedder has made before for vectors of these rows."""
-        rows = raw_corpus.table("rows.parquet", ["row_id", "text"])
+        rows = step.one("raw_corpus").table("rows.parquet", ["row_id", "text"])
         row_id, texts = rows["row_id"].to_numpy(), rows["text"].to_pylist()
-        model = load_on(device, embedder)
+        embedder = step.one("embedder")
+        model = step.once("embedder", lambda: load_on(step.device, embedder))
         vectors = np.zeros((len(row_id), model.width), dtype=np.float16)
         # Vectors of one model in another precision are other vectors.
         made_by = {"version": embedder.version, "precision": model.precision}
         # A row keeps its id whatever part of it is looked at.
-        if (part := part_looked_at(raw_corpus)) != "all":
+        if (part := part_looked_at(step.one("raw_corpus"))) != "all":
             made_by["looked_at"] = part
-        known = made_before(row_id, before, made_by, "embedder.json")
+        known = rows_made(step, made_by, "embedder.json").made_before(row_id, before)
         for one in known:
             one.copy("vectors.npy", into=vectors)
         new = not_made(len(row_id), known)

@@ -5,8 +5,9 @@ import inspect
 import dagster as dg
 
 from resources.store.artifacts import Artifact
+from selection_assets.stage.asked import MOST_PARTITIONS
 from selection_assets.stage.inputs import asset_key
-from selection_assets.stage.run_step import run_step
+from selection_assets.stage.run_partitions import run_partitions
 from selection_assets.stage.stage import Stage
 
 GPU_POOL = "gpu"
@@ -14,11 +15,13 @@ RESOURCES = {"workspace", "device"}
 
 
 def build_asset(stage: Stage) -> dg.AssetsDefinition:
-    """Return the asset of a stage; `run_step` makes its partitions."""
+    """Return the asset of a stage; `run_partitions` makes its partitions.
 
-    # Without a return annotation, which Dagster would take for one of a result without a value.
-    def compute(context: dg.AssetExecutionContext, **loaded: dict[str, Artifact]):
-        return run_step(stage, context, loaded)
+    A run makes many sources, and one arm: arms train for long.
+    """
+
+    def compute(context: dg.AssetExecutionContext, **loaded: dict[str, Artifact | None]):
+        yield from run_partitions(stage, context, loaded)
 
     asset = dg.asset(
         compute,
@@ -40,6 +43,8 @@ def build_asset(stage: Stage) -> dg.AssetsDefinition:
         description=inspect.getdoc(stage.function),
     )
     assert isinstance(asset, dg.AssetsDefinition)
+    if stage.over_sources:
+        return asset.with_attributes(backfill_policy=dg.BackfillPolicy.multi_run(MOST_PARTITIONS))
     return asset
 
 
@@ -47,7 +52,9 @@ def _on_new_data_or_code(stage: Stage) -> dg.AutomationCondition:
     """Ask once when an input's data version, or the asset's own code version, has changed.
 
     `AutomationCondition.eager()` asks again for identical data; this does not. A version that
-    failed a blocking check is not passed on, and news of what is not read are none.
+    failed a blocking check has no event, so that its readers hear nothing of it; that check has one
+    outcome for all partitions, and would keep the readers of the others waiting. News of what is
+    not read are none.
     """
     condition = dg.AutomationCondition
     changed = condition.any_deps_match(condition.data_version_changed())
@@ -59,11 +66,7 @@ def _on_new_data_or_code(stage: Stage) -> dg.AutomationCondition:
     # such as the next source of a pool, would be lost.
     answered = condition.newly_requested() & ~news
     asked = news.since(answered | condition.initial_evaluation())
-    ready = (
-        ~condition.any_deps_in_progress()
-        & ~condition.in_progress()
-        & condition.all_deps_blocking_checks_passed()
-    )
+    ready = ~condition.any_deps_in_progress() & ~condition.in_progress()
     if not stage.some_inputs_may_lack:
         ready = ready & ~condition.any_deps_missing()
     return (asked & ready).with_label("on_new_data_or_code")

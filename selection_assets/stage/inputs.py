@@ -1,8 +1,12 @@
-"""How stages of a study refer to what they read."""
+"""How stages of a study refer to what they read, and what of it one partition reads."""
+
+from collections.abc import Mapping
+from typing import TypeVar
 
 import dagster as dg
 
 from resources.io_manager import MAY_LACK_PARTITIONS
+from resources.store.artifacts import UNPARTITIONED
 from selection.config.decoders import Decoder
 from selection.config.study import Study
 from selection_assets.stage.keys import (
@@ -12,6 +16,8 @@ from selection_assets.stage.keys import (
     pool_key,
     study_key,
 )
+
+T = TypeVar("T")
 
 
 def whole_pool(study: Study) -> dg.AssetIn:
@@ -93,6 +99,21 @@ def asset_key(asset_in: dg.AssetIn) -> dg.AssetKey:
     """Key of the asset that an input names."""
     assert isinstance(asset_in.key, dg.AssetKey)
     return asset_in.key
+
+
+def may_lack(asset_in: dg.AssetIn) -> bool:
+    """Whether an input is read with whatever partitions of it exist."""
+    return bool((asset_in.metadata or {}).get(MAY_LACK_PARTITIONS))
+
+
+def read_by(partition: str, asset_in: dg.AssetIn, found: Mapping[str, T]) -> dict[str, T]:
+    """Of what there is of an input, by partition: what one partition of its reader reads."""
+    mapping = asset_in.partition_mapping
+    if isinstance(mapping, dg.SpecificPartitionsPartitionMapping):
+        return {key: one for key, one in found.items() if key in mapping.partition_keys}
+    if mapping is None and UNPARTITIONED not in found:
+        return {partition: found[partition]} if partition in found else {}
+    return dict(found)
 
 
 def _every(source: dg.AssetIn) -> dg.AssetIn:

@@ -1,66 +1,95 @@
-"""Run one partition of a stage: reuse, or reserve, compute, measure, stage and hand over."""
+"""Run one partition of a stage: reuse, or reserve, compute, measure, stage and publish."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import dagster as dg
 
 from resources.ledger.ledger import Pending
 from resources.ledger.reservation import Reservation
 from resources.ledger.spends import Cost
-from resources.orphaned import stop_with_the_run
+from resources.publish import publish
 from resources.refused import refused
-from resources.store.artifacts import UNPARTITIONED, Artifact, CorruptArtifact
+from resources.store.artifacts import Artifact, CorruptArtifact
 from selection.budget.meter import BudgetExhausted
 from selection_assets.stage.metadata import metadata
 from selection_assets.stage.stage import Stage
 from selection_assets.stage.step import Step
 from selection_assets.stage.step_cost import plan_error, reserve, stopped_at
 
-FORCE_TAG = "selection/force"
-"""A run with this tag repeats work that is already done."""
+
+@dataclass(frozen=True)
+class Made:
+    """A partition of which a version is published.
+
+    Attributes
+    ----------
+    step : that has made it, or found it made.
+    artifact : the version.
+    facts : shown in the UI; None for one that was found, of which the UI has been told before.
+    checks : their outcomes; none of one that was found.
+    """
+
+    step: Step
+    artifact: Artifact
+    facts: Mapping[str, Any] | None = None
+    checks: Sequence[dg.AssetCheckResult] = ()
+
+    @property
+    def failed_checks(self) -> list[dg.AssetCheckResult]:
+        """Those that keep readers at the version before."""
+        blocking = dg.AssetCheckSeverity.ERROR
+        return [one for one in self.checks if not one.passed and one.severity == blocking]
 
 
 def run_step(
-    stage: Stage,
-    context: dg.AssetExecutionContext,
-    inputs: Mapping[str, Mapping[str, Artifact]],
-) -> dg.MaterializeResult:
-    """Materialize one partition, unless the same work is already published.
+    stage: Stage, step: Step, outside: Mapping[str, str], published: Artifact | None
+) -> Made:
+    """Make one partition, unless the same work is already published.
 
     A costly stage starts only when what it may cost is reserved. A kill leaves the reservation
     open, for the sensor to close; anything milder closes it here.
 
     Parameters
     ----------
-    inputs : input name to (partition to what was loaded of it).
+    outside : versions of what it reads from outside, as its identity has them.
+    published : what the same inputs and code gave before; None to make it in any case.
     """
-    ledger = context.resources.workspace.ledger
-    partition = str(context.partition_key) if context.has_partition_key else UNPARTITIONED
-    versions = {
-        name: {key: artifact.version for key, artifact in found.items()}
-        for name, found in inputs.items()
-    }
-    outside = stage.outside(partition)
-    step = Step(context, stage.identity(partition, versions, outside), inputs)
-    published = ledger.find(step.identity)
-    forced = FORCE_TAG in context.run.tags
-    if published is not None and not forced and _is_whole(published, context):
-        return _reuse(stage, context, published)
+    if published is not None and _is_whole(published, step):
+        return Made(step, published)
     try:
         return _make(stage, step, outside)
     finally:
         step.leave_work()
 
 
-def _make(stage: Stage, step: Step, outside: Mapping[str, str]) -> dg.MaterializeResult:
+def _is_whole(published: Artifact, step: Step) -> bool:
+    """Whether a published version can be reused; one that is damaged is made again."""
+    try:
+        published.verify(full=False)
+    except CorruptArtifact as error:
+        step.context.log.warning("%s; it is made again", error)
+        return False
+    return True
+
+
+def _make(stage: Stage, step: Step, outside: Mapping[str, str]) -> Made:
     if stage.finds is not None:
         step.found = stage.finds(step)
-    if not stage.costly:
-        return _compute(stage, step, outside, None)
-    step.context.log.info("device: %s", step.device.describe())
-    stop_with_the_run()
+    if stage.costly:
+        pending, facts, checks = _compute_reserved(stage, step, outside)
+    else:
+        pending, facts, checks = _compute(stage, step, outside, None)
+    return Made(step, publish(step.workspace.ledger, pending), facts, checks)
+
+
+Computed = tuple[Pending, dict[str, Any], list[dg.AssetCheckResult]]
+
+
+def _compute_reserved(stage: Stage, step: Step, outside: Mapping[str, str]) -> Computed:
     reservation = reserve(stage, step)
     try:
         with reservation:
@@ -74,19 +103,9 @@ def _make(stage: Stage, step: Step, outside: Mapping[str, str]) -> dg.Materializ
         raise
 
 
-def _is_whole(published: Artifact, context: dg.AssetExecutionContext) -> bool:
-    """Whether a published version can be reused; one that is damaged is made again."""
-    try:
-        published.verify(full=False)
-    except CorruptArtifact as error:
-        context.log.warning("%s; it is made again", error)
-        return False
-    return True
-
-
 def _compute(
     stage: Stage, step: Step, outside: Mapping[str, str], reservation: Reservation | None
-) -> dg.MaterializeResult:
+) -> Computed:
     store, device = step.workspace.store, step.device
     started_at, clock = datetime.now(UTC), time.monotonic()
     draft = stage.function(step)
@@ -124,55 +143,20 @@ def _compute(
         "dagster/uri": str(store.folder(step.identity.asset, step.partition, staged.version)),
         **draft.facts,
     }
+    shown = metadata(facts)
+    checks = [check.result(stage.checks[check.name]) for check in draft.checks]
     read = stage.inputs_read(step.partition)
-    return dg.MaterializeResult(
-        value=Pending(
-            staged=staged,
-            identity=step.identity,
-            campaign=stage.campaign,
-            inputs=sorted({a.materialization for name in read for a in step.inputs[name].values()}),
-            run_id=step.context.run.run_id,
-            rows=draft.rows,
-            started_at=started_at,
-            cost=cost,
-            spend=reservation.spend if reservation is not None else None,
-            work=step.give_work(),
-            make_current=all(check.passed or check.only_warns for check in draft.checks),
-        ),
-        metadata=metadata(facts),
-        check_results=[check.result(stage.checks[check.name]) for check in draft.checks],
-        data_version=dg.DataVersion(staged.version),
+    pending = Pending(
+        staged=staged,
+        identity=step.identity,
+        campaign=stage.campaign,
+        inputs=sorted({a.materialization for name in read for a in step.inputs[name].values()}),
+        run_id=step.context.run.run_id,
+        rows=draft.rows,
+        started_at=started_at,
+        cost=cost,
+        spend=reservation.spend if reservation is not None else None,
+        work=step.give_work(),
+        make_current=all(check.passed or check.only_warns for check in draft.checks),
     )
-
-
-def _reuse(
-    stage: Stage, context: dg.AssetExecutionContext, published: Artifact
-) -> dg.MaterializeResult:
-    """Answer with the version that the same inputs and code gave before; nothing is spent."""
-    context.log.info("unchanged inputs and code: version %s is reused", published.version)
-    key = str(context.partition_key) if context.has_partition_key else None
-    event = context.instance.get_latest_data_version_record(stage.key, partition_key=key)
-    before = event.asset_materialization if event is not None else None
-    return dg.MaterializeResult(
-        value=published,
-        metadata={**(before.metadata if before is not None else {}), "reused": True},
-        check_results=[_repeated(stage, context, name) for name in stage.checks],
-        data_version=dg.DataVersion(published.version),
-    )
-
-
-def _repeated(stage: Stage, context: dg.AssetExecutionContext, name: str) -> dg.AssetCheckResult:
-    """Repeat a check's last outcome: passed, or a warning, since nothing else becomes current."""
-    key = dg.AssetCheckKey(stage.key, name)
-    # The newest record is the evaluation that this very step has planned.
-    records = context.instance.event_log_storage.get_asset_check_execution_history(key, limit=10)
-    events = [record.event.dagster_event for record in records if record.event is not None]
-    evaluated = dg.DagsterEventType.ASSET_CHECK_EVALUATION
-    last = next(
-        (e.asset_check_evaluation_data for e in events if e and e.event_type == evaluated), None
-    )
-    if last is None or last.passed or last.severity != dg.AssetCheckSeverity.WARN:
-        return dg.AssetCheckResult(passed=True, check_name=name)
-    return dg.AssetCheckResult(
-        passed=False, check_name=name, severity=last.severity, metadata=last.metadata
-    )
+    return pending, shown, checks

@@ -13,7 +13,13 @@ from selection_assets.stage.code_version import Code, Parameters, code_version
 from selection_assets.stage.step import Draft, Expected, Step
 
 StageFunction = Callable[[Step], Draft]
+Outside = Callable[[str], Mapping[str, str]]
 P = ParamSpec("P")
+
+
+def _nothing(partition: str) -> Mapping[str, str]:
+    """What a stage without files of its own reads from outside."""
+    return {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +69,7 @@ class Stage:
     serves: Mapping[str, frozenset[str]] = field(default_factory=dict)
     checks: Mapping[str, str] = field(default_factory=dict)
     reads: Callable[[str], Sequence[str]] | None = None
-    outside: Callable[[str], Mapping[str, str]] = lambda _: {}
+    outside: Outside = _nothing
     kinds: Collection[str] = ("python",)
     some_inputs_may_lack: bool = False
     only_after: Sequence[str] = ()
@@ -77,6 +83,16 @@ class Stage:
     def code_version(self) -> str:
         """Of the functions that it calls, and their parameters."""
         return code_version([self.function, *self.also_code], self.parameters)
+
+    @property
+    def over_sources(self) -> bool:
+        """Whether its partitions are sources, of which a run makes many."""
+        return isinstance(self.partitions, dg.DynamicPartitionsDefinition)
+
+    @property
+    def reads_outside(self) -> bool:
+        """Whether it reads files or packages, which may be of no use."""
+        return self.outside is not _nothing
 
     def inputs_read(self, partition: str) -> Sequence[str]:
         """Names of the inputs that a partition really reads."""

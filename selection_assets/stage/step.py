@@ -1,11 +1,11 @@
 """What a stage's function is given, and what it gives back."""
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import dagster as dg
 
@@ -29,6 +29,8 @@ REMEDY = "remedy"
 FIRST_SECONDS = 30.0
 """Reserved at least; a step that takes longer asks for more as it goes."""
 
+T = TypeVar("T")
+
 
 @dataclass
 class Step:
@@ -41,6 +43,8 @@ class Step:
     inputs : input name to (partition to what was loaded of it).
     meter : what long work asks before each part of it.
     found : what the stage's `finds` has found out; None for a stage without.
+    n_partitions : that the run makes in all.
+    in_common : what `once` has made for the partitions of the run before this one.
     """
 
     context: dg.AssetExecutionContext
@@ -48,6 +52,8 @@ class Step:
     inputs: Mapping[str, Mapping[str, Artifact]]
     meter: Meter = UNMETERED
     found: Any = None
+    n_partitions: int = 1
+    in_common: dict[str, Any] = field(default_factory=dict)
 
     @property
     def partition(self) -> str:
@@ -92,6 +98,17 @@ class Step:
         """
         [artifact] = self.inputs[name].values()
         return artifact
+
+    def once(self, name: str, make: Callable[[], T]) -> T:
+        """Make something for all partitions of the run that are made one after another here.
+
+        Parameters
+        ----------
+        name : of what is made; it may depend on nothing that differs between them.
+        """
+        if name not in self.in_common:
+            self.in_common[name] = make()
+        return self.in_common[name]
 
     def maybe(self, name: str) -> Artifact | None:
         """Give an input that only some studies have."""

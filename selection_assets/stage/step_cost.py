@@ -82,7 +82,8 @@ def _expected(stage: Stage, step: Step) -> Expected:
     if stage.expects is not None:
         return stage.expects(step)
     identity = step.identity
-    foreseen = step.workspace.ledger.spending.forecasts(stage.campaign)
+    spending = step.workspace.ledger.spending
+    foreseen = step.once("forecasts", lambda: spending.forecasts(stage.campaign))
     found = foreseen.get((identity.asset, identity.partition))
     if found is None:
         raise dg.Failure(

@@ -18,7 +18,7 @@ from selection.config.study import Study
 from selection.corpus.docstrings import read_docstrings
 from selection_assets.definitions import build_definitions
 from selection_assets.refresh.refresh import refresh
-from selection_assets.refresh.staleness import Work
+from selection_assets.refresh.work import Work
 from selection_assets.studies import load_studies
 
 # Standard library packages: the same real English wherever the tests run.

@@ -1,9 +1,12 @@
 """Sensors evaluated as their server does, and their answers carried out as the daemon does."""
 
+import json
+
 import dagster as dg
 from small_project import Project
 from tiny_project import SOURCES, materialize
 
+from selection_assets.stage.asked import PARTITIONS_TAG
 from sensors.definitions import build_code_location
 
 LIBRARY = "watch_library_sources"
@@ -38,12 +41,19 @@ def launch(answer, key: dg.AssetKey, instance: dg.DagsterInstance) -> None:
         instance.add_dynamic_partitions(request.partitions_def_name, request.partition_keys)
     for request in answer.run_requests:
         assert list(request.asset_selection or [key]) == [key]
-        made = materialize(build_code_location(), instance, key, request.partition_key)
+        made = materialize(
+            build_code_location(), instance, key, request.partition_key, tags=request.tags
+        )
         assert made.success, [e.step_failure_data.error for e in made.get_step_failure_events()]
 
 
 def partitions(answer) -> list[str]:
-    return [request.partition_key for request in answer.run_requests or ()]
+    """Sources that the answer asks to be read."""
+    asked = []
+    for request in answer.run_requests or ():
+        one = [request.partition_key] if request.partition_key else []
+        asked += json.loads(request.tags.get(PARTITIONS_TAG, json.dumps(one)))
+    return asked
 
 
 def read_all(project: Project, instance: dg.DagsterInstance) -> str:

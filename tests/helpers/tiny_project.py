@@ -1,6 +1,7 @@
 """A project whose sources are a line each, for tests in which the text does not matter."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import dagster as dg
@@ -36,6 +37,8 @@ def materialize(
     instance: dg.DagsterInstance,
     key: dg.AssetKey,
     partition: str | None = None,
+    *,
+    tags: Mapping[str, str] | None = None,
 ) -> dg.ExecuteInProcessResult:
     """Run one asset in this process."""
     job = definitions.resolve_implicit_global_asset_job_def()
@@ -43,6 +46,7 @@ def materialize(
         asset_selection=[key],
         partition_key=partition,
         instance=instance,
+        tags=dict(tags or {}),
         run_config=QUIET,
         raise_on_error=False,
     )

@@ -9,8 +9,8 @@ import dagster as dg
 from resources.ledger.database import Database
 from resources.ledger.ledger import Ledger, open_ledger
 from selection_assets.definitions import project_resources
+from selection_assets.stage.asked import FORCE_TAG
 from selection_assets.stage.asset import build_asset
-from selection_assets.stage.run_step import FORCE_TAG
 from selection_assets.stage.stage import Stage, stage
 from selection_assets.stage.step import Check, Draft, Expected, Step
 

@@ -155,7 +155,7 @@ class Steps(RuleBasedStateMachine):
         try:
             publish_report(self.ledger, identity, "text", cost=cost_of(meter), spend=meter.spend)
         except OverCap:
-            assert self.ledger.find(identity) is None
+            assert self.ledger.published(identity.asset).get(identity) is None
 
     @invariant()
     def the_cap_holds_nobody_overran_and_nothing_is_wrong_with_the_entries(self):

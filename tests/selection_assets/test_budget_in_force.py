@@ -15,8 +15,8 @@ from selection.budget.amounts import Cap
 from selection_assets.command.cli import main
 from selection_assets.refresh.refresh import StoppedByCap, refresh
 from selection_assets.refresh.run_work import RefreshFailed
+from selection_assets.stage.asked import FORCE_TAG
 from selection_assets.stage.keys import arm_key
-from selection_assets.stage.run_step import FORCE_TAG
 from selection_assets.studies import load_studies
 
 ARM = arm_key("random", "10pct")

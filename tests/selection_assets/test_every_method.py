@@ -20,7 +20,7 @@ from selection.methods.contract.protocol import FitInputs, Fitted, ScoreInputs
 from selection.methods.contract.values import Rows
 from selection_assets.command.cli import main
 from selection_assets.refresh.refresh import refresh
-from selection_assets.refresh.staleness import Work
+from selection_assets.refresh.work import Work
 from selection_assets.shared.fitted import read_fitted
 from selection_assets.shared.pool_rows import read_rows
 from selection_assets.shared.preparations import preparation_key

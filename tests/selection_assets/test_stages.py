@@ -10,8 +10,8 @@ from toy_stages import Toy, failure, reused
 from resources.project import ROOT_VARIABLE
 from resources.store.artifacts import CorruptArtifact
 from selection_assets.definitions import project_resources
+from selection_assets.stage.asked import FORCE_TAG
 from selection_assets.stage.asset import build_asset
-from selection_assets.stage.run_step import FORCE_TAG
 
 MATERIALIZE = """
 import sys
@@ -103,7 +103,7 @@ def test_a_failed_check_keeps_the_earlier_version_and_stops_what_comes_after(toy
     toy.write([-1, 2])
     result = toy.run()
     assert not result.success
-    assert reused(result) == {"numbers": False}
+    assert reused(result) == {}
     assert toy.current("numbers") == [1, 2]
     assert toy.current("total") == [3]
     [check] = result.get_asset_check_evaluations()
@@ -116,7 +116,7 @@ def test_a_failed_version_is_never_reused(toy):
     assert not toy.run().success
     again = toy.run()
     assert not again.success
-    assert reused(again) == {"numbers": False}
+    assert reused(again) == {}
     assert toy.current("numbers") is None
 
 

@@ -14,11 +14,11 @@ from real_processes import Child
 from small_project import SOURCES, Project, enter
 
 from resources.dead_runs import clear_dead_runs
+from resources.store.artifacts import UNPARTITIONED
 from selection.config.study import Study
 from selection_assets.graph import pool_stages, study_stages
-from selection_assets.refresh.staleness import Work
+from selection_assets.stage.asked import FORCE_TAG
 from selection_assets.stage.keys import arm_key
-from selection_assets.stage.run_step import FORCE_TAG
 from selection_assets.studies import load_pools
 
 BASE = {"library/tiny/base_tokenizer", "library/tiny/base_checkpoint"}
@@ -155,7 +155,8 @@ def test_a_change_of_the_base_model_makes_exactly_these_assets_stale(
 
 
 def test_a_project_that_moved_reads_its_files_again_and_recomputes_nothing(copied):
-    assert set(copied.refresh()) <= {Work(source, (CORPUS,)) for source in SOURCES}
+    read = {step for work in copied.refresh() for step in work.steps}
+    assert read <= {(CORPUS, source) for source in SOURCES}
     assert copied.refresh() == []
 
 
@@ -170,17 +171,17 @@ def test_a_changed_option_of_ot_runs_its_arms_again_and_trains_no_others(copied)
     others = {arm_key(name, b.key) for name in methods for b in budgets if name != "ot"}
     arms = {arm_key("ot", budget.key) for budget in budgets}
     before = copied.ledger.current_data_versions()
-    done = {(asset, work.partition) for work in copied.refresh() for asset in work.assets}
+    done = {step for work in copied.refresh() for step in work.steps}
     # It costs more, so the plan is another one, and every subset is chosen by it anew.
     rechosen = {("small/selected_subset", arm) for arm in others}
     assert done == rechosen | {
-        ("small/budget_plan", None),
-        ("small/ot_potentials", None),
+        ("small/budget_plan", UNPARTITIONED),
+        ("small/ot_potentials", UNPARTITIONED),
         *(("small/ot_scores", source) for source in SOURCES),
         *(("small/selected_subset", arm) for arm in arms),
         *(("small/finetuned_checkpoint", arm) for arm in arms),
         *(("small/eval_report", arm) for arm in arms),
-        ("small/pareto_frontier", None),
+        ("small/pareto_frontier", UNPARTITIONED),
     }
     after = copied.ledger.current_data_versions()
     assert all(after[subset] == before[subset] for subset in rechosen)

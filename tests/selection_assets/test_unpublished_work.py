@@ -12,7 +12,7 @@ from resources.store import artifacts
 from resources.store.publishing_lock import locked
 from selection_assets.definitions import project_resources
 from selection_assets.refresh.run_work import RefreshFailed, run_work
-from selection_assets.refresh.staleness import Work
+from selection_assets.refresh.work import Work
 from selection_assets.stage.asset import build_asset
 from selection_assets.stage.stage import Stage, stage
 from selection_assets.stage.step import Draft, Expected, Step
@@ -74,4 +74,4 @@ def test_a_full_disk_is_told_with_what_to_do(toy):
     job = definitions.resolve_implicit_global_asset_job_def()
     said = r"No space left on device\nMake room on the disk of .*what was finished stays"
     with pytest.raises(RefreshFailed, match=said):
-        run_work(job, Work(None, ("toy/written",)), toy.instance)
+        run_work(job, Work(("toy/written",)), toy.instance, known=[])

@@ -145,10 +145,10 @@ def test_a_result_is_published_where_what_exceeds_the_loss_can_be_reserved(ledge
     if room < 60.0:
         with pytest.raises(OverCap, match=r"small/x \[all\] is not published"):
             publish()
-        assert ledger.find(identity) is None
+        assert ledger.published(identity.asset).get(identity) is None
         assert used(ledger) == 1000.0 - room
     else:
-        assert publish() == publish() == ledger.find(identity)
+        assert publish() == publish() == ledger.published(identity.asset).get(identity)
         assert used(ledger) == 1000.0
     assert "overrun" not in kinds(ledger)
     assert ledger.verify() == []

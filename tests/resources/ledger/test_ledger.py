@@ -87,7 +87,7 @@ def text_of(artifact: Artifact | None) -> str:
 def test_what_is_published_is_current_and_recorded_in_full(ledger, tmp_path):
     published = publish(ledger)
     assert ledger.current("study/thing", "all") == published
-    assert ledger.find(IDENTITY) == published
+    assert ledger.published(IDENTITY.asset).get(IDENTITY) == published
     [row] = query(
         tmp_path,
         "SELECT asset, partition, input_hash, code_version, data_version, run_id, path, rows, bytes"
@@ -121,7 +121,7 @@ def test_a_later_version_replaces_the_current_one_and_keeps_its_files(ledger):
     new = publish(ledger, "new", Identity("study/thing", "all", "other inputs", "code"))
     assert text_of(ledger.current("study/thing", "all")) == "new"
     assert text_of(old) == "old"
-    assert ledger.find(IDENTITY) is None
+    assert ledger.published(IDENTITY.asset).get(IDENTITY) is None
     assert old.folder.parent == new.folder.parent
 
 
@@ -138,7 +138,7 @@ def test_a_version_that_failed_its_checks_is_kept_and_read_by_nobody(ledger, tmp
     failed = Identity("study/thing", "all", "other inputs", "code")
     bad = publish(ledger, "bad", failed, make_current=False)
     assert text_of(ledger.current("study/thing", "all")) == "good"
-    assert ledger.find(failed) is None
+    assert ledger.published(failed.asset).get(failed) is None
     assert text_of(bad) == "bad"
     assert ledger.current_data_versions().keys() == {("study/thing", "all")}
     assert query(tmp_path, "SELECT sum(flops) FROM spend") == [(20.0,)]  # both were paid for
@@ -147,11 +147,12 @@ def test_a_version_that_failed_its_checks_is_kept_and_read_by_nobody(ledger, tmp
 @pytest.mark.parametrize("changed", ["asset", "partition", "input_hash", "code_version"])
 def test_nothing_is_found_for_another_identity(ledger, changed):
     publish(ledger)
-    assert ledger.find(Identity(**{**vars(IDENTITY), changed: "another"})) is None
+    another = Identity(**{**vars(IDENTITY), changed: "another"})
+    assert ledger.published(another.asset).get(another) is None
 
 
 def test_nothing_is_found_in_an_empty_ledger(ledger):
-    assert ledger.find(IDENTITY) is None
+    assert ledger.published(IDENTITY.asset).get(IDENTITY) is None
     assert ledger.current("study/thing", "all") is None
     assert ledger.current_versions("study/thing") == {}
     assert ledger.spending.lose(run_id="run") == 0
