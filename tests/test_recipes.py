@@ -1,18 +1,14 @@
 """CONTRIBUTING.md, followed to the letter in a copy of the checkout."""
 
 import json
-import os
 import re
-import shutil
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from checkout import Checkout
 from places import REPOSITORY
 
-COPIED = ("selection", "resources", "selection_assets", "sensors", "studies", "tests")
 BLOCK = re.compile(r'^```(\w+)(?: title="(.+?)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 
 
@@ -48,18 +44,8 @@ def recipes() -> dict[str, Recipe]:
 RECIPES = recipes()
 
 
-class Copy:
-    """A copy of the checkout."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        for folder in COPIED:
-            shutil.copytree(REPOSITORY / folder, root / folder)  # compiled as they are
-        for file in ("pyproject.toml", "project.yaml", "README.md"):
-            shutil.copy(REPOSITORY / file, root)
-        (root / "dagster_home").mkdir()
-        shutil.copy(REPOSITORY / "dagster_home/dagster.yaml", root / "dagster_home")
-        (root / ".venv").symlink_to(sys.prefix)
+class Copy(Checkout):
+    """One in which recipes are followed."""
 
     def follow(self, recipe: Recipe) -> None:
         """Write the recipe's files and make its changes."""
@@ -74,22 +60,6 @@ class Copy:
             before = file.read_text(encoding="utf-8")
             assert before.count(old) == 1, f"{name} has not one place like this:\n{old}"
             file.write_text(before.replace(old, new), encoding="utf-8")
-
-    def run(self, command: str) -> str:
-        variables = {k: v for k, v in os.environ.items() if k != "SELECTION_ROOT"}
-        # The environment's own copy of the project is the checkout, not this copy.
-        variables |= {"PYTHONPATH": str(self.root), "DAGSTER_HOME": str(self.root / "dagster_home")}
-        variables["COLUMNS"] = "200"  # tables are not to break names
-        done = subprocess.run(
-            ["bash", "-c", command],
-            cwd=self.root,
-            env=variables,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        assert done.returncode == 0, f"{command}\n{done.stdout}"
-        return done.stdout
 
 
 def followed(name: str, root: Path) -> list[str]:

@@ -21,6 +21,7 @@ from selection.config.embedders import (
 from selection.embedding.embedder import DESCRIPTION_FILE
 from selection.embedding.encoder_folder import check_encoder_folder, load_encoder
 from selection.embedding.flops import encoder_flops
+from selection.models.quiet import quiet_transformers
 
 MINILM_MAX_TOKENS = 256
 
@@ -125,7 +126,9 @@ def _distil(folder: Path, *, width: int, device: str) -> None:
     """Distil static token vectors from MiniLM (model2vec: a forward a token, PCA, weights)."""
     from model2vec.distill import distill
 
-    static = distill(str(minilm_folder()), pca_dims=width, device=device, quantize_to="float32")
+    teacher = str(minilm_folder())
+    with quiet_transformers():
+        static = distill(teacher, pca_dims=width, device=device, quantize_to="float32")
     if static.tokenizer.get_vocab_size() != _distilled_tokens():
         raise ValueError(
             f"model2vec distilled {static.tokenizer.get_vocab_size()} tokens and its cost was"

@@ -70,6 +70,8 @@ def run_work(
     ------
     RefreshFailed
         When it fails for any other reason.
+    KeyboardInterrupt
+        When a signal has stopped it.
     """
     many = len(work.partitions) > 1
     result = job.execute_in_process(
@@ -83,6 +85,8 @@ def run_work(
         raise_on_error=False,
     )
     failures = result.get_step_failure_events()
+    if any(_is_stopped(event) for event in failures):
+        raise KeyboardInterrupt
     ended = Ended(work, {asset: told for event in failures for asset, told in told_by(event)})
     if len(ended.not_made) < len(failures) or not (result.success or failures):
         said = [_reason(event) for event in failures if not told_by(event)]
@@ -97,7 +101,11 @@ def _reason(event: dg.DagsterEvent) -> str:
     error = event.step_failure_data.error
     if error is None:
         return "no reason is known"
-    error = error.cause or error
-    if error.cls_name == dg.DagsterExecutionInterruptedError.__name__:
-        return "stopped by a signal; what was finished stays, and the next run goes on from there"
-    return error.message.strip()
+    return (error.cause or error).message.strip()
+
+
+def _is_stopped(event: dg.DagsterEvent) -> bool:
+    """Whether Dagster has ended a step because of a signal, such as that of Ctrl-C."""
+    error = event.step_failure_data.error
+    stopped = dg.DagsterExecutionInterruptedError.__name__
+    return error is not None and stopped in (error.cls_name, error.cause and error.cause.cls_name)

@@ -187,7 +187,7 @@ def stale_in(copy: Path, before: dict[str, str]) -> set[str]:
             {"raw_corpus", "corpus_embeddings", "target_examples", "selected_subset"},
         ),
         (
-            "study",
+            "budgets",
             "return self.share * epoch_flops",
             "return self.share * epoch_flops * 2",
             {"budget_plan"},
@@ -231,7 +231,7 @@ def test_what_a_configuration_does_counts_with_all_that_it_names(tmp_path):
 
 def test_a_special_method_of_a_configuration_counts_wherever_one_is_named(tmp_path, before):
     special = "class Budget(Strict):\n    def __len__(self) -> int:\n        return 1\n"
-    copy = edited(copied(tmp_path / "copy"), {"study": [("class Budget(Strict):\n", special)]})
+    copy = edited(copied(tmp_path / "copy"), {"budgets": [("class Budget(Strict):\n", special)]})
     assert {"raw_corpus", "selected_subset"} <= stale_in(copy, before)
 
 

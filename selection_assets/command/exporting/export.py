@@ -36,7 +36,11 @@ def export(
     The rows come with receipts, a page for the hub, a script for TRL and a configuration for
     axolotl. They are brought up to date first; a checkpoint is taken as it was trained last.
     """
-    from selection_assets.command.export_folder import Wanted, export_checkpoint, export_rows
+    from selection_assets.command.exporting.export_folder import (
+        Wanted,
+        export_checkpoint,
+        export_rows,
+    )
     from selection_assets.refresh.run_work import RefreshFailed
 
     rows_only = wanted or shuffle is not None or draw is not None or with_rejected

@@ -9,7 +9,7 @@ from resources.project import store_root
 from selection.config.files import ConfigurationError
 from selection.export.files import CONTAINERS, Container
 from selection.export.rows import FORMATS, ExportFormat
-from selection_assets.command.out_folder import check_free
+from selection_assets.command.exporting.out_folder import check_free
 
 # What takes seconds to import is imported once the options are known to be right.
 
@@ -85,8 +85,8 @@ def pick(
     if out is not None:
         out = out.expanduser()
         check_free(out, store_root())
-    from selection_assets.command.export_folder import Wanted
-    from selection_assets.command.picking import pick_rows, price
+    from selection_assets.command.exporting.export_folder import Wanted
+    from selection_assets.command.picking.steps import pick_rows, price
     from selection_assets.refresh.run_work import RefreshFailed
 
     try:

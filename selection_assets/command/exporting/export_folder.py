@@ -19,8 +19,8 @@ from selection.export.files import Container
 from selection.export.model_card import ModelFacts, model_card
 from selection.export.rows import CannotExport, ExportFormat
 from selection_assets.command.asked import asked_study
-from selection_assets.command.out_folder import check_free, write_folder
-from selection_assets.command.rejected import write_rejected
+from selection_assets.command.exporting.out_folder import check_free, write_folder
+from selection_assets.command.exporting.rejected import write_rejected
 from selection_assets.planning.current import find_current_plan
 from selection_assets.planning.known_rates import trained_model
 from selection_assets.shared.chosen_rows import chosen_rows, draws_of, hub_model, origins_of

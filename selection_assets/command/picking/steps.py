@@ -11,8 +11,8 @@ from selection_assets.authoring.asked import Asked, Written, known_pool, write_s
 from selection_assets.authoring.names import name_after
 from selection_assets.authoring.roots import in_project
 from selection_assets.authoring.study_file import Fields, selecting
-from selection_assets.command.advice import advised_method
-from selection_assets.command.export_folder import Wanted, export_rows
+from selection_assets.command.exporting.export_folder import Wanted, export_rows
+from selection_assets.command.picking.advice import advised_method
 from selection_assets.command.plan import find_plan, price_text
 from selection_assets.command.run import TRAINING_FILE, plan_study, run_study
 from selection_assets.refresh.refresh import SourcesFailed

@@ -28,8 +28,8 @@ def new(
     from resources.project import project_root
     from selection_assets.authoring.asked import Asked, write_study
     from selection_assets.authoring.study_file import comparing, selecting
-    from selection_assets.command.pick import DEFAULT_SHARE
-    from selection_assets.command.picking import model_fields
+    from selection_assets.command.picking.pick import DEFAULT_SHARE
+    from selection_assets.command.picking.steps import model_fields
 
     asked = Asked([Path(path).expanduser() for path in pool], Path(target).expanduser())
     asked.require_there()
