@@ -35,7 +35,8 @@ def evaluate_checkpoint(
     Returns
     -------
     pa.Table
-        Columns seed, row_id, nll (nats, float64), n_tokens, n_bytes, label, predicted.
+        Columns seed, row_id, nll (nats, float64), n_tokens and n_bytes that are measured, n_read
+        that the model computed on, n_truncated that did not fit, label, predicted.
     """
     model, tokenizer = load_model(folder), load_tokenizer(folder)
     losses = evaluate(model, tokenizer, examples, max_length=max_length, device=device)
@@ -51,6 +52,8 @@ def evaluate_checkpoint(
             "nll": losses.nll,
             "n_tokens": losses.n_tokens,
             "n_bytes": losses.n_bytes,
+            "n_read": losses.n_read,
+            "n_truncated": losses.n_truncated,
             "label": pa.array([example.label for example in examples], pa.string()),
             "predicted": pa.array(predicted or [None] * len(examples), pa.string()),
         }
@@ -61,12 +64,12 @@ def evaluation_flops(
     losses: pa.Table, labels: Sequence[str], shape: ModelShape, accountant: str
 ) -> float:
     """FLOPs of the forward passes: the text once for its loss, once more for the labels."""
-    tokens = float(np.sum(losses["n_tokens"].to_numpy()))
+    tokens = float(np.sum(losses["n_read"].to_numpy()))
     return passes_flops(tokens, labels, shape, accountant)
 
 
 def passes_flops(tokens: float, labels: Sequence[str], shape: ModelShape, accountant: str) -> float:
-    """FLOPs of evaluating texts of so many measured tokens in all."""
+    """FLOPs of evaluating texts of so many tokens that are read in all."""
     passes = 2 if labels else 1
     return forward_flops(shape, tokens * passes, accountant=accountant)
 
@@ -101,6 +104,9 @@ def summarise(losses: pa.Table, *, level: float, n_resamples: int) -> dict[str, 
             losses["nll"].to_numpy().sum(), losses["n_bytes"].to_numpy().sum()
         ),
         "n_examples": len(tokens_E),
+        "n_truncated_examples": int((losses["n_truncated"].to_numpy() > 0).sum())
+        // len(set(losses["seed"].to_pylist())),
+        "measured_tokens": int(tokens_E.sum()),
         "seeds": sorted(set(losses["seed"].to_pylist())),
     }
     if losses["predicted"].null_count == 0:

@@ -11,7 +11,7 @@ from selection.budget.meter import UNMETERED, Meter
 from selection.costs import ModelShape, training_flops
 from selection.models.base import load_model, load_tokenizer
 from selection.models.examples import Example, render_all
-from selection.models.packing import pack
+from selection.models.packing import PackedBlocks, PaddedRows, fill_rows, pack
 from selection.models.recipe import Recipe
 from selection.models.tokenizer import required_id, tokenize
 from selection.models.training import TrainingResult, train
@@ -28,11 +28,13 @@ class TrainingPhase:
 
     Attributes
     ----------
+    rows_cut : rows of which not all fitted, texts laid in blocks aside, which are never cut.
     flops : on the tokens it processed, whichever process ran it.
     resumed_flops : part of them that an earlier process has computed.
     """
 
     result: TrainingResult
+    rows_cut: int
     flops: float
     resumed_flops: float
 
@@ -59,6 +61,7 @@ def warm_up(
     texts: Sequence[str],
     recipe: Recipe,
     *,
+    chats: Sequence[Example] = (),
     shape: ModelShape,
     accountant: str,
     work_dir: Path,
@@ -66,15 +69,33 @@ def warm_up(
     progress: bool = False,
     meter: Meter = UNMETERED,
 ) -> TrainingPhase:
-    """Train on packed rows, in place: pre-training, and the warm-up of an arm."""
-    blocks = pack(
-        tokenize(tokenizer, texts),
-        block_size=shape.sequence_length,
-        eos_id=required_id(tokenizer.eos_token_id),
-        pad_id=required_id(tokenizer.pad_token_id),
-    )
+    """Train on rows of a pool, in place: pre-training, and the warm-up of an arm.
+
+    Parameters
+    ----------
+    texts : rows without turns, which are packed.
+    chats : rows with turns, each of which has its sequence to itself.
+
+    Raises
+    ------
+    ValueError
+        Naming a conversation that cannot be trained on (`selection.models.chat_lengths`).
+    """
+    pad_id = required_id(tokenizer.pad_token_id)
+    dataset: PackedBlocks | PaddedRows | None = None
+    if texts:
+        dataset = pack(
+            tokenize(tokenizer, texts),
+            block_size=shape.sequence_length,
+            eos_id=required_id(tokenizer.eos_token_id),
+            pad_id=pad_id,
+        )
+    rows_cut = 0
+    if chats:
+        rendered, rows_cut = render_all(chats, tokenizer, shape.sequence_length)
+        dataset = fill_rows(dataset, rendered, longest=shape.sequence_length, pad_id=pad_id)
     how: Any = {"device": device, "progress": progress, "meter": meter, "work_dir": work_dir}
-    return _run(model, tokenizer, blocks, recipe, shape, accountant, **how)
+    return _run(model, tokenizer, dataset, rows_cut, recipe, shape, accountant, **how)
 
 
 def train_arm(
@@ -82,6 +103,7 @@ def train_arm(
     texts: Sequence[str],
     examples: Sequence[Example],
     *,
+    chats: Sequence[Example] = (),
     warm_up_recipe: Recipe,
     fine_tuning_recipe: Recipe,
     shape: ModelShape,
@@ -96,7 +118,7 @@ def train_arm(
     Parameters
     ----------
     base : folder of the base checkpoint.
-    texts : the selected rows, best first; none skips the warm-up.
+    texts, chats : the selected rows without and with turns, best first; none skips the warm-up.
     examples : the target's train split.
     work_dir : found again after a kill; each phase continues from its last checkpoint.
     meter : charged for each step before it is taken.
@@ -110,12 +132,12 @@ def train_arm(
     how: Any = {"shape": shape, "accountant": accountant, "device": device}
     how |= {"progress": progress, "meter": meter}
     warm = None
-    if texts:
-        at = work_dir / "warm_up"
-        warm = warm_up(model, tokenizer, texts, warm_up_recipe, work_dir=at, **how)
-    dataset, _ = render_all(examples, tokenizer, shape.sequence_length)
-    at = work_dir / "fine_tuning"
-    tuned = _run(model, tokenizer, dataset, fine_tuning_recipe, work_dir=at, **how)
+    if texts or chats:
+        how |= {"work_dir": work_dir / "warm_up"}
+        warm = warm_up(model, tokenizer, texts, warm_up_recipe, chats=chats, **how)
+    dataset, rows_cut = render_all(examples, tokenizer, shape.sequence_length)
+    how |= {"work_dir": work_dir / "fine_tuning"}
+    tuned = _run(model, tokenizer, dataset, rows_cut, fine_tuning_recipe, **how)
     return TrainedArm(model, tokenizer, warm, tuned)
 
 
@@ -123,6 +145,7 @@ def _run(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
     dataset: Any,
+    rows_cut: int,
     recipe: Recipe,
     shape: ModelShape,
     accountant: str,
@@ -141,5 +164,8 @@ def _run(
         **how,
     )
     return TrainingPhase(
-        result, per_token * result.tokens_processed, per_token * result.tokens_resumed
+        result,
+        rows_cut,
+        per_token * result.tokens_processed,
+        per_token * result.tokens_resumed,
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from selection.models.packing import IGNORED_LABEL, PackedBlocks
+from selection.models.packing import IGNORED_LABEL, PackedBlocks, PaddedRows
 
 if TYPE_CHECKING:
     import torch
@@ -36,6 +36,32 @@ def training_order(n_rows: int, recipe: Recipe) -> tuple[np.ndarray, np.ndarray]
     return order, sizes
 
 
+def training_batches(
+    widths: Sequence[int] | np.ndarray, recipe: Recipe, *, by_width: bool = False
+) -> list[np.ndarray]:
+    """Numbers of the rows that each step of a training takes, fixed as in `training_order`.
+
+    Parameters
+    ----------
+    widths : of shape (n_rows,), as for `tokens_by_step`.
+    by_width : a step takes rows of one width only, so that none is filled up for another. Steps
+        come in an order by the seed too; the last of each width may have fewer rows.
+    """
+    if not by_width:
+        order, sizes = training_order(len(widths), recipe)
+        return np.split(order, np.cumsum(sizes)[:-1])
+    rng, of_row = np.random.default_rng(recipe.seed), np.asarray(widths)
+    batches = []
+    for _ in range(recipe.epochs):
+        order = rng.permutation(len(of_row))
+        of_epoch = []
+        for width in np.unique(of_row):
+            alike = order[of_row[order] == width]
+            of_epoch += np.split(alike, range(recipe.batch_size, len(alike), recipe.batch_size))
+        batches += [of_epoch[place] for place in rng.permutation(len(of_epoch))]
+    return batches
+
+
 def tokens_by_step(widths: Sequence[int] | np.ndarray, recipe: Recipe) -> np.ndarray:
     """Tokens that each step of a training computes on, padding included, int64 of shape (steps,).
 
@@ -49,15 +75,19 @@ def tokens_by_step(widths: Sequence[int] | np.ndarray, recipe: Recipe) -> np.nda
     recipe : Recipe
         How the dataset will be trained on.
     """
-    order, sizes = training_order(len(widths), recipe)
-    batches = np.split(np.asarray(widths)[order], np.cumsum(sizes)[:-1])
-    return np.array([len(batch) * int(batch.max()) for batch in batches], dtype=np.int64)
+    return tokens_of(training_batches(widths, recipe), widths)
+
+
+def tokens_of(batches: Sequence[np.ndarray], widths: Sequence[int] | np.ndarray) -> np.ndarray:
+    """Tokens of each batch, every row as wide as its widest, int64 of shape (steps,)."""
+    of_row = np.asarray(widths)
+    return np.array([len(batch) * int(of_row[batch].max()) for batch in batches], dtype=np.int64)
 
 
 def training_rows(
-    dataset: PackedBlocks | Sequence[tuple[Sequence[int], Sequence[int]]],
+    dataset: PackedBlocks | PaddedRows | Sequence[tuple[Sequence[int], Sequence[int]]],
 ) -> tuple[list[tuple[np.ndarray, np.ndarray]], np.ndarray]:
-    """Bring packed blocks or (ids, loss_mask) pairs into one form.
+    """Bring packed blocks, rows of several widths or (ids, loss_mask) pairs into one form.
 
     Returns
     -------
@@ -74,6 +104,8 @@ def training_rows(
     if isinstance(dataset, PackedBlocks):
         rows = list(zip(dataset.ids, dataset.labels.copy(), strict=True))
         lengths = (dataset.labels != IGNORED_LABEL).sum(axis=1)
+    elif isinstance(dataset, PaddedRows):
+        rows, lengths = dataset.rows, dataset.lengths
     else:
         rows = [
             (
@@ -87,7 +119,9 @@ def training_rows(
         raise ValueError("there is nothing to train on: the dataset is empty")
     for number, (_, labels) in enumerate(rows):
         labels[0] = IGNORED_LABEL
-        if not isinstance(dataset, PackedBlocks) and (labels == IGNORED_LABEL).all():
+        # Of texts, a last block may be of one token only, which nothing predicts.
+        of_texts = isinstance(dataset, PackedBlocks | PaddedRows)
+        if not of_texts and (labels == IGNORED_LABEL).all():
             raise ValueError(f"row {number} of the dataset has no token to train on")
     return rows, lengths
 

@@ -4,13 +4,12 @@ An answer is what is written once the answer is there and was not before: betwee
 messages before it, with the prompt to answer, and the text of the messages up to it. That holds for
 most templates. Some write a turn in another way once it is no longer the last (Qwen 3 leaves out
 earlier thoughts), or move the system prompt to the last question (Mistral). There the answer is
-found by writing the same chat with another answer in its place: what differs is the answer, and what
-follows it where it is the last turn ends it.
+found by writing the same chat with another answer in its place: what differs is the answer, and
+what follows it where it is the last turn ends it.
 """
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
@@ -26,7 +25,9 @@ class TemplateUnreadable(ValueError):
 class Write(Protocol):
     """Writes messages by a template, with the prompt to answer if asked for."""
 
-    def __call__(self, said: Sequence[Mapping[str, Any]], *, prompt: bool = False) -> str: ...
+    def __call__(self, said: Sequence[Mapping[str, Any]], *, prompt: bool = False) -> str:
+        """Return the text."""
+        ...
 
 
 def answer_spans(
@@ -85,7 +86,7 @@ def _in_place(
     last, last_changed = write(messages[: place + 1]), write([*until, other])
     if changed.count(_OTHER) != 1 or last_changed.count(_OTHER) != 1:
         return 0, 0
-    start = len(os.path.commonprefix([text, changed]))
+    start = len(_common_start(text, changed))
     closing, after = (said.partition(_OTHER)[2] for said in (last_changed, changed))
     ending = _ending(closing, after, names)
     if not last.endswith(closing) or not text.endswith(after) or (closing.strip() and not ending):
@@ -99,7 +100,7 @@ def _ending(closing: str, after: str, names: Collection[str]) -> str:
     The same, or as much of it as is here; or one special token, where another one ends the last.
     """
     special = re.compile("|".join(map(re.escape, sorted(names, key=len, reverse=True))) or r"(?!)")
-    ending = os.path.commonprefix([closing, after])
+    ending = _common_start(closing, after)
     for found in special.finditer(after):
         if found.start() < len(ending) < found.end():
             ending = ending[: found.start()]
@@ -107,3 +108,9 @@ def _ending(closing: str, after: str, names: Collection[str]) -> str:
     if not ending and here and special.match(closing):
         return here.group()
     return ending
+
+
+def _common_start(one: str, other: str) -> str:
+    """Characters with which both begin."""
+    differ = (i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b)
+    return one[: next(differ, min(len(one), len(other)))]

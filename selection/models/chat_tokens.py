@@ -31,13 +31,13 @@ class Answer:
     ----------
     start, end : half-open range of token ids, what ends the turn included.
     said : end of the range without what ends the turn.
-    n_bytes : UTF-8 bytes of each token from `start` to `said`.
+    texts : what each token from `start` to `said` stands for.
     """
 
     start: int
     end: int
     said: int
-    n_bytes: tuple[int, ...]
+    texts: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -167,13 +167,13 @@ def _answer(
             said -= 1
     else:  # this template ends turns with nothing that could be told apart
         said = end
-    sizes, reached = [], span[0]
+    texts, reached = [], span[0]
     for first, last in offsets[start:said]:
         # a character of several tokens counts at the first of them
         first, last = max(first, reached), min(last, span[1])
-        sizes.append(len(text[first:last].encode("utf-8")) if last > first else 0)
+        texts.append(text[first:last] if last > first else "")
         reached = max(reached, last)
-    return Answer(start, end, said, tuple(sizes))
+    return Answer(start, end, said, tuple(texts))
 
 
 def _blank(offset: tuple[int, int], text: str) -> bool:

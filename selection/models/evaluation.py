@@ -13,12 +13,12 @@ from selection.models.batches import length_batches, pad_right
 from selection.models.examples import (
     LABEL_PREFIX,
     Example,
-    Rendered,
     cut_text,
     render_parts,
     separator_id,
 )
 from selection.models.packing import IGNORED_LABEL
+from selection.models.rendered import Rendered
 from selection.models.tokenizer import tokenize
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ class ExampleLosses:
         Measured tokens, and the UTF-8 bytes they stand for.
     n_truncated : ndarray of shape (n,), int64
         Tokens cut from the example to fit `max_length`.
+    n_read : ndarray of shape (n,), int64
+        Tokens that the model computed on.
     """
 
     row_id: np.ndarray
@@ -46,6 +48,7 @@ class ExampleLosses:
     n_tokens: np.ndarray
     n_bytes: np.ndarray
     n_truncated: np.ndarray
+    n_read: np.ndarray
 
 
 def evaluate(
@@ -57,9 +60,10 @@ def evaluate(
     batch_tokens: int = 4096,
     device: str,
 ) -> ExampleLosses:
-    """Loss of the text of plain and labelled examples, of the response of generation ones.
+    """Loss of the text of plain and labelled examples, of the response or answers of others.
 
-    Labels and the end of text are not measured. The result does not depend on the batches.
+    Labels, the end of text and what ends an answer are not measured. The result does not depend on
+    the batches.
 
     Parameters
     ----------
@@ -79,7 +83,7 @@ def evaluate(
         raise ValueError("there is no example to evaluate")
     parts = [render_parts(e, tokenizer, max_length, with_label=False) for e in examples]
     for example, part in zip(examples, parts, strict=True):
-        if part.measured[0] == part.measured[1]:
+        if part.n_measured == 0:
             raise ValueError(f"row {example.row_id} has no token to measure: it is empty")
     # what follows the measured tokens cannot change their loss
     cut = [replace(part, ids=part.ids[: part.measured[1]]) for part in parts]
@@ -87,9 +91,10 @@ def evaluate(
     return ExampleLosses(
         row_id=np.array([e.row_id for e in examples], dtype=str),
         nll=nll,
-        n_tokens=np.array([part.measured[1] - part.measured[0] for part in parts]),
+        n_tokens=np.array([part.n_measured for part in parts]),
         n_bytes=np.array([len(part.measured_text.encode("utf-8")) for part in parts]),
         n_truncated=np.array([part.n_truncated for part in parts]),
+        n_read=np.array([part.n_read for part in parts]),
     )
 
 
@@ -115,8 +120,7 @@ def measured_nll(
         for batch in length_batches(lengths, batch_tokens, shortest_share=shortest_share):
             ids = pad_right([rows[i].ids for i in batch], 0).to(device)
             # one step ahead of the tokens, so that they line up with the logits
-            spans = [(rows[i].ids, *rows[i].measured) for i in batch]
-            ahead = [[IGNORED_LABEL] * (first - 1) + ids[first:end] for ids, first, end in spans]
+            ahead = [_measured_ids(rows[i])[1:] for i in batch]
             targets = pad_right(ahead, IGNORED_LABEL, ids.shape[1]).to(device)
             nll[batch] = _nll(model(input_ids=ids, use_cache=False).logits, targets)
     return nll
@@ -237,6 +241,15 @@ def _nll(logits: torch.Tensor, targets: torch.Tensor) -> np.ndarray:
         reduction="none",
     )
     return losses.view(targets.shape).double().sum(dim=1).cpu().numpy()
+
+
+def _measured_ids(row: Rendered) -> list[int]:
+    """Give the ids up to the last measured one, -100 where nothing is measured."""
+    first, end = row.measured
+    measured = [
+        IGNORED_LABEL if place in row.between else row.ids[place] for place in range(first, end)
+    ]
+    return [IGNORED_LABEL] * first + measured
 
 
 def _inference(model: PreTrainedModel, device: str) -> Any:

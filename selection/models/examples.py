@@ -7,8 +7,9 @@ token is predicted too:
     labelled    <s> text \n\nLabel: name </s>
     generation  <s> prompt \n\n response </s>
 
-The parts are tokenized one by one, so that a label or response has the same tokens whatever
-precedes it.
+A conversation is written as the model's chat template does (`selection.models.chat_tokens`). The
+parts of the others are tokenized one by one, so that a label or response has the same tokens
+whatever precedes it.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from selection.models.chat_template import TemplateRefusal
+from selection.models.chat_tokens import TrainOn
+from selection.models.rendered import AnswerCut, Rendered, render_chat
 from selection.models.tokenizer import count_tokens, required_id, tokenize
 
 if TYPE_CHECKING:
@@ -30,13 +34,23 @@ SEPARATOR = "\n\n"
 
 @dataclass(frozen=True)
 class Example:
-    """A row of the target: plain, labelled (`label`) or generation (`prompt` and `response`)."""
+    """A row of the target: plain, labelled (`label`) or generation (`prompt` and `response`).
+
+    Attributes
+    ----------
+    turns : str or None
+        Canonical JSON of a conversation, which counts where there is one; prompt and response are
+        then its text.
+    train_on : of a conversation, whose tokens.
+    """
 
     row_id: str
     text: str
     label: str | None = None
     prompt: str | None = None
     response: str | None = None
+    turns: str | None = None
+    train_on: TrainOn = "assistant"
 
     def __post_init__(self) -> None:
         """Refuse half a prompt-response pair, and one that also has a label."""
@@ -51,39 +65,13 @@ def plain_examples(row_id: Iterable[str], texts: Iterable[str]) -> list[Example]
     return [Example(str(row), text) for row, text in zip(row_id, texts, strict=True)]
 
 
-@dataclass(frozen=True)
-class Rendered:
-    """Token ids of one example.
-
-    Attributes
-    ----------
-    ids : list of int
-        At most `max_length` ids.
-    loss_mask : list of int
-        1 where the token is trained on.
-    measured : tuple of int
-        Half-open range of the ids whose loss is reported: the text, or the response; never the
-        label or the end of text.
-    measured_text : str
-        The text of that range, for bits per byte.
-    n_truncated : int
-        Tokens of the text or prompt cut from its right to fit.
-    """
-
-    ids: list[int]
-    loss_mask: list[int]
-    measured: tuple[int, int]
-    measured_text: str
-    n_truncated: int
-
-
 def render(
     example: Example, tokenizer: PreTrainedTokenizerBase, max_length: int
 ) -> tuple[list[int], list[int]]:
     """Token ids and loss mask of one example; see `render_parts` for what was cut.
 
     Plain and labelled examples are trained on everything after the first separator; generation
-    examples on the response and its end of text only.
+    examples on the response and its end of text only, conversations as they say.
     """
     rendered = render_parts(example, tokenizer, max_length)
     return rendered.ids, rendered.loss_mask
@@ -101,7 +89,8 @@ def render_parts(
     Parameters
     ----------
     example : Example
-        Generation when it has a response, labelled when it has a label, else plain.
+        A conversation when it has turns, generation when it has a response, labelled when it has a
+        label, else plain.
     tokenizer : PreTrainedTokenizerBase
         A fast tokenizer with an end-of-text token.
     max_length : int
@@ -112,8 +101,20 @@ def render_parts(
     Raises
     ------
     ValueError
-        Naming the row, when the label or response alone does not fit.
+        Naming the row, when the label or response alone does not fit, or nothing of a
+        conversation's answers does; when its template cannot say it, or hides its answers.
     """
+    if example.turns is not None:
+        try:
+            return render_chat(
+                example.turns,
+                tokenizer,
+                max_length,
+                row=example.row_id,
+                train_on=example.train_on,
+            )
+        except (AnswerCut, TemplateRefusal) as error:
+            raise ValueError(f"row {example.row_id}: {error}") from error
     if example.prompt is not None and example.response is not None:
         head = example.prompt
         middle, tail = tokenize(tokenizer, [SEPARATOR, example.response])

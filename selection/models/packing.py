@@ -1,4 +1,9 @@
-"""Rows laid end to end in blocks of one length, so that no compute goes to padding."""
+"""How rows fill sequences: texts laid end to end in blocks, a conversation one to itself.
+
+A block has no padding, and its rows see those before them, as in pre-training. A conversation never
+meets another row: it is filled up to one of few widths, so that those of one width make a batch
+without any more padding, and what it costs depends on nothing but itself.
+"""
 
 from __future__ import annotations
 
@@ -51,3 +56,64 @@ def pack(
     ids = np.pad(stream, (0, n_padding), constant_values=pad_id).reshape(-1, block_size)
     labels = np.pad(stream, (0, n_padding), constant_values=IGNORED_LABEL).reshape(-1, block_size)
     return PackedBlocks(ids=ids, labels=labels, n_tokens=len(stream))
+
+
+@dataclass(frozen=True)
+class PaddedRows:
+    """Rows of several widths, of which those of one width are trained on together.
+
+    Attributes
+    ----------
+    rows : list of (ids, labels)
+        int32 arrays as wide as they are computed, padding included; labels are -100 on it and
+        where nothing is trained on.
+    lengths : ndarray of shape (n_rows,), int64
+        Real tokens of each.
+    """
+
+    rows: list[tuple[np.ndarray, np.ndarray]]
+    lengths: np.ndarray
+
+
+def padded_widths(lengths: np.ndarray, longest: int) -> np.ndarray:
+    """Tokens that conversations of these lengths are computed on, int64.
+
+    Four widths an octave: the next multiple of a quarter of the power of two below, which is at
+    most a fourth more and a ninth on average; never more than `longest`.
+    """
+    tokens = np.asarray(lengths, dtype=np.int64)
+    step = 2 ** np.maximum(np.floor(np.log2(np.maximum(tokens, 1))).astype(np.int64) - 2, 0)
+    return np.minimum(-(-tokens // step) * step, longest)
+
+
+def fill_rows(
+    blocks: PackedBlocks | None,
+    chats: Sequence[tuple[Sequence[int], Sequence[int]]],
+    *,
+    longest: int,
+    pad_id: int,
+) -> PaddedRows:
+    """Join blocks of texts and conversations into one set of rows.
+
+    Parameters
+    ----------
+    blocks : of the texts, if there are any; the padding of the last one is taken off again, so that
+        all of it together is what its tokens are.
+    chats : (ids, loss_mask) of each conversation.
+    """
+    rows, lengths = [], []
+    if blocks is not None:
+        left = blocks.n_tokens
+        for ids, labels in zip(blocks.ids, blocks.labels, strict=True):
+            rows.append((ids[:left], labels[:left].copy()))
+            lengths.append(min(left, len(ids)))
+            left -= len(ids)
+    widths = padded_widths(np.array([len(ids) for ids, _ in chats]), longest)
+    for (ids, mask), width in zip(chats, widths, strict=True):
+        filled = np.full(width, pad_id, dtype=np.int32)
+        labels = np.full(width, IGNORED_LABEL, dtype=np.int32)
+        filled[: len(ids)] = ids
+        labels[: len(ids)] = np.where(np.asarray(mask, dtype=bool), ids, IGNORED_LABEL)
+        rows.append((filled, labels))
+        lengths.append(len(ids))
+    return PaddedRows(rows, np.array(lengths, dtype=np.int64))

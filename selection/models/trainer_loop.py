@@ -27,7 +27,7 @@ class NonFiniteLoss(ValueError):
 
 def run_trainer(
     model: torch.nn.Module,
-    rows: list[tuple[np.ndarray, np.ndarray]],
+    batches: list[list[tuple[np.ndarray, np.ndarray]]],
     args: TrainingArguments,
     *,
     pad_id: int,
@@ -37,13 +37,13 @@ def run_trainer(
     meter: Meter,
     step_flops: np.ndarray,
 ) -> list[tuple[int, float]]:
-    """Train on the rows in their order, from `checkpoint` if given.
+    """Train on the batches in their order, from `checkpoint` if given.
 
     Parameters
     ----------
     model : a transformers model, or a peft model, whose adapters are merged into its base.
-    rows : (ids, labels), int32; labels are unshifted with -100 where nothing is predicted.
-    args : of one epoch with sequential sampling.
+    batches : of rows (ids, labels), int32; labels are unshifted, -100 where nothing is predicted.
+    args : of one epoch with sequential sampling, a batch at a time.
     fingerprint : written into each checkpoint's marker.
     meter : charged for each step before it is taken.
     step_flops : float64 of shape (steps,), what each step costs.
@@ -73,7 +73,8 @@ def run_trainer(
         pending.append(loss.detach())
         return loss
 
-    def collate(batch: list[tuple[np.ndarray, np.ndarray]]) -> dict[str, torch.Tensor]:
+    def collate(one: list[list[tuple[np.ndarray, np.ndarray]]]) -> dict[str, torch.Tensor]:
+        [batch] = one
         # no attention mask: causal attention never looks right, where the padding is
         return {
             "input_ids": pad_right([ids for ids, _ in batch], pad_id),
@@ -83,7 +84,7 @@ def run_trainer(
     trainer = Trainer(
         model=model,
         args=args,
-        train_dataset=rows,  # pyright: ignore[reportArgumentType]  (any sized sequence does)
+        train_dataset=batches,  # pyright: ignore[reportArgumentType]  (any sized sequence does)
         data_collator=collate,
         compute_loss_func=loss_of_batch,
         callbacks=[keeper],

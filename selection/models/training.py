@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from selection.budget.meter import UNMETERED, Meter
 from selection.models.base import with_adapters
-from selection.models.batches import tokens_by_step, training_order, training_rows
+from selection.models.batches import tokens_of, training_batches, training_rows
 from selection.models.checkpoints import last_complete, rows_digest, weights_digest
-from selection.models.packing import PackedBlocks
+from selection.models.packing import IGNORED_LABEL, PackedBlocks, PaddedRows
 from selection.models.quiet import quiet_transformers
 from selection.models.recipe import Recipe
 
@@ -36,6 +38,8 @@ class TrainingResult:
         Optimiser steps.
     tokens, tokens_processed : int
         Tokens the model saw, without and with padding (a row counts once per epoch).
+    tokens_trained : int
+        Those of `tokens` whose prediction is the loss.
     tokens_resumed : int
         Those of `tokens_processed` that an earlier process had computed on.
     losses : list of (int, float)
@@ -48,6 +52,7 @@ class TrainingResult:
     steps: int
     tokens: int
     tokens_processed: int
+    tokens_trained: int
     tokens_resumed: int
     losses: list[tuple[int, float]]
     final_loss: float
@@ -55,7 +60,7 @@ class TrainingResult:
 
 def train(
     model: PreTrainedModel,
-    dataset: PackedBlocks | Sequence[tuple[Sequence[int], Sequence[int]]],
+    dataset: PackedBlocks | PaddedRows | Sequence[tuple[Sequence[int], Sequence[int]]],
     recipe: Recipe,
     *,
     work_dir: Path,
@@ -73,8 +78,8 @@ def train(
     model : PreTrainedModel
         Float32 weights, as `load_model` and `new_model` give them; left in evaluation mode on
         `device`, LoRA merged.
-    dataset : PackedBlocks or sequence of (ids, loss_mask)
-        From `pack` or `render_all`.
+    dataset : PackedBlocks, PaddedRows or sequence of (ids, loss_mask)
+        From `pack`, `fill_rows` or `render_all`.
     recipe : Recipe
         How to train.
     work_dir : Path
@@ -107,17 +112,18 @@ def train(
     from selection.models.trainer_loop import run_trainer
 
     rows, lengths = training_rows(dataset)
-    order, sizes = training_order(len(rows), recipe)
+    widths = np.array([len(ids) for ids, _ in rows])
+    batches = training_batches(widths, recipe, by_width=isinstance(dataset, PaddedRows))
     fingerprint = _fingerprint(model, rows, recipe, pad_id)
-    args = _arguments(recipe, len(sizes), work_dir, device, save_steps)
+    args = _arguments(recipe, len(batches), work_dir, device, save_steps)
     checkpoint = last_complete(work_dir, fingerprint)
-    step_tokens = tokens_by_step([len(ids) for ids, _ in rows], recipe)
+    step_tokens = tokens_of(batches, widths)
     resumed_from = int(checkpoint.name.removeprefix("checkpoint-")) if checkpoint else 0
     use_cache = model.config.use_cache  # the Trainer switches it off in the config for good
     with _deterministic(device), quiet_transformers():
         losses = run_trainer(
             _with_lora(model, recipe),
-            [rows[i] for i in order],
+            [[rows[i] for i in batch] for batch in batches],
             args,
             pad_id=pad_id,
             fingerprint=fingerprint,
@@ -127,9 +133,12 @@ def train(
             step_flops=step_tokens * flops_per_token,
         )
     model.config.use_cache = use_cache
+    order = np.concatenate(batches)
+    trained = np.array([(labels != IGNORED_LABEL).sum() for _, labels in rows])
     return TrainingResult(
-        steps=len(sizes),
+        steps=len(batches),
         tokens=int(lengths[order].sum()),
+        tokens_trained=int(trained[order].sum()),
         tokens_processed=int(step_tokens.sum()),
         tokens_resumed=int(step_tokens[:resumed_from].sum()),
         losses=losses,
@@ -159,7 +168,7 @@ def _arguments(
         output_dir=str(work_dir),
         num_train_epochs=1,  # the epochs are in the order of the rows
         train_sampling_strategy="sequential",
-        per_device_train_batch_size=recipe.batch_size,
+        per_device_train_batch_size=1,  # of what we have put into batches
         learning_rate=recipe.learning_rate,
         weight_decay=recipe.weight_decay,
         lr_scheduler_type="cosine",

@@ -77,12 +77,11 @@ def planned_evaluation_flops(
     ValueError
         As `render_parts`.
     """
-    ranges = [
-        render_parts(example, tokenizer, shape.sequence_length, with_label=False).measured
+    read = sum(
+        render_parts(example, tokenizer, shape.sequence_length, with_label=False).n_read
         for example in examples
-    ]
-    measured = sum(stop - start for start, stop in ranges)
-    return passes_flops(float(measured * n_models), labels, shape, accountant)
+    )
+    return passes_flops(float(read * n_models), labels, shape, accountant)
 
 
 def _packed_flops(n_tokens: int, training: Training, shape: ModelShape, accountant: str) -> float:

@@ -13,8 +13,10 @@ TEMPLATES = Path(__file__).parents[1] / "selection/models/chat_templates"
 
 SPECIAL = {
     "chatml": ["<|endoftext|>", "<|im_start|>", "<|im_end|>"],
-    "llama3": ["<|begin_of_text|>", "<|end_of_text|>", "<|start_header_id|>", "<|end_header_id|>"]
-    + ["<|eot_id|>"],
+    "llama3": [
+        *("<|begin_of_text|>", "<|end_of_text|>", "<|eot_id|>"),
+        *("<|start_header_id|>", "<|end_header_id|>"),
+    ],
     "gemma": ["<bos>", "<eos>", "<start_of_turn>", "<end_of_turn>"],
     "mistral": ["<s>", "</s>"],
 }

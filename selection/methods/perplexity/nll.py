@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from selection.models.evaluation import measured_nll
-from selection.models.examples import Rendered
+from selection.models.rendered import Rendered
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

@@ -144,7 +144,7 @@ class Perplexities(Preparation):
             rendered = [render_parts(e, tokenizer, shape.sequence_length) for e in examples]
             lengths = np.array([len(row.ids) for row in rendered], dtype=np.int64)
             charge(rows_forward_flops(shape, lengths, accountant=selector.accountant))
-            measured = [row.measured[1] - row.measured[0] for row in rendered]
+            measured = [row.n_measured for row in rendered]
             if 0 in measured:
                 raise ValueError(
                     f"row {rows.row_id[measured.index(0)]} of the pool is empty: it has no token "
