@@ -16,10 +16,9 @@ def to_examples(rows: pa.Table, split: str, *, train_on: TrainOn | None = None) 
     train_on : whose tokens of conversations. None reads them as the texts that methods select by.
     """
     columns = ("row_id", "text", "label", "prompt", "response")
-    as_chats = {} if train_on is None else {"train_on": train_on}
     columns += () if train_on is None else ("turns",)
     return [
-        Example(**{name: row[name] for name in columns}, **as_chats)
+        Example(**{name: row[name] for name in columns}, train_on=train_on or "assistant")
         for row in rows.to_pylist()
         if row["split"] == split
     ]

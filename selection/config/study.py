@@ -16,6 +16,7 @@ from selection.config.named_method import NamedMethod, read_methods
 from selection.config.names import Name, ProjectFolder, Revision, Strict, Text, distinct
 from selection.config.targets import FileTarget, Target
 from selection.methods.contract.options import wants_contrast
+from selection.models.chat_tokens import TrainOn
 
 MAX_LISTED = 100
 """Methods, budgets or seeds of a study."""
@@ -151,6 +152,11 @@ class Study(Strict):
         description="What an hour of the device costs; null: money is not kept.",
     )
     accountant: Literal["detailed", "detailed_gqa", "dense", "measured"] = "detailed"
+    train_on: TrainOn = Field(
+        default="assistant",
+        description="Of conversations: the tokens whose prediction is the loss. The answers with"
+        " their ends, those of the last turn, or all; the target is measured on the same answers.",
+    )
     warm_up: Training = Training()
     fine_tuning: Training = Training()
     selection: Selection = Selection()

@@ -74,7 +74,7 @@ def with_template(tokenizer: PreTrainedTokenizerBase) -> PreTrainedTokenizerBase
     no text that somebody wrote can be either.
     """
     if not own_template(tokenizer):
-        special = CHATML_END in tokenizer.get_added_vocab()
+        special = CHATML_END in special_names(tokenizer)
         end = f"'{CHATML_END}'" if special else "eos_token"
         # where rows begin with a token of their own, chats do so too
         lead = (
@@ -154,7 +154,8 @@ def _run(
         )
     except (TemplateError, TypeError, ValueError, KeyError, AttributeError) as error:
         raise TemplateRefusal(f"the template refuses it: {error}") from error
-    return text, [(start, end) for start, end in ranges[0]] if marks else []
+    marked: Any = ranges[0] if marks else []
+    return text, [(int(start), int(end)) for start, end in marked]
 
 
 def _stand_ins(conversation: Conversation, names: Mapping[str, int]) -> dict[str, str]:

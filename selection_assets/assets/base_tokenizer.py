@@ -9,6 +9,7 @@ from selection.arms.base import base_shape, general_sample, pretrained_source
 from selection.config.decoders import Decoder, PretrainedBase, TinyBase
 from selection.config.study import Study
 from selection.models.base import load_tokenizer
+from selection.models.chat_template import own_template
 from selection.models.tokenizer import train_tokenizer
 from selection_assets.shared.decoders import Role
 from selection_assets.shared.local_models import local_model_version
@@ -50,7 +51,12 @@ def build_tokenizer(pool: str, decoder: Decoder, users: Sequence[Study], *, role
                 "shape.json": asdict(base_shape(decoder, len(made), resolve_whole)),
             },
             rows=len(made),
-            facts={"vocabulary": len(made)},
+            facts={
+                "vocabulary": len(made),
+                "chat_template": "the model's own"
+                if own_template(made)
+                else "none: conversations are written in plain ChatML",
+            },
         )
 
     return tokenizer

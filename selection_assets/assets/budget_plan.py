@@ -72,6 +72,7 @@ def build_budget_plan(study: Study) -> Stage:
             "accountant": study.accountant,
             "warm_up": study.warm_up,
             "fine_tuning": study.fine_tuning,
+            "train_on": study.train_on,
             "harness": study.evaluation.harness,
         },
         outside=lambda _: _cap_version(study) | harness_outside(study),

@@ -16,6 +16,9 @@ from selection_assets.stage.keys import arm_of, arm_partitions, study_key
 from selection_assets.stage.stage import Stage, stage
 from selection_assets.stage.step import Check, Draft, Step
 
+TOKENS = ("warm_up_tokens_computed", "warm_up_tokens_trained", "warm_up_rows_cut")
+"""Of a seed's training: what is paid for, beside what is learnt from."""
+
 
 def build_eval_report(study: Study) -> Stage:
     """Build the asset for one study."""
@@ -32,7 +35,11 @@ def build_eval_report(study: Study) -> Stage:
             "target_embeddings": of_study(study, "target_embeddings"),
             "corpus_embeddings": whole_pool_embeddings(study),
         },
-        parameters={"evaluation": study.evaluation, "seeds": study.seeds},
+        parameters={
+            "evaluation": study.evaluation,
+            "seeds": study.seeds,
+            "train_on": study.train_on,
+        },
         partitions=arm_partitions(study),
         outside=lambda _: harness_outside(study),
         costly=True,
@@ -58,6 +65,7 @@ def build_eval_report(study: Study) -> Stage:
             "selection_flops": arm["selection_flops"],
             "training_flops": max(seed["warm_up_flops"] for seed in training),
             "fine_tuning_flops": max(seed["fine_tuning_flops"] for seed in training),
+            "training_tokens": {name: max(s[name] for s in training) for name in TOKENS},
             "total_flops": arm["total_flops"],
             "accountant": arm["accountant"],
             "model_parameters": read_shape(step.one("base_tokenizer")).parameters,
@@ -106,6 +114,9 @@ def _markdown(report: dict) -> str:
     tasks = []
     if "harness" in after:
         tasks = [harness_table(before.get("harness"), after["harness"])]
+    tokens = [[name, value] for name, value in report["training_tokens"].items()]
+    if after["n_truncated_examples"]:
+        tokens.append(["examples of the target cut", after["n_truncated_examples"]])
     costs = [[n, report[n]] for n in ("selection_flops", "training_flops", "total_flops", "rows")]
     return "\n\n".join(
         [
@@ -114,6 +125,7 @@ def _markdown(report: dict) -> str:
             f"Loss after training lies in [{low:.4f}, {high:.4f}] over examples and seeds.",
             *tasks,
             markdown_table(["cost", "value"], costs),
+            markdown_table(["training, dearest seed", "value"], tokens),
             markdown_table(
                 ["OT distance to the target", "value"], list(report["ot_distance"].items())
             ),

@@ -34,7 +34,7 @@ def build_finetuned_checkpoint(study: Study) -> Stage:
     def finetuned_checkpoint(step: Step) -> Draft:
         """`seed_<n>/` folders, `training.json`; `rows.parquet`: what each seed saw, in order."""
         selected = step.one("selected_subset")
-        subset = selected.table("subset.parquet", ["row_id", "draw", "rank", "text"])
+        subset = selected.table("subset.parquet", ["row_id", "draw", "rank", "text", "turns"])
         arm = selected.json("arm.json")
         draft = train_seeds(step, study, study.seeds, subset)
         dearest = max(seed["warm_up_flops"] for seed in draft.facts["seeds"])

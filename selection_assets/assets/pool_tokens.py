@@ -1,13 +1,11 @@
 """pool_tokens[source], selector_pool_tokens[source]: a decoder's tokens in each row of the pool."""
 
 import dagster as dg
-import pyarrow as pa
 
 from selection.config.decoders import Decoder
 from selection.models.base import load_tokenizer
-from selection.models.tokenizer import count_tokens
-from selection_assets.shared.decoders import Role, tokens_asset
-from selection_assets.shared.pool_rows import whole_texts
+from selection_assets.shared.counted_rows import chat_facts, counted_rows
+from selection_assets.shared.decoders import Role, read_shape, tokens_asset
 from selection_assets.stage.keys import decoder_key, pool_key, source_partitions
 from selection_assets.stage.stage import Stage, stage
 from selection_assets.stage.step import Draft, Step
@@ -27,17 +25,21 @@ def build_pool_tokens(pool: str, decoder: Decoder, *, role: Role) -> Stage:
         kinds={"huggingface", "parquet"},
     )
     def pool_tokens(step: Step) -> Draft:
-        """`tokens.parquet`: each row's `row_id` and `n_tokens`, its end-of-text token included."""
-        rows = step.one("raw_corpus").table("rows.parquet", ["row_id", "text", "turns"])
-        made = step.one("tokenizer")
-        tokenizer = step.once("tokenizer", lambda: load_tokenizer(made.path("tokenizer")))
-        # The base model is trained on whole rows; a selector reads what selection looks at.
-        texts = whole_texts(rows) if role == "base" else rows["text"].to_pylist()
-        n_tokens = count_tokens(tokenizer, texts)
+        """`tokens.parquet`: the tokens that reading a row takes, by `row_id`.
+
+        Of a text they are its own and the end of text. The base model's also has what training on a
+        conversation computes on, how much of its answers fits, and whether its template refuses it;
+        methods read conversations as texts, so the selector's has not.
+        """
+        columns = ["row_id", "text", *(["turns"] if role == "base" else [])]
+        rows = step.one("raw_corpus").table("rows.parquet", columns)
+        folder = step.one("tokenizer")
+        tokenizer = step.once("tokenizer", lambda: load_tokenizer(folder.path("tokenizer")))
+        counted = counted_rows(rows, tokenizer, read_shape(folder).sequence_length)
         return Draft(
-            files={"tokens.parquet": pa.table({"row_id": rows["row_id"], "n_tokens": n_tokens})},
+            files={"tokens.parquet": counted},
             rows=rows.num_rows,
-            facts={"tokens": n_tokens.sum()},
+            facts={"tokens": sum(counted["n_tokens"].to_pylist()), **chat_facts(counted)},
         )
 
     return pool_tokens

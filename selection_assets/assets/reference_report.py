@@ -1,17 +1,16 @@
 """reference_report[line]: what every arm is seen against: untouched, tuned only, full data."""
 
-from collections.abc import Mapping
-
 import dagster as dg
 import numpy as np
 import pyarrow as pa
 
-from resources.store.artifacts import Artifact
 from resources.store.contents import Content
 from selection.basics.draws import keyed_uniform
 from selection.config.study import Study
+from selection.models.base import load_tokenizer
+from selection_assets.shared.counted_rows import counted_rows, faults_of
+from selection_assets.shared.decoders import read_shape
 from selection_assets.shared.evaluation import evaluate_folders, harness_outside
-from selection_assets.shared.pool_rows import iterate_whole_sources
 from selection_assets.shared.training import train_seeds, training_parameters
 from selection_assets.stage.inputs import base_parts, of_study, whole_pool
 from selection_assets.stage.keys import REFERENCE_LINES, study_key
@@ -50,7 +49,7 @@ def build_reference_report(study: Study) -> Stage:
         else:
             seeds = study.full_data_seeds if line == "full_data" else study.seeds
             whole = line == "full_data"
-            subset = _whole_pool(step.inputs["raw_corpus"], seeds) if whole else None
+            subset = _whole_pool(step, study, seeds) if whole else None
             trained = train_seeds(step, study, seeds, subset)
             flops, resumed_flops = trained.flops, trained.resumed_flops
             rows = {name: trained.files[name] for name in trained.files if name == "rows.parquet"}
@@ -73,11 +72,21 @@ def build_reference_report(study: Study) -> Stage:
     return reference_report
 
 
-def _whole_pool(raw_corpus: Mapping[str, Artifact], seeds: list[int]) -> pa.Table:
-    """Every distinct row once, mixed over the sources: one epoch."""
+def _whole_pool(step: Step, study: Study, seeds: list[int]) -> pa.Table:
+    """Every distinct row once that can be trained on, mixed over the sources: one epoch."""
+    folder = step.one("base_tokenizer")
+    tokenizer = load_tokenizer(folder.path("tokenizer"))
+    longest = read_shape(folder).sequence_length
     texts: dict[str, str] = {}
-    for _, rows in iterate_whole_sources(raw_corpus):
-        texts.update(zip(rows.row_id.tolist(), rows.text, strict=True))
+    chats: dict[str, str] = {}
+    for corpus in step.inputs["raw_corpus"].values():
+        rows = corpus.table("rows.parquet", ["row_id", "text", "turns"])
+        said = rows.filter(rows["turns"].is_valid())
+        usable = faults_of(counted_rows(said, tokenizer, longest), study.train_on) == ""
+        said = said.filter(pa.array(usable))
+        chats.update(zip(said["row_id"].to_pylist(), said["turns"].to_pylist(), strict=True))
+        rows = pa.concat_tables([rows.filter(rows["turns"].is_null()), said])
+        texts.update(zip(rows["row_id"].to_pylist(), rows["text"].to_pylist(), strict=True))
     row_id = np.array(sorted(texts))
     order = np.argsort(keyed_uniform(row_id, seed=seeds[0], purpose="full data"), kind="stable")
     return pa.table(
@@ -86,5 +95,6 @@ def _whole_pool(raw_corpus: Mapping[str, Artifact], seeds: list[int]) -> pa.Tabl
             "draw": np.zeros(len(row_id), dtype=np.int16),
             "rank": np.arange(len(row_id)),
             "text": [texts[row] for row in row_id[order]],
+            "turns": pa.array([chats.get(row) for row in row_id[order]], pa.large_string()),
         }
     )

@@ -10,8 +10,9 @@ from resources.store.artifacts import Artifact
 from selection.basics.brevity import some_of
 from selection.basics.tables import rows_where
 from selection.config.study import Study
+from selection.models.chat_tokens import TrainOn
 from selection.subset.choose import Subset, choose_rows
-from selection_assets.shared.decoders import row_tokens
+from selection_assets.shared.counted_rows import row_faults, row_tokens
 from selection_assets.shared.pool_rows import pool_vectors, whole_texts
 from selection_assets.stage.inputs import (
     all_of,
@@ -45,7 +46,7 @@ def build_selected_subset(study: Study) -> Stage:
         key=study_key(study, "selected_subset"),
         campaign=study.name,
         ins=shared | scores,
-        parameters={"selection": study.selection},
+        parameters={"selection": study.selection, "train_on": study.train_on},
         partitions=arm_partitions(study),
         reads=lambda arm: [*shared, named[arm_of(arm)[0]].scores_asset],
         checks={
@@ -59,10 +60,11 @@ def build_selected_subset(study: Study) -> Stage:
         """`subset.parquet` by draw and rank; `fates.parquet` for every candidate."""
         method, budget = arm_of(step.partition)
         plan = planned_arm(step.one("budget_plan"), method, budget)
-        candidates = _candidates(step, named[method].scores_asset)
+        candidates = _candidates(step, named[method].scores_asset, study.train_on)
         vectors, without_vector = _aligned_vectors(candidates, step.inputs["corpus_embeddings"])
         held_out = _held_out(step.one("target_examples"))
-        excluded = dict.fromkeys(without_vector, NO_VECTOR) | dict.fromkeys(held_out, TARGET_LEAK)
+        excluded = dict.fromkeys(without_vector, NO_VECTOR)
+        excluded |= _untrainable(candidates) | dict.fromkeys(held_out, TARGET_LEAK)
         fates, subsets = [], []
         for draw in sorted(set(candidates["draw"].to_pylist())):
             rows = rows_where(candidates, "draw", draw)
@@ -77,7 +79,7 @@ def build_selected_subset(study: Study) -> Stage:
                 excluded=excluded,
                 reason=rows["excluded"].to_numpy(),
             )
-            told = _told(rows.drop_columns(["excluded"]), chosen)
+            told = _told(rows.drop_columns(["excluded", "fault"]), chosen)
             fates.append(told.drop_columns(["text", "turns"]))
             subsets.append(_as_trained(told.take(pa.array(chosen.selected))))
         subset, every_fate = pa.concat_tables(subsets), pa.concat_tables(fates)
@@ -119,7 +121,7 @@ def _as_trained(chosen: pa.Table) -> pa.Table:
     """Rows with all of their text, whatever part of it selection has looked at."""
     texts = pa.array(whole_texts(chosen), pa.large_string())
     place = chosen.schema.get_field_index("text")
-    return chosen.set_column(place, "text", texts).drop_columns(["turns"])
+    return chosen.set_column(place, "text", texts)
 
 
 def planned_arm(budget_plan: Artifact, method: str, budget: str) -> dict:
@@ -140,8 +142,8 @@ def planned_arm(budget_plan: Artifact, method: str, budget: str) -> dict:
     return arm
 
 
-def _candidates(step: Step, scores_asset: str) -> pa.Table:
-    """Every scored row with its text and tokens; the same order of rows in every draw."""
+def _candidates(step: Step, scores_asset: str, train_on: TrainOn) -> pa.Table:
+    """Every scored row with its text, turns and tokens; the same order of rows in every draw."""
     corpus, scores = step.inputs["raw_corpus"], step.inputs[scores_asset]
     missing = sorted(set(corpus) - set(scores))
     if missing:
@@ -153,10 +155,19 @@ def _candidates(step: Step, scores_asset: str) -> pa.Table:
     for source in sorted(corpus):
         texts = corpus[source].table("rows.parquet", ["row_id", "source", "text", "turns"])
         of_source = _scored(scores[source]).join(texts, "row_id", join_type="inner")
-        counted = row_tokens(of_source, tokens[source])
-        parts.append(of_source.append_column("n_tokens", pa.array(counted)))
+        faults = row_faults(of_source, tokens[source], train_on)
+        # A row that cannot be trained on has no tokens, and is not selected.
+        counted = np.where(faults == "", row_tokens(of_source, tokens[source]), 1)
+        of_source = of_source.append_column("n_tokens", pa.array(counted))
+        parts.append(of_source.append_column("fault", pa.array(faults, pa.string())))
     order = [("draw", "ascending"), ("source", "ascending"), ("row_id", "ascending")]
     return pa.concat_tables(parts).sort_by(order)
+
+
+def _untrainable(candidates: pa.Table) -> dict[str, str]:
+    """Conversations that the base model cannot be trained on, and why."""
+    faults = zip(candidates["row_id"].to_pylist(), candidates["fault"].to_pylist(), strict=True)
+    return {row: fault for row, fault in faults if fault}
 
 
 def _scored(scores: Artifact) -> pa.Table:

@@ -12,10 +12,12 @@ from selection.costs import ModelShape
 from selection.embedding.embedder import Embedder, token_lengths
 from selection.methods.contract.cost import SelectorSize
 from selection.methods.contract.values import Rows
+from selection.models.chat_tokens import TrainOn
 from selection.models.examples import cut_lengths, rendered_lengths
 from selection.planning.arms import PoolSize
 from selection_assets.shared.contrast import EXAMPLES
-from selection_assets.shared.decoders import row_tokens, tokens_asset
+from selection_assets.shared.counted_rows import row_faults, row_tokens
+from selection_assets.shared.decoders import tokens_asset
 from selection_assets.shared.pool_rows import iterate_sources
 from selection_assets.shared.target_rows import dev_examples
 from selection_assets.stage.keys import POOL_TOKENS
@@ -47,6 +49,7 @@ def count_pool(
     *,
     selector: tuple[Any, ModelShape] | None,
     accountant: str,
+    train_on: TrainOn,
 ) -> PoolCounts:
     """Read the pool once.
 
@@ -55,6 +58,7 @@ def count_pool(
     step : the plan's.
     selector : tokenizer and shape of the selector model, if there is one.
     accountant : of the selector's passes.
+    train_on : of conversations; those without a token to train on do not count.
     """
     n_tokens, embedding_flops = 0, 0.0
     lengths: list[np.ndarray] = []
@@ -62,7 +66,9 @@ def count_pool(
     drawn: list[tuple[float, str]] = []
     for source, of_source in iterate_sources(step.inputs["raw_corpus"]):
         rows[source] = len(of_source.row_id)
-        n_tokens += int(_counted(step, POOL_TOKENS, source, of_source).sum())
+        of_base = step.inputs[POOL_TOKENS][source]
+        usable = row_faults(pa.table({"row_id": of_source.row_id}), of_base, train_on) == ""
+        n_tokens += int(_counted(step, POOL_TOKENS, source, of_source)[usable].sum())
         if selector is not None:
             counted = _counted(step, tokens_asset("selector"), source, of_source)
             lengths.append(cut_lengths(counted, selector[1].sequence_length))

@@ -57,7 +57,9 @@ class PlanInputs:
         embedder = step.one("embedder")
         model = load_on(step.device, embedder)
         selector = (tokenizers["selector"], shapes["selector"]) if "selector" in read else None
-        pool = count_pool(step, model, selector=selector, accountant=study.accountant)
+        pool = count_pool(
+            step, model, selector=selector, accountant=study.accountant, train_on=study.train_on
+        )
         target = step.one("target_examples").table("rows.parquet")
         return cls(
             study,
@@ -67,7 +69,10 @@ class PlanInputs:
             model,
             pool,
             replace(pool.size, tuning_flops=tuning_flops_of(embedder, study.embedder)),
-            {split: to_examples(target, split) for split in ("train", "dev", "test")},
+            {
+                split: to_examples(target, split, train_on=study.train_on)
+                for split in ("train", "dev", "test")
+            },
             labels_of(target),
         )
 

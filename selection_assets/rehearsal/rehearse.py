@@ -49,6 +49,7 @@ def rehearse(study: Study, pool: Pool, unusable: Collection[str], *, fetch: bool
                 vocabulary=decoder.vocabulary if tiny else seen.vocabulary,
                 window=decoder.sequence_length,
                 field=field,
+                train_on=study.train_on if role == "base" else None,
             )
     texts = [record.text for record in target.records[:READ_BY_THE_EMBEDDER]]
     findings.append(look_at_embedder(study.embedder.model, texts, fetch=fetch))

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from selection.models.base import new_model, tiny_config
+from selection.models.chat_tokens import TrainOn
 from selection.models.evaluation import classify, evaluate
 from selection.models.examples import Example, render_parts
 from selection.models.tokenizer import train_tokenizer
@@ -15,7 +16,13 @@ SHOWN = 3
 
 
 def try_rows(
-    target: SeenTarget, tokenizer: Any, *, vocabulary: int, window: int, field: str
+    target: SeenTarget,
+    tokenizer: Any,
+    *,
+    vocabulary: int,
+    window: int,
+    field: str,
+    train_on: TrainOn | None,
 ) -> list[Finding]:
     """Render every row of the target, and evaluate the shortest one.
 
@@ -26,9 +33,10 @@ def try_rows(
     vocabulary : rows of the model's embeddings; of no use without a tokenizer.
     window : tokens of the longest sequence.
     field : of the study: `base_model` or `selector`.
+    train_on : of the model that is trained; None for one that methods read with.
     """
     examples, wrong, records = [], [], target.records
-    for record, read in zip(records, examples_of(records), strict=True):
+    for record, read in zip(records, examples_of(records, train_on), strict=True):
         (wrong if isinstance(read, str) else examples).append(
             read if isinstance(read, str) else (record.origin, read)
         )

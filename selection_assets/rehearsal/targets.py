@@ -12,6 +12,7 @@ from selection.corpus.records import BadRecord, Record
 from selection.corpus.target import TargetExamples, read_target, target_records
 from selection.corpus.target_faults import has_label
 from selection.corpus.target_splits import SPLITS, parted_by
+from selection.models.chat_tokens import TrainOn
 from selection.models.examples import Example
 from selection_assets.rehearsal.finding import Finding
 from selection_assets.rehearsal.sources import UNREADABLE
@@ -66,11 +67,19 @@ def look_at_target(name: str, target: Target, *, trains: bool) -> SeenTarget:
     return SeenTarget(findings, used, drawn=whole)
 
 
-def examples_of(records: list[Record]) -> Iterator[Example | str]:
-    """Rows as a model reads them, or why one cannot be."""
+def examples_of(records: list[Record], train_on: TrainOn | None) -> Iterator[Example | str]:
+    """Rows as the model is trained on them, or why one cannot be; None as methods read them."""
     for record in records:
         try:
-            yield Example(record.row_id, record.text, record.label, record.prompt, record.response)
+            yield Example(
+                record.row_id,
+                record.text,
+                record.label,
+                record.prompt,
+                record.response,
+                None if train_on is None else record.turns,
+                train_on or "assistant",
+            )
         except ValueError as error:
             yield f"{record.origin}: {str(error).partition(': ')[2]}"
 

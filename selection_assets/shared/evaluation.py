@@ -40,7 +40,7 @@ def evaluate_folders(step: Step, study: Study, folders: Mapping[int, Path]) -> E
     """
     shape, device = read_shape(step.one("base_tokenizer")), step.device
     rows = step.one("target_examples").table("rows.parquet")
-    examples = to_examples(rows, "test")
+    examples = to_examples(rows, "test", train_on=study.train_on)
     labels = labels_of(rows)
     tables, flops = [], 0.0
     for seed, folder in tqdm(folders.items(), desc="evaluate", unit=" seeds", leave=False):

@@ -12,7 +12,9 @@ from selection.arms.train import TrainedArm, TrainingPhase, train_arm
 from selection.basics.tables import rows_where
 from selection.config.study import Study
 from selection.models.base import load_model, save_checkpoint
+from selection.models.chat_tokens import TrainOn
 from selection.models.checkpoints import weights_digest
+from selection.models.examples import Example
 from selection_assets.shared.decoders import read_shape
 from selection_assets.stage.step import Check, Draft, Step, emptied
 
@@ -23,6 +25,7 @@ def training_parameters(study: Study, seeds: Sequence[int]) -> dict[str, object]
         "warm_up": study.warm_up,
         "fine_tuning": study.fine_tuning,
         "seeds": list(seeds),
+        "train_on": study.train_on,
         "accountant": study.accountant,
     }
 
@@ -33,11 +36,12 @@ def train_seeds(step: Step, study: Study, seeds: Sequence[int], subset: pa.Table
     Parameters
     ----------
     step : whose inputs have the base model's parts and the target's examples.
-    subset : row_id, draw, rank and text of the warm-up rows; None for no warm-up.
+    subset : row_id, draw, rank, text and turns of the warm-up rows; None for no warm-up.
     """
     device, work = step.device, step.work
     shape = read_shape(step.one("base_tokenizer"))
-    examples = to_examples(step.one("target_examples").table("rows.parquet"), "train")
+    target = step.one("target_examples").table("rows.parquet")
+    examples = to_examples(target, "train", train_on=study.train_on)
     files: dict[str, object] = {}
     reports, rows = [], []
     resumed_flops = 0.0
@@ -51,8 +55,9 @@ def train_seeds(step: Step, study: Study, seeds: Sequence[int], subset: pa.Table
         else:
             arm = train_arm(
                 step.one("base_checkpoint").path("checkpoint"),
-                drawn["text"].to_pylist() if drawn is not None else [],
+                _texts(drawn) if drawn is not None else [],
                 examples,
+                chats=_chats(drawn, study.train_on) if drawn is not None else [],
                 warm_up_recipe=study.warm_up.recipe(seed=seed, precision=device.dtype),
                 fine_tuning_recipe=study.fine_tuning.recipe(seed=seed, precision=device.dtype),
                 shape=shape,
@@ -95,6 +100,15 @@ def _draw(subset: pa.Table, number: int) -> pa.Table:
     return drawn.sort_by([("rank", "ascending")])
 
 
+def _texts(rows: pa.Table) -> list[str]:
+    return rows.filter(rows["turns"].is_null())["text"].to_pylist()
+
+
+def _chats(rows: pa.Table, train_on: TrainOn) -> list[Example]:
+    chats = rows.filter(rows["turns"].is_valid()).select(["row_id", "text", "turns"])
+    return [Example(**row, train_on=train_on) for row in chats.to_pylist()]
+
+
 def _report(seed: int, arm: TrainedArm) -> dict[str, float | int]:
     report: dict[str, float | int] = {"seed": seed, "warm_up_flops": 0.0}
     phases: dict[str, TrainingPhase | None] = {
@@ -107,6 +121,9 @@ def _report(seed: int, arm: TrainedArm) -> dict[str, float | int]:
                 f"{name}_flops": phase.flops,
                 f"{name}_steps": phase.result.steps,
                 f"{name}_tokens": phase.result.tokens,
+                f"{name}_tokens_computed": phase.result.tokens_processed,
+                f"{name}_tokens_trained": phase.result.tokens_trained,
+                f"{name}_rows_cut": phase.rows_cut,
                 f"{name}_final_loss": phase.result.final_loss,
             }
     return report
