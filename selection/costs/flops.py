@@ -3,11 +3,14 @@
 Four named accountants answer; every figure that is stored must say which one was used.
 
 ``dense``
-    ``2 N`` per token, N = all matrix parameters of the model.
+    ``2 N`` per token, N = all matrix parameters of the model that a token passes.
 ``detailed``
     ``L [8 d^2 + 6 d d_ff + 4 s d] + 4 V d`` per token (CCDS, arXiv 2410.16208). The paper charges
     grouped-query models as if every query head had its own keys and values: only so does its
     70B figure (4.926e19 for one epoch) come out, and so this accountant ignores ``kv_heads``.
+    Where heads are not d wide together, their width stands for d in the attention; of a mixture of
+    experts d_ff is that of the experts that a token passes, and the router's ``2 d E`` is added.
+    Attention is over the whole text, also of models that attend to a sliding window of it.
 ``detailed_gqa``
     The same with the key and value projections at their real size (11 % less for Llama-2 70B).
 ``measured``
@@ -31,9 +34,9 @@ LORA_BACKWARD = 1.0
 
 
 def _detailed(shape: ModelShape, *, kv_share: float = 1.0) -> float:
-    d = shape.width
-    attention = (4 + 4 * kv_share) * d**2 + 4 * shape.sequence_length * d
-    ffn = (6 if shape.gated_ffn else 4) * d * shape.ffn_width
+    d, a = shape.width, shape.attention_width
+    attention = (4 + 4 * kv_share) * d * a + 4 * shape.sequence_length * a
+    ffn = (6 if shape.gated_ffn else 4) * d * shape.ffn_width + 2 * d * shape.experts
     head = 4 * shape.vocabulary * d if shape.output_head else 0
     return float(shape.layers * (attention + ffn) + head)
 

@@ -13,6 +13,9 @@ of torch's fused kernels the counter knows those of GPUs only, and would count n
 With LoRA the base weights are frozen and a gradient is asked for at the output of every linear
 layer but the head, which is what adapters ask for. The adapters themselves are left out, as in
 every accountant: none knows their rank, and at rank r they add about ``r / d`` of a forward.
+
+Of a mixture of experts the model has one feed-forward block as wide as the experts that a token
+passes, and what its routers compute is added: which experts those are is no matter of shape.
 """
 
 from __future__ import annotations
@@ -61,6 +64,12 @@ def measured_per_token(
             if backward:
                 output.sum().backward()
             both = counter.get_total_flops()
+    routers = 2 * shape.layers * shape.width * shape.experts * shape.sequence_length
+    if backward:
+        both += (3 if backward == "full" else 2) * routers
+    forward += routers
+    if not backward:
+        both = forward
     return forward / shape.sequence_length, (both - forward) / shape.sequence_length
 
 
@@ -85,13 +94,19 @@ def _config(shape: ModelShape) -> Any:
         "tie_word_embeddings": shape.tied_embeddings,
         "pad_token_id": None,
     }
-    if shape.gated_ffn:
-        if shape.width // shape.heads % 2:
+    if shape.gated_ffn or shape.head_width is not None:
+        if not shape.gated_ffn:
+            raise ValueError(
+                "accountant `measured`: no known architecture has heads of their own width and two"
+                " feed-forward matrices; use `detailed_gqa`"
+            )
+        if shape.attention_width // shape.heads % 2:
             raise ValueError(
                 f"accountant `measured`: width {shape.width} over {shape.heads} heads is odd, and"
                 " Llama's rotary positions need pairs; use `detailed`"
             )
-        return LlamaConfig(**sizes, num_key_value_heads=shape.kv_heads, use_cache=False)
+        sizes |= {"num_key_value_heads": shape.kv_heads, "use_cache": False}
+        return LlamaConfig(**sizes, head_dim=shape.attention_width // shape.heads)
     if shape.kv_heads != shape.heads:
         raise ValueError(
             "accountant `measured`: no known architecture has grouped queries"

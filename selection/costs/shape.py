@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from selection.costs.architectures import read_sizes
+
 if TYPE_CHECKING:
     from transformers import PretrainedConfig
-
-# model type of a transformers config -> does its feed-forward block have a third (gate) matrix
-_GATED_FFN = {"llama": True, "gpt_neox": False, "bert": False}
 
 
 @dataclass(frozen=True)
@@ -19,7 +18,8 @@ class ModelShape:
     Parameters
     ----------
     layers, width, heads, kv_heads, ffn_width, vocabulary : int
-        Number of blocks L, hidden width d, query heads, key/value heads, d_ff, V.
+        Number of blocks L, hidden width d, query heads, key/value heads, d_ff, V. Of a mixture of
+        experts d_ff is that of all experts that a token passes, one that all tokens pass included.
     sequence_length : int
         Tokens s that attend to each other; sets the ``4 s d`` attention term.
     gated_ffn : bool
@@ -28,6 +28,12 @@ class ModelShape:
         False for an encoder that returns hidden states: it has no logits, so no ``4 V d``.
     tied_embeddings : bool
         Input and output embeddings share one matrix; counts in `parameters` only.
+    head_width : int or None
+        Width of a head where it is not d over the heads, as of Gemma and Qwen 3.
+    experts : int
+        Among how many a router chooses in each block; 0 without a mixture.
+    resting_ffn_width : int
+        d_ff of the experts of a block that a token does not pass; counts in `all_parameters` only.
     """
 
     layers: int
@@ -40,13 +46,17 @@ class ModelShape:
     gated_ffn: bool = True
     output_head: bool = True
     tied_embeddings: bool = False
+    head_width: int | None = None
+    experts: int = 0
+    resting_ffn_width: int = 0
 
     def __post_init__(self) -> None:
         """Refuse sizes that no model can have."""
         for field, size in vars(self).items():
-            if not isinstance(size, bool) and size < 1:
-                raise ValueError(f"ModelShape.{field} must be >= 1, got {size}")
-        if self.width % self.heads:
+            least = 0 if field in ("experts", "resting_ffn_width") else 1
+            if size is not None and not isinstance(size, bool) and size < least:
+                raise ValueError(f"ModelShape.{field} must be >= {least}, got {size}")
+        if self.head_width is None and self.width % self.heads:
             raise ValueError(f"width {self.width} is not a multiple of heads {self.heads}")
         if self.heads % self.kv_heads:
             raise ValueError(f"heads {self.heads} is not a multiple of kv_heads {self.kv_heads}")
@@ -55,7 +65,7 @@ class ModelShape:
     def from_config(
         cls, config: PretrainedConfig, sequence_length: int | None = None
     ) -> ModelShape:
-        """Read the sizes from a transformers config (llama, gpt_neox or bert).
+        """Read the sizes from a transformers config.
 
         Parameters
         ----------
@@ -68,40 +78,37 @@ class ModelShape:
         Raises
         ------
         ValueError
-            For another model type, or when the attention width is not the hidden width.
+            Naming a model type that `selection.costs.architectures` does not know.
         """
-        model_type = str(config.model_type)
-        if model_type not in _GATED_FFN:
-            raise ValueError(
-                f"cannot read the cost of model type {model_type!r}; known: {sorted(_GATED_FFN)}. "
-                "Build a ModelShape by hand instead."
-            )
-        heads = config.num_attention_heads
-        if (getattr(config, "head_dim", None) or config.hidden_size // heads) * heads != (
-            config.hidden_size
-        ):
-            raise ValueError(
-                f"head_dim {config.head_dim} x {heads} heads is not the hidden width "
-                f"{config.hidden_size}: the formulas here do not cover such a model"
-            )
-        heads_named = [name for name in config.architectures or [] if "For" in name]
+        sizes = read_sizes(config)
         return cls(
-            layers=config.num_hidden_layers,
-            width=config.hidden_size,
-            heads=heads,
-            kv_heads=getattr(config, "num_key_value_heads", None) or heads,
-            ffn_width=config.intermediate_size,
-            vocabulary=config.vocab_size,
-            sequence_length=sequence_length or config.max_position_embeddings,
-            gated_ffn=_GATED_FFN[model_type],
-            output_head=model_type != "bert" or bool(heads_named),
-            tied_embeddings=bool(getattr(config, "tie_word_embeddings", False)),
+            **sizes | ({} if sequence_length is None else {"sequence_length": sequence_length})
         )
 
     @property
+    def attention_width(self) -> int:
+        """Width of all query heads together: d, but for models that say how wide a head is."""
+        return self.width if self.head_width is None else self.heads * self.head_width
+
+    @property
+    def kv_width(self) -> int:
+        """Width of all key heads together, and of all value heads."""
+        return self.attention_width * self.kv_heads // self.heads
+
+    @property
     def parameters(self) -> int:
-        """Parameters in matrices; biases, norms and BERT's position table are left out."""
-        attention = self.width**2 * 2 + 2 * self.width * (self.width * self.kv_heads // self.heads)
-        ffn = (3 if self.gated_ffn else 2) * self.width * self.ffn_width
+        """Parameters in matrices that a token passes; biases, norms, position tables left out."""
+        attention = 2 * self.width * (self.attention_width + self.kv_width)
+        ffn = self._matrices * self.width * self.ffn_width + self.width * self.experts
         embeddings = 1 + (self.output_head and not self.tied_embeddings)
         return self.layers * (attention + ffn) + embeddings * self.vocabulary * self.width
+
+    @property
+    def all_parameters(self) -> int:
+        """The same with the experts that a token does not pass: what has to be stored."""
+        resting = self._matrices * self.width * self.resting_ffn_width
+        return self.parameters + self.layers * resting
+
+    @property
+    def _matrices(self) -> int:
+        return 3 if self.gated_ffn else 2

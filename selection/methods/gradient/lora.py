@@ -81,7 +81,7 @@ def adapter_weights(shape: ModelShape, rank: int) -> int:
     ----------
     shape : of a Llama (gated feed-forward, query, key and value apart) or a GPT-NeoX (neither).
     """
-    d, ffn, kv = shape.width, shape.ffn_width, shape.width * shape.kv_heads // shape.heads
-    attention = 2 * (d + d) + 2 * (d + kv) if shape.gated_ffn else (d + 3 * d) + (d + d)
+    d, ffn, a, kv = shape.width, shape.ffn_width, shape.attention_width, shape.kv_width
+    attention = 2 * (d + a) + 2 * (d + kv) if shape.gated_ffn else (d + 3 * d) + (d + d)
     feed_forward = (3 if shape.gated_ffn else 2) * (d + ffn)
     return rank * shape.layers * (attention + feed_forward)

@@ -114,13 +114,6 @@ def test_an_unknown_accountant_is_refused_with_the_known_ones():
         forward_flops(LLAMA_7B, 1, accountant="sparse")
 
 
-def test_an_unknown_model_type_is_refused_by_name():
-    import transformers
-
-    with pytest.raises(ValueError, match=r"'gpt2'.*llama"):
-        ModelShape.from_config(transformers.GPT2Config())
-
-
 @pytest.mark.parametrize("tokens", [-1, float("nan")])
 def test_a_meaningless_number_of_tokens_is_refused(tokens):
     with pytest.raises(ValueError, match="tokens"):
