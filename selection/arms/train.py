@@ -11,7 +11,7 @@ from selection.budget.meter import UNMETERED, Meter
 from selection.costs import ModelShape, training_flops
 from selection.models.base import load_model, load_tokenizer
 from selection.models.examples import Example, render_all
-from selection.models.packing import PackedBlocks, PaddedRows, fill_rows, pack
+from selection.models.packing import PackedBlocks, Packing, PaddedRows, fill_rows, pack
 from selection.models.recipe import Recipe
 from selection.models.tokenizer import required_id, tokenize
 from selection.models.training import TrainingResult, train
@@ -62,6 +62,7 @@ def warm_up(
     recipe: Recipe,
     *,
     chats: Sequence[Example] = (),
+    packing: Packing = "joined",
     shape: ModelShape,
     accountant: str,
     work_dir: Path,
@@ -74,6 +75,7 @@ def warm_up(
     Parameters
     ----------
     texts : rows without turns, which are packed.
+    packing : whether texts of a block see each other.
     chats : rows with turns, each of which has its sequence to itself.
 
     Raises
@@ -89,6 +91,7 @@ def warm_up(
             block_size=shape.sequence_length,
             eos_id=required_id(tokenizer.eos_token_id),
             pad_id=pad_id,
+            apart=packing == "isolated",
         )
     rows_cut = 0
     if chats:
@@ -104,6 +107,7 @@ def train_arm(
     examples: Sequence[Example],
     *,
     chats: Sequence[Example] = (),
+    packing: Packing = "joined",
     warm_up_recipe: Recipe,
     fine_tuning_recipe: Recipe,
     shape: ModelShape,
@@ -119,6 +123,7 @@ def train_arm(
     ----------
     base : folder of the base checkpoint.
     texts, chats : the selected rows without and with turns, best first; none skips the warm-up.
+    packing : as of `warm_up`.
     examples : the target's train split.
     work_dir : found again after a kill; each phase continues from its last checkpoint.
     meter : charged for each step before it is taken.
@@ -134,7 +139,8 @@ def train_arm(
     warm = None
     if texts or chats:
         how |= {"work_dir": work_dir / "warm_up"}
-        warm = warm_up(model, tokenizer, texts, warm_up_recipe, chats=chats, **how)
+        of_rows: Any = {"chats": chats, "packing": packing}
+        warm = warm_up(model, tokenizer, texts, warm_up_recipe, **of_rows, **how)
     dataset, rows_cut = render_all(examples, tokenizer, shape.sequence_length)
     how |= {"work_dir": work_dir / "fine_tuning"}
     tuned = _run(model, tokenizer, dataset, rows_cut, fine_tuning_recipe, **how)

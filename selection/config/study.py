@@ -17,6 +17,7 @@ from selection.config.names import Name, ProjectFolder, Revision, Strict, Text, 
 from selection.config.targets import FileTarget, Target
 from selection.methods.contract.options import wants_contrast
 from selection.models.chat_tokens import TrainOn
+from selection.models.packing import Packing
 
 MAX_LISTED = 100
 """Methods, budgets or seeds of a study."""
@@ -156,6 +157,11 @@ class Study(Strict):
         default="assistant",
         description="Of conversations: the tokens whose prediction is the loss. The answers with"
         " their ends, those of the last turn, or all; the target is measured on the same answers.",
+    )
+    packing: Packing = Field(
+        default="joined",
+        description="Of texts laid end to end in one sequence: whether each sees those before it,"
+        " as in pre-training, or none of them. Conversations never see another row.",
     )
     warm_up: Training = Training()
     fine_tuning: Training = Training()

@@ -81,9 +81,9 @@ class ModelShape:
             Naming a model type that `selection.costs.architectures` does not know.
         """
         sizes = read_sizes(config)
-        return cls(
-            **sizes | ({} if sequence_length is None else {"sequence_length": sequence_length})
-        )
+        if sequence_length is not None:
+            sizes["sequence_length"] = sequence_length
+        return cls(**sizes)
 
     @property
     def attention_width(self) -> int:

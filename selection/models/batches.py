@@ -103,7 +103,8 @@ def training_rows(
     """
     if isinstance(dataset, PackedBlocks):
         rows = list(zip(dataset.ids, dataset.labels.copy(), strict=True))
-        lengths = (dataset.labels != IGNORED_LABEL).sum(axis=1)
+        n_blocks, size = dataset.ids.shape
+        lengths = np.clip(dataset.n_tokens - size * np.arange(n_blocks), 0, size)
     elif isinstance(dataset, PaddedRows):
         rows, lengths = dataset.rows, dataset.lengths
     else:

@@ -1,16 +1,22 @@
 """How rows fill sequences: texts laid end to end in blocks, a conversation one to itself.
 
-A block has no padding, and its rows see those before them, as in pre-training. A conversation never
-meets another row: it is filled up to one of few widths, so that those of one width make a batch
-without any more padding, and what it costs depends on nothing but itself.
+A block has no padding, and its rows see those before them, as in pre-training, unless they are laid
+apart: then each row's places count from 0, by which transformers tells the rows of a block from
+each other (`position_ids`). A conversation never meets another row: it is filled up to one of few
+widths, so that those of one width make a batch without any more padding, and what it costs depends
+on nothing but itself.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
+
+Packing = Literal["joined", "isolated"]
+"""Whether texts of a block see those before them."""
 
 IGNORED_LABEL = -100  # what torch's cross-entropy leaves out
 
@@ -24,22 +30,35 @@ class PackedBlocks:
     ids : ndarray of shape (n_blocks, block_size), int32
         Token ids; only the last block's tail is padding.
     labels : ndarray of shape (n_blocks, block_size), int32
-        `ids` with -100 on padding (unshifted, as transformers expects).
+        `ids` with -100 on padding (unshifted, as transformers expects), and where rows are laid
+        apart on the first token of each.
     n_tokens : int
         Real tokens; the rest of ``ids.size`` is padding.
+    places : ndarray of shape (n_blocks, block_size), int32, or None
+        Where rows are laid apart, the place of each token in its row's part of the block.
     """
 
     ids: np.ndarray
     labels: np.ndarray
     n_tokens: int
+    places: np.ndarray | None = None
 
 
 def pack(
-    token_lists: Iterable[Sequence[int]], *, block_size: int, eos_id: int, pad_id: int
+    token_lists: Iterable[Sequence[int]],
+    *,
+    block_size: int,
+    eos_id: int,
+    pad_id: int,
+    apart: bool = False,
 ) -> PackedBlocks:
     """Join the rows in order, each closed by `eos_id`, and cut into blocks.
 
     No token is dropped: a row may run over into the next block, the last block is padded.
+
+    Parameters
+    ----------
+    apart : whether rows of a block are not to see each other.
 
     Raises
     ------
@@ -55,7 +74,21 @@ def pack(
     n_padding = -len(stream) % block_size
     ids = np.pad(stream, (0, n_padding), constant_values=pad_id).reshape(-1, block_size)
     labels = np.pad(stream, (0, n_padding), constant_values=IGNORED_LABEL).reshape(-1, block_size)
-    return PackedBlocks(ids=ids, labels=labels, n_tokens=len(stream))
+    places = _places([len(part) for part in parts], ids.shape) if apart else None
+    if places is not None:  # nothing of a row tells how it begins
+        labels[places == 0] = IGNORED_LABEL
+    return PackedBlocks(ids=ids, labels=labels, n_tokens=len(stream), places=places)
+
+
+def _places(lengths: Sequence[int], shape: tuple[int, ...]) -> np.ndarray:
+    """Count from 0 at the beginning of each row and of each block; padding goes on counting."""
+    total = int(np.prod(shape))
+    starts = np.zeros(total, dtype=np.int32)
+    begins = np.cumsum([0, *lengths])
+    begins = np.union1d(begins[begins < total], np.arange(0, total, shape[1]))
+    starts[begins] = begins
+    places = np.arange(total) - np.maximum.accumulate(starts)
+    return places.reshape(shape).astype(np.int32)
 
 
 @dataclass(frozen=True)
@@ -69,10 +102,13 @@ class PaddedRows:
         where nothing is trained on.
     lengths : ndarray of shape (n_rows,), int64
         Real tokens of each.
+    places : list of ndarray, or None
+        As of `PackedBlocks`, where rows of its blocks are laid apart.
     """
 
     rows: list[tuple[np.ndarray, np.ndarray]]
     lengths: np.ndarray
+    places: list[np.ndarray] | None = None
 
 
 def padded_widths(lengths: np.ndarray, longest: int) -> np.ndarray:
@@ -116,4 +152,8 @@ def fill_rows(
         labels[: len(ids)] = np.where(np.asarray(mask, dtype=bool), ids, IGNORED_LABEL)
         rows.append((filled, labels))
         lengths.append(len(ids))
-    return PaddedRows(rows, np.array(lengths, dtype=np.int64))
+    places = None
+    if blocks is not None and blocks.places is not None:
+        of_blocks = [part[: len(ids)] for part, (ids, _) in zip(blocks.places, rows, strict=False)]
+        places = of_blocks + [np.arange(width, dtype=np.int32) for width in widths]
+    return PaddedRows(rows, np.array(lengths, dtype=np.int64), places)

@@ -30,6 +30,7 @@ def run_trainer(
     batches: list[list[tuple[np.ndarray, np.ndarray]]],
     args: TrainingArguments,
     *,
+    places: list[list[np.ndarray]] | None = None,
     pad_id: int,
     fingerprint: str,
     checkpoint: Path | None,
@@ -44,6 +45,8 @@ def run_trainer(
     model : a transformers model, or a peft model, whose adapters are merged into its base.
     batches : of rows (ids, labels), int32; labels are unshifted, -100 where nothing is predicted.
     args : of one epoch with sequential sampling, a batch at a time.
+    places : of each row's tokens, where rows share a sequence that they are not to see each other
+        in.
     fingerprint : written into each checkpoint's marker.
     meter : charged for each step before it is taken.
     step_flops : float64 of shape (steps,), what each step costs.
@@ -73,18 +76,22 @@ def run_trainer(
         pending.append(loss.detach())
         return loss
 
-    def collate(one: list[list[tuple[np.ndarray, np.ndarray]]]) -> dict[str, torch.Tensor]:
-        [batch] = one
+    def collate(one: list[int]) -> dict[str, Any]:
+        [step] = one
+        batch = batches[step]
         # no attention mask: causal attention never looks right, where the padding is
         return {
             "input_ids": pad_right([ids for ids, _ in batch], pad_id),
             "labels": pad_right([labels for _, labels in batch], IGNORED_LABEL),
+            # With a cache transformers would not look for rows in the places.
+            **({} if places is None else {"position_ids": pad_right(places[step], 0)}),
+            **({} if places is None else {"use_cache": False}),
         }
 
     trainer = Trainer(
         model=model,
         args=args,
-        train_dataset=batches,  # pyright: ignore[reportArgumentType]  (any sized sequence does)
+        train_dataset=range(len(batches)),  # pyright: ignore[reportArgumentType]  (any sized sequence does)
         data_collator=collate,
         compute_loss_func=loss_of_batch,
         callbacks=[keeper],

@@ -114,7 +114,9 @@ def train(
     rows, lengths = training_rows(dataset)
     widths = np.array([len(ids) for ids, _ in rows])
     batches = training_batches(widths, recipe, by_width=isinstance(dataset, PaddedRows))
-    fingerprint = _fingerprint(model, rows, recipe, pad_id)
+    # Of rows that are laid apart in blocks; elsewhere places are those of the sequence.
+    places = None if isinstance(dataset, Sequence) else dataset.places
+    fingerprint = _fingerprint(model, rows, recipe, pad_id, places)
     args = _arguments(recipe, len(batches), work_dir, device, save_steps)
     checkpoint = last_complete(work_dir, fingerprint)
     step_tokens = tokens_of(batches, widths)
@@ -125,6 +127,7 @@ def train(
             _with_lora(model, recipe),
             [[rows[i] for i in batch] for batch in batches],
             args,
+            places=None if places is None else [[places[i] for i in batch] for batch in batches],
             pad_id=pad_id,
             fingerprint=fingerprint,
             checkpoint=checkpoint,
@@ -146,8 +149,17 @@ def train(
     )
 
 
-def _fingerprint(model: PreTrainedModel, rows: list[Any], recipe: Recipe, pad_id: int) -> str:
-    parts = [weights_digest(model), rows_digest(rows), dataclasses.asdict(recipe), pad_id]
+def _fingerprint(
+    model: PreTrainedModel,
+    rows: list[Any],
+    recipe: Recipe,
+    pad_id: int,
+    places: Sequence[np.ndarray] | np.ndarray | None,
+) -> str:
+    digests: list[Any] = [weights_digest(model), rows_digest(rows)]
+    parts = [*digests, dataclasses.asdict(recipe), pad_id]
+    if places is not None:
+        parts.append(rows_digest((part, part) for part in places))
     return hashlib.blake2b(json.dumps(parts).encode(), digest_size=16).hexdigest()
 
 

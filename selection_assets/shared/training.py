@@ -26,6 +26,7 @@ def training_parameters(study: Study, seeds: Sequence[int]) -> dict[str, object]
         "fine_tuning": study.fine_tuning,
         "seeds": list(seeds),
         "train_on": study.train_on,
+        "packing": study.packing,
         "accountant": study.accountant,
     }
 
@@ -57,6 +58,7 @@ def train_seeds(step: Step, study: Study, seeds: Sequence[int], subset: pa.Table
                 step.one("base_checkpoint").path("checkpoint"),
                 _texts(drawn) if drawn is not None else [],
                 examples,
+                packing=study.packing,
                 chats=_chats(drawn, study.train_on) if drawn is not None else [],
                 warm_up_recipe=study.warm_up.recipe(seed=seed, precision=device.dtype),
                 fine_tuning_recipe=study.fine_tuning.recipe(seed=seed, precision=device.dtype),

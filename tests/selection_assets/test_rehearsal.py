@@ -59,8 +59,8 @@ def labelled(number: int, row: dict) -> dict:
 
 
 def answered(number: int, row: dict) -> dict:
-    response = "word " * (40 if number == 3 else 1)
-    return {"prompt": "Why?", "response": f"{response}{number}", "split": row["split"]}
+    question = "Why? " * (90 if number == 3 else 1)
+    return {"prompt": question, "response": f"word {number}", "split": row["split"]}
 
 
 def pretrained(**changes: Any) -> Change:
@@ -138,8 +138,8 @@ STOPS: dict[str, tuple[Change, list[str]]] = {
             "`target.columns.label`",
         ],
     ),
-    "a response is longer than the window": (
-        target_with(answered, **{TARGET: ANSWERS}),
+    "an answer begins after the window": (
+        target_with(answered, **{TARGET: ANSWERS, "base_model__sequence_length": 128}),
         ["rendering: 1 of 40 rows do not fit", "target.jsonl:4", "base_model.sequence_length"],
     ),
     "a row has a label and a response": (
