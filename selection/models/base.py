@@ -219,7 +219,11 @@ def model_folder(
         found = snapshot_download(
             str(folder_or_id),
             revision=revision,
-            allow_patterns=["*.json", *(["*.safetensors"] if weights else [])],
+            allow_patterns=[
+                "*.json",
+                "chat_template.jinja",
+                *(["*.safetensors"] if weights else []),
+            ],
             ignore_patterns=["*/*"],
             # for a commit hash the hub client lists the remote files even when it is offline
             local_files_only=offline,

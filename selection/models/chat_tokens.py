@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from selection.chats.conversation import Conversation
@@ -157,8 +159,8 @@ def _answer(
     special: frozenset[int],
 ) -> Answer:
     """The tokens that have a character of the range, and how many of them say something."""
-    start = next((i for i, (_, end) in enumerate(offsets) if end > span[0]), len(ids))
-    end = next((i for i, (first, _) in enumerate(offsets) if first >= span[1]), len(ids))
+    start = bisect_right(offsets, span[0], key=itemgetter(1))
+    end = bisect_left(offsets, span[1], key=itemgetter(0))
     said = end
     while said > start and ids[said - 1] not in special and _blank(offsets[said - 1], text):
         said -= 1
