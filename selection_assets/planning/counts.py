@@ -1,8 +1,10 @@
 """Count what the plan needs to know of pool and target: rows, tokens, FLOPs of embedding them."""
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
+import dagster as dg
 import numpy as np
 import pyarrow as pa
 
@@ -12,6 +14,7 @@ from selection.costs import ModelShape
 from selection.embedding.embedder import Embedder, token_lengths
 from selection.methods.contract.cost import SelectorSize
 from selection.methods.contract.values import Rows
+from selection.models.chat_lengths import ANSWER_CUT, TEMPLATE_REFUSES
 from selection.models.chat_tokens import TrainOn
 from selection.models.examples import cut_lengths, rendered_lengths
 from selection.planning.arms import PoolSize
@@ -59,16 +62,23 @@ def count_pool(
     selector : tokenizer and shape of the selector model, if there is one.
     accountant : of the selector's passes.
     train_on : of conversations; those without a token to train on do not count.
+
+    Raises
+    ------
+    dagster.Failure
+        When no row can be trained on, with the reasons.
     """
     n_tokens, embedding_flops = 0, 0.0
+    faults: Counter[str] = Counter()
     lengths: list[np.ndarray] = []
     rows: dict[str, int] = {}
     drawn: list[tuple[float, str]] = []
     for source, of_source in iterate_sources(step.inputs["raw_corpus"]):
         rows[source] = len(of_source.row_id)
         of_base = step.inputs[POOL_TOKENS][source]
-        usable = row_faults(pa.table({"row_id": of_source.row_id}), of_base, train_on) == ""
-        n_tokens += int(_counted(step, POOL_TOKENS, source, of_source)[usable].sum())
+        of_rows = row_faults(pa.table({"row_id": of_source.row_id}), of_base, train_on)
+        faults.update(of_rows.tolist())
+        n_tokens += int(_counted(step, POOL_TOKENS, source, of_source)[of_rows == ""].sum())
         if selector is not None:
             counted = _counted(step, tokens_asset("selector"), source, of_source)
             lengths.append(cut_lengths(counted, selector[1].sequence_length))
@@ -77,6 +87,14 @@ def count_pool(
         least = np.argsort(draws, kind="stable")[:PROBE_ROWS].tolist()
         probes = [(float(draws[i]), str(of_source.text[i])) for i in least]
         drawn = sorted([*drawn, *probes])[:PROBE_ROWS]
+    if n_tokens == 0:
+        raise dg.Failure(
+            f"none of the pool's {faults.total():,} rows can be trained on:"
+            f" {', '.join(f'{n:,} {fault}' for fault, n in faults.most_common())};"
+            f" of {ANSWER_CUT} raise `base_model.sequence_length`, and for {TEMPLATE_REFUSES}"
+            " `pool_tokens` says what its template refuses",
+            allow_retries=False,
+        )
     target_examples, contrast_examples = step.one("target_examples"), step.maybe(EXAMPLES)
     target_rows, target_flops = _steering(target_examples, model)
     contrast_rows, contrast_flops = (0, 0.0)

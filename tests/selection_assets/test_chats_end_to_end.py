@@ -125,3 +125,21 @@ def test_the_target_is_measured_on_the_tokens_of_its_answers(project):
         assert row["n_tokens"] == sum(map(len, kept))
         assert row["n_read"] == max(part.stop for part in kept if part) - 1
         assert row["nll"] == pytest.approx(again.nll[place], abs=1e-4)
+
+
+def test_a_window_too_short_for_any_answer_is_said_before_anything_is_trained(
+    finished_root, tmp_path
+):
+    root = Path(shutil.copytree(finished_root, tmp_path / "short"))
+    study = root / f"studies/{NAME}.yaml"
+    study.write_text(study.read_text().replace(f"length: {LONGEST}", "length: 16"))
+    (root / "drop/written.jsonl").unlink()
+    target = docstring_lines("http").splitlines()[:15]
+    splits = [split for split in ("train", "dev", "test") for _ in range(5)]
+    rows = [json.loads(line) | {"split": split} for line, split in zip(target, splits, strict=True)]
+    (root / "target.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    for _ in enter(Project(root)):
+        result = selection("run", NAME)
+        assert result.exit_code == 1
+        assert "none of the pool's 33 rows can be trained on: 33 answer_cut" in result.stderr
+        assert "raise `base_model.sequence_length`" in result.stderr

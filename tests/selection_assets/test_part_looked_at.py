@@ -21,6 +21,8 @@ FIRST, *_ = SOURCES
 def project(fresh: Path, tmp_path: Path) -> Iterator[Project]:
     """The smallest study on a pool of conversations, one source of it a saved data set."""
     root = Path(shutil.copytree(fresh, tmp_path / "project"))
+    study = root / f"studies/{NAME}.yaml"
+    study.write_text(study.read_text().replace("sequence_length: 16", "sequence_length: 256"))
     for source in SOURCES:
         texts = [json.loads(line)["text"] for line in docstring_lines(source).splitlines()[:ROWS]]
         chats = [{"prompt": f"Say more:\n{text[:30]}", "response": text} for text in texts]
