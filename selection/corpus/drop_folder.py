@@ -15,8 +15,12 @@ from selection.corpus.not_read import CannotBeRead, NotRead
 from selection.corpus.readers import format_of, known_formats
 
 
-def list_folder(folder: Path) -> Iterator[Path | NotRead]:
+def list_folder(folder: Path, *, only: bytes | None = None) -> Iterator[Path | NotRead]:
     """Every file and sub-folder that is a source by its name, and the others with the reason.
+
+    Parameters
+    ----------
+    only : what a name must be, or begin with before a dot; None for all.
 
     Raises
     ------
@@ -24,7 +28,10 @@ def list_folder(folder: Path) -> Iterator[Path | NotRead]:
         When the folder cannot be listed.
     """
     with os.scandir(folder) as found:
-        entries = sorted(found, key=lambda entry: os.fsencode(entry.name))
+        entries = sorted(
+            (entry for entry in found if _may_be(entry.name, only)),
+            key=lambda entry: os.fsencode(entry.name),
+        )
     markers = sum(is_marker(entry.name) for entry in entries)
     if markers:
         yield NotRead(
@@ -43,6 +50,10 @@ def list_folder(folder: Path) -> Iterator[Path | NotRead]:
             )
         else:
             yield path
+
+
+def _may_be(name: str, only: bytes | None) -> bool:
+    return only is None or os.fsencode(name).partition(b".")[0] == only.partition(b".")[0]
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

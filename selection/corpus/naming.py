@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from urllib.parse import unquote_to_bytes
 
 from selection.corpus.not_read import CannotBeRead
 
@@ -46,6 +47,11 @@ def partition_name(name: str) -> str:
             "give it a shorter name",
         )
     return encoded
+
+
+def name_of(partition: str) -> bytes:
+    """Return the name that a partition stands for, as `partition_name` has encoded it."""
+    return unquote_to_bytes(partition)
 
 
 def _percent(found: re.Match[bytes]) -> bytes:

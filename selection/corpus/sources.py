@@ -26,7 +26,7 @@ from selection.corpus.drop_folder import list_folder, look_at, stem
 from selection.corpus.folders import configured_fingerprint, fingerprint, leads_through_links
 from selection.corpus.hub import read_hub
 from selection.corpus.looked_at import looking_at
-from selection.corpus.naming import partition_name
+from selection.corpus.naming import name_of, partition_name
 from selection.corpus.not_read import CannotBeRead, NotRead
 from selection.corpus.readers import read_path
 from selection.corpus.records import BadRecord, Record
@@ -117,9 +117,10 @@ def find_source(pool: Pool, resolve: Resolve, name: str) -> Source:
     CannotBeRead
         When there is none, or it shares its name.
     """
-    named, not_read = _named(pool, resolve)
+    named, _ = _named(pool, resolve, only=name)
     if name in named:
         return named[name]
+    _, not_read = _named(pool, resolve)
     for other in not_read:
         if other.name == name:
             raise CannotBeRead(f"{other.what}: {other.reason}", other.remedy, other.state)
@@ -130,12 +131,19 @@ def find_source(pool: Pool, resolve: Resolve, name: str) -> Source:
     raise CannotBeRead(said, "bring it back, if it is wanted")
 
 
-def _named(pool: Pool, resolve: Resolve) -> tuple[dict[str, Source], list[NotRead]]:
-    """Sources by partition; apart from them what cannot be one, or would share one."""
+def _named(
+    pool: Pool, resolve: Resolve, *, only: str | None = None
+) -> tuple[dict[str, Source], list[NotRead]]:
+    """Sources by partition; apart from them what cannot be one, or would share one.
+
+    Parameters
+    ----------
+    only : the partition that is asked for: of a folder of thousands the others are passed over.
+    """
     found: dict[str, list[Source]] = {}
     not_read: list[NotRead] = []
     for spec in pool.sources:
-        for source in _expand(spec, resolve):
+        for source in _expand(spec, resolve, only):
             if isinstance(source, NotRead):
                 not_read.append(source)
                 continue
@@ -150,7 +158,8 @@ def _named(pool: Pool, resolve: Resolve) -> tuple[dict[str, Source], list[NotRea
             reason = f"two sources are named {name!r}: {', '.join(shared)}"
             remedy = "rename one of them"
             not_read += [NotRead(s.what, reason, remedy, name=name) for s in sources]
-    not_read += _splits_left(one for sources in found.values() for one in sources)
+    if only is None:
+        not_read += _splits_left(one for sources in found.values() for one in sources)
     return {name: one for name, [one, *others] in found.items() if not others}, not_read
 
 
@@ -171,7 +180,7 @@ def _splits_left(sources: Iterable[Source]) -> Iterator[NotRead]:
             )
 
 
-def _expand(spec: SourceSpec, resolve: Resolve) -> Iterator[Source | NotRead]:
+def _expand(spec: SourceSpec, resolve: Resolve, only: str | None) -> Iterator[Source | NotRead]:
     match spec:
         case DocstringSources():
             for package in spec.packages:
@@ -191,19 +200,19 @@ def _expand(spec: SourceSpec, resolve: Resolve) -> Iterator[Source | NotRead]:
             )
             yield Source(spec.name, spec.name, read, partial(str, spec.revision))
         case DropFolder():
-            yield from _dropped(spec, resolve)
+            yield from _dropped(spec, resolve, only)
         case FileSources():
             yield from _files(spec, resolve(spec.path), partial(_look_at_path, spec.path, resolve))
         case _:
             assert_never(spec)
 
 
-def _dropped(spec: DropFolder, resolve: Resolve) -> Iterator[Source | NotRead]:
+def _dropped(spec: DropFolder, resolve: Resolve, only: str | None) -> Iterator[Source | NotRead]:
     """Every file or sub-folder is a source named after it."""
     folder = resolve(spec.path)
     start = resolve(".") if leads_through_links(spec.path, resolve) else folder
     try:
-        found = list(list_folder(folder))
+        found = list(list_folder(folder, only=None if only is None else name_of(only)))
     except OSError as error:
         reason = f"the folder cannot be listed: {error.strerror}"
         yield NotRead(printable_name(str(folder)), reason, "bring it, or correct `path`")
