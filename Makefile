@@ -18,7 +18,8 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help run check test test-all ui lint docs screenshots study results bench clean
 
-run: $(VENV)/installed ## Run the quickstart study end to end and print what it found
+run: $(VENV)/installed ## Pick the quickstart's rows, then run its study and print what it found
+	$(BIN)/selection export quickstart "ot x 5pct" --out picked
 	$(BIN)/selection run quickstart
 
 help: ## What each target does
@@ -75,5 +76,5 @@ $(VENV)/installed-for-tests: pyproject.toml constraints.txt | $(VENV)/bin/python
 	touch $(VENV)/installed $@
 
 clean: ## Remove what runs wrote; sources and the environment stay
-	rm -rf store site
+	rm -rf store site picked
 	find dagster_home -mindepth 1 ! -name dagster.yaml -delete

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import assert_never
@@ -25,10 +26,12 @@ from selection.config.pool import (
 )
 from selection.config.study import Study
 from selection.config.targets import DocstringTarget, FileTarget, Target
+from selection.reports.numbers import number
 from selection_assets.command.asked import asked_study, pool_text, wait_until_still
 from selection_assets.command.closing import closing_text, stopped_text
 from selection_assets.command.history import open_history
 from selection_assets.command.picked import picked_text
+from selection_assets.planning.current import seconds_left
 from selection_assets.refresh.partitions import sources_of
 from selection_assets.refresh.refresh import (
     PLAN,
@@ -44,23 +47,35 @@ from selection_assets.rehearsal.finding import findings_text
 from selection_assets.rehearsal.rehearse import NotReady, rehearse, require_ready
 from selection_assets.studies import load_pools, see_that_data_are_there
 
+Goal = Mapping[str, str | None]
+"""`up_to` and `arm` of a refresh."""
+
+CTRL_C = "Ctrl-C loses nothing that is finished, and the same command goes on from there"
+
 TRAINING_FILE = "training_file"
 """Asset with which a study that only selects is done."""
 
 SETTINGS = Path(__file__).resolve().parents[2] / "dagster_home" / "dagster.yaml"
 
 
-def run_study(name: str, *, up_to: str | None = None) -> None:
+def run_study(
+    name: str, *, up_to: str | None = None, arm: str | None = None, shown: bool = False
+) -> None:
     """Materialize what is stale and print the closing table.
 
     Parameters
     ----------
     up_to : an asset at which to stop; what it holds is then said in place of the table.
+    arm : the one that is wanted, as a partition key; None for all.
+    shown : whether a person has just been shown what is read; it is then only checked.
     """
     study, ledger = find_study(name), Workspace().ledger
     pool = load_pools()[study.pool]
     last = [] if up_to is None else named_stages(study, pool, up_to)
-    _rehearse(study, pool, ledger, up_to=up_to)
+    goal = {"up_to": up_to, "arm": arm}
+    _rehearse(study, pool, ledger, goal, quietly=shown)
+    if up_to is None and (seconds := seconds_left(study, ledger)):
+        click.echo(f"about {number(seconds)} s are left by the plan; {CTRL_C}")
 
     def say(done: list[Work]) -> None:
         told = recomputed(done), _not_read(pool, ledger)
@@ -71,7 +86,7 @@ def run_study(name: str, *, up_to: str | None = None) -> None:
         click.echo(ending(study, ledger, *told))
 
     try:
-        done = _refresh(study, ledger, up_to=up_to)
+        done = _refresh(study, ledger, goal)
     except Unfinished as stop:
         # What could run has run, and may already say something.
         says = stop.done or isinstance(stop, SourcesFailed)
@@ -95,17 +110,19 @@ def plan_study(name: str, *, quietly: bool) -> Study:
     return make_up_to(name, PLAN, "planned", quietly=quietly)
 
 
-def make_up_to(name: str, asset: str, done: str, *, quietly: bool) -> Study:
+def make_up_to(name: str, asset: str, done: str, *, quietly: bool, arm: str | None = None) -> Study:
     """Bring an asset of a study up to date, with what it needs and nothing else.
 
     Parameters
     ----------
     done : what is said to be done without some sources, where these fail.
+    arm : the one that is wanted, as a partition key; None for all.
     """
     study, ledger = find_study(name), Workspace().ledger
-    _rehearse(study, load_pools()[study.pool], ledger, up_to=asset, quietly=quietly)
+    goal = {"up_to": asset, "arm": arm}
+    _rehearse(study, load_pools()[study.pool], ledger, goal, quietly=quietly)
     try:
-        _refresh(study, ledger, up_to=asset, quietly=quietly)
+        _refresh(study, ledger, goal, quietly=quietly)
     except SourcesFailed as error:
         click.echo(f"{done} without some sources:\n{error}", err=True)
     return study
@@ -115,8 +132,8 @@ def _rehearse(
     study: Study,
     pool: Pool,
     ledger: Ledger,
+    goal: Goal,
     *,
-    up_to: str | None = None,
     quietly: bool = False,
 ) -> None:
     """See that what is not up to date can run, before anything of it does.
@@ -130,7 +147,7 @@ def _rehearse(
     """
     _wait(pool, ledger)
     try:
-        if not plan_refresh(study, ledger, up_to=up_to):
+        if not plan_refresh(study, ledger, **goal):
             return
     except (ValueError, OSError):
         pass  # What cannot even be looked at is said below, with all else.
@@ -163,9 +180,7 @@ def _wait(pool: Pool, ledger: Ledger) -> None:
     wait_until_still(pool)
 
 
-def _refresh(
-    study: Study, ledger: Ledger, *, up_to: str | None = None, quietly: bool = False
-) -> list[Work]:
+def _refresh(study: Study, ledger: Ledger, goal: Goal, *, quietly: bool = False) -> list[Work]:
     use_dagster_home()
     # Imported late, because most commands need no asset.
     from selection_assets.definitions import build_definitions
@@ -175,7 +190,7 @@ def _refresh(
     with open_history() as instance:
         clear_dead_runs(instance, ledger.spending)
         with watched_waiting(instance, ledger.spending, partial(tqdm.write, file=sys.stderr)):
-            return refresh(study, build_definitions(), ledger, instance, up_to=up_to)
+            return refresh(study, build_definitions(), ledger, instance, **goal)
 
 
 def dry_run_study(name: str, *, up_to: str | None = None) -> None:

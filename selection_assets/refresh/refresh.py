@@ -59,6 +59,7 @@ def refresh(
     instance: dg.DagsterInstance,
     *,
     up_to: str | None = None,
+    arm: str | None = None,
 ) -> list[Work]:
     """Materialize, in this process, everything of a study that is not up to date.
 
@@ -69,6 +70,7 @@ def refresh(
     ----------
     up_to : name of an asset of the study or of its pool, such as "selected_subset"; stop when that
         is up to date, and the plan, without which nothing is spent.
+    arm : the one that is wanted, as a partition key, and what it needs; None for all.
 
     Returns
     -------
@@ -95,7 +97,8 @@ def refresh(
     with tqdm([*planning, *rest], unit=" levels", desc=f"study {study.name}") as bar:
         for place, level in enumerate(bar, start=1):
             _require_sources(pool, progress)
-            for work in stale_work(level, progress.sources, study, ledger, progress.refused):
+            now = (progress.sources, study, ledger, progress.refused)
+            for work in stale_work(level, *now, arm=arm):
                 left = work.of(work.assets, without=progress.sources.left_out)
                 if left is None:
                     continue
@@ -167,13 +170,15 @@ def _require_sources(pool: Pool, progress: Progress) -> None:
         raise RefreshFailed("\n".join([*said, not_read_text(progress.sources.not_read)]).strip())
 
 
-def plan_refresh(study: Study, ledger: Ledger, *, up_to: str | None = None) -> list[Work]:
+def plan_refresh(
+    study: Study, ledger: Ledger, *, up_to: str | None = None, arm: str | None = None
+) -> list[Work]:
     """Return the first level of stale work, without doing it: the rest depends on its results."""
     pool = load_pools()[study.pool]
     planning, rest = _levels(study, pool, up_to)
     sources = sources_of(pool, ledger)
     for level in [*planning, *rest]:
-        stale = stale_work(level, sources, study, ledger)
+        stale = stale_work(level, sources, study, ledger, arm=arm)
         if stale:
             return stale
     return []

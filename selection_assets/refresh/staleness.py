@@ -14,7 +14,7 @@ from selection_assets.planning.current import current_plan, find_current_plan
 from selection_assets.refresh.work import Work, bring_together
 from selection_assets.shared.pool_sources import PoolSources
 from selection_assets.stage.inputs import asset_key, may_lack, read_by
-from selection_assets.stage.keys import FULL_DATA, arm_key, pool_key
+from selection_assets.stage.keys import FULL_DATA, arm_key, arm_of, pool_key
 from selection_assets.stage.stage import Stage
 
 
@@ -69,6 +69,8 @@ def stale_work(
     study: Study,
     ledger: Ledger,
     refused: Refused | None = None,
+    *,
+    arm: str | None = None,
 ) -> list[Work]:
     """Bring the stale partitions of a level together in few runs.
 
@@ -77,6 +79,7 @@ def stale_work(
     Parameters
     ----------
     sources : of the study's pool.
+    arm : the one that is wanted, as a partition key; None for all.
     """
     corpus = pool_key(study.pool, "raw_corpus")
     current = ledger.current_identities()
@@ -86,10 +89,12 @@ def stale_work(
     stale: dict[str, list[str]] = {}
     plan = find_current_plan(study, ledger) if any(stage.serves for stage in level) else None
     for stage in level:
-        if not _is_wanted(stage, study, plan):
+        if not _is_wanted(stage, study, plan, arm):
             continue
         reads_files = stage.key == corpus
         partitions = sources.readable if reads_files else _partitions(stage, sources, study, ledger)
+        if arm is not None and stage.over_arms:
+            partitions = [key for key in partitions if key == arm]
         for partition in partitions:
             read = _inputs(stage, partition, versions)
             asset = stage.name
@@ -104,11 +109,13 @@ def stale_work(
     return list(bring_together(stale, {stage.name for stage in level if stage.over_sources}))
 
 
-def _is_wanted(stage: Stage, study: Study, plan: Mapping[str, Any] | None) -> bool:
-    """Whether a stage serves all methods, or one with an arm that the plan can afford."""
+def _is_wanted(stage: Stage, study: Study, plan: Mapping[str, Any] | None, arm: str | None) -> bool:
+    """Whether a stage serves all methods, or one with a wanted arm that the plan can afford."""
     if plan is None or not stage.serves:
         return True
-    feasible = {arm["method"] for arm in plan["arms"] if arm["feasible"]}
+    feasible = {one["method"] for one in plan["arms"] if one["feasible"]}
+    if arm is not None:
+        feasible &= {arm_of(arm)[0]}
     return bool(stage.serves[study.name] & feasible)
 
 
@@ -131,7 +138,7 @@ def _partitions(stage: Stage, sources: PoolSources, study: Study, ledger: Ledger
         return [UNPARTITIONED]
     if stage.over_sources:
         return sources.partitions
-    if isinstance(definition, dg.MultiPartitionsDefinition):
+    if stage.over_arms:
         arms = current_plan(study, ledger)["arms"]
         arms.sort(key=lambda arm: priority(study, arm["method"], arm["budget"]))
         return [arm_key(arm["method"], arm["budget"]) for arm in arms if arm["feasible"]]

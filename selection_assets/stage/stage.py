@@ -85,6 +85,11 @@ class Stage:
         return code_version([self.function, *self.also_code], self.parameters)
 
     @property
+    def over_arms(self) -> bool:
+        """Whether its partitions are the study's arms."""
+        return isinstance(self.partitions, dg.MultiPartitionsDefinition)
+
+    @property
     def over_sources(self) -> bool:
         """Whether its partitions are sources, of which a run makes many."""
         return isinstance(self.partitions, dg.DynamicPartitionsDefinition)

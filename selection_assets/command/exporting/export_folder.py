@@ -62,7 +62,7 @@ def export_rows(name: str, arm: str, out: Path, wanted: Wanted) -> str:
 
     method, budget = read_arm(asked_study(name), arm)
     check_free(out, store_root())
-    study = make_up_to(name, FILE, "exported", quietly=True)
+    study = make_up_to(name, FILE, "exported", quietly=True, arm=arm_key(method, budget))
     ledger = open_ledger(store_root())
     made = _current(study, ledger, FILE, method, budget)
     subset, corpus = _made_from(ledger, made)

@@ -16,6 +16,7 @@ from selection_assets.command.picking.advice import advised_method
 from selection_assets.command.plan import find_plan, price_text
 from selection_assets.command.run import TRAINING_FILE, plan_study, run_study
 from selection_assets.refresh.refresh import SourcesFailed
+from selection_assets.stage.keys import arm_key
 
 
 def price(
@@ -55,12 +56,13 @@ def price(
 def pick_rows(written: Written, out: Path, wanted: Wanted) -> None:
     """Select, say what was picked and why, and write the folder to train on."""
     study, failed = written.study, None
+    [method] = [name for name in study.methods if name != "random"] or ["random"]
+    arm = arm_key(method, study.budgets[0].key)
     try:
-        run_study(study.name, up_to=TRAINING_FILE)
+        run_study(study.name, up_to=TRAINING_FILE, arm=arm, shown=True)
     except SourcesFailed as error:
         failed = error  # the others may be worth training on
-    [method] = [name for name in study.methods if name != "random"] or ["random"]
-    click.echo(f"\n{export_rows(study.name, f'{method} x {study.budgets[0].key}', out, wanted)}")
+    click.echo(f"\n{export_rows(study.name, arm, out, wanted)}")
     if failed is not None:
         raise failed
 
