@@ -59,7 +59,7 @@ def _run(arguments: list[str], environment: dict[str, str], log: str) -> None:
         os.dup2(printed, 2)
         os.environ.update(environment)
         sys.argv = ["selection", *arguments]
-        from selection_assets.command.cli import console
+        from selection_assets.command.start import console
 
         console()
     except SystemExit as end:

@@ -14,7 +14,7 @@ from tiny_project import write_tiny_project
 from resources.workspace import Workspace
 from sensors.run_failure import settle_dead_runs
 
-COMMAND_LINE = "from selection_assets.command.cli import console; console()"
+COMMAND_LINE = "from selection_assets.command.start import console; console()"
 
 SHELL = """
 import sys, threading, time

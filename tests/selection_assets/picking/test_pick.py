@@ -1,7 +1,6 @@
 """From files to the rows worth training on, in one command."""
 
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -94,7 +93,7 @@ def test_rows_like_the_target_are_picked_and_nothing_is_trained(files):
     planted = sum(any(text in row["text"] for text in PLANTED) for row in rows)
     share = len(PLANTED) / (len(OTHER) + len(PLANTED))
     assert len(rows) == 40
-    assert planted / len(rows) > 3 * share
+    assert planted / len(rows) > 2 * share
     for part in (
         "messages",
         "empty text",
@@ -146,7 +145,7 @@ def test_a_study_that_only_selects_ends_with_what_it_picked(files):
     result = selection("run", "chats_target")
     assert result.exit_code == 0, result.output
     assert "ot at 40rows picked 40 of" in result.output
-    assert os.environ[ROOT_VARIABLE] in result.output or "nothing recomputed" in result.output
+    assert "pareto_frontier" not in assets()
 
 
 def test_another_pool_of_the_project_takes_its_embedder_over(files):
