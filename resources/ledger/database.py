@@ -14,7 +14,7 @@ import duckdb
 from filelock import FileLock, Timeout
 
 from resources.ledger import chain
-from resources.ledger.engines import Engine, keep_engine, take_engine
+from resources.ledger.engines import Engine, interruptible, keep_engine, take_engine
 from resources.ledger.loss import REMEDY, LedgerLost, damaged, refuse_absent, refuse_older
 from resources.ledger.note import Note, take_note, write_note
 from resources.ledger.schema import VERSION, OtherDatabase, create_tables
@@ -103,7 +103,7 @@ class Database:
         elif not self.path.parent.is_dir():
             raise LedgerLost(self._gone())
         engine = take_engine(self.path, self.readable)
-        with self._locked():
+        with interruptible(), self._locked():
             connection, well = engine.connect(), False
             try:
                 noted = self._open(engine, connection, checked=checked)

@@ -5,6 +5,8 @@ holds no file: the ledger is attached by each transaction, and detached before t
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -14,6 +16,21 @@ LEDGER = "ledger"
 
 KEPT = 4
 """Engines that wait for a transaction; a process has one ledger, and its tests have more."""
+
+
+INTERRUPTED = "Query interrupted"
+"""How DuckDB calls a signal that comes while it works, such as that of Ctrl-C."""
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let such a signal be what it is elsewhere: `KeyboardInterrupt`."""
+    try:
+        yield
+    except RuntimeError as error:
+        if INTERRUPTED in str(error):
+            raise KeyboardInterrupt from error
+        raise
 
 
 class Engine:

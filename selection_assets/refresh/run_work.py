@@ -10,6 +10,9 @@ from selection_assets.refresh.work import Work, failed_text
 from selection_assets.stage.asked import range_tags
 from selection_assets.stage.failures import Kind, NotMade, told_by
 
+STOPPED = (dg.DagsterExecutionInterruptedError, KeyboardInterrupt)
+"""As what a signal reaches a step: through Dagster, and through DuckDB."""
+
 
 class RefreshFailed(RuntimeError):
     """A run of the refresh failed; the message says which and why."""
@@ -107,5 +110,5 @@ def _reason(event: dg.DagsterEvent) -> str:
 def _is_stopped(event: dg.DagsterEvent) -> bool:
     """Whether Dagster has ended a step because of a signal, such as that of Ctrl-C."""
     error = event.step_failure_data.error
-    stopped = dg.DagsterExecutionInterruptedError.__name__
-    return error is not None and stopped in (error.cls_name, error.cause and error.cause.cls_name)
+    names = {error.cls_name, error.cause and error.cause.cls_name} if error is not None else set()
+    return bool(names & {kind.__name__ for kind in STOPPED})

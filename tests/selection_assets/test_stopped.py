@@ -1,0 +1,62 @@
+"""Ctrl-C at any moment: one line, nothing lost, and the same command goes on."""
+
+import os
+import random
+import shutil
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from attempts import Attempt, Zygote
+from small_project import Project, enter
+from smallest_study import NAME
+from study_outcome import Outcome, check_same, clear_away, study_outcome
+
+from selection_assets.command.stopping import BY_A_SIGNAL, STOPPED
+
+pytestmark = pytest.mark.study
+
+STOPS = 6
+STEPS = 26
+"""Partitions that the study materializes."""
+
+
+def test_a_run_that_is_stopped_again_and_again_says_one_line_and_comes_to_the_same(
+    fresh: Path, undisturbed: Outcome, zygote: Zygote, tmp_path: Path
+) -> None:
+    project = Project(shutil.copytree(fresh, tmp_path / "project"))
+    chance, stopped = random.Random(STOPS), 0
+    while stopped < STOPS:
+        attempt = zygote.start(project, "run", NAME)
+        if not ctrl_c(attempt, published(project) + STEPS // STOPS, chance.random()):
+            attempt.finish()
+            break
+        code = attempt.wait()
+        said = attempt.log.read_text()
+        assert code == BY_A_SIGNAL, said[-3000:]
+        assert "Traceback" not in said
+        assert said.rstrip().splitlines()[-1] == f"Error: {STOPPED}"
+        attempt.log.unlink()
+        stopped += 1
+    assert stopped >= 3
+    zygote.start(project, "run", NAME).finish()
+    for current in enter(project):
+        clear_away(current.ledger)
+        check_same(study_outcome(current.ledger), undisturbed)
+
+
+def ctrl_c(attempt: Attempt, steps: int, life: float) -> bool:
+    """Send the signal once so many steps are published, a moment later; False when it has ended."""
+    while attempt.is_alive() and published(attempt.project) < steps:
+        time.sleep(0.02)
+    time.sleep(life)
+    if not attempt.is_alive():
+        return False
+    os.kill(attempt.pid, signal.SIGINT)
+    return True
+
+
+def published(project: Project) -> int:
+    """Versions that lie in the store; the ledger is not asked, which has one user at a time."""
+    return len(list((project.root / "store/artifacts").glob("[a-z]*/**/manifest.json")))
