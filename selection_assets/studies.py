@@ -126,6 +126,18 @@ def _load(model: type[File], folder: Path) -> tuple[dict[Path, File], dict[Path,
     return loaded, wrong
 
 
+def see_that_it_fits(path: Path, study: Study, pool: Pool, known: Configuration) -> None:
+    """See that a study that is to be written fits its pool and the studies there are.
+
+    Raises
+    ------
+    ConfigurationError
+        As reading it would.
+    """
+    pools = {**known.pools, pool.name: pool}
+    _check(path, study, pools, known.studies.values(), known.wrong.values())
+
+
 def see_that_data_are_there(study: Study, path: Path) -> None:
     """See that a file or folder that a study reads is there.
 

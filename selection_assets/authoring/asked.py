@@ -7,6 +7,7 @@ from typing import Any
 
 from resources.project import project_root
 from selection.basics.whole_files import write_bytes_whole
+from selection.config.decoders import PretrainedBase
 from selection.config.files import ConfigurationError
 from selection.config.names import NAME_PATTERN
 from selection.config.pool import Pool
@@ -17,7 +18,7 @@ from selection_assets.authoring.names import name_after, unlike
 from selection_assets.authoring.pool_file import pool_of, pool_text
 from selection_assets.authoring.roots import add_roots, in_project, outside
 from selection_assets.authoring.study_file import ALL_STEER, Fields, study_of, study_text
-from selection_assets.studies import Configuration, read_configuration
+from selection_assets.studies import Configuration, read_configuration, see_that_it_fits
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,8 @@ def write_study(asked: Asked, fields: Mapping[str, Any], name: str | None) -> Wr
     if pool.name not in known.pools:
         files[_place("pools", pool.name)] = pool_text(pool)
     whole = {**fields, "pool": pool.name}
+    if "base_model" in fields:
+        whole["base_model"] = _named_model(fields["base_model"], known, pool)
     study = study_of(whole, known.studies, _named(name, known, pool, asked.target))
     if known.studies.get(study.name, study) != study:
         raise ConfigurationError(
@@ -114,6 +117,7 @@ def write_study(asked: Asked, fields: Mapping[str, Any], name: str | None) -> Wr
             f" edit {_place(study.name)} and `selection run {study.name}`"
         )
     if study.name not in known.studies:
+        see_that_it_fits(_place(study.name), study, pool, known)
         files[_place(study.name)] = study_text(study.name, whole)
     for file in files:
         if file.exists():
@@ -136,6 +140,19 @@ def _named(name: str | None, known: Configuration, pool: Pool, target: Path) -> 
             f"{name!r} is no name of a study, which fits {NAME_PATTERN} and ends with none of `_`"
         )
     return name
+
+
+def _named_model(model: Fields, known: Configuration, pool: Pool) -> Fields:
+    """Name a model unlike another one of the pool's studies: they share what bears one name."""
+    wanted = PretrainedBase.model_validate(model)
+    others = {
+        study.base_model.name
+        for study in known.studies.values()
+        if study.pool == pool.name
+        and study.base_model is not None
+        and study.base_model != wanted.model_copy(update={"name": study.base_model.name})
+    }
+    return {**model, "name": unlike(others, wanted.name)}
 
 
 def _place(*names: str) -> Path:

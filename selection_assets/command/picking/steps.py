@@ -1,5 +1,6 @@
 """What `selection pick` does: write a study, price it, select, export, and say what came out."""
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -17,6 +18,9 @@ from selection_assets.command.plan import find_plan, price_text
 from selection_assets.command.run import TRAINING_FILE, plan_study, run_study
 from selection_assets.refresh.refresh import SourcesFailed
 from selection_assets.stage.keys import arm_key
+
+LONGEST_SEQUENCE = 2048
+"""Tokens; what fine-tuners take where the model could take more."""
 
 
 def price(
@@ -70,6 +74,18 @@ def pick_rows(written: Written, out: Path, wanted: Wanted) -> None:
 def model_fields(model: str, revision: str | None) -> Fields:
     """The `base_model` of a study: a folder of this machine, or a hub's id at a revision."""
     folder = Path(model).expanduser()
-    fields = {"kind": "pretrained", "name": name_after(folder.name)}
+    fields: dict[str, object] = {"kind": "pretrained", "name": name_after(folder.name)}
     fields["model"] = in_project(folder) if folder.is_dir() else model
+    if (positions := _positions(folder)) is not None:
+        fields["sequence_length"] = min(positions, LONGEST_SEQUENCE)
     return fields if revision is None else fields | {"revision": revision}
+
+
+def _positions(folder: Path) -> int | None:
+    """Tokens that a model of this machine can read at once, where its description says so."""
+    try:
+        said = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None  # whatever is wrong with it is said when the study is rehearsed
+    found = (said.get(name) for name in ("max_position_embeddings", "n_positions"))
+    return next((number for number in found if isinstance(number, int)), None)

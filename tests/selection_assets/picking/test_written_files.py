@@ -76,6 +76,19 @@ def test_a_study_with_a_model_compares_methods_and_holds_rows_out(data, tmp_path
     assert {"random", "bm25", "ot"} <= found.methods.keys()
 
 
+def test_a_model_gets_a_window_that_it_has_and_a_name_that_no_other_model_of_the_pool_has(data):
+    models = []
+    for folder, positions in (("one", 256), ("two", 100_000)):
+        model = data / folder / "model"
+        model.mkdir(parents=True)
+        (model / "config.json").write_text(json.dumps({"max_position_embeddings": positions}))
+        new(folder, "chats.jsonl", "--target", "target.jsonl", "--model", str(model))
+        models.append(load_yaml(Study, root() / f"studies/{folder}.yaml").base_model)
+    assert [model.name for model in models] == ["model", "model_2"]
+    assert [model.sequence_length for model in models] == [256, 2048]
+    assert not read_configuration().wrong
+
+
 def test_what_a_person_names_may_be_read_and_nothing_else(data):
     (root() / "project.yaml").write_text("# mine\nroots:\n- ../shared  # theirs\n")
     new("mine", "chats.jsonl", "--target", "target.jsonl")
