@@ -16,7 +16,7 @@ from selection.config.targets import FileTarget
 from selection.corpus.target import is_parted
 from selection_assets.authoring.names import name_after, unlike
 from selection_assets.authoring.pool_file import pool_of, pool_text
-from selection_assets.authoring.roots import add_roots, in_project, outside
+from selection_assets.authoring.roots import in_project, roots_for
 from selection_assets.authoring.study_file import ALL_STEER, Fields, study_of, study_text
 from selection_assets.studies import Configuration, read_configuration, see_that_it_fits
 
@@ -117,16 +117,24 @@ def write_study(asked: Asked, fields: Mapping[str, Any], name: str | None) -> Wr
             f" edit {_place(study.name)} and `selection run {study.name}`"
         )
     if study.name not in known.studies:
-        see_that_it_fits(_place(study.name), study, pool, known)
         files[_place(study.name)] = study_text(study.name, whole)
     for file in files:
         if file.exists():
             raise ConfigurationError(f"{file} is there already: remove it, or give another --name")
-    add_roots(outside([*asked.pool, asked.target]))
-    for file, text in files.items():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write_bytes_whole(file, text.encode("utf-8"))
+    with roots_for([*asked.pool, asked.target, *_model_folders(study)]):
+        if study.name not in known.studies:
+            see_that_it_fits(_place(study.name), study, pool, known)
+        for file, text in files.items():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            write_bytes_whole(file, text.encode("utf-8"))
     return Written(pool, study, list(files))
+
+
+def _model_folders(study: Study) -> list[Path]:
+    """The base model's folder, where it is one of this machine."""
+    named = [study.base_model] if isinstance(study.base_model, PretrainedBase) else []
+    folders = [project_root() / model.model for model in named]
+    return [folder for folder in folders if folder.is_dir()]
 
 
 def _named(name: str | None, known: Configuration, pool: Pool, target: Path) -> str:

@@ -2,7 +2,8 @@
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
@@ -35,24 +36,35 @@ def outside(paths: Sequence[Path]) -> list[Path]:
     return [path for path in real if not any(path.is_relative_to(root) for root in roots)]
 
 
-def add_roots(paths: Sequence[Path]) -> None:
-    """Write paths into `project.yaml`, and leave the rest of it as it is.
+@contextmanager
+def roots_for(paths: Sequence[Path]) -> Iterator[None]:
+    """Let paths be read: `project.yaml` names them from now on, and is else left as it is.
+
+    If what is done with them fails, it names them no longer.
 
     Raises
     ------
     ConfigurationError
         When the file is written in a way that nothing can be added to; what to add is said.
     """
-    if not paths:
+    added, file = outside(paths), project_file()
+    if not added:
+        yield
         return
-    file = project_file()
-    before = file.read_text(encoding="utf-8") if file.is_file() else ABOUT
-    wanted = [*_roots_of(before), *map(str, paths)]
-    text = _with_roots(before, [str(path) for path in paths])
-    if _roots_of(text) != wanted:
-        lines = "\n".join(f"  - {_quoted(str(path))}" for path in paths)
+    before = file.read_text(encoding="utf-8") if file.is_file() else None
+    text = _with_roots(ABOUT if before is None else before, [str(path) for path in added])
+    if _roots_of(text) != [*_roots_of(before or ""), *map(str, added)]:
+        lines = "\n".join(f"  - {_quoted(str(path))}" for path in added)
         raise ConfigurationError(f"{file}: add these lines under `roots:` yourself:\n{lines}")
     write_bytes_whole(file, text.encode("utf-8"))
+    try:
+        yield
+    except BaseException:
+        if before is None:
+            file.unlink()
+        else:
+            write_bytes_whole(file, before.encode("utf-8"))
+        raise
 
 
 def _with_roots(text: str, added: Sequence[str]) -> str:
