@@ -136,8 +136,10 @@ def remove_debris(ledger: Ledger, found: list[Debris], *, confirmed: int = 0) ->
                 move_aside(store.root, debris.path, away.path)
                 removed += 1
             hold.release()
-    delete(away.path)
-    away.hold.release()
+    try:
+        delete(away.path)
+    finally:
+        away.hold.release()  # what an interrupted removal has left is debris at once
     return removed
 
 

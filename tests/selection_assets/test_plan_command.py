@@ -178,7 +178,7 @@ def test_a_plan_killed_while_it_wrote_its_model_to_measure_is_made_again(finishe
     )
     (tmp_path / "base").mkdir()
     (tmp_path / "base/config.json").write_text("{}")
-    known = Mock(study=finished.study, tokenizer=tokenizer, step=Mock(work=tmp_path))
+    known = Mock(study=finished.study, tokenizers={"base": tokenizer}, step=Mock(work=tmp_path))
     written = RateProbe(finished.workspace.throughput("any"), known).base
     assert len(load_tokenizer(written)) == len(tokenizer)
     assert load_model(written).config.hidden_size == 32

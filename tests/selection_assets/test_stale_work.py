@@ -179,6 +179,7 @@ def test_a_changed_option_of_ot_runs_its_arms_again_and_trains_no_others(copied)
         ("small/ot_potentials", UNPARTITIONED),
         *(("small/ot_scores", source) for source in SOURCES),
         *(("small/selected_subset", arm) for arm in arms),
+        *(("small/training_file", arm) for arm in arms),
         *(("small/finetuned_checkpoint", arm) for arm in arms),
         *(("small/eval_report", arm) for arm in arms),
         ("small/pareto_frontier", UNPARTITIONED),
