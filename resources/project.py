@@ -38,7 +38,7 @@ def resolve(path: str) -> Path:
     ConfigurationError
         When that is neither under the project nor under one of its `roots:`.
     """
-    return _resolved(path, _roots())
+    return _resolved(path, readable_roots())
 
 
 def resolve_whole(path: str) -> Path:
@@ -50,7 +50,7 @@ def resolve_whole(path: str) -> Path:
         When it, or a link in it, leads to what the project does not name; when the system does not
         let anybody look there, as for a name that is too long.
     """
-    roots = _roots()
+    roots = readable_roots()
     found = _resolved(path, roots)
     try:
         found.exists()
@@ -87,7 +87,8 @@ PLACES = Places(path=_configured(resolve), folder=_configured(resolve_whole))
 """For whoever reads a configuration: each path of it is looked at when the file is read."""
 
 
-def _roots() -> list[Path]:
+def readable_roots() -> list[Path]:
+    """The project's folder, and those outside it that it names: what lies in none is refused."""
     project, file = project_root(), project_file()
     named = load_yaml(ProjectFile, file).roots if os.path.lexists(file) else []
     return [project, *((project / root).resolve() for root in named)]

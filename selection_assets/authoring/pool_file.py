@@ -31,9 +31,6 @@ def pool_of(paths: Sequence[Path], known: Mapping[str, Pool], taken: Sequence[st
 def pool_text(pool: Pool) -> str:
     """Lay a pool out as a file."""
     sources = [spec.model_dump(mode="json", exclude_defaults=True) for spec in pool.sources]
-    kinds = [
-        {"kind": spec.kind} | fields for spec, fields in zip(pool.sources, sources, strict=True)
-    ]
     return commented(
         [
             (
@@ -44,7 +41,7 @@ def pool_text(pool: Pool) -> str:
                 "A file is one source; of a drop folder every file and sub-folder is one. Formats"
                 " are found by looking; for other columns write, such as,"
                 " `columns: {messages: turns, licence: license}` (docs/files.md).",
-                {"sources": kinds},
+                {"sources": sources},
             ),
             (
                 "A source with a larger share of rows that cannot be used fails.",

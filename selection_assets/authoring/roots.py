@@ -1,6 +1,5 @@
 """Paths outside the project that a person has named: `project.yaml` lets them be read."""
 
-import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -8,10 +7,9 @@ from pathlib import Path
 
 import yaml
 
-from resources.project import project_file, project_root
+from resources.project import project_file, project_root, readable_roots
 from selection.basics.whole_files import write_bytes_whole
-from selection.config.files import ConfigurationError, load_yaml
-from selection.config.project import ProjectFile
+from selection.config.files import ConfigurationError
 from selection.config.yaml_text import YamlRefused, read_yaml
 
 ABOUT = (
@@ -29,9 +27,7 @@ def in_project(path: Path) -> str:
 
 def outside(paths: Sequence[Path]) -> list[Path]:
     """Those of some paths that the project's configuration may not name yet."""
-    project, file = project_root(), project_file()
-    named = load_yaml(ProjectFile, file).roots if os.path.lexists(file) else []
-    roots = [project, *((project / root).resolve() for root in named)]
+    roots = readable_roots()
     real = [path.resolve() for path in paths]
     return [path for path in real if not any(path.is_relative_to(root) for root in roots)]
 

@@ -30,7 +30,7 @@ def selecting(target: Fields, method: str, budget: Fields, model: Fields | None)
     fields = {"target": target, "trains": False, "embedder": EMBEDDER}
     if model is not None:
         fields["base_model"] = model
-    methods = dict.fromkeys(dict.fromkeys(["random", method]))
+    methods = dict.fromkeys(["random", method])
     return fields | {"methods": methods, "budgets": [budget]}
 
 
