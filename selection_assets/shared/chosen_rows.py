@@ -6,12 +6,12 @@ import pyarrow as pa
 
 from resources.store.artifacts import Artifact
 from selection.basics.tables import places_of, rows_where
-from selection.chats.conversation import Conversation
 from selection.config.decoders import PretrainedBase
 from selection.config.study import Study
 from selection.corpus.originals import read_originals
 from selection.export.card import Origins
 from selection.export.rows import CannotExport, ExportRow
+from selection_assets.shared.pool_rows import whole_text
 
 OF_A_ROW = ["row_id", "origins", "licence", "format", "text", "turns"]
 
@@ -78,11 +78,6 @@ def origins_of(
             "selection-assets": product,
         },
     )
-
-
-def whole_text(text: str, turns: str | None) -> str:
-    """All of a row: of a conversation selection may look at a part."""
-    return text if turns is None else Conversation.from_json(turns).text
 
 
 def hub_model(study: Study) -> str | None:

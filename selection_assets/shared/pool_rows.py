@@ -59,10 +59,15 @@ def part_looked_at(corpus: Artifact) -> str:
     return said.get(LOOKED_AT.encode(), b"all").decode()
 
 
+def whole_text(text: str, turns: str | None) -> str:
+    """All of a row: of a conversation selection may look at a part."""
+    return text if turns is None else Conversation.from_json(turns).text
+
+
 def whole_texts(table: pa.Table) -> list[str]:
     """Return what rows are trained on, from their `text` and `turns`: all of a conversation."""
     pairs = zip(table["text"].to_pylist(), table["turns"].to_pylist(), strict=True)
-    return [text if turns is None else Conversation.from_json(turns).text for text, turns in pairs]
+    return [whole_text(text, turns) for text, turns in pairs]
 
 
 def read_whole_rows(corpus: Artifact) -> Rows:
