@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import dagster as dg
+from dagster_shared.error import SerializableErrorInfo
 
 from resources.dead_runs import process_tags
 from selection_assets.refresh.work import Work, failed_text
@@ -88,27 +89,34 @@ def run_work(
         raise_on_error=False,
     )
     failures = result.get_step_failure_events()
-    if any(_is_stopped(event) for event in failures):
+    # A signal may come between two steps, and what Dagster itself does may fail: no step says so.
+    between = result.filter_events(lambda event: event.is_job_failure and not failures)
+    if any(_is_stopped(event) for event in (*failures, *between)):
         raise KeyboardInterrupt
     ended = Ended(work, {asset: told for event in failures for asset, told in told_by(event)})
-    if len(ended.not_made) < len(failures) or not (result.success or failures):
-        said = [_reason(event) for event in failures if not told_by(event)]
-        raise RefreshFailed("\n".join([f"{work.text} failed:", *said]))
+    untold = [*(event for event in failures if not told_by(event)), *between]
+    if untold or not (result.success or failures):
+        raise RefreshFailed("\n".join([f"{work.text} failed:", *map(_reason, untold)]))
     for what, reason in ended.of_kind(Kind.BROKEN).items():
         raise RefreshFailed(failed_text(*what, reason))
     return ended
 
 
 def _reason(event: dg.DagsterEvent) -> str:
-    """Why a step failed without saying which partition: the traceback is in the run's log."""
-    error = event.step_failure_data.error
+    """Why it failed without saying which partition: the traceback is in the run's log."""
+    error = _error(event)
     if error is None:
         return "no reason is known"
     return (error.cause or error).message.strip()
 
 
 def _is_stopped(event: dg.DagsterEvent) -> bool:
-    """Whether Dagster has ended a step because of a signal, such as that of Ctrl-C."""
-    error = event.step_failure_data.error
+    """Whether Dagster has ended it because of a signal, such as that of Ctrl-C."""
+    error = _error(event)
     names = {error.cls_name, error.cause and error.cause.cls_name} if error is not None else set()
     return bool(names & {kind.__name__ for kind in STOPPED})
+
+
+def _error(event: dg.DagsterEvent) -> SerializableErrorInfo | None:
+    """What was raised in a step, or in a run beside its steps."""
+    return (event.step_failure_data if event.is_step_failure else event.job_failure_data).error

@@ -7,6 +7,7 @@ import signal
 import time
 from pathlib import Path
 
+import dagster as dg
 import pytest
 from attempts import Attempt, Zygote
 from small_project import Project, enter
@@ -14,6 +15,8 @@ from smallest_study import NAME
 from study_outcome import Outcome, check_same, clear_away, study_outcome
 
 from selection_assets.command.stopping import BY_A_SIGNAL, STOPPED
+from selection_assets.refresh.run_work import RefreshFailed, run_work
+from selection_assets.refresh.work import Work
 
 pytestmark = pytest.mark.study
 
@@ -33,6 +36,8 @@ def test_a_run_that_is_stopped_again_and_again_says_one_line_and_comes_to_the_sa
             attempt.finish()
             break
         code = attempt.wait()
+        if code == 0:  # the last run of all had nothing left to stop
+            break
         said = attempt.log.read_text()
         assert code == BY_A_SIGNAL, said[-3000:]
         assert "Traceback" not in said
@@ -44,6 +49,39 @@ def test_a_run_that_is_stopped_again_and_again_says_one_line_and_comes_to_the_sa
     for current in enter(project):
         clear_away(current.ledger)
         check_same(study_outcome(current.ledger), undisturbed)
+
+
+@dg.success_hook
+def stop_beside_the_step(context: dg.HookContext) -> None:
+    """Dagster calls it when the step is over."""
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+@dg.success_hook
+def fail_beside_the_step(context: dg.HookContext) -> None:
+    context.log.info("about to fail")
+    raise SystemExit("this process is not wanted any more")
+
+
+def run_with(hook: dg.HookDefinition) -> None:
+    @dg.asset(key_prefix="toy")
+    def figure() -> int:
+        return 42
+
+    job = dg.define_asset_job("one", hooks={hook})
+    with dg.instance_for_test() as instance:
+        resolved = dg.Definitions(assets=[figure], jobs=[job]).resolve_job_def("one")
+        run_work(resolved, Work(("toy/figure",)), instance, known=[])
+
+
+def test_a_signal_between_two_steps_is_no_failure():
+    with pytest.raises(KeyboardInterrupt):
+        run_with(stop_beside_the_step)
+
+
+def test_what_fails_beside_the_steps_says_why():
+    with pytest.raises(RefreshFailed, match=r"figure failed:\nSystemExit: this process is not wanted"):
+        run_with(fail_beside_the_step)
 
 
 def ctrl_c(attempt: Attempt, steps: int, life: float) -> bool:
