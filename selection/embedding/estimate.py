@@ -1,4 +1,4 @@
-"""About how many FLOPs will embedding these texts take, without reading all of them?"""
+"""How many FLOPs will embedding these texts take: exactly, or without reading all of them?"""
 
 from __future__ import annotations
 
@@ -11,6 +11,11 @@ from selection.embedding.embedder import Embedder, token_lengths
 SAMPLE_TEXTS = 1024
 
 
+def count_flops(embedder: Embedder, texts: Sequence[str]) -> float:
+    """Count the tokens of all texts."""
+    return embedder.flops(token_lengths(embedder, texts))
+
+
 def estimate_flops(embedder: Embedder, texts: Sequence[str]) -> float:
     """Count the tokens of a sample spread over all lengths, and scale by characters.
 
@@ -19,10 +24,10 @@ def estimate_flops(embedder: Embedder, texts: Sequence[str]) -> float:
     """
     characters = np.array([len(text) for text in texts], dtype=np.float64)
     if len(texts) <= SAMPLE_TEXTS:
-        return embedder.flops(token_lengths(embedder, texts))
+        return count_flops(embedder, texts)
     by_length = np.argsort(characters, kind="stable")
     # The middle of equal shares of the texts in order of length stands for each share.
     middles = (np.arange(SAMPLE_TEXTS) + 0.5) * len(texts) / SAMPLE_TEXTS
     sample = by_length[middles.astype(np.int64)]
-    flops = embedder.flops(token_lengths(embedder, [texts[int(i)] for i in sample]))
+    flops = count_flops(embedder, [texts[int(i)] for i in sample])
     return flops * characters.sum() / max(1.0, characters[sample].sum())

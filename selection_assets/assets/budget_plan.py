@@ -117,6 +117,7 @@ def build_budget_plan(study: Study) -> Stage:
                     "arms": arms,
                     "full_data": {"feasible": within.full_data, "reason": within.reason},
                     "pool": size.summary(),
+                    "test_rows": len(known.examples["test"]),
                     "costs": {
                         name: cost_parts(cost)
                         for name, cost in selection_costs(study, size).items()

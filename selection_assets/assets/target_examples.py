@@ -12,6 +12,7 @@ from selection.corpus.ingest import quarantine_table
 from selection.corpus.sources import package_fingerprint
 from selection.corpus.target import read_target
 from selection.corpus.target_splits import SPLITS, parted_by
+from selection.judging.width import SMALL, least_half_width, width_text
 from selection_assets.shared.contrast import EXAMPLES
 from selection_assets.shared.faults import UNREAD, fault_facts, unread_check
 from selection_assets.stage.keys import study_key
@@ -21,6 +22,11 @@ from selection_assets.studies import see_that_data_are_there
 
 DOCSTRINGS_QUARANTINED = 0.05
 """As for a file by default: a package's docstrings are rarely bad."""
+
+NARROW = (
+    f"Enough rows are held out to tell a lead of {SMALL} standard deviations of their differences"
+    " from chance."
+)
 
 
 def build_target_examples(study: Study) -> Stage:
@@ -39,6 +45,7 @@ def build_examples(study: Study, name: str, target: Target) -> Stage:
     path = resolve(target.path) if isinstance(target, FileTarget) else None
     field = "contrast" if name == EXAMPLES else "target"
     most = target.max_quarantined if isinstance(target, FileTarget) else DOCSTRINGS_QUARANTINED
+    judges = study.trains and name != EXAMPLES
 
     def outside(_: str) -> dict[str, str]:
         match target:
@@ -61,6 +68,7 @@ def build_examples(study: Study, name: str, target: Target) -> Stage:
             "labels_written_one_way": "No labels differ only in case, white space or zeros.",
             "quarantine_share": f"At most {most:.1%} of its rows are unusable.",
             "complete": UNREAD,
+            **({"verdicts_narrow": NARROW} if judges else {}),
         },
         kinds={"python", "parquet"},
     )
@@ -100,7 +108,18 @@ def build_examples(study: Study, name: str, target: Target) -> Stage:
                     allowed=isinstance(target, FileTarget) and target.allow_unread,
                     remedy=whole_or_allowed_target(field),
                 ),
+                *([_narrow(splits.count("test"))] if judges else []),
             ],
         )
 
     return target_examples
+
+
+def _narrow(n_test: int) -> Check:
+    """Few rows may steer a selection, but what they say of arms is wide."""
+    return Check(
+        "verdicts_narrow",
+        least_half_width(n_test) <= SMALL,
+        {"verdicts": width_text(n_test)},
+        only_warns=True,
+    )

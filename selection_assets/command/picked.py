@@ -14,6 +14,7 @@ from resources.store.artifacts import UNPARTITIONED, Artifact
 from selection.arms.distances import distances_to_target
 from selection.basics.tables import places_of, rows_where
 from selection.config.study import Study
+from selection.judging.width import width_text
 from selection.reports.escaping import one_line
 from selection.reports.numbers import number
 from selection.reports.tables import text_table
@@ -224,7 +225,7 @@ def _warnings(arm: Picked) -> Iterator[str]:
         if steering < SMALL_TARGET:
             yield (
                 f"only {steering} rows of the target steer; under {SMALL_TARGET} a few odd ones"
-                " turn the selection: bring more if you can"
+                f" turn the selection, and {width_text(steering)}: bring more if you can"
             )
     asked = arm.subset.json("arm.json")["row_budget"]
     if asked is not None and arm.chosen.num_rows < asked:

@@ -6,6 +6,7 @@ from typing import Any
 from resources.ledger.ledger import Ledger
 from resources.ledger.lineage import plan_errors
 from selection.config.study import Study
+from selection.judging.width import width_text
 from selection.reports.numbers import number
 from selection.reports.tables import text_table
 from selection_assets.command.closing import cap_line, plan_errors_line
@@ -35,7 +36,7 @@ def plan_text(study: Study, ledger: Ledger, arms: list[dict[str, Any]]) -> str:
     parts = [
         f"{study.name}: what it would take (FLOPs by the accountant `{study.accountant}`)",
         text_table(*arms_table(arms)),
-        "\n".join(_totals(study, ledger, plan["full_data"])),
+        "\n".join(_totals(study, ledger, plan)),
         "" if parameters is None else advice(parameters),
         _quality_text(fit_quality(study, ledger, parameters), arms) if study.trains else "",
         _errors_text(study, ledger),
@@ -49,12 +50,13 @@ def price_text(study: Study, ledger: Ledger, arms: list[dict[str, Any]]) -> str:
     parts = [
         f"{study.name}: what it would take (FLOPs by the accountant `{study.accountant}`)",
         text_table(*arms_table(arms)),
-        "\n".join([*_totals(study, ledger, plan["full_data"]), memory_line(study, ledger)]),
+        "\n".join([*_totals(study, ledger, plan), memory_line(study, ledger)]),
     ]
     return "\n\n".join(parts)
 
 
-def _totals(study: Study, ledger: Ledger, full_data: dict[str, Any]) -> Iterator[str]:
+def _totals(study: Study, ledger: Ledger, plan: dict[str, Any]) -> Iterator[str]:
+    full_data = plan["full_data"]
     expected = foreseen(study, ledger)
     flops = sum(flops for flops, _ in expected.values())
     known = [seconds for _, seconds in expected.values() if seconds is not None]
@@ -62,6 +64,8 @@ def _totals(study: Study, ledger: Ledger, full_data: dict[str, Any]) -> Iterator
     price = f", {number(money)} USD" if money is not None else ""
     time = "at least " * (len(known) < len(expected)) + number(sum(known))
     yield f"the whole study: {number(flops)} FLOPs, {time} s on this device{price}"
+    if study.trains:
+        yield f"how wide verdicts will be at least: {width_text(plan['test_rows'])}"
     if study.trains and not full_data["feasible"]:
         yield f"without the full-data line: {full_data['reason']}"
     yield cap_line(study, ledger) or (

@@ -11,7 +11,8 @@ import pyarrow as pa
 from resources.store.artifacts import Artifact
 from selection.basics.draws import keyed_uniform
 from selection.costs import ModelShape
-from selection.embedding.embedder import Embedder, token_lengths
+from selection.embedding.embedder import Embedder
+from selection.embedding.estimate import count_flops, estimate_flops
 from selection.methods.contract.cost import SelectorSize
 from selection.methods.contract.values import Rows
 from selection.models.chat_lengths import ANSWER_CUT, TEMPLATE_REFUSES
@@ -53,6 +54,7 @@ def count_pool(
     selector: tuple[Any, ModelShape] | None,
     accountant: str,
     train_on: TrainOn,
+    exact: bool,
 ) -> PoolCounts:
     """Read the pool once.
 
@@ -62,12 +64,15 @@ def count_pool(
     selector : tokenizer and shape of the selector model, if there is one.
     accountant : of the selector's passes.
     train_on : of conversations; those without a token to train on do not count.
+    exact : whether the FLOPs of embedding are counted or, from a sample, estimated: to read all
+        texts takes a static embedder as long as to embed them.
 
     Raises
     ------
     dagster.Failure
         When no row can be trained on, with the reasons.
     """
+    flops_of = count_flops if exact else estimate_flops
     n_tokens, embedding_flops = 0, 0.0
     faults: Counter[str] = Counter()
     lengths: list[np.ndarray] = []
@@ -82,7 +87,7 @@ def count_pool(
         if selector is not None:
             counted = _counted(step, tokens_asset("selector"), source, of_source)
             lengths.append(cut_lengths(counted, selector[1].sequence_length))
-        embedding_flops += model.flops(token_lengths(model, of_source.text))
+        embedding_flops += flops_of(model, of_source.text)
         draws = keyed_uniform(of_source.row_id, seed=0, purpose="probe")
         least = np.argsort(draws, kind="stable")[:PROBE_ROWS].tolist()
         probes = [(float(draws[i]), str(of_source.text[i])) for i in least]
@@ -131,5 +136,5 @@ def _counted(step: Step, asset: str, source: str, rows: Rows) -> np.ndarray:
 def _steering(examples: Artifact, model: Embedder) -> tuple[int, float]:
     """Rows of the split that steers, and FLOPs of embedding all splits."""
     table = examples.table("rows.parquet", ["split", "text"])
-    flops = model.flops(token_lengths(model, table["text"].to_pylist()))
+    flops = count_flops(model, table["text"].to_pylist())
     return table["split"].to_pylist().count("dev"), flops

@@ -58,7 +58,13 @@ class PlanInputs:
         model = load_on(step.device, embedder)
         selector = (tokenizers["selector"], shapes["selector"]) if "selector" in read else None
         pool = count_pool(
-            step, model, selector=selector, accountant=study.accountant, train_on=study.train_on
+            step,
+            model,
+            selector=selector,
+            accountant=study.accountant,
+            train_on=study.train_on,
+            # Where selection is paid from what trains, how much trains depends on every FLOP.
+            exact=any(budget.is_paid for budget in study.budgets),
         )
         target = step.one("target_examples").table("rows.parquet")
         return cls(

@@ -80,7 +80,7 @@ def test_a_signal_between_two_steps_is_no_failure():
 
 
 def test_what_fails_beside_the_steps_says_why():
-    with pytest.raises(RefreshFailed, match=r"figure failed:\nSystemExit: this process is not wanted"):
+    with pytest.raises(RefreshFailed, match=r"failed:\nSystemExit: this process is not wanted"):
         run_with(fail_beside_the_step)
 
 
