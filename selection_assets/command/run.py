@@ -59,7 +59,7 @@ SETTINGS = Path(__file__).resolve().parents[2] / "dagster_home" / "dagster.yaml"
 
 
 def run_study(
-    name: str, *, up_to: str | None = None, arm: str | None = None, shown: bool = False
+    name: str, *, up_to: str | None = None, arm: str | None = None, rehearsed: bool = False
 ) -> None:
     """Materialize what is stale and print the closing table.
 
@@ -67,13 +67,14 @@ def run_study(
     ----------
     up_to : an asset at which to stop; what it holds is then said in place of the table.
     arm : the one that is wanted, as a partition key; None for all.
-    shown : whether a person has just been shown what is read; it is then only checked.
+    rehearsed : whether this command has just seen, and shown, that it can run.
     """
     study, ledger = find_study(name), Workspace().ledger
     pool = load_pools()[study.pool]
     last = [] if up_to is None else named_stages(study, pool, up_to)
     goal = {"up_to": up_to, "arm": arm}
-    _rehearse(study, pool, ledger, goal, quietly=shown)
+    if not rehearsed:
+        _rehearse(study, pool, ledger, goal)
     if up_to is None and (seconds := seconds_left(study, ledger)):
         click.echo(f"about {number(seconds)} s are left by the plan; {CTRL_C}")
 
@@ -119,8 +120,10 @@ def make_up_to(name: str, asset: str, done: str, *, quietly: bool, arm: str | No
     arm : the one that is wanted, as a partition key; None for all.
     """
     study, ledger = find_study(name), Workspace().ledger
-    goal = {"up_to": asset, "arm": arm}
-    _rehearse(study, load_pools()[study.pool], ledger, goal, quietly=quietly)
+    pool, goal = load_pools()[study.pool], {"up_to": asset, "arm": arm}
+    stale = _rehearse(study, pool, ledger, goal, quietly=quietly)
+    if not stale and not sources_of(pool, ledger).unusable:
+        return study  # to build all assets and open Dagster's history takes seconds
     try:
         _refresh(study, ledger, goal, quietly=quietly)
     except SourcesFailed as error:
@@ -135,10 +138,15 @@ def _rehearse(
     goal: Goal,
     *,
     quietly: bool = False,
-) -> None:
+) -> bool:
     """See that what is not up to date can run, before anything of it does.
 
     Files that have just changed are waited for first: until they are still, nothing is stale.
+
+    Returns
+    -------
+    bool
+        Whether there is such a thing.
 
     Raises
     ------
@@ -148,10 +156,11 @@ def _rehearse(
     _wait(pool, ledger)
     try:
         if not plan_refresh(study, ledger, **goal):
-            return
+            return False
     except (ValueError, OSError):
         pass  # What cannot even be looked at is said below, with all else.
     _look_at_all(study, pool, ledger, fetch=True, quietly=quietly)
+    return True
 
 
 def _look_at_all(

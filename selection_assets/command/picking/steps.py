@@ -63,7 +63,7 @@ def pick_rows(written: Written, out: Path, wanted: Wanted) -> None:
     [method] = [name for name in study.methods if name != "random"] or ["random"]
     arm = arm_key(method, study.budgets[0].key)
     try:
-        run_study(study.name, up_to=TRAINING_FILE, arm=arm, shown=True)
+        run_study(study.name, up_to=TRAINING_FILE, arm=arm, rehearsed=True)
     except SourcesFailed as error:
         failed = error  # the others may be worth training on
     click.echo(f"\n{export_rows(study.name, arm, out, wanted)}")
