@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from selection.neighbours.duplicates import NearDuplicates
+from selection.subset.fill import fill_budget
 
 SELECTED = "selected"
 BELOW_CUTOFF = "below_cutoff"
+DOES_NOT_FIT = "does_not_fit"
 NEAR_DUPLICATE = "near_duplicate"
 EXACT_DUPLICATE = "exact_duplicate"
-_FATES = (SELECTED, BELOW_CUTOFF, NEAR_DUPLICATE, EXACT_DUPLICATE)
-
-# Candidates judged for near-duplicates at a time; part of the result only in the last bits.
-_CHUNK_ROWS = 1024
+_FATES = (SELECTED, BELOW_CUTOFF, DOES_NOT_FIT, NEAR_DUPLICATE, EXACT_DUPLICATE)
 
 
 @dataclass(frozen=True)
@@ -31,11 +30,13 @@ class Subset:
     rank : np.ndarray of shape (n,), int64
         Position by (score falling, row id rising); 0 is best. Skipped rows have ranks too.
     fate : np.ndarray of shape (n,), str
-        "selected", "below_cutoff", "near_duplicate", "exact_duplicate", or the reason for which
-        the row was excluded. Near-duplicates are looked for only above the cut-off.
+        "selected", "below_cutoff", "does_not_fit", "near_duplicate", "exact_duplicate", or the
+        reason for which the row was excluded. A row that does not fit was longer than what was
+        left of the budget when its turn came; one below the cut-off had no turn. Near-duplicates
+        are looked for only among rows that had one and fit.
     margin : np.ndarray of shape (n,), float64
         Score minus the cut-off, the score of the last selected row; at least 0 for selected rows,
-        NaN when nothing is selected.
+        at most 0 below the cut-off, of either sign for others; NaN when nothing is selected.
     duplicate_of : np.ndarray of shape (n,), str
         Row id of the kept row that an exact or near duplicate repeats, else "".
     selected : np.ndarray of shape (k,), int64
@@ -64,10 +65,12 @@ def choose_rows(
     excluded: Mapping[str, str] | None = None,
     reason: ArrayLike | None = None,
 ) -> Subset:
-    """Take rows in rank order until the next one does not fit, or enough are taken, then stop.
+    """Take rows in rank order until the budget is spent, or enough are taken, then stop.
 
-    There is no back-filling with shorter rows further down: the subset is the top of the ranking,
-    as in the papers. Excluded rows and duplicates are passed over and cost nothing.
+    A row that does not fit is passed over, and the next one tried, until 99 % of the tokens are
+    spent; from then on the first that does not fit ends the selection. So one long row cannot keep
+    an arm from what it was given, and the subset is the top of the ranking but for its last rows.
+    Excluded rows and duplicates are passed over and cost nothing.
 
     Parameters
     ----------
@@ -131,28 +134,26 @@ def choose_rows(
     near = None
     if near_duplicate_cosine is not None and embeddings is not None and n:
         near = NearDuplicates(embeddings.shape[1], near_duplicate_cosine)
-    selected: list[int] = []
-    spent = 0
-    for candidate, twin in _judged(eligible, embeddings, near):
-        if twin >= 0:
-            fate[candidate] = NEAR_DUPLICATE
-            # Every row kept so far was selected, or the loop would have ended at it.
-            duplicate_of[candidate] = ids[selected[twin]]
-            continue
-        cost = int(tokens[candidate])
-        if spent + cost > token_budget or len(selected) == row_budget:
-            break
-        fate[candidate] = SELECTED
-        selected.append(candidate)
-        spent += cost
-    cutoff = float(scores[selected[-1]]) if selected else float("nan")
+    filled = fill_budget(
+        eligible,
+        tokens,
+        token_budget=token_budget,
+        row_budget=row_budget,
+        embeddings=embeddings,
+        near=near,
+    )
+    fate[filled.selected] = SELECTED
+    fate[filled.passed_over] = DOES_NOT_FIT
+    fate[filled.repeats] = NEAR_DUPLICATE
+    duplicate_of[filled.repeats] = ids[filled.repeated]
+    cutoff = float(scores[filled.selected[-1]]) if len(filled.selected) else float("nan")
     return Subset(
         rank=rank,
         fate=fate,
         margin=scores - cutoff,
         duplicate_of=duplicate_of,
-        selected=np.array(selected, dtype=np.int64),
-        tokens=spent,
+        selected=filled.selected,
+        tokens=filled.tokens,
     )
 
 
@@ -183,19 +184,6 @@ def _named(names: list[str], ids: np.ndarray, by_id: np.ndarray, place: np.ndarr
         candidate = by_id[first]
         is_named[place[candidate[ids[candidate] == np.array(names)]]] = True
     return is_named[place]
-
-
-def _judged(
-    eligible: np.ndarray, embeddings: np.ndarray | None, near: NearDuplicates | None
-) -> Iterator[tuple[int, int]]:
-    """Yield (candidate, number of the kept row it nearly repeats, or -1) by rank."""
-    for start in range(0, len(eligible), _CHUNK_ROWS):
-        chunk = eligible[start : start + _CHUNK_ROWS]
-        if near is None or embeddings is None:
-            twins = np.full(len(chunk), -1)
-        else:
-            twins = near.judge(embeddings[chunk])
-        yield from zip(chunk.tolist(), twins.tolist(), strict=True)
 
 
 def _check(

@@ -23,16 +23,27 @@ def choose(score, n_tokens, budget, ids=None, **options):
     )
 
 
-def test_best_rows_are_taken_until_the_next_does_not_fit():
+def test_best_rows_are_taken_and_one_that_does_not_fit_is_passed_over():
     subset = choose([0.1, 0.9, 0.5, 0.7, 0.3], [1, 4, 6, 3, 1], 8)
-    # b (4) and d (3) fit; c (6) does not, and the shorter a and e below it are not filled in.
+    # b (4) and d (3) fit; c (6) does not, and e (1) after it does, with which all is spent.
     assert subset.fate.tolist() == [
-        "below_cutoff", "selected", "below_cutoff", "selected", "below_cutoff",
+        "below_cutoff", "selected", "does_not_fit", "selected", "selected",
     ]  # fmt: skip
-    assert subset.selected.tolist() == [1, 3]
+    assert subset.selected.tolist() == [1, 3, 4]
     assert subset.rank.tolist() == [4, 0, 2, 1, 3]
-    assert subset.tokens == 7
-    np.testing.assert_allclose(subset.margin, [-0.6, 0.2, -0.2, 0.0, -0.4])
+    assert subset.tokens == 8
+    np.testing.assert_allclose(subset.margin, [-0.2, 0.6, 0.2, 0.4, 0.0])
+
+
+@pytest.mark.parametrize(("first", "second"), [(98, "selected"), (99, "below_cutoff")])
+def test_from_99_percent_on_the_first_row_that_does_not_fit_ends_the_selection(first, second):
+    subset = choose([3.0, 2.0, 1.0], [first, 3, 1], 100)
+    passed = "does_not_fit" if second == "selected" else "below_cutoff"
+    assert subset.fate.tolist() == ["selected", passed, second]
+
+
+def test_rows_that_fit_are_taken_to_the_last_token():
+    assert choose([4.0, 3.0, 2.0, 1.0], [97, 2, 1, 1], 100).tokens == 100
 
 
 def test_ties_are_broken_by_row_id():
@@ -46,11 +57,12 @@ def test_a_pool_smaller_than_the_budget_is_taken_whole():
     assert subset.tokens == 7
 
 
-def test_a_budget_below_the_first_row_selects_nothing_and_says_so():
-    subset = choose([0.1, 0.2], [3, 4], 3)
+def test_a_budget_below_every_row_selects_nothing_and_says_so():
+    subset = choose([0.1, 0.2], [3, 4], 2)
     assert subset.selected.tolist() == [] and subset.tokens == 0
     assert np.isnan(subset.margin).all()
-    assert set(subset.fate) == {"below_cutoff"}
+    assert set(subset.fate) == {"does_not_fit"}
+    assert set(choose([0.1, 0.2], [3, 4], 0).fate) == {"below_cutoff"}  # nothing was to be spent
 
 
 def test_no_candidates_give_an_empty_subset():
@@ -79,11 +91,19 @@ def test_copies_of_an_excluded_row_are_all_excluded():
 def test_near_duplicates_of_a_selected_row_are_passed_over_and_name_it():
     embeddings = np.array([[1, 0], [1, 0.05], [0, 1], [0.05, 1]], dtype=np.float16)
     subset = choose(
-        [4.0, 3.0, 2.0, 1.0], [2, 9, 2, 2], 4, embeddings=embeddings, near_duplicate_cosine=0.97
+        [4.0, 3.0, 2.0, 1.0], [2, 2, 2, 2], 4, embeddings=embeddings, near_duplicate_cosine=0.97
     )
-    # b repeats a, and is passed over although it would not have fitted; d fell below the cut-off.
-    assert subset.fate.tolist() == ["selected", "near_duplicate", "selected", "near_duplicate"]
-    assert subset.duplicate_of.tolist() == ["", "a", "", "c"]
+    # b repeats a, and its tokens are c's; d would repeat c, and fell below the cut-off.
+    assert subset.fate.tolist() == ["selected", "near_duplicate", "selected", "below_cutoff"]
+    assert subset.duplicate_of.tolist() == ["", "a", "", ""]
+
+
+def test_a_row_that_did_not_fit_is_none_that_another_could_repeat():
+    embeddings = np.array([[1, 0], [0, 1], [0.05, 1]], dtype=np.float16)
+    subset = choose(
+        [3.0, 2.0, 1.0], [2, 9, 2], 4, embeddings=embeddings, near_duplicate_cosine=0.97
+    )
+    assert subset.fate.tolist() == ["selected", "does_not_fit", "selected"]
 
 
 def test_a_row_near_only_an_excluded_row_is_kept():
