@@ -44,12 +44,12 @@ class EqualData:
 
 
 def equal_data(study: StudyResult, one: str, other: str, budget: str) -> EqualData | None:
-    """Judge two methods of a study at equal data; None where either did not run.
+    """Judge two methods of a study at equal data; None where either did not run, or is underspent.
 
     "Better" means that the first is.
     """
     first, second = study.arm(one, budget), study.arm(other, budget)
-    if first is None or second is None:
+    if first is None or second is None or first.underspent or second.underspent:
         return None
     more = max(first.training_flops, second.training_flops)
     gap = (second.training_flops - first.training_flops) / more if more else 0.0

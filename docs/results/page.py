@@ -17,6 +17,7 @@ from selection.judging.judged import JudgedStudy, judge
 from selection.judging.paying import Paying, paying
 from selection.judging.result import RANDOM, StudyResult, budgets_of
 from selection.judging.sharing import break_even_table, sharing_picture
+from selection.judging.underspent import underspent_notes
 from selection.reports.escaping import escape
 from selection.reports.numbers import number
 from selection.reports.tables import markdown_table
@@ -173,6 +174,7 @@ def _target(study: JudgedStudy, show, frontier: bytes) -> list[str]:
         f"### {escape(result.name)}",
         facts,
         markdown_table(*tables.frontier_table(study)),
+        *underspent_notes([arm.figures for arm in result.arms]),
         *([markdown_table(["not run", "budget", "why"], dear)] if dear else []),
         markdown_table(*tables.lines_table(result)),
         *_one_label(result),

@@ -133,7 +133,7 @@ def best_of_one(study: JudgedStudy) -> list[str]:
     """At each budget of the only target the arm with the lowest loss."""
     said = []
     for budget in study.result.budgets:
-        own = [arm for arm in study.result.arms if arm.budget == budget]
+        own = [a for a in study.result.arms if a.budget == budget and not a.underspent]
         if not own:
             continue
         first = min(own, key=lambda arm: arm.figures["loss"])

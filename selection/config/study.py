@@ -52,6 +52,15 @@ class Selection(Strict):
         le=1,
         description="Rows this near to a selected row are collapsed; null: off.",
     )
+    max_row_tokens: int | None = Field(
+        default=None,
+        ge=1,
+        le=1_000_000_000,
+        description="Rows of more tokens are not selected (`too_long`), counted as budgets count"
+        " them, with what training would cut off. null: the model's window for conversations, and"
+        " with `packing: isolated` for texts; none for texts that are joined, which are trained on"
+        " whole, and where nothing is trained.",
+    )
 
 
 class Harness(Strict):

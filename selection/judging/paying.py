@@ -37,7 +37,7 @@ class Paying:
 
 
 def paying(study: StudyResult) -> list[Paying]:
-    """Every method but random at every budget at which random ran.
+    """Every method but random at every budget at which random ran, and spent it.
 
     Scores are minus the mean target loss; between budgets they are interpolated, from the loss of
     fine-tuning alone on. Where random's score is better than any measured of the method, the
@@ -57,7 +57,8 @@ def paying(study: StudyResult) -> list[Paying]:
         cost = study.costs[method]
         for budget, flops in study.budgets.items():
             reference = study.arm(RANDOM, budget)
-            if method == RANDOM or reference is None:
+            # What random does not spend says nothing of the budget.
+            if method == RANDOM or reference is None or reference.underspent:
                 continue
             # A budget is no whole number of blocks: random trains with what it was measured at.
             trained = reference.training_flops

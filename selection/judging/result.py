@@ -16,6 +16,7 @@ def arm_figures(report: Mapping[str, Any]) -> dict[str, Any]:
     """What a study's frontier takes of an arm's `report.json`: costs, rows, loss with interval."""
     after = report["after"]
     names = ("method", "budget", "selection_flops", "training_flops", "total_flops", "rows")
+    names += ("underspent",)
     return {name: report[name] for name in names} | {
         "loss": after["loss"],
         "loss_low": after["loss_low"],
@@ -56,6 +57,11 @@ class Arm:
     def budget(self) -> str:
         """Key of the budget, such as `5pct`."""
         return self.figures["budget"]
+
+    @property
+    def underspent(self) -> bool:
+        """Whether it could not spend what it was given: it is not compared with others."""
+        return bool(self.figures["underspent"])
 
     @property
     def training_flops(self) -> float:

@@ -5,6 +5,7 @@ import numpy as np
 
 from selection.arms.distances import distances_to_target
 from selection.config.study import Study
+from selection.judging.underspent import underspent_notes
 from selection.reports.plots.evaluation import before_after, distance_bars
 from selection.reports.tables import markdown_table
 from selection_assets.shared.decoders import read_shape
@@ -18,6 +19,8 @@ from selection_assets.stage.step import Check, Draft, Step
 
 TOKENS = ("warm_up_tokens_computed", "warm_up_tokens_trained", "warm_up_rows_cut")
 """Of a seed's training: what is paid for, beside what is learnt from."""
+SPENT = ("tokens", "token_budget", "underspent", "length_limit")
+"""Of the arm's selection: what it has spent, and which rows it could not take."""
 
 
 def build_eval_report(study: Study) -> Stage:
@@ -56,7 +59,7 @@ def build_eval_report(study: Study) -> Stage:
         evaluated = evaluate_folders(step, study, folders)
         distances = _distances(step, study)
         before, after = step.one("zero_shot").json("report.json"), evaluated.summary
-        arm = selected.json("arm.json")
+        arm, spent = selected.json("arm.json"), selected.json("spent.json")
         training = trained.json("training.json")["seeds"]
         report = {
             "method": method,
@@ -65,6 +68,7 @@ def build_eval_report(study: Study) -> Stage:
             "selection_flops": arm["selection_flops"],
             "training_flops": max(seed["warm_up_flops"] for seed in training),
             "fine_tuning_flops": max(seed["fine_tuning_flops"] for seed in training),
+            **{name: spent[name] for name in SPENT},
             "training_tokens": {name: max(s[name] for s in training) for name in TOKENS},
             "total_flops": arm["total_flops"],
             "accountant": arm["accountant"],
@@ -106,6 +110,13 @@ def _distances(step: Step, study: Study) -> dict[str, float]:
     )
 
 
+def _spent(report: dict) -> str:
+    said = f"Its rows have {report['tokens']:,} of {report['token_budget']:,} tokens."
+    if report["underspent"]:
+        said = underspent_notes([report])[0]
+    return f"{said} {report['length_limit']}"
+
+
 def _markdown(report: dict) -> str:
     before, after = report["before"], report["after"]
     names = [n for n in ("loss", "bits_per_byte", "accuracy", "macro_f1") if n in after]
@@ -124,6 +135,7 @@ def _markdown(report: dict) -> str:
             markdown_table(["target, held out", "zero-shot", "after"], rows),
             f"Loss after training lies in [{low:.4f}, {high:.4f}] over examples and seeds.",
             *tasks,
+            _spent(report),
             markdown_table(["cost", "value"], costs),
             markdown_table(["training, dearest seed", "value"], tokens),
             markdown_table(

@@ -5,10 +5,11 @@ import dagster as dg
 from resources.store.artifacts import Artifact
 from selection.arms.evaluate import loss_matrix
 from selection.config.study import Study
-from selection.curves import loss_point
+from selection.curves import Point, loss_point
 from selection.judging.judged import frontier_rows, judge_arms
 from selection.judging.result import Arm, arm_figures
 from selection.judging.sharing import break_evens
+from selection.judging.underspent import underspent_notes
 from selection.reports.closing import COLUMNS
 from selection.reports.plots.frontier import loss_frontier
 from selection.reports.tables import markdown_table
@@ -47,7 +48,10 @@ def build_pareto_frontier(study: Study) -> Stage:
         stopped = {partition for _, partition in refusals}
         lacking = [key for key in keys if key not in eval_report or key in stopped]
         refused = _refused(study, plan, lacking, refusals)
-        arms = [_arm(eval_report[key]) for key in keys if key not in lacking]
+        reports = [eval_report[key] for key in keys if key not in lacking]
+        arms = [_arm(report) for report in reports]
+        # All arms of a study have the same limit, and the same pool.
+        limits = list(dict.fromkeys(r.json("report.json")["length_limit"] for r in reports))
         level, n_resamples = study.evaluation.level, study.evaluation.n_resamples
         rows = frontier_rows(arms, judge_arms(arms, level=level, n_resamples=n_resamples))
         lines = {
@@ -57,26 +61,24 @@ def build_pareto_frontier(study: Study) -> Stage:
         }
         losses = {line: report["loss"] for line, report in lines.items()}
         png = loss_frontier(
-            [
-                loss_point(
-                    row["total_flops"],
-                    row["loss"],
-                    row["method"],
-                    low=row["loss_low"],
-                    high=row["loss_high"],
-                )
-                for row in rows
-            ],
+            [_point(row) for row in rows if not row["underspent"]],
+            apart=[_point(row) for row in rows if row["underspent"]],
             zero_shot=losses.get("zero_shot"),
             full_data=losses.get("full_data"),
         )
         table = markdown_table(list(COLUMNS.values()), [[r[c] for c in COLUMNS] for r in rows])
         infeasible = [arm for arm in plan if not arm["feasible"]] + refused
-        notes = [f"{a['method']} at {a['budget']} was not run: {a['reason']}." for a in infeasible]
+        notes = [*underspent_notes(rows), *limits]
+        notes += [f"{a['method']} at {a['budget']} was not run: {a['reason']}." for a in infeasible]
         if not full_data["feasible"]:
             notes.append(f"The full-data line was not run: {full_data['reason']}.")
         text = "\n\n".join([table, _lines_table(lines), *notes])
-        frontier = {"arms": rows, "reference": lines, "infeasible": infeasible}
+        frontier = {
+            "arms": rows,
+            "reference": lines,
+            "infeasible": infeasible,
+            "length_limit": limits,
+        }
         sharing = break_evens(study_result(study, planned, frontier, arms))
         return Draft(
             files={
@@ -108,6 +110,11 @@ def build_pareto_frontier(study: Study) -> Stage:
 def _arm(report: Artifact) -> Arm:
     losses = loss_matrix(report.table("examples.parquet"))
     return Arm(arm_figures(report.json("report.json")), *losses)
+
+
+def _point(row: dict) -> Point:
+    low, high = row["loss_low"], row["loss_high"]
+    return loss_point(row["total_flops"], row["loss"], row["method"], low=low, high=high)
 
 
 def _lines_table(lines: dict[str, dict]) -> str:

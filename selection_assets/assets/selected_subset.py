@@ -1,6 +1,7 @@
 """selected_subset[method x budget]: the rows an arm trains on, and the fate of every row."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 
 import dagster as dg
 import numpy as np
@@ -11,8 +12,10 @@ from selection.basics.brevity import some_of
 from selection.basics.tables import rows_where
 from selection.config.study import Study
 from selection.models.chat_tokens import TrainOn
-from selection.subset.choose import Subset, choose_rows
-from selection_assets.shared.counted_rows import row_faults, row_tokens
+from selection.subset.choose import DOES_NOT_FIT, Subset, choose_rows
+from selection.subset.lengths import TOO_LONG, LengthLimit, length_limit
+from selection.subset.spent import why_underspent
+from selection_assets.shared.counted_rows import beyond_limit, row_faults, row_tokens
 from selection_assets.shared.pool_rows import pool_vectors, whole_texts
 from selection_assets.stage.inputs import (
     all_of,
@@ -40,13 +43,19 @@ def build_selected_subset(study: Study) -> Stage:
         "target_examples": of_study(study, "target_examples"),
     }
     named = study.named_methods
+    window = study.base_model.sequence_length if study.trains and study.base_model else None
+    limit = length_limit(study.selection.max_row_tokens, window=window, packing=study.packing)
     scores = {m.scores_asset: all_of(study, m.scores_asset) for m in named.values()}
 
     @stage(
         key=study_key(study, "selected_subset"),
         campaign=study.name,
         ins=shared | scores,
-        parameters={"selection": study.selection, "train_on": study.train_on},
+        parameters={
+            "selection": study.selection,
+            "train_on": study.train_on,
+            "length_limit": asdict(limit),
+        },
         partitions=arm_partitions(study),
         reads=lambda arm: [*shared, named[arm_of(arm)[0]].scores_asset],
         checks={
@@ -57,10 +66,10 @@ def build_selected_subset(study: Study) -> Stage:
         kinds={"python", "parquet"},
     )
     def selected_subset(step: Step) -> Draft:
-        """`subset.parquet` by draw and rank; `fates.parquet` for every candidate."""
+        """`subset.parquet` by draw and rank; `fates.parquet` for every candidate; `spent.json`."""
         method, budget = arm_of(step.partition)
         plan = planned_arm(step.one("budget_plan"), method, budget)
-        candidates = _candidates(step, named[method].scores_asset, study.train_on)
+        candidates = _candidates(step, named[method].scores_asset, study.train_on, limit)
         vectors, without_vector = _aligned_vectors(candidates, step.inputs["corpus_embeddings"])
         held_out = _held_out(step.one("target_examples"))
         excluded = dict.fromkeys(without_vector, NO_VECTOR)
@@ -83,7 +92,8 @@ def build_selected_subset(study: Study) -> Stage:
             fates.append(told.drop_columns(["text", "turns"]))
             subsets.append(_as_trained(told.take(pa.array(chosen.selected))))
         subset, every_fate = pa.concat_tables(subsets), pa.concat_tables(fates)
-        used = [s["n_tokens"].to_numpy().sum() for s in subsets]
+        used = [int(s["n_tokens"].to_numpy().sum()) for s in subsets]
+        spent = _spent(plan, used, fates, limit)
         most = max(s.num_rows for s in subsets)
         leaked = set(subset["row_id"].to_pylist()) & held_out
         return Draft(
@@ -91,12 +101,14 @@ def build_selected_subset(study: Study) -> Stage:
                 "subset.parquet": subset,
                 "fates.parquet": every_fate,
                 "arm.json": plan,
+                "spent.json": spent,
             },
             rows=subsets[0].num_rows,
             facts={
                 "draws": len(subsets),
                 "tokens": used[0],
                 "token_budget": plan["token_budget"],
+                **{name: spent[name] for name in ("length_limit", "underspent") if spent[name]},
                 "cutoff_score": subsets[0]["score"].to_pylist()[-1]
                 if subsets[0].num_rows
                 else None,
@@ -110,7 +122,13 @@ def build_selected_subset(study: Study) -> Stage:
                     {"tokens": max(used), "rows": most},
                 ),
                 Check("no_test_row", not leaked, {"leaked": sorted(leaked)[:5]}),
-                Check("not_empty", min(s.num_rows for s in subsets) > 0),
+                Check(
+                    "not_empty",
+                    min(s.num_rows for s in subsets) > 0,
+                    {"fates": _counts(every_fate["fate"])},
+                    remedy=f"of {TOO_LONG} raise `selection.max_row_tokens`, of {DOES_NOT_FIT} the"
+                    " budget",
+                ),
             ],
         )
 
@@ -142,7 +160,27 @@ def planned_arm(budget_plan: Artifact, method: str, budget: str) -> dict:
     return arm
 
 
-def _candidates(step: Step, scores_asset: str, train_on: TrainOn) -> pa.Table:
+def _spent(
+    plan: dict, tokens: list[int], fates: list[pa.Table], limit: LengthLimit
+) -> dict[str, object]:
+    """What came of the budget and of the limit: tokens of the draw that spent least, and why."""
+    counted = [_counts(of_draw["fate"]) for of_draw in fates]
+    passed_over = [counts.get(DOES_NOT_FIT, 0) for counts in counted]
+    beyond = counted[0].get(TOO_LONG, 0)
+    underspent = ""
+    if plan["row_budget"] is None:
+        underspent = why_underspent(tokens, passed_over, token_budget=plan["token_budget"])
+    return {
+        "tokens": min(tokens),
+        "token_budget": plan["token_budget"],
+        "underspent": underspent,
+        "max_row_tokens": limit.tokens,
+        "too_long": beyond,
+        "length_limit": limit.said(beyond),
+    }
+
+
+def _candidates(step: Step, scores_asset: str, train_on: TrainOn, limit: LengthLimit) -> pa.Table:
     """Every scored row with its text, turns and tokens; the same order of rows in every draw."""
     corpus, scores = step.inputs["raw_corpus"], step.inputs[scores_asset]
     missing = sorted(set(corpus) - set(scores))
@@ -158,6 +196,8 @@ def _candidates(step: Step, scores_asset: str, train_on: TrainOn) -> pa.Table:
         faults = row_faults(of_source, tokens[source], train_on)
         # A row that cannot be trained on has no tokens, and is not selected.
         counted = np.where(faults == "", row_tokens(of_source, tokens[source]), 1)
+        beyond = (faults == "") & beyond_limit(of_source, tokens[source], limit)
+        faults = np.where(beyond, TOO_LONG, faults)
         of_source = of_source.append_column("n_tokens", pa.array(counted))
         parts.append(of_source.append_column("fault", pa.array(faults, pa.string())))
     order = [("draw", "ascending"), ("source", "ascending"), ("row_id", "ascending")]
@@ -165,7 +205,7 @@ def _candidates(step: Step, scores_asset: str, train_on: TrainOn) -> pa.Table:
 
 
 def _untrainable(candidates: pa.Table) -> dict[str, str]:
-    """Conversations that the base model cannot be trained on, and why."""
+    """Rows too long, and conversations that the base model cannot be trained on, and why."""
     faults = zip(candidates["row_id"].to_pylist(), candidates["fault"].to_pylist(), strict=True)
     return {row: fault for row, fault in faults if fault}
 

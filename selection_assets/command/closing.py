@@ -8,6 +8,7 @@ from resources.ledger.ledger import Ledger
 from resources.ledger.lineage import LedgerRow, plan_errors, shares, totals
 from resources.store.artifacts import UNPARTITIONED, Artifact
 from selection.config.study import Study
+from selection.judging.underspent import underspent_notes
 from selection.reports.closing import COLUMNS
 from selection.reports.tables import text_table
 from selection_assets.stage.payers import standing_of
@@ -40,6 +41,7 @@ def closing_text(study: Study, ledger: Ledger, recomputed: str, not_read: str = 
     parts = [
         f"{study.name}: verdicts at {study.evaluation.level:.0%} against random, equal total cost",
         records_table(COLUMNS, result["arms"]),
+        "\n".join([*underspent_notes(result["arms"]), *result["length_limit"]]),
         records_table(LINE_COLUMNS, lines),
         "distance of the rows to the target (exact OT by POT, equal numbers of rows)",
         _distances(result["arms"], study, ledger),

@@ -18,7 +18,7 @@ from selection.judging.width import width_text
 from selection.reports.escaping import one_line
 from selection.reports.numbers import number
 from selection.reports.tables import text_table
-from selection.subset.choose import BELOW_CUTOFF, NEAR_DUPLICATE
+from selection.subset.choose import BELOW_CUTOFF, DOES_NOT_FIT, NEAR_DUPLICATE
 from selection_assets.command.closing import cap_line, totals_table
 from selection_assets.shared.pool_rows import pool_vectors
 from selection_assets.stage.keys import arm_key, embedder_key, pool_key
@@ -227,6 +227,16 @@ def _warnings(arm: Picked) -> Iterator[str]:
                 f"only {steering} rows of the target steer; under {SMALL_TARGET} a few odd ones"
                 f" turn the selection, and {width_text(steering)}: bring more if you can"
             )
+    spent = arm.subset.json("spent.json")
+    if spent["too_long"]:
+        yield spent["length_limit"].rstrip(".")
+    if arm.count(DOES_NOT_FIT):
+        yield (
+            f"{arm.count(DOES_NOT_FIT):,} rows were longer than what was left of the budget, and"
+            " passed over"
+        )
+    if spent["underspent"]:
+        yield f"{arm.method} at {arm.budget} is underspent: {spent['underspent']}"
     asked = arm.subset.json("arm.json")["row_budget"]
     if asked is not None and arm.chosen.num_rows < asked:
         yield f"{asked:,} rows were asked for, and the pool has no more that may be picked"

@@ -10,6 +10,7 @@ from resources.store.artifacts import UNPARTITIONED, Artifact
 from selection.reports.escaping import one_line
 from selection.reports.tables import text_table
 from selection_assets.command.evidence import evidence_lines, target_rows_named
+from selection_assets.command.lengths import length_words
 from selection_assets.command.row_lineage import (
     find_fates,
     find_quarantined,
@@ -79,6 +80,9 @@ def why_text(found: dict[str, Any]) -> str:
         return f"{parts[0]}\n\nno arm has decided on this row yet"
     columns = ["study", *FATE_COLUMNS, "checkpoint"]
     parts.append(text_table(columns, [[fate[c] for c in columns] for fate in fates]))
+    lengths = "\n".join(fate["of_its_length"] for fate in fates if fate["of_its_length"])
+    if lengths:
+        parts.append(lengths)
     return "\n\n".join([*parts, *_evidence(fates, found["target_examples"])])
 
 
@@ -111,7 +115,7 @@ def _fate(ledger: Ledger, subset: Artifact, fate: LedgerRow, row_id: str) -> Led
     named = {"study": subset.asset.split("/")[0], "method": arm["method"], "budget": arm["budget"]}
     shown = {k: v for k, v in fate.items() if k not in {"asset", "subset"}}
     of_row = {k: v for k, v in receipts.items() if k not in {"row_id", "draw", "score"}}
-    return named | shown | {"receipts": of_row}
+    return named | shown | {"receipts": of_row, "of_its_length": length_words(subset, arm, fate)}
 
 
 def _evidence(fates: list[LedgerRow], texts: dict[str, str]) -> Iterator[str]:

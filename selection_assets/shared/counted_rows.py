@@ -12,6 +12,7 @@ from selection.basics.tables import places_of
 from selection.models.chat_lengths import ChatLengths, chat_faults, chat_lengths
 from selection.models.chat_tokens import TrainOn
 from selection.models.tokenizer import count_tokens
+from selection.subset.lengths import LengthLimit
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -112,6 +113,21 @@ def row_faults(rows: pa.Table, tokens: Artifact, train_on: TrainOn) -> np.ndarra
     rows, tokens : as of `row_tokens`; the tokens those of the base model.
     """
     return faults_of(_counted(rows, tokens), train_on)
+
+
+def beyond_limit(rows: pa.Table, tokens: Artifact, limit: LengthLimit) -> np.ndarray:
+    """Which rows have more tokens than may be selected, of shape (n,), bool.
+
+    Parameters
+    ----------
+    rows, tokens : as of `row_tokens`.
+    """
+    counted = _counted(rows, tokens)
+    lengths, is_chat = counted["n_tokens"].to_numpy(), np.zeros(counted.num_rows, dtype=bool)
+    if "n_cut" in counted.column_names:
+        is_chat = counted["n_cut"].is_valid().to_numpy()
+        lengths = lengths + counted["n_cut"].fill_null(0).to_numpy()
+    return limit.is_beyond(lengths, is_chat)
 
 
 def faults_of(counted: pa.Table, train_on: TrainOn) -> np.ndarray:

@@ -74,6 +74,7 @@ def planted(
                 "method": method,
                 "budget": key,
                 "rows": 40,
+                "underspent": "",
                 "selection_flops": COSTS[method].total,
                 "training_flops": left // BLOCK * BLOCK,
                 "total_flops": total,

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 def loss_frontier(
     points: Sequence[Point],
     *,
+    apart: Sequence[Point] = (),
     zero_shot: float | None = None,
     full_data: float | None = None,
 ) -> bytes:
@@ -43,6 +44,9 @@ def loss_frontier(
     points : sequence of Point
         One per arm, made by `selection.curves.loss_point`: ``score`` is minus the loss in nats per
         token, ``name`` the method, ``cost`` the total FLOPs, positive.
+    apart : sequence of Point
+        Arms that are not compared, as they have not spent what they were given: crosses beside the
+        others, on no line and never on the staircase.
     zero_shot, full_data : float, optional
         Loss of the base model, and of training on the whole pool.
 
@@ -51,23 +55,30 @@ def loss_frontier(
     ValueError
         If there is no point, or a cost is not positive (the axis is logarithmic).
     """
-    if not points:
+    drawn = [*points, *apart]
+    if not drawn:
         raise ValueError("points is empty: there is no arm to draw.")
-    for point in points:
+    for point in drawn:
         if point.cost <= 0:
             raise ValueError(f"{point} costs nothing, which a log axis cannot show.")
     figure, axes = new_figure(7.6, 4.6)
     axes.set_xscale("log")
     best = frontier(points)
-    lowest, highest = min(p.cost for p in points), max(p.cost for p in points)
+    lowest, highest = min(p.cost for p in drawn), max(p.cost for p in drawn)
     left, right = lowest / 1.35, highest * 1.35
     axes.set_xlim(left, right)
-    staircase(axes, [p.cost for p in best], [-p.score for p in best], right)
-    shifts = _side_by_side(points, math.log(right / left))
+    if best:
+        staircase(axes, [p.cost for p in best], [-p.score for p in best], right)
+    shifts = _side_by_side(drawn, math.log(right / left))
     for name, (colour, marker) in method_styles(shifts).items():
         own = sorted((p for p in points if p.name == name), key=lambda p: p[:2])
         if own:
             _draw_method(axes, own, [p.cost * shifts[name] for p in own], colour, marker)
+        beside = [p for p in apart if p.name == name]
+        if beside:
+            costs, losses = [p.cost * shifts[name] for p in beside], [-p.score for p in beside]
+            label = f"{plain_label(name)}, underspent"
+            axes.scatter(costs, losses, color=colour, marker="x", label=label, zorder=3)
     _draw_references(axes, {"zero-shot": zero_shot, "full data": full_data})
     label_axes(
         axes,

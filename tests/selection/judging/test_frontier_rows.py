@@ -20,6 +20,7 @@ def arm(method: str, budget: str, total: float, shift: float) -> Arm:
         "training_flops": total,
         "total_flops": total,
         "rows": 5,
+        "underspent": "",
         "after": {"loss": nll_SE.sum() / TOKENS.sum() / 3, "loss_low": 0.0, "loss_high": 9.0},
         "ot_distance": {"subset": 0.5},
     }
