@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from planted import five, planted
 
+from docs.results.equal_data import equal_data
 from docs.results.markers import put_part
 from docs.results.mean_effect import mean_effects
 from docs.results.page import Made, make_part
@@ -151,3 +152,24 @@ def test_a_page_whose_markers_are_broken_is_refused(page):
 def test_a_text_that_contains_its_own_marker_is_refused():
     with pytest.raises(ValueError, match="its own marker"):
         put_part("", "a", "<!-- end of part a -->")
+
+
+def test_an_arm_that_could_not_spend_its_budget_is_named_and_never_the_best():
+    study = planted(
+        "t",
+        {"random": 0.0, "ot": -0.2, "dsir": -0.4},
+        rng=np.random.default_rng(9),
+        budgets=["5pct"],
+    )
+    why = "spent 82 of 14,272 tokens (0.6%): none of the 12 rows that are left fits"
+    arms = [
+        replace(a, figures={**a.figures, "underspent": why}) if a.method == "dsir" else a
+        for a in study.arms
+    ]
+    marked = judge(replace(study, arms=arms))
+    [line] = best_of_one(marked)
+    assert "of ot: better" in line
+    header, rows = frontier_table(marked)
+    assert [row[header.index("verdict")] for row in rows] == ["reference", "better", "underspent"]
+    assert equal_data(marked.result, "dsir", "random", "5pct") is None
+    assert f"dsir at 5pct is underspent: {why}" in part([marked.result]).text

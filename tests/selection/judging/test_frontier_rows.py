@@ -5,13 +5,14 @@ import numpy as np
 from selection.judging.judged import frontier_rows, judge_arms
 from selection.judging.multiplicity import holm
 from selection.judging.result import Arm, arm_figures
+from selection.judging.underspent import underspent_notes
 
 RNG = np.random.default_rng(3)
 TOKENS = np.full(200, 10.0)
 BASE = RNG.normal(50, 5, 200)
 
 
-def arm(method: str, budget: str, total: float, shift: float) -> Arm:
+def arm(method: str, budget: str, total: float, shift: float, underspent: str = "") -> Arm:
     nll_SE = BASE + shift * 10 + RNG.normal(0, 0.2, (3, 200))
     report = {
         "method": method,
@@ -20,7 +21,7 @@ def arm(method: str, budget: str, total: float, shift: float) -> Arm:
         "training_flops": total,
         "total_flops": total,
         "rows": 5,
-        "underspent": "",
+        "underspent": underspent,
         "after": {"loss": nll_SE.sum() / TOKENS.sum() / 3, "loss_low": 0.0, "loss_high": 9.0},
         "ot_distance": {"subset": 0.5},
     }
@@ -65,3 +66,31 @@ def test_a_verdict_that_does_not_survive_the_number_of_arms_is_taken_back():
         assert row["corrected"] == (row["verdict"] if p < 0.05 else "not distinguishable")
     assert any(row["verdict"] != row["corrected"] for row in rows)
     assert rows[-1]["corrected"] == "better"
+
+
+def test_an_arm_that_could_not_spend_its_budget_has_no_verdict_and_no_place_on_the_frontier():
+    why = "spent 82 of 14,272 tokens (0.6%): none of the 12 rows that are left fits"
+    arms = [
+        arm("random", "5pct", 1e9, 0.0),
+        arm("bm25", "5pct", 1e9, -0.5, why),
+        arm("ot", "5pct", 1e9, -0.2),
+        arm("random", "10pct", 2e9, -0.9, why),
+        arm("ot", "10pct", 2e9, -0.3),
+    ]
+    rows = judged_rows(arms)
+    said = [(row["verdict"], row["corrected"]) for row in rows]
+    assert said == [
+        ("reference", "reference"),
+        ("underspent", "underspent"),
+        ("better", "better"),
+        ("underspent", "underspent"),
+        ("random underspent", "random underspent"),
+    ]
+    assert [row["difference"] is None for row in rows] == [True, True, False, True, True]
+    assert [row["on_frontier"] for row in rows] == [False, False, True, False, True]
+    # The family that is corrected for is of the arms that are compared.
+    assert judge_arms(arms, level=0.95, n_resamples=500).keys() == {("ot", "5pct")}
+    assert underspent_notes(rows) == [
+        f"bm25 at 5pct is underspent: {why}. It has no verdict.",
+        f"random at 10pct is underspent: {why}. No arm at this budget has a verdict.",
+    ]

@@ -91,3 +91,15 @@ def test_a_draw_that_is_not_there_is_refused():
     drawn = [replace(arm, selected={7: frozenset("a")}) for arm in study.arms]
     with pytest.raises(ValueError, match="has no draw 0"):
         mean_overlap([replace(study, arms=drawn)], "5pct")
+
+
+def test_a_budget_that_random_could_not_spend_has_no_break_even():
+    study = planted("t", {"random": 0.0, "dsir": -0.1}, rng=np.random.default_rng(1))
+    arms = [
+        replace(a, figures={**a.figures, "underspent": "spent little"})
+        if (a.method, a.budget) == ("random", "5pct")
+        else a
+        for a in study.arms
+    ]
+    budgets = {each.budget for each in paying(replace(study, arms=arms))}
+    assert budgets == {"2.5pct", "10pct", "25pct"}
