@@ -80,7 +80,7 @@ def why_text(found: dict[str, Any]) -> str:
         return f"{parts[0]}\n\nno arm has decided on this row yet"
     columns = ["study", *FATE_COLUMNS, "checkpoint"]
     parts.append(text_table(columns, [[fate[c] for c in columns] for fate in fates]))
-    lengths = "\n".join(fate["of_its_length"] for fate in fates if fate["of_its_length"])
+    lengths = "\n".join(fate["in_words"] for fate in fates if fate["in_words"])
     if lengths:
         parts.append(lengths)
     return "\n\n".join([*parts, *_evidence(fates, found["target_examples"])])
@@ -115,7 +115,7 @@ def _fate(ledger: Ledger, subset: Artifact, fate: LedgerRow, row_id: str) -> Led
     named = {"study": subset.asset.split("/")[0], "method": arm["method"], "budget": arm["budget"]}
     shown = {k: v for k, v in fate.items() if k not in {"asset", "subset"}}
     of_row = {k: v for k, v in receipts.items() if k not in {"row_id", "draw", "score"}}
-    return named | shown | {"receipts": of_row, "of_its_length": length_words(subset, arm, fate)}
+    return named | shown | {"receipts": of_row, "in_words": length_words(subset, arm, fate)}
 
 
 def _evidence(fates: list[LedgerRow], texts: dict[str, str]) -> Iterator[str]:

@@ -2,35 +2,44 @@
 
 import json
 import shutil
-from collections import Counter
 from collections.abc import Iterator
+from itertools import cycle, islice
 from pathlib import Path
 
 import pytest
 import yaml
-from command_line import current, selection
+from command_line import current, printed_json, selection
 from shared_builds import built_once
 from small_project import Project, docstring_lines, enter
 from smallest_study import NAME, SOURCES
 
-LIMIT = 150
-LONGEST = "Every line of the protocol is read, parsed and answered in turn. " * 60
-LONG = [f"Part {number}: {docstrings}" for number, docstrings in enumerate([LONGEST] * 3)]
-RANDOM, OT = "60pct|random", "60pct|ot"
+LIMIT = 13_000
+ARMS = {method: f"13pct|{method}" for method in ("random", "length", "ot")}
+
+
+def texts_of(source: str) -> list[str]:
+    return [json.loads(line)["text"] for line in docstring_lines(source).splitlines()]
 
 
 def write_long_rows(root: Path) -> None:
-    """`ot` may take rows of one of two equal sources; three rows are longer than the limit."""
-    for source in SOURCES:
-        lines = docstring_lines(source).splitlines(keepends=True)[:60]
-        (root / f"drop/{source}.jsonl").write_text("".join(lines))
-    with (root / "drop/email.jsonl").open("a") as file:
-        file.writelines(json.dumps({"text": text}) + "\n" for text in LONG)
+    """Three rows as long as all short ones together, which no budget holds, and one twice as long.
+
+    `ot` may take rows of one of the two sources, which is half of what its budget could pay.
+    """
+    short = [text for source in SOURCES for text in texts_of(source)[:40]]
+    length = sum(map(len, short))
+    words = islice(cycle(" ".join(texts_of("multiprocessing")).split()), 5 * length)
+    long = [" ".join(islice(words, length // 6)) for _ in range(5)]
+    for source, own in zip(
+        SOURCES, ([long[0]], [long[1], long[2], long[3] + long[4]]), strict=True
+    ):
+        with (root / f"drop/{source}.jsonl").open("a") as file:
+            file.writelines(json.dumps({"text": text}) + "\n" for text in own)
     path = root / f"studies/{NAME}.yaml"
     study = yaml.safe_load(path.read_text()) | {
-        "methods": {"random": None, "ot": {"nearest_sources": 1}},
-        "budgets": [0.6],
-        "selection": {"max_row_tokens": LIMIT},
+        "methods": {"random": None, "length": None, "ot": {"nearest_sources": 1}},
+        "budgets": [0.133],
+        "selection": {"max_row_tokens": LIMIT, "near_duplicate_cosine": None},
     }
     path.write_text(yaml.safe_dump(study))
 
@@ -53,20 +62,102 @@ def project(finished_root: Path) -> Iterator[Project]:
     yield from enter(Project(finished_root))
 
 
-def test_explore(project):
-    for arm in (RANDOM, OT):
-        subset = current(project, f"{NAME}/selected_subset", arm)
-        print(arm, subset.json("spent.json"), subset.json("arm.json"))
-        print(Counter(subset.table("fates.parquet")["fate"].to_pylist()))
-    print((project.root / "said.txt").read_text())
-    print(current(project, f"{NAME}/pareto_frontier").path("frontier.md").read_text())
-    print(current(project, f"{NAME}/eval_report", OT).path("report.md").read_text())
-    for s in SOURCES:
-        print(
-            s,
-            sum(
-                current(project, "shelf/tiny/pool_tokens", s)
-                .table("tokens.parquet")["n_tokens"]
-                .to_pylist()
-            ),
-        )
+def subset(project: Project, method: str):
+    return current(project, f"{NAME}/selected_subset", ARMS[method])
+
+
+def report_of(project: Project, method: str) -> dict:
+    return current(project, f"{NAME}/eval_report", ARMS[method]).json("report.json")
+
+
+def fates_of(project: Project, method: str) -> list[dict]:
+    """Of the first draw."""
+    fates = subset(project, method).table("fates.parquet").to_pylist()
+    return [row for row in fates if row["draw"] == 0]
+
+
+def test_the_longest_rows_first_do_not_end_a_selection(project):
+    """`length` ranks the rows first that no budget holds; it spends its budget all the same."""
+    spent = subset(project, "length").json("spent.json")
+    assert 0.99 * spent["token_budget"] <= spent["tokens"] <= spent["token_budget"]
+    assert spent["underspent"] == ""
+    ranked = sorted(fates_of(project, "length"), key=lambda row: row["rank"])
+    assert [row["fate"] for row in ranked[:4]] == ["too_long", *["does_not_fit"] * 3]
+    assert ranked[1]["n_tokens"] > spent["token_budget"]
+
+
+@pytest.mark.parametrize("method", ARMS)
+def test_every_row_has_one_fate_and_the_limit_is_said(project, method):
+    """A fate is that of a plain loop over the ranks."""
+    fates = sorted(fates_of(project, method), key=lambda row: row["rank"])
+    counted = {
+        row["row_id"]: row["n_tokens"]
+        for source in SOURCES
+        for row in current(project, "shelf/tiny/pool_tokens", source)
+        .table("tokens.parquet")
+        .to_pylist()
+    }
+    assert {row["row_id"]: row["n_tokens"] for row in fates} == counted
+    assert len(fates) == len(counted)
+    budget, spent = subset(project, method).json("arm.json")["token_budget"], 0
+    for place, row in enumerate(fates):
+        if counted[row["row_id"]] > LIMIT:
+            assert row["fate"] == "too_long"
+        elif row["fate"] == "selected":
+            spent += row["n_tokens"]
+        elif row["fate"] == "does_not_fit":
+            assert spent + row["n_tokens"] > budget and spent < 0.99 * budget
+        elif row["fate"] == "below_cutoff":
+            assert spent >= 0.99 * budget
+            rest = {later["fate"] for later in fates[place:]}
+            assert rest <= {"below_cutoff", "too_long", "far_source"}
+    beyond = sum(n > LIMIT for n in counted.values())
+    assert beyond == 1
+    said = f"Rows of more than {LIMIT:,} tokens could not be selected; the pool has {beyond}."
+    assert (
+        said in current(project, f"{NAME}/eval_report", ARMS[method]).path("report.md").read_text()
+    )
+    frontier = current(project, f"{NAME}/pareto_frontier")
+    assert frontier.json("frontier.json")["length_limit"] == [said]
+    assert said in frontier.path("frontier.md").read_text()
+    assert said in (project.root / "said.txt").read_text()
+
+
+def test_an_arm_that_cannot_spend_its_budget_is_marked_and_has_no_verdict(project):
+    why = report_of(project, "ot")["underspent"]
+    assert "tokens (" in why and "rows that are left fits" in why
+    assert not report_of(project, "random")["underspent"]
+    frontier = current(project, f"{NAME}/pareto_frontier")
+    rows = {row["method"]: row for row in frontier.json("frontier.json")["arms"]}
+    assert rows["ot"]["verdict"] == rows["ot"]["corrected"] == "underspent"
+    assert rows["ot"]["difference"] is None and not rows["ot"]["on_frontier"]
+    assert rows["random"]["verdict"] == "reference"
+    assert rows["length"]["verdict"] in {"better", "worse", "not distinguishable"}
+    note = f"ot at 13pct is underspent: {why}. It has no verdict."
+    assert note in (project.root / "said.txt").read_text()
+    for path in (
+        frontier.path("frontier.md"),
+        current(project, f"{NAME}/eval_report", ARMS["ot"]).path("report.md"),
+    ):
+        assert note in path.read_text()
+
+
+def test_why_says_in_words_what_became_of_a_long_row(project):
+    ranked = sorted(fates_of(project, "length"), key=lambda row: row["rank"])
+    budget = subset(project, "length").json("arm.json")["token_budget"]
+    assert (
+        f"{NAME}, length at 13pct: too_long, it has more tokens than the {LIMIT:,} that a row may"
+        " have"
+    ) in selection("why", ranked[0]["row_id"]).stdout
+    tokens = ranked[1]["n_tokens"]
+    said = (
+        f"{NAME}, length at 13pct: does_not_fit, it has {tokens:,} tokens, and {budget:,} of"
+        f" {budget:,} were left when its turn came"
+    )
+    assert said in selection("why", ranked[1]["row_id"]).stdout
+    found = printed_json("why", ranked[1]["row_id"])["fates"]
+    [of_length] = [fate for fate in found if fate["method"] == "length"]
+    assert of_length["in_words"].startswith(said)
+    [chosen] = [row for row in ranked if row["fate"] == "selected"][:1]
+    of_chosen = printed_json("why", chosen["row_id"])["fates"]
+    assert [f["in_words"] for f in of_chosen if f["method"] == "length"] == [""]
