@@ -34,7 +34,7 @@ CLAIMS = (
     Claim(
         "Optimal transport (GOT-D) selects better rows than chance at equal data.",
         GOTD,
-        "better on most labelled targets, intervals leaving zero out, at most budgets",
+        "better on most labelled targets, counting all arms, at most budgets",
         partial(method_claims.transport_beats_random, labelled=True),
     ),
     Claim(

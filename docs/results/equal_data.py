@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from selection.judging.judged import duel
+from selection.judging.judged import judge
 from selection.judging.result import StudyResult
-from selection.judging.verdicts import UNDECIDED, Label, Verdict
+from selection.judging.verdicts import Judgement, Label
 
 SAME_DATA = 0.02
 """Training FLOPs that differ by less than this share count as equal data."""
@@ -26,12 +26,12 @@ class EqualData:
     ----------
     gap : by how much the first trained on less than the second, as a share of the larger; negative
         when it trained on more.
-    verdict : at equal total cost.
-    label : at equal data; None where the comparison says nothing of it.
+    judgement : at equal total cost, among all arms held against the second.
+    label : the corrected verdict at equal data; None where the comparison says nothing of it.
     """
 
     gap: float
-    verdict: Verdict
+    judgement: Judgement
     label: Label | None
 
     @property
@@ -43,22 +43,28 @@ class EqualData:
         return f"a fortiori, with {less}" if self.label else f"not judged: {less}"
 
 
-def equal_data(study: StudyResult, one: str, other: str, budget: str) -> EqualData | None:
-    """Judge two methods of a study at equal data; None where either did not run, or is underspent.
+def equal_data(study: StudyResult, one: str, other: str) -> dict[str, EqualData]:
+    """Judge two methods of a study at equal data, at every budget that both spent.
 
     "Better" means that the first is.
     """
-    first, second = study.arm(one, budget), study.arm(other, budget)
-    if first is None or second is None or first.underspent or second.underspent:
-        return None
-    more = max(first.training_flops, second.training_flops)
-    gap = (second.training_flops - first.training_flops) / more if more else 0.0
-    verdict = duel(first, second, level=study.level, n_resamples=study.n_resamples)
+    judgements = judge(study, reference=other).judgements
+    found = {}
+    for budget in study.budgets:
+        first, second = study.arm(one, budget), study.arm(other, budget)
+        if first is None or second is None or first.underspent or second.underspent:
+            continue
+        more = max(first.training_flops, second.training_flops)
+        gap = (second.training_flops - first.training_flops) / more if more else 0.0
+        judgement = judgements[one, budget]
+        found[budget] = EqualData(gap, judgement, _at_equal_data(judgement.corrected, gap))
+    return found
+
+
+def _at_equal_data(label: Label, gap: float) -> Label | None:
+    """What a verdict at equal cost says at equal data."""
     if abs(gap) < SAME_DATA:
-        label: Label | None = verdict.label
-    elif verdict.label == UNDECIDED:
-        label = None
-    else:
-        # The one that was ahead must be the one that trained on less.
-        label = verdict.label if (verdict.label == "better") == (gap > 0) else None
-    return EqualData(gap, verdict, label)
+        return label
+    # The one that is ahead must be the one that trained on less.
+    ahead = {"better": gap > 0, "worse": gap < 0}
+    return label if ahead.get(label, False) else None

@@ -1,25 +1,10 @@
-"""How much better than random is a method on targets like these?
+"""How much better than random is each method on targets like these, and for how many is that sure?
 
-Axis letters: T targets, S training seeds. ``D[t, s]`` is a method's loss minus random's, at the
-same budget, of target t and seed s. Which interval is honest for the mean of D over four or five
-targets depends on what it shall hold for. One that resamples only seeds and examples holds for
-exactly these targets, and says little of the next; here targets are a sample, and the interval is
-for the mean over targets like them, so that its degrees of freedom are near T - 1.
-
-Seeds are not nested in targets: seed s of random draws the very same rows for every target of a
-pool, and warm-ups with one seed see batches in one order. A t interval over the targets' means
-takes them as independent all the same; with an effect of the seed that all targets share it covers
-the truth in as few as 27 % of cases (simulated, T = 5, S = 3). Targets and seeds are therefore
-crossed factors, as in `selection.judging.intervals`: with the mean squares between targets and
-between seeds, ``Var(mean D) = (MS_T + MS_S) / (T S)``, which counts their interaction twice and
-so errs on the wide side, with Student's t at Satterthwaite's degrees of freedom. Simulated with T
-from 3 to 5 and S = 3 it covers 94 to 99 %, whichever of the effects is there. Examples need no
-term of their own: their noise is part of D.
+The family that Holm corrects over is all means that are looked at: every method at every budget.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -27,8 +12,10 @@ import numpy as np
 
 from docs.results.evidence import Tally
 from selection.judging.judged import JudgedStudy
-from selection.judging.result import RANDOM, budgets_of, methods_of
-from selection.judging.verdicts import UNDECIDED, Label
+from selection.judging.over_targets import mean_difference
+from selection.judging.result import RANDOM, StudyResult, budgets_of, methods_of
+from selection.judging.seed_spread import seed_spread
+from selection.judging.verdicts import Judgement, Label, Verdict, counting_all, verdict_on
 
 
 @dataclass(frozen=True)
@@ -38,8 +25,8 @@ class MeanEffect:
     Attributes
     ----------
     method, budget : which.
-    difference : mean of the method's loss minus random's, nats per token; below 0 is better.
-    low, high : its interval; infinite for a single target, which tells nothing of others.
+    judgement : of the mean of the method's loss minus random's, nats per token, by itself and
+        among all methods and budgets; its interval is infinite for a single target.
     points : the same difference of each target.
     raw : verdicts of the targets, each by its own interval.
     corrected : the same, corrected for the number of arms.
@@ -47,9 +34,7 @@ class MeanEffect:
 
     method: str
     budget: str
-    difference: float
-    low: float
-    high: float
+    judgement: Judgement
     points: tuple[float, ...]
     raw: Tally
     corrected: Tally
@@ -61,56 +46,23 @@ class MeanEffect:
 
     @property
     def label(self) -> Label:
-        """What the interval says."""
-        if self.high < 0:
-            return "better"
-        return "worse" if self.low > 0 else UNDECIDED
+        """What is left of the mean's verdict among all methods and budgets."""
+        return self.judgement.corrected
 
+    @property
+    def difference(self) -> float:
+        """The mean; below 0 is better."""
+        return self.judgement.verdict.difference
 
-def mean_interval(difference_TS: np.ndarray, *, level: float) -> tuple[float, float, float]:
-    """Mean with its interval, over targets like these and training seeds.
+    @property
+    def low(self) -> float:
+        """Lower end of its interval."""
+        return self.judgement.verdict.low
 
-    Parameters
-    ----------
-    difference_TS : np.ndarray of shape (T, S)
-        Loss differences; S is 2 or more.
-    level : float
-        Nominal coverage, in (0, 1).
-
-    Returns
-    -------
-    estimate, low, high : float
-        The ends are infinite when T is 1.
-
-    Raises
-    ------
-    ValueError
-        If there is no target, a single seed, or a value that is not finite.
-    """
-    from scipy.stats import t as student_t
-
-    shape = np.shape(difference_TS)
-    if len(shape) != 2 or shape[0] < 1 or shape[1] < 2:
-        raise ValueError(
-            f"differences of shape {shape}: give a row for each target and at least two seeds."
-        )
-    if not np.isfinite(difference_TS).all():
-        raise ValueError("a loss difference is not finite: leave out the arm that diverged.")
-    n_targets, n_seeds = shape
-    mean = float(difference_TS.mean())
-    if n_targets == 1:
-        return mean, -math.inf, math.inf
-    between_targets = n_seeds * float(difference_TS.mean(axis=1).var(ddof=1))
-    between_seeds = n_targets * float(difference_TS.mean(axis=0).var(ddof=1))
-    sum_of_both = between_targets + between_seeds
-    if sum_of_both == 0.0:  # identical arms, or a difference without any spread
-        return mean, mean, mean
-    freedom = sum_of_both**2 / (
-        between_targets**2 / (n_targets - 1) + between_seeds**2 / (n_seeds - 1)
-    )
-    error = math.sqrt(sum_of_both / (n_targets * n_seeds))
-    half = float(student_t.ppf((1 + level) / 2, freedom)) * error
-    return mean, mean - half, mean + half
+    @property
+    def high(self) -> float:
+        """Upper end of its interval."""
+        return self.judgement.verdict.high
 
 
 def mean_effects(studies: Sequence[JudgedStudy]) -> list[MeanEffect]:
@@ -125,34 +77,75 @@ def mean_effects(studies: Sequence[JudgedStudy]) -> list[MeanEffect]:
         If the arms of a mean differ in their numbers of seeds.
     """
     results = [study.result for study in studies]
-    found = []
-    for method in methods_of(results):
-        for budget in budgets_of(results):
-            own = [s for s in studies if (method, budget) in s.judgements]
-            if method != RANDOM and own:
-                found.append(_mean_effect(method, budget, own))
-    return found
+    own = {
+        (method, budget): [s for s in studies if (method, budget) in s.judgements]
+        for method in methods_of(results)
+        for budget in budgets_of(results)
+        if method != RANDOM
+    }
+    own = {key: judged for key, judged in own.items() if judged}
+    means = counting_all([_verdict(*key, judged) for key, judged in own.items()])
+    return [
+        _mean_effect(*key, judged, mean)
+        for (key, judged), mean in zip(own.items(), means, strict=True)
+    ]
 
 
-def _mean_effect(method: str, budget: str, studies: Sequence[JudgedStudy]) -> MeanEffect:
-    rows = []
-    for study in studies:
-        arm, random = (study.result.arm(name, budget) for name in (method, RANDOM))
-        assert arm is not None and random is not None, "it was judged"
-        rows.append((arm.loss_S, random.loss_S))
-    seeds = {len(loss_S) for pair in rows for loss_S in pair}
+def _verdict(method: str, budget: str, studies: Sequence[JudgedStudy]) -> Verdict:
+    """What the mean says by itself."""
+    results = [study.result for study in studies]
+    seeds = _seeds(results, method, budget) | _seeds(results, RANDOM, budget)
     if len(seeds) > 1:
         raise ValueError(
             f"{method} at {budget} and random have {sorted(seeds)} seeds on different targets, and "
             "a mean over targets and seeds needs the same of each: run the missing seeds."
         )
-    difference_TS = np.array([arm_S - random_S for arm_S, random_S in rows])
-    levels = {study.result.level for study in studies}
+    difference_T = np.array([s.judgements[method, budget].verdict.difference for s in studies])
+    level = max(result.level for result in results)
+    mean = mean_difference(difference_T, _of_seeds(results, method, budget))
+    return verdict_on(mean, level=level, n_seeds=min(seeds))
+
+
+def _of_seeds(results: Sequence[StudyResult], method: str, budget: str) -> float:
+    """Variance over seeds of the mean difference, told from all arms that ran on these targets."""
+    methods = [
+        name
+        for name in methods_of(results)
+        if name != RANDOM and len(_seeds(results, name, budget)) == 1
+    ]
+    references = [key for key in budgets_of(results) if len(_seeds(results, RANDOM, key)) == 1]
+    own_MS = [_mean_loss(results, name, budget) for name in methods]
+    reference_BS = [_mean_loss(results, RANDOM, key) for key in references]
+    variance_M, _ = seed_spread(
+        [loss_S.var(ddof=1) for loss_S in own_MS],
+        [len(loss_S) for loss_S in own_MS],
+        [loss_S.var(ddof=1) for loss_S in reference_BS],
+        [len(loss_S) for loss_S in reference_BS],
+        at=references.index(budget),
+    )
+    return float(variance_M[methods.index(method)])
+
+
+def _seeds(results: Sequence[StudyResult], method: str, budget: str) -> set[int]:
+    """How many seeds an arm has on each target; none where it did not run on all of them."""
+    arms = [result.arm(method, budget) for result in results]
+    return {len(arm.nll_SE) for arm in arms if arm is not None} if None not in arms else set()
+
+
+def _mean_loss(results: Sequence[StudyResult], method: str, budget: str) -> np.ndarray:
+    """Loss of each seed, the mean over targets; of shape (seeds,)."""
+    arms = [result.arm(method, budget) for result in results]
+    return np.mean([arm.loss_S for arm in arms if arm is not None], axis=0)
+
+
+def _mean_effect(
+    method: str, budget: str, studies: Sequence[JudgedStudy], mean: Judgement
+) -> MeanEffect:
     judged = [study.judgements[method, budget] for study in studies]
     return MeanEffect(
         method,
         budget,
-        *mean_interval(difference_TS, level=max(levels)),
+        mean,
         tuple(judgement.verdict.difference for judgement in judged),
         Tally(judgement.verdict.label for judgement in judged),
         Tally(judgement.corrected for judgement in judged),

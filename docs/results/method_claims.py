@@ -44,12 +44,12 @@ def tallies(
 ) -> dict[str, Tally]:
     """Budget to how often one method beat the other, where both ran; at equal data by default."""
     results = [study.result for study in studies]
+    duels = [equal_data(result, one, other) for result in results]
     counted = {}
     for budget in budgets_of(results):
-        duels = [equal_data(result, one, other, budget) for result in results]
-        ran = [duel for duel in duels if duel is not None]
+        ran = [duel[budget] for duel in duels if budget in duel]
         if ran:
-            counted[budget] = Tally(d.verdict.label if equal_cost else d.label for d in ran)
+            counted[budget] = Tally(d.judgement.corrected if equal_cost else d.label for d in ran)
     return counted
 
 

@@ -52,9 +52,11 @@ class Part:
 INTERVALS = """Losses are nats per token on each target's held-out split, after warm-up on the
 selected rows and fine-tuning on the target; their intervals are over examples and seeds. A verdict
 compares an arm with random at equal total cost, selection included, by its own interval;
-*corrected* is what Holm's correction over all arms of the target leaves of it. A mean over targets
-has an interval for targets like these, with about one degree of freedom less than there are
-targets."""
+*corrected* is what Holm's correction over all arms of the target leaves of it. How far seeds move a
+difference is told from all arms of a budget. A mean over targets has an interval for targets like
+these, with about one degree of freedom less than there are targets; *corrected* is what is left of
+its verdict among all methods and budgets. [Statistics](statistics.md) has how often such verdicts
+are wrong."""
 
 
 WHERE = """Distance of the selected rows to the target (exact OT, equal numbers of rows), and the

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from docs.results.mean_effect import MeanEffect
+from selection.judging.verdicts import Label
 from selection.reports.plots.style import (
     FONT,
     GREY,
@@ -18,9 +19,13 @@ from selection.reports.plots.style import (
     to_png,
 )
 
+COLOURS: dict[Label, str] = {"better": "#009E73", "worse": "#D55E00"}
+
 
 def effect_rows(effects: Sequence[MeanEffect], *, title: str) -> bytes:
     """Draw a row for each effect, as a PNG: targets as dots, their mean with its interval.
+
+    Only what is better or worse counting all methods and budgets has a colour.
 
     Raises
     ------
@@ -32,7 +37,7 @@ def effect_rows(effects: Sequence[MeanEffect], *, title: str) -> bytes:
     figure, axes = new_figure(7.2, 1.3 + 0.3 * len(effects))
     axes.axvline(0.0, color=INK, linestyle=":", linewidth=1.2, zorder=1)
     for place, effect in enumerate(effects):
-        colour = "#009E73" if effect.high < 0 else "#D55E00" if effect.low > 0 else GREY
+        colour = COLOURS.get(effect.label, GREY)
         if math.isfinite(effect.low) and math.isfinite(effect.high):
             axes.plot([effect.low, effect.high], [place, place], color=colour, linewidth=2)
         places = [place] * effect.targets

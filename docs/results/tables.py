@@ -12,9 +12,11 @@ from docs.results.equal_data import equal_data
 from docs.results.mean_effect import MeanEffect
 from selection.judging.judged import JudgedStudy, frontier_rows
 from selection.judging.result import StudyResult, budgets_of
-from selection.judging.verdicts import UNDECIDED
+from selection.judging.verdicts import UNDECIDED, Label
 
 Table = tuple[list[str], list[list[Any]]]
+
+VERDICTS: tuple[Label, ...] = ("better", "worse", UNDECIDED)
 
 LINES = ("loss", "bits_per_byte", "accuracy", "macro_f1")
 
@@ -59,13 +61,13 @@ def where_table(result: StudyResult) -> Table:
 
 
 def mean_table(effects: Sequence[MeanEffect]) -> Table:
-    """The mean over targets, and how many of them each method was better on."""
+    """The mean over targets, its verdicts, and how many targets each method was better on."""
     header = ["method", "budget", "targets", "mean minus random", "from", "to", "verdict"]
-    header += ["better", "worse", "not distinguishable", "better / worse uncorrected"]
+    header += ["corrected", *VERDICTS, "better / worse uncorrected"]
     rows = []
     for e in effects:
         row = [e.method, e.budget, e.targets, e.difference, _finite(e.low), _finite(e.high)]
-        row += [e.label, *(e.corrected[label] for label in ("better", "worse", UNDECIDED))]
+        row += [e.judgement.verdict.label, e.label, *(e.corrected[label] for label in VERDICTS)]
         rows.append([*row, f"{e.raw['better']} / {e.raw['worse']}"])
     return header, rows
 
@@ -105,13 +107,11 @@ def equal_data_table(results: Sequence[StudyResult], one: str, other: str) -> Ta
     header = ["target", "kind", "budget", "difference", "from", "to", "at equal data", "how"]
     rows = []
     for result in results:
-        for budget in result.budgets:
-            duel = equal_data(result, one, other, budget)
-            if duel is not None:
-                verdict = duel.verdict
-                row = [result.name, "labelled" if result.labelled else "generation", budget]
-                row += [verdict.difference, verdict.low, verdict.high]
-                rows.append([*row, duel.label or "not judged", duel.how])
+        for budget, duel in equal_data(result, one, other).items():
+            verdict = duel.judgement.verdict
+            row = [result.name, "labelled" if result.labelled else "generation", budget]
+            row += [verdict.difference, verdict.low, verdict.high]
+            rows.append([*row, duel.label or "not judged", duel.how])
     return header, rows
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -11,7 +12,7 @@ from docs.results.claims import Claim
 from docs.results.evidence import Evidence, counted, named, on_most
 from docs.results.mean_effect import MeanEffect
 from docs.results.method_claims import TRANSPORT, tallies
-from docs.results.tables import interval
+from docs.results.tables import VERDICTS, interval
 from selection.judging.judged import JudgedStudy
 from selection.judging.paying import Paying
 from selection.judging.result import RANDOM, StudyResult, budgets_of, methods_of
@@ -65,8 +66,8 @@ def worth(effects: Sequence[MeanEffect]) -> list[str]:
         return []
     better, worse = _on_most(effects, "better"), _on_most(effects, "worse")
     what = (
-        "than random at the same total cost on most targets, by intervals one by one (in brackets "
-        "on how many, and on how many after the correction)"
+        "than random at the same total cost on most targets, counting all arms (in brackets on how "
+        "many, and on how many by intervals one by one)"
     )
     if better:
         said = [f"Worth its cost, better {what}: {better}."]
@@ -78,11 +79,11 @@ def worth(effects: Sequence[MeanEffect]) -> list[str]:
 
 
 def _on_most(effects: Sequence[MeanEffect], label: Label) -> str:
-    """Methods with the budgets at which more than half of the targets gave a verdict."""
+    """Methods with the budgets at which a corrected verdict is that of most targets."""
     found: dict[str, list[str]] = {}
     for e in effects:
-        if on_most(e.raw, label):
-            said = f"{e.budget} ({e.raw[label]} of {e.targets}; {e.corrected[label]})"
+        if on_most(e.corrected, label):
+            said = f"{e.budget} ({e.corrected[label]} of {e.targets}; {e.raw[label]})"
             found.setdefault(e.method, []).append(said)
     return "; ".join(f"{method} at {_and(budgets)}" for method, budgets in found.items())
 
@@ -92,16 +93,17 @@ def verdicts(studies: Sequence[JudgedStudy]) -> str:
     judged = [judgement for study in studies for judgement in study.judgements.values()]
     if not judged:
         return "No arm can be held against random, which did not run at any of their budgets."
-    raw = [judgement.verdict.label for judgement in judged]
-    corrected = [judgement.corrected for judgement in judged]
+    raw = Counter(judgement.verdict.label for judgement in judged)
+    corrected = Counter(judgement.corrected for judgement in judged)
     seen = float(np.median([(j.verdict.high - j.verdict.low) / 2 for j in judged]))
+    none = corrected.total() - sum(corrected[label] for label in VERDICTS)
     return (
-        f"At equal total cost, selection included, {raw.count('better')} of {len(judged)} arms are "
-        f"better than random, {raw.count('worse')} worse and {raw.count(UNDECIDED)} not "
-        "distinguishable, taken one by one; corrected for how many there are "
-        f"{corrected.count('better')} are better and {corrected.count('worse')} worse. Not "
-        "distinguishable does not mean equal: the median interval reaches "
-        f"{seen:.3f} nats per token to either side."
+        f"At equal total cost, selection included, {corrected['better']} of {len(judged)} arms are "
+        f"better than random, {corrected['worse']} worse and {corrected[UNDECIDED]} not "
+        "distinguishable, corrected for how many there are"
+        f"{f'; {none} have no verdict' if none else ''}. Taken one by one {raw['better']} are "
+        f"better and {raw['worse']} worse. Not distinguishable does not mean equal: the median "
+        f"interval, of an arm by itself, reaches {seen:.3f} nats per token to either side."
     )
 
 
@@ -116,17 +118,23 @@ def best(effects: Sequence[MeanEffect], results: Sequence[StudyResult]) -> list[
         if first.difference >= 0:
             said.append(f"At {budget} no method has a lower mean loss than random.")
             continue
-        telling = "which leaves zero out"
-        if first.label == UNDECIDED:
-            telling = "which contains zero, so that on other targets it may be no better"
         said.append(
             f"At {budget} the lowest mean loss is that of {first.method}, "
-            f"{-first.difference:.4f} nats per token below random; the interval for targets like "
-            f"these is {interval(first.low, first.high)}, {telling}. It is better on "
-            f"{first.corrected['better']} of {first.targets} targets and worse on "
+            f"{-first.difference:.4f} nats per token below random; its interval for targets like "
+            f"these is {interval(first.low, first.high)}, and {_best_is(first, len(effects))}. "
+            f"It is better on {first.corrected['better']} of {first.targets} targets and worse on "
             f"{first.corrected['worse']}."
         )
     return said
+
+
+def _best_is(effect: MeanEffect, n_means: int) -> str:
+    among = f"among {counted(n_means, 'mean')}"
+    if effect.label == "better":
+        return f"it is better than random {among}"
+    if effect.label == UNDECIDED:
+        return f"{among} it is not distinguishable from random: elsewhere it may be no better"
+    return f"there is {effect.label}"
 
 
 def best_of_one(study: JudgedStudy) -> list[str]:
@@ -142,12 +150,16 @@ def best_of_one(study: JudgedStudy) -> list[str]:
         if judgement is None:
             said.append(f"{what}.")
         else:
-            said.append(
-                f"{what}: {judgement.verdict.label} than random by itself, and "
-                f"{judgement.corrected} among all arms."
-                if judgement.verdict.label != UNDECIDED
-                else f"{what}, not distinguishable from random."
-            )
+            verdict = judgement.verdict.label
+            if verdict == UNDECIDED:
+                said.append(f"{what}, not distinguishable from random.")
+            elif verdict in VERDICTS:
+                said.append(
+                    f"{what}: {verdict} than random by itself, and {judgement.corrected} among all "
+                    "arms."
+                )
+            else:
+                said.append(f"{what}; {verdict}.")
     return said
 
 
@@ -185,7 +197,7 @@ def at_equal_data(studies: Sequence[JudgedStudy]) -> list[str]:
         if parts:
             said.append(
                 f"On equally much training data {name} is against random on the labelled targets, "
-                f"intervals leaving zero out, {'; '.join(parts)}: {where}."
+                f"counting all arms, {'; '.join(parts)}: {where}."
             )
     return said
 

@@ -137,7 +137,8 @@ class Study(Strict):
         default=[0, 1, 2],
         min_length=2,
         max_length=MAX_LISTED,
-        description="One training an arm and seed; a verdict needs at least two.",
+        description="One training an arm and seed. Of two there are intervals and no verdict; a "
+        "verdict needs three.",
     )
     full_data_seeds: Annotated[list[Seed], distinct("a seed")] = Field(
         default=[0],

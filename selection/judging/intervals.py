@@ -1,21 +1,19 @@
 """How far a score can be trusted that few training seeds and many held-out examples gave.
 
-Axis letters: S seeds, E held-out examples, R bootstrap resamples. A *score* is a weighted mean,
-``sum(values) / sum(weights)``: negative log-likelihoods over tokens give the loss per token,
+Axis letters: A arms, S seeds, E held-out examples, R bootstrap resamples. A *score* is a weighted
+mean, ``sum(values) / sum(weights)``: negative log-likelihoods over tokens give the loss per token,
 0/1 correctness over ones gives the accuracy.
 
-Two crossed factors vary: the training seed and the held-out example. Both are resampled, and the
-deviations that each causes are added. (Resampling one inside the other, the pigeonhole bootstrap
-of Owen 2007, Annals of Applied Statistics 1(2), counts the interaction of seed and example three
-times; the sum counts it twice, so it still errs on the wide side.) A plain bootstrap of k units
-understates their spread by ``sqrt((k - 1) / k)``, which with three seeds is 18 %, so each factor's
-deviations are multiplied by ``sqrt(k / (k - 1))`` (Davison & Hinkley 1997, "Bootstrap Methods and
-their Application", section 3.8). That repairs the variance, but a variance estimated from three
-seeds is itself uncertain: with normal quantiles identical arms would be told apart about twice as
-often as the level allows. The half-width is therefore the bootstrap's standard error times a
-Student t quantile whose degrees of freedom come from the variance components (Satterthwaite 1946,
-Biometrics Bulletin 2(6)). Percentiles are not used: three seeds have ten distinct resampled means,
-too few for a 2.5 % tail.
+Two crossed factors vary: the training seed and the held-out example. The variances that each
+causes are added. (Resampling one inside the other, the pigeonhole bootstrap of Owen 2007, Annals of
+Applied Statistics 1(2), counts the interaction of seed and example three times; the sum counts it
+twice, so it still errs on the wide side.) That of the seeds is the variance of a mean of S scores.
+That of the examples, of a ratio, is a bootstrap's, whose deviations are multiplied by
+``sqrt(E / (E - 1))``, by which a plain one understates (Davison & Hinkley 1997, "Bootstrap Methods
+and their Application", section 3.8). A variance estimated from three seeds is itself uncertain:
+with normal quantiles identical arms would be told apart about twice as often as the level allows.
+The half-width is therefore the standard error times a Student t quantile whose degrees of freedom
+come from the parts of the variance (Satterthwaite 1946, Biometrics Bulletin 2(6)).
 """
 
 from __future__ import annotations
@@ -26,6 +24,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from selection.judging.estimates import Estimate, Part, together
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -50,38 +50,6 @@ class Interval:
     low: float
     high: float
     level: float
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A signed sum of scores, and what its interval is built from.
-
-    Attributes
-    ----------
-    value, error : float
-        The sum and its bootstrap standard error, in the score's units.
-    freedom : float
-        Degrees of freedom of the error; infinite without any spread.
-    """
-
-    value: float
-    error: float
-    freedom: float
-
-    def half_width(self, level: float) -> float:
-        """Half of its interval of a nominal coverage."""
-        from scipy.stats import t as student_t
-
-        return float(student_t.ppf((1 + level) / 2, self.freedom)) * self.error
-
-    @property
-    def p_value(self) -> float:
-        """Two-sided, of a sum of zero."""
-        from scipy.stats import t as student_t
-
-        if self.error == 0.0:  # no spread: any difference at all is one
-            return float(self.value == 0.0)
-        return 2.0 * float(student_t.sf(abs(self.value) / self.error, self.freedom))
 
 
 def score_interval(
@@ -119,67 +87,60 @@ def score_interval(
         If shapes disagree, a value is not finite, a weight is not positive, there are fewer than
         two examples, or `level` or `n_resamples` is out of range.
     """
-    found = estimate(
-        {"values_SE": values_SE}, (1.0,), weights_E, level=level, n_resamples=n_resamples, seed=seed
+    if not 0 < level < 1:
+        raise ValueError(f"level is {level}, and must lie between 0 and 1, such as 0.95.")
+    deviation_1R = example_deviations(
+        {"values_SE": values_SE}, weights_E, n_resamples=n_resamples, seed=seed
     )
-    half_width = found.half_width(level)
-    return Interval(found.value, found.value - half_width, found.value + half_width, level)
+    score_S = seed_scores(values_SE, weights_E)
+    parts: list[Part] = [(deviation_1R[0].var(ddof=1), np.size(weights_E) - 1)]
+    if len(score_S) > 1:
+        parts.append((score_S.var(ddof=1) / len(score_S), len(score_S) - 1))
+    found = Estimate.of(float(score_S.mean()), together(*parts))
+    low, high = found.interval(level)
+    return Interval(found.value, low, high, level)
 
 
-def estimate(
-    arms: Mapping[str, ArrayLike],
-    signs: Sequence[float],
-    weights_E: ArrayLike,
-    *,
-    level: float,
-    n_resamples: int,
-    seed: int,
-) -> Estimate:
-    """Signed sum of the scores of some arms on the same examples.
+def seed_scores(values_SE: ArrayLike, weights_E: ArrayLike) -> np.ndarray:
+    """Score of each seed, of shape (n_seeds,)."""
+    return np.asarray(values_SE, np.float64).sum(axis=1) / np.sum(weights_E, dtype=np.float64)
+
+
+def example_deviations(
+    arms: Mapping[str, ArrayLike], weights_E: ArrayLike, *, n_resamples: int, seed: int
+) -> np.ndarray:
+    """How far each arm's mean score is from itself on other examples.
+
+    The same resamples serve all arms, so that the difference of two rows is that of arms which are
+    paired by example.
 
     Parameters
     ----------
     arms : mapping of str to array_like of shape (n_seeds, n_examples)
-        Name of each arm's values, by which errors call them, to its per-example totals.
-    signs : sequence of float
-        What each arm's score is multiplied by.
-    weights_E, level, n_resamples, seed
+        Name of each arm, by which errors call it, to its per-example totals.
+    weights_E, n_resamples, seed
         As in `score_interval`.
+
+    Returns
+    -------
+    np.ndarray of shape (n_arms, n_resamples), float64
+        Its variance along the second axis is without bias.
 
     Raises
     ------
     ValueError
         As in `score_interval`.
     """
+    if n_resamples < 100:
+        raise ValueError(f"n_resamples is {n_resamples}, and must be at least 100.")
     weights_E = _checked_weights(weights_E)
     checked = [_checked_values(values, weights_E, name) for name, values in arms.items()]
-    _check_options(level, n_resamples)
-    rng = np.random.default_rng(seed)
-    n_examples = len(weights_E)
-    resampled = _resampled_scores(checked, weights_E, n_resamples, rng)
-    value = 0.0
-    example_part_R = np.zeros(n_resamples)
-    seed_part_R = np.zeros(n_resamples)
-    components: list[tuple[float, int]] = []  # (variance of the estimate, degrees of freedom)
-    for sign, values_SE, score_RS in zip(signs, checked, resampled, strict=True):
-        n_seeds = len(values_SE)
-        score_S = values_SE.sum(axis=1) / weights_E.sum()
-        value += sign * float(score_S.mean())
-        example_part_R += sign * (score_RS.mean(axis=1) - score_S.mean())
-        if n_seeds > 1:
-            drawn_RS = rng.integers(n_seeds, size=(n_resamples, n_seeds))
-            deviation_R = score_S[drawn_RS].mean(axis=1) - score_S.mean()
-            seed_part_R += sign * deviation_R * math.sqrt(n_seeds / (n_seeds - 1))
-            components.append((float(score_S.var(ddof=1)) / n_seeds, n_seeds - 1))
-    example_part_R *= math.sqrt(n_examples / (n_examples - 1))
-    components.append((float(example_part_R.var(ddof=1)), n_examples - 1))
-
-    standard_error = float((example_part_R + seed_part_R).std(ddof=1))
-    weighted = sum(variance**2 / freedom for variance, freedom in components)
-    if weighted == 0.0:  # no spread at all: the arms agree on every example of every seed
-        return Estimate(value, standard_error, math.inf)
-    freedom = sum(variance for variance, _ in components) ** 2 / weighted
-    return Estimate(value, standard_error, freedom)
+    resampled = _resampled_scores(checked, weights_E, n_resamples, np.random.default_rng(seed))
+    scores = [seed_scores(values_SE, weights_E).mean() for values_SE in checked]
+    deviation_AR = np.array(
+        [score_RS.mean(axis=1) - score for score_RS, score in zip(resampled, scores, strict=True)]
+    )
+    return deviation_AR * math.sqrt(len(weights_E) / (len(weights_E) - 1))
 
 
 def _resampled_scores(
@@ -238,10 +199,3 @@ def _checked_values(values_SE: ArrayLike, weights_E: np.ndarray, name: str) -> n
             "and a mean over it means nothing. Look at its training loss."
         )
     return values_SE
-
-
-def _check_options(level: float, n_resamples: int) -> None:
-    if not 0 < level < 1:
-        raise ValueError(f"level is {level}, and must lie between 0 and 1, such as 0.95.")
-    if n_resamples < 100:
-        raise ValueError(f"n_resamples is {n_resamples}, and must be at least 100.")

@@ -1,4 +1,7 @@
-"""Which arms beat random at equal total cost, raw and corrected for how many there are?"""
+"""Which arms beat random at equal total cost, raw and corrected for how many there are?
+
+The only place where arms are judged; every verdict that is printed anywhere comes from here.
+"""
 
 from __future__ import annotations
 
@@ -7,74 +10,106 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from selection.curves import frontier, loss_point
-from selection.judging.multiplicity import holm
+from selection.judging.estimates import Estimate, together
+from selection.judging.intervals import example_deviations
 from selection.judging.result import RANDOM, Arm, StudyResult
+from selection.judging.seed_spread import seed_spread
 from selection.judging.underspent import RANDOM_UNDERSPENT, UNDERSPENT
-from selection.judging.verdicts import UNDECIDED, Label, Verdict, compare
+from selection.judging.verdicts import Judgement, Verdict, counting_all, verdict_on
 
-Judgements = Mapping[tuple[str, str], "Judgement"]
-"""(method, budget) to its judgement. Random has none, nor has an arm at a budget at which random
-did not run. An arm that could not spend its budget has none, and at a budget where random could not
-there is none."""
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """An arm against random at the same budget.
-
-    Attributes
-    ----------
-    verdict : by its own interval, as if it were the only arm.
-    corrected_p : its p-value by Holm over all arms of its study.
-    corrected : the verdict that is left.
-    """
-
-    verdict: Verdict
-    corrected_p: float
-    corrected: Label
+Judgements = Mapping[tuple[str, str], Judgement]
+"""(method, budget) to its judgement. The reference has none, nor has an arm at a budget at which
+the reference did not run. An arm that could not spend its budget has none, and at a budget where the
+reference could not there is none."""
 
 
 @dataclass(frozen=True)
 class JudgedStudy:
-    """A study and the judgements of its arms."""
+    """A study and the judgements of its arms against random."""
 
     result: StudyResult
     judgements: Judgements
 
 
-def judge(result: StudyResult) -> JudgedStudy:
+def judge(result: StudyResult, *, reference: str = RANDOM) -> JudgedStudy:
     """Judge every arm of a study."""
     return JudgedStudy(
-        result, judge_arms(result.arms, level=result.level, n_resamples=result.n_resamples)
+        result,
+        judge_arms(
+            result.arms, level=result.level, n_resamples=result.n_resamples, reference=reference
+        ),
     )
 
 
-def judge_arms(arms: Sequence[Arm], *, level: float, n_resamples: int) -> Judgements:
-    """Judge every arm against random at its budget.
+def judge_arms(
+    arms: Sequence[Arm], *, level: float, n_resamples: int, reference: str = RANDOM, seed: int = 0
+) -> Judgements:
+    """Judge every arm against a reference at its budget, by their target losses.
 
-    The family that Holm corrects over is all arms given, which are those of one target: with the
-    level of confidence none of the corrected verdicts is wrong.
+    Examples are paired: one resample of them serves all arms. Seeds are not, because seed 0 of one
+    arm has nothing in common with seed 0 of another; how far they move a difference is told from
+    all arms (`seed_spread`). The family that Holm corrects over is all arms given, which are those
+    of one target: with the level of confidence none of the corrected verdicts is wrong.
+
+    Parameters
+    ----------
+    arms : of one study, on the same examples in the same order.
+    level : nominal coverage of the intervals, in (0, 1).
+    n_resamples, seed : of the bootstrap over examples.
+    reference : method that the others are held against.
+
+    Raises
+    ------
+    ValueError
+        As in `intervals.score_interval`, and if an arm that is compared has fewer than two seeds.
     """
     arms = [arm for arm in arms if not arm.underspent]
-    random_at = {arm.budget: arm for arm in arms if arm.method == RANDOM}
-    verdicts = {
-        (arm.method, arm.budget): duel(
-            arm, random_at[arm.budget], level=level, n_resamples=n_resamples
-        )
-        for arm in arms
-        if arm.method != RANDOM and arm.budget in random_at
-    }
-    adjusted = holm([verdict.p_value for verdict in verdicts.values()])
-    return {
-        key: Judgement(verdict, float(p), verdict.label if p < 1.0 - level else UNDECIDED)
-        for (key, verdict), p in zip(verdicts.items(), adjusted, strict=True)
-    }
+    references = [arm for arm in arms if arm.method == reference]
+    budgets = [arm.budget for arm in references]
+    compared = [arm for arm in arms if arm.method != reference and arm.budget in budgets]
+    if not compared:
+        return {}
+    for arm in [*compared, *references]:
+        if len(arm.nll_SE) < 2:
+            raise ValueError(
+                f"{_name(arm)} has {len(arm.nll_SE)} seed, and a comparison needs at least two: "
+                "the spread over seeds cannot be told from one. Give the study more seeds."
+            )
+    named = {_name(arm): arm.nll_SE for arm in [*compared, *references]}
+    weights_E = compared[0].tokens_E
+    deviation_AR = example_deviations(named, weights_E, n_resamples=n_resamples, seed=seed)
+    deviation_R = dict(zip(named, deviation_AR, strict=True))
+    verdicts: dict[tuple[str, str], Verdict] = {}
+    for at, against in enumerate(references):
+        here = [arm for arm in compared if arm.budget == against.budget]
+        if not here:
+            continue
+        variance_M, freedom_M = seed_spread(*_over_seeds(here), *_over_seeds(references), at=at)
+        for arm, variance, freedom in zip(here, variance_M, freedom_M, strict=True):
+            of_examples_R = deviation_R[_name(arm)] - deviation_R[_name(against)]
+            spread = together((variance, freedom), (of_examples_R.var(ddof=1), len(weights_E) - 1))
+            difference = float(arm.loss_S.mean() - against.loss_S.mean())
+            verdicts[arm.method, arm.budget] = verdict_on(
+                Estimate.of(difference, spread),
+                level=level,
+                n_seeds=min(len(arm.nll_SE), len(against.nll_SE)),
+            )
+    return dict(zip(verdicts, counting_all(list(verdicts.values())), strict=True))
 
 
-def duel(one: Arm, other: Arm, *, level: float, n_resamples: int) -> Verdict:
-    """Judge one arm against another of the same study by their target losses."""
-    return compare(one.nll_SE, other.nll_SE, one.tokens_E, level=level, n_resamples=n_resamples)
+def _over_seeds(arms: Sequence[Arm]) -> tuple[np.ndarray, np.ndarray]:
+    """Variance of the loss over each arm's seeds, and how many it has."""
+    return (
+        np.array([arm.loss_S.var(ddof=1) for arm in arms]),
+        np.array([len(arm.nll_SE) for arm in arms]),
+    )
+
+
+def _name(arm: Arm) -> str:
+    return f"{arm.method} at {arm.budget}"
 
 
 def unjudged(arm: Arm, arms: Sequence[Arm]) -> str:

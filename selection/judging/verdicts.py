@@ -1,19 +1,20 @@
-"""Whether one way of choosing rows beats another, judged on few seeds and many examples."""
+"""Whether an estimate is a verdict, and which of several are when their number is counted."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-import numpy as np
+from selection.judging.estimates import Estimate
+from selection.judging.multiplicity import holm
 
-from selection.judging.intervals import estimate
-
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
-
-Label = Literal["better", "worse", "not distinguishable"]
+Label = Literal["better", "worse", "not distinguishable", "no verdict: two seeds"]
 UNDECIDED: Label = "not distinguishable"
+TWO_SEEDS: Label = "no verdict: two seeds"
+
+LEAST_SEEDS = 3
+"""For a verdict: where few arms tell how far seeds move one, two of each say too little."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Verdict:
 
     Attributes
     ----------
-    label : {"better", "worse", "not distinguishable"}
+    label : {"better", "worse", "not distinguishable", "no verdict: two seeds"}
         "not distinguishable" when the interval of the difference contains zero.
     difference, low, high : float
         Score of the arm minus score of random, with its interval.
@@ -41,47 +42,56 @@ class Verdict:
     p_value: float
 
 
-def compare(
-    arm_SE: ArrayLike,
-    random_SE: ArrayLike,
-    weights_E: ArrayLike,
-    *,
-    level: float = 0.95,
-    n_resamples: int = 2000,
-    seed: int = 0,
-) -> Verdict:
-    """Judge an arm against random at equal total cost.
+@dataclass(frozen=True)
+class Judgement:
+    """One of several verdicts.
 
-    Examples are paired: one resample of them serves both arms. Seeds are resampled
-    independently, because seed 0 of one arm has nothing in common with seed 0 of the other.
+    Attributes
+    ----------
+    verdict : by its own interval, as if it were the only one.
+    corrected_p : its p-value by Holm over all of them.
+    corrected : the verdict that is left.
+    """
+
+    verdict: Verdict
+    corrected_p: float
+    corrected: Label
+
+
+def verdict_on(difference: Estimate, *, level: float, n_seeds: int) -> Verdict:
+    """Put a difference from random, in loss, into words.
 
     Parameters
     ----------
-    arm_SE, random_SE : array_like of shape (n_seeds, n_examples)
-        Per-example losses of the two arms on the same examples in the same order. The arms may
-        have different numbers of seeds, at least two each.
-    weights_E : array_like of shape (n_examples,)
-        Tokens of each example, or ones.
-    level, n_resamples, seed
-        As in `score_interval`.
+    level : nominal coverage, in (0, 1).
+    n_seeds : of the arm that has fewest; with two there is an interval and no verdict.
 
     Raises
     ------
     ValueError
-        As in `score_interval`, and if an arm has fewer than two seeds.
+        If `level` is out of range.
     """
-    arms = {"arm_SE": arm_SE, "random_SE": random_SE}
-    found = estimate(arms, (1.0, -1.0), weights_E, level=level, n_resamples=n_resamples, seed=seed)
-    for name, values_SE in arms.items():
-        n_seeds = len(np.asarray(values_SE))
-        if n_seeds < 2:
-            raise ValueError(
-                f"{name} has {n_seeds} seed, and a verdict needs at least two: the spread "
-                "over seeds cannot be told from one. Give the study more seeds."
-            )
-    difference, half_width = found.value, found.half_width(level)
+    if not 0 < level < 1:
+        raise ValueError(f"level is {level}, and must lie between 0 and 1, such as 0.95.")
+    low, high = difference.interval(level)
     label: Label = UNDECIDED
-    if abs(difference) > half_width:
-        label = "better" if difference < 0 else "worse"
-    low, high = difference - half_width, difference + half_width
-    return Verdict(label, difference, low, high, level, found.p_value)
+    if n_seeds < LEAST_SEEDS:
+        label = TWO_SEEDS
+    elif low > 0 or high < 0:
+        label = "better" if high < 0 else "worse"
+    return Verdict(label, difference.value, low, high, level, difference.p_value)
+
+
+def counting_all(verdicts: Sequence[Verdict]) -> list[Judgement]:
+    """Correct verdicts for their number: at their level, none of those that are left is wrong."""
+    adjusted = holm([verdict.p_value for verdict in verdicts])
+    return [
+        Judgement(verdict, float(p), _left(verdict, float(p)))
+        for verdict, p in zip(verdicts, adjusted, strict=True)
+    ]
+
+
+def _left(verdict: Verdict, corrected_p: float) -> Label:
+    if verdict.label == TWO_SEEDS or corrected_p < 1.0 - verdict.level:
+        return verdict.label
+    return UNDECIDED

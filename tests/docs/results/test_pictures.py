@@ -10,6 +10,8 @@ from matplotlib.image import imread
 from docs.results.evidence import Tally
 from docs.results.mean_effect import MeanEffect
 from docs.results.pictures import effect_rows, heat_map
+from selection.judging.estimates import Estimate
+from selection.judging.verdicts import counting_all, verdict_on
 from selection.reports.plots.break_even import SharedCost, break_even_lines
 
 LINES = [
@@ -19,13 +21,15 @@ LINES = [
     SharedCost("gradient", 9e10, 1e8, None),
     SharedCost("far", 9e12, 1e8, 1e9),
 ]
+MEANS = {
+    "ot": (Estimate(-0.2, 0.02, 4.0), (-0.2, -0.25)),
+    "_$x$": (Estimate(0.1, math.inf, 1.0), (0.1,)),
+    "worse": (Estimate(0.2, 0.02, 4.0), ()),
+}
+JUDGED = counting_all([verdict_on(mean, level=0.95, n_seeds=3) for mean, _ in MEANS.values()])
 EFFECTS = [
-    MeanEffect(method, "5pct", *interval, points, raw=Tally(), corrected=Tally())
-    for method, interval, points in (
-        ("ot", (-0.2, -0.3, -0.1), (-0.2, -0.25)),
-        ("_$x$", (0.1, -math.inf, math.inf), (0.1,)),
-        ("worse", (0.2, 0.1, 0.3), ()),
-    )
+    MeanEffect(method, "5pct", judgement, points, raw=Tally(), corrected=Tally())
+    for (method, (_, points)), judgement in zip(MEANS.items(), JUDGED, strict=True)
 ]
 PICTURES = {
     "break even": lambda: break_even_lines(LINES, budget=1e11, title="a target at 5pct"),

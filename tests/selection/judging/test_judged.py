@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from one_pair import compare
 from planted import planted
 from scipy.stats import ttest_ind
 
@@ -16,7 +17,7 @@ from docs.results.method_claims import tallies
 from selection.judging.judged import judge
 from selection.judging.multiplicity import holm
 from selection.judging.result import SelectionCost
-from selection.judging.verdicts import UNDECIDED, compare
+from selection.judging.verdicts import UNDECIDED
 
 P_VALUES = st.lists(st.floats(0, 1), max_size=12)
 
@@ -97,22 +98,22 @@ def test_without_random_nothing_is_judged():
 def test_equal_cost_is_equal_data_where_selection_costs_almost_nothing():
     rng = np.random.default_rng(6)
     study = planted("t", {"random": 0.0, "ot": -0.2, "perplexity": -0.2}, rng=rng)
-    near = equal_data(study, "ot", "random", "25pct")
-    assert near is not None and near.label == "better" and near.how == "equal data"
+    near = equal_data(study, "ot", "random")["25pct"]
+    assert near.label == "better" and near.how == "equal data"
     # Perplexity spends 21e9 of 25e9: better on a fraction of the data is better at equal data.
-    far = equal_data(study, "perplexity", "random", "2.5pct")
-    assert far is not None and far.label == "better" and far.how.startswith("a fortiori, with 84%")
+    far = equal_data(study, "perplexity", "random")["2.5pct"]
+    assert far.label == "better" and far.how.startswith("a fortiori, with 84%")
     # Random, with more data, is worse all the same: a fortiori, too.
-    back = equal_data(study, "random", "perplexity", "2.5pct")
-    assert back is not None and back.label == "worse" and "more data" in back.how
+    back = equal_data(study, "random", "perplexity")["2.5pct"]
+    assert back.label == "worse" and "more data" in back.how
 
 
 def test_a_dearer_method_that_is_behind_is_not_judged_at_equal_data():
     rng = np.random.default_rng(7)
     study = planted("t", {"random": 0.0, "perplexity": 0.2}, rng=rng)
-    found = equal_data(study, "perplexity", "random", "2.5pct")
-    assert found is not None and found.label is None and found.how.startswith("not judged")
-    assert equal_data(study, "ot", "random", "2.5pct") is None
+    found = equal_data(study, "perplexity", "random")["2.5pct"]
+    assert found.label is None and found.how.startswith("not judged")
+    assert equal_data(study, "ot", "random") == {}
     judged = [judge(study)]
     tally = tallies(judged, "perplexity", "random")["2.5pct"]
     assert tally == {None: 1} and not on_most(tally)

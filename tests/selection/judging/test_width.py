@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 import pytest
+from one_pair import compare
 from scipy import stats
 
-from selection.judging.verdicts import compare
 from selection.judging.width import SMALL, least_half_width, width_text
 
 
