@@ -28,7 +28,7 @@ from selection.reports.tables import markdown_table
 
 METHODS, BUDGETS, EXAMPLES, LEVEL = 11, 4, 60, 0.05
 SEEDS, TARGETS = (2, 3, 5), (2, 5)
-FAMILIES, QUICK_FAMILIES, CHUNK = 4000, 200, 50
+FAMILIES, QUICK_FAMILIES, CHUNK = 2000, 200, 50
 DRAWS_OF_MAXIMA = 20_000
 LIBRARIES = ("numpy", "scipy")
 
@@ -76,6 +76,10 @@ def truths() -> dict[str, Truth]:
         "alike, 70% shared by all but random": Truth(alike, (0.7, "budget")),
         "alike, 80% shared by a method's budgets": Truth(alike, (0.8, "method")),
         "4 times in random, 80% shared by its budgets": Truth(of_random, (0.8, "method")),
+        "alike, of 4 methods at 2 budgets": Truth(alike[:5, :2]),
+        "4 times in random, of 4 methods at 2 budgets": Truth(of_random[:5, :2]),
+        "alike, of 1 method at 1 budget": Truth(alike[:2, :1]),
+        "4 times in random, of 1 method at 1 budget": Truth(of_random[:2, :1]),
     }
 
 
@@ -123,12 +127,12 @@ def losses(
     truth: Truth, n_seeds: int, n: int, effect: float, rng: np.random.Generator
 ) -> np.ndarray:
     """Loss of every example, of shape (n, arms, budgets, seeds, examples)."""
-    shape = (n, METHODS + 1, BUDGETS, n_seeds)
+    shape = (n, *truth.variance_AB.shape, n_seeds)
     share, among = truth.shared
     common = {
         "study": (n, 1, 1, n_seeds),
-        "method": (n, METHODS + 1, 1, n_seeds),
-        "budget": (n, 1, BUDGETS, n_seeds),
+        "method": (*shape[:2], 1, n_seeds),
+        "budget": (n, 1, *shape[2:]),
     }[among]
     shared = np.broadcast_to(rng.normal(size=common), shape).copy()
     if among == "budget":
@@ -158,10 +162,11 @@ def by_all_seeds(found: Losses, n_seeds: int) -> Part:
 
 def by_the_larger(found: Losses, n_seeds: int) -> Part:
     """As the pipeline does it."""
-    seeds_M, seeds_B = np.full(METHODS, n_seeds), np.full(BUDGETS, n_seeds)
+    _, n_arms, n_budgets = found.seeds_FAB.shape
+    seeds_M, seeds_B = np.full(n_arms - 1, n_seeds), np.full(n_budgets, n_seeds)
     parts = [
         seed_spread(found.seeds_FAB[:, 1:, b], seeds_M, found.seeds_FAB[:, 0], seeds_B, at=b)
-        for b in range(BUDGETS)
+        for b in range(n_budgets)
     ]
     variance, freedom = zip(*parts, strict=True)
     return np.stack(variance, axis=-1), np.stack(freedom, axis=-1)
@@ -183,15 +188,17 @@ def by_holm(p_FN: np.ndarray) -> np.ndarray:
     return np.apply_along_axis(holm, 1, p_FN)
 
 
-def by_maximum(n_seeds: int, rng: np.random.Generator) -> Callable[[np.ndarray], np.ndarray]:
+def by_maximum(
+    n_methods: int, n_budgets: int, n_seeds: int, rng: np.random.Generator
+) -> Callable[[np.ndarray], np.ndarray]:
     """Correct by the distribution of the largest of all t, which share random (Dunnett 1955).
 
     With equal variances the differences of a budget are correlated by a half, and all have the
     variance of their budget, known on as many degrees of freedom as the methods' seeds have.
     """
-    freedom = METHODS * (n_seeds - 1)
-    size = (DRAWS_OF_MAXIMA, METHODS, BUDGETS)
-    of_random = rng.normal(size=(DRAWS_OF_MAXIMA, 1, BUDGETS))
+    freedom = n_methods * (n_seeds - 1)
+    size = (DRAWS_OF_MAXIMA, n_methods, n_budgets)
+    of_random = rng.normal(size=(DRAWS_OF_MAXIMA, 1, n_budgets))
     scale = np.sqrt(rng.chisquare(freedom, size=of_random.shape) / freedom)
     t = np.abs(rng.normal(size=size) - of_random) / np.sqrt(2) / scale
     largest = np.sort(t.max(axis=(1, 2)))
@@ -217,7 +224,7 @@ def arms(n: int, rng: np.random.Generator) -> Iterator[list[Any]]:
         for n_seeds in SEEDS:
             null = simulate(truth, n_seeds, n, 0.0, rng)
             ahead = simulate(truth, n_seeds, n, EFFECT, rng)
-            by_max = by_maximum(n_seeds, rng)
+            by_max = by_maximum(*null.difference_FMB.shape[1:], n_seeds, rng)
             for name, way in WAYS.items():
                 correct = by_max if name.endswith("max-t") else by_holm
                 p_FN = p_values(null, way(null, n_seeds))

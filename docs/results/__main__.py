@@ -22,7 +22,7 @@ from selection_assets.shared.study_result import study_result
 from selection_assets.stage.keys import arm_key, decoder_key, embedder_key
 from selection_assets.studies import load_studies
 
-DOCS = Path(__file__).resolve().parent
+DOCS = Path(__file__).resolve().parents[1]
 HEAD = """# Results
 
 Each part is written by the commands that it names, from the studies' own artifacts."""
@@ -122,6 +122,14 @@ def write(names: Sequence[str], part: str, commands: Sequence[str], docs: Path) 
     page = docs / "results.md"
     before = page.read_text(encoding="utf-8") if page.is_file() else HEAD
     page.write_text(put_part(before, part, f"## {part}\n\n{written.text}"), encoding="utf-8")
+    quote(docs.parent / "README.md", part, written.quoted)
+
+
+def quote(readme: Path, part: str, quoted: str) -> None:
+    """Renew what a README quotes of a part, if it quotes any."""
+    before = readme.read_text(encoding="utf-8") if readme.is_file() else ""
+    if f"<!-- part {part} -->" in before:
+        readme.write_text(put_part(before, part, quoted), encoding="utf-8")
 
 
 def main() -> None:

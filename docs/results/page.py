@@ -12,7 +12,7 @@ from docs.results.mean_effect import mean_effects
 from docs.results.method_claims import TRANSPORT
 from docs.results.overlap import mean_overlap
 from docs.results.pictures import effect_rows, heat_map
-from docs.results.words import conclude
+from docs.results.words import conclude, verdicts, worth
 from selection.judging.judged import JudgedStudy, judge
 from selection.judging.paying import Paying, paying
 from selection.judging.result import RANDOM, StudyResult, budgets_of
@@ -43,10 +43,14 @@ class Made:
 
 @dataclass(frozen=True)
 class Part:
-    """Markdown, and its pictures by file name; it names them as `images/<file name>`."""
+    """Markdown, and its pictures by file name; it names them as `images/<file name>`.
+
+    `quoted` are those of its lines that the README may quote: counts after the correction.
+    """
 
     text: str
     pictures: Mapping[str, bytes] = field(default_factory=dict)
+    quoted: str = ""
 
 
 INTERVALS = """Losses are nats per token on each target's held-out split, after warm-up on the
@@ -141,7 +145,8 @@ def make_part(results: Sequence[StudyResult], made: Made, *, pictures: Mapping[s
     ]
     for study in studies:
         sections += _target(study, show, pictures[study.result.name])
-    return Part("\n\n".join(sections), drawn)
+    quoted = "\n".join(f"- {line}" for line in (*worth(effects), verdicts(studies)))
+    return Part("\n\n".join(sections), drawn, quoted)
 
 
 def _how(made: Made) -> str:

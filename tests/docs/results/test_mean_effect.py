@@ -10,7 +10,9 @@ from planted import five, planted
 from scipy import stats
 
 from docs.results.mean_effect import mean_effects
+from docs.results.words import best, verdicts, worth
 from selection.judging.judged import judge
+from selection.judging.multiplicity import holm
 from selection.judging.over_targets import mean_difference
 
 
@@ -90,7 +92,7 @@ def test_planted_effects_are_found_over_the_targets():
 def test_identical_arms_have_a_mean_of_zero_and_no_verdict():
     studies = five({"random": 0.0, "dsir": 0.0}, seed=2, identical=["dsir"])
     for each in mean_effects([judge(study) for study in studies]):
-        assert (each.difference, each.low, each.high) == (0.0, 0.0, 0.0)
+        assert each.difference == 0.0 and each.low == -each.high
         assert each.label == "not distinguishable"
 
 
@@ -113,3 +115,27 @@ def test_other_numbers_of_seeds_are_refused():
     studies = [planted(str(n), {"random": 0.0, "ot": 0.0}, rng=rng, n_seeds=n) for n in (2, 3)]
     with pytest.raises(ValueError, match=r"\[2, 3\] seeds"):
         mean_effects([judge(study) for study in studies])
+
+
+def test_a_mean_that_stands_by_itself_may_not_stand_among_all_that_are_looked_at():
+    """Effects from none to clear: those at the edge are told apart alone, and not among all."""
+    rng = np.random.default_rng(12)
+    effects = {"random": 0.0, "ot": -0.3, "dsir": -0.02, "embedding": -0.024}
+    studies = [judge(planted(str(i), effects, rng=rng, seed_noise=0.012)) for i in range(5)]
+    found = mean_effects(studies)
+    adjusted = holm([each.judgement.verdict.p_value for each in found])
+    for each, p in zip(found, adjusted, strict=True):
+        alone = each.judgement.verdict.label
+        assert each.label == (alone if p < 0.05 else "not distinguishable")
+    assert any(each.label != each.judgement.verdict.label for each in found)
+    assert all(each.label == "better" for each in found if each.method == "ot")
+
+
+def test_two_seeds_have_a_mean_and_no_verdict():
+    studies = [judge(s) for s in five({"random": 0.0, "ot": -0.2}, seed=13, n_seeds=2)]
+    for each in mean_effects(studies):
+        assert each.high < 0 and each.label == "no verdict: two seeds"
+    [line, *_] = best(mean_effects(studies), [study.result for study in studies])
+    assert "there is no verdict: two seeds" in line
+    assert "20 have no verdict" in verdicts(studies)
+    assert worth(mean_effects(studies))[0].startswith("No selection is worth its cost")

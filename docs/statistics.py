@@ -1,0 +1,59 @@
+"""Write the tables of docs/statistics.md from what benchmarks/verdicts.py measured.
+
+`python docs/statistics.py`; the page's wording is written by hand, its figures stand between
+comments, and are written here.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from docs.results.markers import put_part
+from selection.reports.tables import markdown_table
+
+PAGE = Path(__file__).resolve().parent / "statistics.md"
+MEASURED = PAGE.parents[1] / "benchmarks" / "results" / "verdicts.json"
+
+
+def parts(measured: dict[str, Any]) -> dict[str, str]:
+    """What stands between the page's comments, by their names."""
+    arms, means = measured["details"]["arms"], measured["details"]["means"]
+    ways = list(dict.fromkeys(row["way to judge"] for row in arms))
+    rows: dict[tuple[str, int], list[str]] = {}
+    for row in arms:
+        cell = f"{row['family-wise error']:.3f} / {row['power']:.2f}"
+        rows.setdefault((row["seeds differ"], row["seeds"]), []).append(cell)
+    alone = [row for row in arms if row["way to judge"] == "in use, Holm"]
+    shown = [[*key, *cells] for key, cells in rows.items()]
+    for row, own in zip(shown, alone, strict=True):
+        row.append(f"{own['false positives']:.3f}")
+    header = ["seeds differ", "seeds", *ways, "false positives in use, one by one"]
+    over = [
+        [value if isinstance(value, str | int) else f"{value:.3f}" for value in row.values()]
+        for row in means
+    ]
+    return {
+        "arms": markdown_table(header, shown),
+        "means": markdown_table(list(means[0]), over),
+        "families": f"Each row is of {measured['figures']['families']:,} simulated studies.",
+    }
+
+
+def written(page: str, measured: dict[str, Any]) -> str:
+    """Put the tables in their places."""
+    for name, text in parts(measured).items():
+        page = put_part(page, name, text)
+    return page
+
+
+def main() -> None:
+    """Read the figures, write the page."""
+    measured = json.loads(MEASURED.read_text("utf-8"))
+    PAGE.write_text(written(PAGE.read_text("utf-8"), measured), "utf-8")
+
+
+if __name__ == "__main__":
+    main()
