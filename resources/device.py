@@ -55,6 +55,12 @@ class Device(dg.ConfigurableResource):
             return torch.cuda.get_device_name()
         return f"CPU, {torch.get_num_threads()} threads"
 
+    @property
+    def processor_name(self) -> str:
+        """The processors that a step may use which needs no torch, as a report names them."""
+        threads = os.environ.get("OMP_NUM_THREADS") or len(os.sched_getaffinity(0))
+        return f"CPU, {threads} threads"
+
     def describe(self) -> str:
         """One line for people: what was chosen."""
         memory = self.memory_limit / GIB

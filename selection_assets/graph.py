@@ -39,12 +39,12 @@ from selection_assets.studies import read_configuration
 def pool_stages(pool: Pool, studies: Sequence[Study]) -> list[Stage]:
     """Stages that the studies of a pool share, each built once for all that use it."""
     embedders = {study.embedder.name: study.embedder for study in studies}
-    stages = [build_raw_corpus(pool)]
+    stages = [build_raw_corpus(pool, studies)]
     for role in ROLES:
         for decoder, users in _decoders(studies, role).values():
             stages += [
                 build_tokenizer(pool.name, decoder, users, role=role),
-                build_pool_tokens(pool.name, decoder, role=role),
+                build_pool_tokens(pool.name, decoder, users, role=role),
             ]
             if role == "selector" or any(study.trains for study in users):
                 stages.append(build_checkpoint(pool.name, decoder, users, role=role))
@@ -55,7 +55,7 @@ def pool_stages(pool: Pool, studies: Sequence[Study]) -> list[Stage]:
             build_corpus_embeddings(pool.name, embedder.name, users),
         ]
         if any(study.base_model is None for study in users):
-            stages.append(build_embedder_tokens(pool.name, embedder.name))
+            stages.append(build_embedder_tokens(pool.name, embedder.name, users))
     return [*stages, *_preparations(studies, shared=True)]
 
 

@@ -59,7 +59,7 @@ def build_source_sensor(pool: Pool) -> dg.SensorDefinition:
     A partition with rows is never removed: models have been trained on them. One that never had
     any is, when it cannot be read or fails its checks: the rest of the pool would wait for it.
     """
-    raw_corpus = build_raw_corpus(pool)
+    raw_corpus = build_raw_corpus(pool, [])  # it runs elsewhere, and is paid there
 
     def look(ledger: Ledger) -> Looked:
         found = find_pool_sources(pool, raw_corpus, ledger)

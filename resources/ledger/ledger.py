@@ -24,6 +24,7 @@ from resources.ledger.spends import Cost, Spender, insert_spend, settle_in
 from resources.store.artifacts import Artifact, ArtifactStore, Staged
 from resources.store.held_folder import HeldFolder
 from resources.store.records import Record, record_of
+from selection.budget.amounts import Cap
 
 
 @dataclass(frozen=True)
@@ -57,10 +58,12 @@ class Pending:
     campaign : the study or pool whose work it is.
     inputs : ids of the materializations that were read.
     rows : how many rows or examples it holds.
-    spend : the reservation, to be settled; a step that needed none gets a settled entry.
+    spend : the reservation, to be settled; a step that needed none gets a settled entry, which no
+        cap refuses and every cap of who pays counts.
     work : the folder in which it was made, for the next attempt if it cannot be published.
     make_current : False for a version that failed a blocking check: it can be inspected, but
         readers keep the version before it.
+    paid_by : payers, caps and price as `Spender` has them, of a step that needed no reservation.
     """
 
     staged: Staged
@@ -74,6 +77,7 @@ class Pending:
     spend: str | None
     work: HeldFolder | None = None
     make_current: bool = True
+    paid_by: tuple[Mapping[str, float], Mapping[str, Cap], float | None] = ({}, {}, None)
 
 
 class Ledger:
@@ -168,7 +172,7 @@ class Ledger:
                 carry_on(connection, record.spend, anew, cost.spent, lease=LEASE)
                 record = record.continued_by(anew)
             if made.spend is None:
-                spender = Spender(made.campaign, *what, made.run_id, cost.device)
+                spender = Spender(made.campaign, *what, made.run_id, cost.device, *made.paid_by)
                 insert_spend(connection, entry, spender, made.started_at, reserved=cost.spent)
             settle_in(connection, record.spend, cost, published)
             values = record_values(connection, record.spend)

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import duckdb
 
 from resources.ledger.spend_rows import charged_before
-from resources.ledger.spends import Cost, close, cover
+from resources.ledger.spends import Cost, Spender, close, cover, insert_spend
 from resources.processes import Process
 from selection.budget.amounts import Amount, loss_bound
 
@@ -58,6 +58,18 @@ def lose_its_own(
     for row in rows:
         _close(connection, row, begun, ended_at)
     return len(rows)
+
+
+def lose_unreserved(
+    connection: duckdb.DuckDBPyConnection, spend: str, spender: Spender, lost: Amount
+) -> str:
+    """Record what a step has spent for nothing that had reserved nothing; returns its state."""
+    ended_at = datetime.now(UTC)
+    started_at = ended_at - timedelta(seconds=lost.seconds)
+    insert_spend(connection, spend, spender, started_at, reserved=lost)
+    cost = Cost(lost.flops, None, spender.device, lost.seconds, lost.seconds)
+    close(connection, spend, "lost", cost, ended_at)
+    return "lost"
 
 
 def lose_given_up(

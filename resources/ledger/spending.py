@@ -10,7 +10,7 @@ from resources.ledger.caps import Standing, declare, in_force, put_in_force, sho
 from resources.ledger.continuation import carry_on, short_for
 from resources.ledger.database import Database
 from resources.ledger.forecasts import forecasts, foresee
-from resources.ledger.losses import HeldSpend, held, lose_given_up, lose_its_own
+from resources.ledger.losses import HeldSpend, held, lose_given_up, lose_its_own, lose_unreserved
 from resources.ledger.refusals import refuse, refuse_to_publish
 from resources.ledger.spend_rows import charged_before, see_running, shares_of, state_of
 from resources.ledger.spends import (
@@ -153,6 +153,13 @@ class Spending:
         allowed = self._database.write_once(write, lambda _: None)  # it looks up by itself
         return None if allowed is None else (anew, allowed)
 
+    def charge_loss(self, spender: Spender, lost: Amount) -> None:
+        """Charge what a step has spent for nothing that had reserved nothing."""
+        spend = uuid.uuid4().hex
+        self._database.write_once(
+            lambda c: lose_unreserved(c, spend, spender, lost), lambda c: state_of(c, spend)
+        )
+
     def settle(self, spend: str, cost: Cost) -> None:
         """Close a reservation with what was spent, by a step that stopped without a result.
 
@@ -271,16 +278,14 @@ class Spending:
             return forecasts(connection, campaign)
 
     def sunk(self, campaign: str, *, asset: str) -> Amount:
-        """What a campaign has paid for nothing that is current: losses, old versions, and `asset`.
+        """What a campaign has paid for losses, old versions, `asset`, and what no plan foresees.
 
-        Parameters
-        ----------
-        asset : one that counts even while it is current, since it is made for nothing but itself.
+        Steps that reserve nothing are foreseen by none.
         """
         [(flops, seconds)] = self._database.read(
             "SELECT sum(share * flops), sum(share * device_seconds) FROM share"
             " JOIN spend ON spend.id = share.spend WHERE share.campaign = ?"
-            " AND state <> 'running' AND (asset = ?"
+            " AND state <> 'running' AND (asset = ? OR planned_flops IS NULL"
             " OR materialization IS NULL OR materialization NOT IN"
             " (SELECT materialization FROM current_version))",
             [campaign, asset],

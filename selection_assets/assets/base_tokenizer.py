@@ -30,6 +30,7 @@ def build_tokenizer(pool: str, decoder: Decoder, users: Sequence[Study], *, role
         ins={"raw_corpus": whole_pool(users[0])} if tiny else {},
         parameters={"model": decoder.model_dump(exclude={"training", "name"})},
         outside=lambda _: local_model_version(decoder),
+        payers=users,
         kinds={"huggingface"},
     )
     def tokenizer(step: Step) -> Draft:

@@ -91,7 +91,7 @@ def build_budget_plan(study: Study) -> Stage:
         """
         known, workspace = PlanInputs.read(step, study), step.workspace
         size, shape = known.size, known.shapes.get("base")
-        seen = rates_seen(workspace.ledger, step.device.name)
+        seen = rates_seen(workspace.ledger, step.device.model_name)
         plan = StudyPlan(study, shape, size, workload(known), seen)
         cap = cap_in_force(study, workspace.ledger)
         spending = workspace.ledger.spending

@@ -1,8 +1,11 @@
 """embedder_tokens[source]: what rows are counted by where there is no base model to count them."""
 
+from collections.abc import Sequence
+
 import dagster as dg
 import pyarrow as pa
 
+from selection.config.study import Study
 from selection.embedding.counting import count_read, load_tokens_of
 from selection_assets.shared.pool_rows import part_looked_at, whole_texts
 from selection_assets.stage.keys import embedder_key, pool_key, source_partitions
@@ -10,8 +13,8 @@ from selection_assets.stage.stage import Stage, stage
 from selection_assets.stage.step import Draft, Step
 
 
-def build_embedder_tokens(pool: str, embedder: str) -> Stage:
-    """Build the asset for one embedder of a pool."""
+def build_embedder_tokens(pool: str, embedder: str, users: Sequence[Study]) -> Stage:
+    """Build the asset for one embedder of a pool, and for the studies that use it."""
 
     @stage(
         key=embedder_key(pool, embedder, "embedder_tokens"),
@@ -21,6 +24,7 @@ def build_embedder_tokens(pool: str, embedder: str) -> Stage:
             "embedder": dg.AssetIn(embedder_key(pool, embedder, "embedder")),
         },
         partitions=source_partitions(pool),
+        payers=users,
         kinds={"huggingface", "parquet"},
     )
     def embedder_tokens(step: Step) -> Draft:

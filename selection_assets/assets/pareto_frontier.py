@@ -33,6 +33,7 @@ def build_pareto_frontier(study: Study) -> Stage:
         },
         parameters={"evaluation": study.evaluation},
         some_inputs_may_lack=True,
+        payers=[study],
         checks={"every_feasible_arm_reported": "No arm that can be afforded is left out."},
     )
     def pareto_frontier(step: Step) -> Draft:

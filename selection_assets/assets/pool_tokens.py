@@ -1,8 +1,11 @@
 """pool_tokens[source], selector_pool_tokens[source]: a decoder's tokens in each row of the pool."""
 
+from collections.abc import Sequence
+
 import dagster as dg
 
 from selection.config.decoders import Decoder
+from selection.config.study import Study
 from selection.models.base import load_tokenizer
 from selection_assets.shared.counted_rows import chat_facts, counted_rows
 from selection_assets.shared.decoders import Role, read_shape, tokens_asset
@@ -11,8 +14,8 @@ from selection_assets.stage.stage import Stage, stage
 from selection_assets.stage.step import Draft, Step
 
 
-def build_pool_tokens(pool: str, decoder: Decoder, *, role: Role) -> Stage:
-    """Build the asset for one decoder of a pool."""
+def build_pool_tokens(pool: str, decoder: Decoder, users: Sequence[Study], *, role: Role) -> Stage:
+    """Build the asset for one decoder of a pool, and for the studies that use it."""
 
     @stage(
         key=decoder_key(pool, decoder, tokens_asset(role)),
@@ -22,6 +25,7 @@ def build_pool_tokens(pool: str, decoder: Decoder, *, role: Role) -> Stage:
             "tokenizer": dg.AssetIn(decoder_key(pool, decoder, f"{role}_tokenizer")),
         },
         partitions=source_partitions(pool),
+        payers=users,
         kinds={"huggingface", "parquet"},
     )
     def pool_tokens(step: Step) -> Draft:

@@ -1,10 +1,13 @@
 """raw_corpus[source]: the rows of one source, duplicates collapsed, bad rows set aside."""
 
+from collections.abc import Sequence
+
 import dagster as dg
 from tqdm import tqdm
 
 from resources.project import resolve
 from selection.config.pool import Pool
+from selection.config.study import Study
 from selection.corpus.faults import whole_or_allowed
 from selection.corpus.ingest import ingest
 from selection.corpus.limits import MIB
@@ -25,8 +28,8 @@ from selection_assets.stage.stage import Stage, stage
 from selection_assets.stage.step import Check, Draft, Step
 
 
-def build_raw_corpus(pool: Pool) -> Stage:
-    """Build the asset for one pool."""
+def build_raw_corpus(pool: Pool, users: Sequence[Study]) -> Stage:
+    """Build the asset for one pool, and for the studies that use it."""
     key = pool_key(pool.name, "raw_corpus")
 
     @stage(
@@ -48,6 +51,7 @@ def build_raw_corpus(pool: Pool) -> Stage:
             "quarantine_share": f"At most {pool.max_quarantined:.1%} of its rows are unusable.",
             "complete": UNREAD,
         },
+        payers=users,
         kinds={"python", "parquet"},
     )
     def raw_corpus(step: Step) -> Draft:

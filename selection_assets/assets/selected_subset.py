@@ -63,6 +63,7 @@ def build_selected_subset(study: Study) -> Stage:
             "no_test_row": "No held-out row of the target is in it.",
             "not_empty": "At least one row is selected.",
         },
+        payers=[study],
         kinds={"python", "parquet"},
     )
     def selected_subset(step: Step) -> Draft:

@@ -63,6 +63,7 @@ def build_examples(study: Study, name: str, target: Target) -> Stage:
         campaign=study.name,
         parameters={"target": target, "trains": study.trains},
         outside=outside,
+        payers=[study],
         checks={
             "labels_seen_in_training": "Every label of the test split is in the train split.",
             "labels_written_one_way": "No labels differ only in case, white space or zeros.",

@@ -23,6 +23,7 @@ def build_target_stats(study: Study) -> Stage:
             "raw_corpus": whole_pool(study),
             "corpus_embeddings": whole_pool_embeddings(study),
         },
+        payers=[study],
         kinds={"python", "numpy"},
     )
     def target_stats(step: Step) -> Draft:

@@ -23,6 +23,7 @@ def build_training_file(study: Study) -> Stage:
         },
         parameters={"target": study.target, "model": hub_model(study)},
         partitions=arm_partitions(study),
+        payers=[study],
         kinds={"python", "json"},
     )
     def training_file(step: Step) -> Draft:

@@ -51,7 +51,7 @@ def foreseen(study: Study, ledger: Ledger) -> dict[tuple[str, str], tuple[float,
 
     What has run since the plan was made has shown how fast it is.
     """
-    seen = rates_seen(ledger, Device().name)
+    seen = rates_seen(ledger, Device().model_name)
     return {
         (asset, partition): (flops, seen[asset].seconds(flops) if asset in seen else seconds)
         for (asset, partition), (flops, seconds) in ledger.spending.forecasts(study.name).items()

@@ -1,24 +1,33 @@
 """Run one partition of a stage: reuse, or reserve, compute, measure, stage and publish."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import dagster as dg
 
+from resources.held_clock import HeldClock
 from resources.ledger.ledger import Pending
 from resources.ledger.reservation import Reservation
 from resources.ledger.spends import Cost
 from resources.publish import publish
 from resources.refused import refused
 from resources.store.artifacts import Artifact, CorruptArtifact
+from selection.budget.amounts import Amount
 from selection.budget.meter import BudgetExhausted
 from selection_assets.stage.metadata import metadata
 from selection_assets.stage.stage import Stage
 from selection_assets.stage.step import Step
-from selection_assets.stage.step_cost import plan_error, reserve, stopped_at
+from selection_assets.stage.step_cost import (
+    charge_unreserved,
+    device_name,
+    plan_error,
+    reserve,
+    spender,
+    stopped_at,
+)
 
 
 @dataclass(frozen=True)
@@ -77,24 +86,40 @@ def _is_whole(published: Artifact, step: Step) -> bool:
 
 
 def _make(stage: Stage, step: Step, outside: Mapping[str, str]) -> Made:
-    if stage.finds is not None:
-        step.found = stage.finds(step)
-    if stage.costly:
-        pending, facts, checks = _compute_reserved(stage, step, outside)
-    else:
-        pending, facts, checks = _compute(stage, step, outside, None)
+    compute = _compute_reserved if stage.costly else _compute_timed
+    pending, facts, checks = compute(stage, step, outside)
     return Made(step, publish(step.workspace.ledger, pending), facts, checks)
 
 
 Computed = tuple[Pending, dict[str, Any], list[dg.AssetCheckResult]]
 
 
+def _compute_timed(stage: Stage, step: Step, outside: Mapping[str, str]) -> Computed:
+    """Make what needs nobody's leave; the seconds in which it held a processor are charged."""
+    clock = HeldClock()
+    clock.start()
+    try:
+        _find_out(stage, step)
+        return _compute(stage, step, outside, clock.seconds, None)
+    except BaseException:
+        charge_unreserved(stage, step, clock.seconds())
+        raise
+    finally:
+        clock.stop()
+
+
+def _find_out(stage: Stage, step: Step) -> None:
+    if stage.finds is not None:
+        step.found = stage.finds(step)
+
+
 def _compute_reserved(stage: Stage, step: Step, outside: Mapping[str, str]) -> Computed:
+    _find_out(stage, step)
     reservation = reserve(stage, step)
     try:
         with reservation:
             step.meter = reservation
-            return _compute(stage, step, outside, reservation)
+            return _compute(stage, step, outside, lambda: reservation.begun.seconds, reservation)
     except BudgetExhausted as error:
         raise refused(stopped_at(reservation, step) or str(error)) from error
     except BaseException:
@@ -104,8 +129,18 @@ def _compute_reserved(stage: Stage, step: Step, outside: Mapping[str, str]) -> C
 
 
 def _compute(
-    stage: Stage, step: Step, outside: Mapping[str, str], reservation: Reservation | None
+    stage: Stage,
+    step: Step,
+    outside: Mapping[str, str],
+    held: Callable[[], float],
+    reservation: Reservation | None,
 ) -> Computed:
+    """Run the stage's function, and stage what it gives.
+
+    Parameters
+    ----------
+    held : seconds for which the step has held its device until now.
+    """
     store, device = step.workspace.store, step.device
     started_at, clock = datetime.now(UTC), time.monotonic()
     draft = stage.function(step)
@@ -120,21 +155,18 @@ def _compute(
         )
     if stage.costly:
         device.synchronise()
-    seconds = time.monotonic() - clock
-    held = reservation.begun.seconds if reservation is not None else 0.0
-
     assert {check.name for check in draft.checks} == set(stage.checks), "checks not as declared"
+    if reservation is not None:
+        reservation.see_covered(Amount(draft.flops - draft.resumed_flops, held()))
+    staged = store.stage(draft.files)
     cost = Cost(
         draft.flops,
         draft.accountant,
-        device.name if stage.costly else "none",
-        held,
-        seconds,
+        device_name(stage, step),
+        held(),  # writing is part of the work
+        time.monotonic() - clock,
         draft.resumed_flops,
     )
-    if reservation is not None:
-        reservation.see_covered(cost.spent)
-    staged = store.stage(draft.files)
     facts = {
         "dagster/row_count": draft.rows,
         **vars(cost),
@@ -145,7 +177,7 @@ def _compute(
     }
     shown = metadata(facts)
     checks = [check.result(stage.checks[check.name]) for check in draft.checks]
-    read = stage.inputs_read(step.partition)
+    read, who = stage.inputs_read(step.partition), spender(stage, step)
     pending = Pending(
         staged=staged,
         identity=step.identity,
@@ -158,5 +190,6 @@ def _compute(
         spend=reservation.spend if reservation is not None else None,
         work=step.give_work(),
         make_current=all(check.passed or check.only_warns for check in draft.checks),
+        paid_by=(who.payers, who.caps, who.usd_per_device_hour),
     )
     return pending, shown, checks
