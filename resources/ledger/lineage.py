@@ -174,3 +174,46 @@ def count_training_rows(ledger: Ledger, node: LedgerRow) -> int | None:
 def files_of(artifacts: Sequence[Artifact], name: str) -> list[str]:
     """Paths for SQL to read, each checked against its manifest first."""
     return [str(artifact.path(name)) for artifact in artifacts]
+
+
+def spent_by_step(ledger: Ledger, campaigns: Sequence[str]) -> list[LedgerRow]:
+    """What some campaigns' steps that are over have spent, by what they made.
+
+    Returns
+    -------
+    list of dict
+        asset, partition, current (whether it was spent for a version that is current), flops,
+        seconds, devices (names).
+    """
+    return ledger.query(
+        "SELECT asset, partition, coalesce(state = 'settled' AND materialization IN"
+        " (SELECT materialization FROM current_version), false) AS current,"
+        " coalesce(sum(flops), 0) AS flops, coalesce(sum(device_seconds), 0) AS seconds,"
+        " list(DISTINCT device ORDER BY device) AS devices"
+        " FROM spend WHERE state <> 'running' AND list_contains(?, campaign)"
+        " GROUP BY ALL ORDER BY asset, partition, current",
+        [list(campaigns)],
+    )
+
+
+def cost_to_make(ledger: Ledger, assets: Sequence[str]) -> list[LedgerRow]:
+    """What making each current version of some assets took, by the last time that it was made.
+
+    Returns
+    -------
+    list of dict
+        asset, partition, flops, seconds. What an interrupted attempt had done counts at the rate
+        of the one that finished; None where that did nothing by itself, and of steps whose
+        seconds were not yet counted when they ran, which have the device "none".
+    """
+    return ledger.query(
+        "SELECT asset, partition, flops + coalesce(resumed_flops, 0) AS flops,"
+        " CASE WHEN device = 'none' THEN NULL"
+        " WHEN coalesce(resumed_flops, 0) = 0 THEN device_seconds WHEN flops > 0"
+        " THEN device_seconds * (flops + resumed_flops) / flops END AS seconds"
+        " FROM spend WHERE state = 'settled' AND list_contains(?, asset) AND materialization IN"
+        " (SELECT materialization FROM current_version)"
+        " QUALIFY row_number() OVER (PARTITION BY materialization ORDER BY ended_at DESC) = 1"
+        " ORDER BY asset, partition",
+        [list(assets)],
+    )

@@ -28,6 +28,25 @@ def arm_figures(report: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
+class ArmSeconds:
+    """Seconds for which an arm held a device or a processor: a measurement, with its noise.
+
+    Attributes
+    ----------
+    selection : of its selection alone, shared work by the same shares as its FLOPs.
+    training : of one seed's warm-up.
+    """
+
+    selection: float
+    training: float
+
+    @property
+    def total(self) -> float:
+        """Of both."""
+        return self.selection + self.training
+
+
+@dataclass(frozen=True)
 class Arm:
     """One method at one budget, all seeds.
 
@@ -39,6 +58,7 @@ class Arm:
     selected : draw to the ids of the rows it selected.
     sources : source to how many of those rows are of it, all draws together.
     distances : `pool`, `random` and `subset` to their exact OT distance to the target.
+    seconds : what it took; None where nobody measured it. No part of `figures`, which repeat.
     """
 
     figures: Mapping[str, Any]
@@ -47,6 +67,7 @@ class Arm:
     selected: Mapping[int, frozenset[str]] = field(default_factory=dict)
     sources: Mapping[str, int] = field(default_factory=dict)
     distances: Mapping[str, float] = field(default_factory=dict)
+    seconds: ArmSeconds | None = None
 
     @property
     def method(self) -> str:

@@ -5,9 +5,11 @@ import numpy as np
 
 from selection.arms.distances import distances_to_target
 from selection.config.study import Study
+from selection.judging.result import ArmSeconds
 from selection.judging.underspent import underspent_notes
 from selection.reports.plots.evaluation import before_after, distance_bars
 from selection.reports.tables import markdown_table
+from selection_assets.charging.seconds import TimedStudy
 from selection_assets.shared.decoders import read_shape
 from selection_assets.shared.evaluation import evaluate_folders, harness_outside, harness_table
 from selection_assets.shared.pool_rows import pool_vectors
@@ -82,6 +84,8 @@ def build_eval_report(study: Study) -> Stage:
             "distances.png": distance_bars(distances, highlight="subset"),
         }
         text = _markdown(report)
+        timed = TimedStudy.look_up(study, step.workspace.ledger)
+        took = timed.seconds_of(method, budget, report["training_flops"])
         return Draft(
             files={
                 "report.json": report,
@@ -92,11 +96,21 @@ def build_eval_report(study: Study) -> Stage:
             rows=evaluated.losses.num_rows,
             flops=evaluated.flops,
             accountant=study.accountant,
-            facts={"report": dg.MetadataValue.md(text), "loss": after["loss"], **pictures},
+            facts={
+                "report": dg.MetadataValue.md(text),
+                "loss": after["loss"],
+                # No part of the report, which is the same each time that it is made.
+                **({} if took is None else {"arm_seconds": took.total, **_seconds(took)}),
+                **pictures,
+            },
             checks=[Check("loss_finite", bool(np.isfinite(after["loss"])))],
         )
 
     return eval_report
+
+
+def _seconds(took: ArmSeconds) -> dict[str, float]:
+    return {f"arm_{part}_seconds": seconds for part, seconds in vars(took).items()}
 
 
 def _distances(step: Step, study: Study) -> dict[str, float]:

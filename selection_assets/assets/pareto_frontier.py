@@ -5,6 +5,7 @@ import dagster as dg
 from resources.store.artifacts import Artifact
 from selection.arms.evaluate import loss_matrix
 from selection.config.study import Study
+from selection.costs.charges import charges_table
 from selection.curves import Point, loss_point
 from selection.judging.judged import frontier_rows, judge_arms
 from selection.judging.result import Arm, arm_figures
@@ -13,6 +14,9 @@ from selection.judging.underspent import underspent_notes
 from selection.reports.closing import COLUMNS
 from selection.reports.plots.frontier import loss_frontier
 from selection.reports.tables import markdown_table
+from selection_assets.charging.charges import charges_of
+from selection_assets.charging.seconds import TimedStudy
+from selection_assets.charging.view import hardware, times_table, with_seconds
 from selection_assets.shared.study_result import study_result
 from selection_assets.stage.inputs import all_of, of_study
 from selection_assets.stage.keys import REFERENCE_LINES, arm_key, study_key
@@ -81,6 +85,11 @@ def build_pareto_frontier(study: Study) -> Stage:
             "length_limit": limits,
         }
         sharing = break_evens(study_result(study, planned, frontier, arms))
+        # Seconds are measured and never the same twice: they are shown, and no part of the content.
+        ledger = step.workspace.ledger
+        timed = TimedStudy.look_up(study, ledger)
+        times = markdown_table(*times_table(study, with_seconds(arms, timed), rows))
+        charges = markdown_table(*charges_table(charges_of(study, ledger, rows, timed)))
         return Draft(
             files={
                 "frontier.json": frontier,
@@ -92,6 +101,9 @@ def build_pareto_frontier(study: Study) -> Stage:
             rows=len(rows),
             facts={
                 "verdicts": dg.MetadataValue.md(text),
+                "seconds": dg.MetadataValue.md(times),
+                "measured_on": ", ".join(hardware(study, ledger)),
+                "charged": dg.MetadataValue.md(charges),
                 "frontier": png,
                 "break_even": dg.MetadataValue.md(sharing.table),
                 **sharing.pictures,

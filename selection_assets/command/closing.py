@@ -3,14 +3,22 @@
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from resources.ledger.ledger import Ledger
 from resources.ledger.lineage import LedgerRow, plan_errors, shares, totals
 from resources.store.artifacts import UNPARTITIONED, Artifact
+from selection.arms.evaluate import loss_matrix
 from selection.config.study import Study
+from selection.costs.charges import charges_table
+from selection.judging.result import Arm
 from selection.judging.underspent import underspent_notes
 from selection.reports.closing import COLUMNS
 from selection.reports.tables import text_table
+from selection_assets.charging.charges import charges_of
+from selection_assets.charging.seconds import TimedStudy
+from selection_assets.charging.view import hardware, times_table, with_seconds
+from selection_assets.stage.keys import arm_key
 from selection_assets.stage.payers import standing_of
 
 LINE_COLUMNS = {
@@ -43,6 +51,7 @@ def closing_text(study: Study, ledger: Ledger, recomputed: str, not_read: str = 
         records_table(COLUMNS, result["arms"]),
         "\n".join([*underspent_notes(result["arms"]), *result["length_limit"]]),
         records_table(LINE_COLUMNS, lines),
+        *_times(study, ledger, result["arms"]),
         "distance of the rows to the target (exact OT by POT, equal numbers of rows)",
         _distances(result["arms"], study, ledger),
         "\n".join(
@@ -61,6 +70,22 @@ def closing_text(study: Study, ledger: Ledger, recomputed: str, not_read: str = 
         "`make ui` opens all of it in the browser",
     ]
     return "\n" + "\n\n".join(part for part in parts if part)
+
+
+def _times(study: Study, ledger: Ledger, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What each arm cost in FLOPs and in seconds, verdicts at equal both, and who bears what."""
+    reports = ledger.current_versions(f"{study.name}/eval_report")
+    losses = {key: loss_matrix(report.table("examples.parquet")) for key, report in reports.items()}
+    timed = TimedStudy.look_up(study, ledger)
+    arms = [Arm(row, *losses[arm_key(row["method"], row["budget"])]) for row in rows]
+    return [
+        "each arm's selection and one seed's warm-up, and its verdict against random at equal FLOPs"
+        f" and, between random's budgets, at equal seconds; measured on:"
+        f" {'; '.join(hardware(study, ledger))}",
+        text_table(*times_table(study, with_seconds(arms, timed), rows)),
+        f"all that {study.name} and its pool {study.pool} have spent, and which arms bear it",
+        text_table(*charges_table(charges_of(study, ledger, rows, timed))),
+    ]
 
 
 def stopped_text(

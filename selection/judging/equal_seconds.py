@@ -1,0 +1,119 @@
+"""Does an arm beat random at equal *time*, by random's loss between the budgets that were run?
+
+FLOPs leave out what is no matrix product: an index of words costs none and takes as long as an
+embedding. So an arm that took T seconds is also held against what random reaches in T seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from selection.judging.result import RANDOM, Arm
+from selection.judging.verdicts import Label, Verdict, compare
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+FASTER, SLOWER, UNTIMED = "faster than random's runs", "slower than random's runs", "not timed"
+"""Why an arm has no verdict at equal seconds: nothing is extrapolated."""
+
+
+@dataclass(frozen=True)
+class AtEqualSeconds:
+    """An arm against random in as many seconds.
+
+    Attributes
+    ----------
+    verdict : by its own interval; None where there is none.
+    why_not : why there is none; "" where there is one.
+    """
+
+    verdict: Verdict | None
+    why_not: str = ""
+
+    @property
+    def said(self) -> Label | str:
+        """The verdict's label, or why there is none."""
+        return self.why_not if self.verdict is None else self.verdict.label
+
+
+def loss_at(seconds: float, points: Sequence[tuple[float, ArrayLike]]) -> np.ndarray | None:
+    """Losses between the nearest two of some timed runs, linear in the logarithm of time.
+
+    Seed by seed and example by example, so that what is compared with it can be paired.
+
+    Parameters
+    ----------
+    points : seconds, above 0, and losses of shape (n_seeds, n_examples) of each run, all of the
+        same shape.
+
+    Returns
+    -------
+    np.ndarray of shape (n_seeds, n_examples), float64, or None
+        A run's own losses where the seconds are its own; None outside of the runs.
+
+    Raises
+    ------
+    ValueError
+        For a time that is not positive, or runs of different shapes.
+    """
+    times = [time for time, _ in points]
+    if not all(time > 0 for time in [seconds, *times]):
+        raise ValueError(f"seconds must be positive to be compared, got {[seconds, *times]}.")
+    losses = [np.asarray(loss_SE, dtype=np.float64) for _, loss_SE in points]
+    if len({loss_SE.shape for loss_SE in losses}) > 1:
+        shapes = ", ".join(str(loss_SE.shape) for loss_SE in losses)
+        raise ValueError(f"random's runs have losses of shapes {shapes}: evaluate them again.")
+    below = [i for i, time in enumerate(times) if time <= seconds]
+    above = [i for i, time in enumerate(times) if time >= seconds]
+    if not below or not above:
+        return None
+    first, last = max(below, key=times.__getitem__), min(above, key=times.__getitem__)
+    if times[first] == seconds:
+        return losses[first]
+    part = np.log(seconds / times[first]) / np.log(times[last] / times[first])
+    return (1.0 - part) * losses[first] + part * losses[last]
+
+
+def judge_at_equal_seconds(
+    arms: Sequence[Arm], *, level: float, n_resamples: int
+) -> dict[tuple[str, str], AtEqualSeconds]:
+    """Judge every arm but random's against random in as many seconds.
+
+    Parameters
+    ----------
+    arms : of one study; those without seconds are not judged.
+
+    Returns
+    -------
+    dict
+        (method, budget) to what can be said.
+    """
+    timed = [
+        (arm.seconds.total, arm) for arm in arms if arm.method == RANDOM and arm.seconds is not None
+    ]
+    points = [(seconds, arm.nll_SE) for seconds, arm in timed]
+    found = {}
+    for arm in arms:
+        if arm.method == RANDOM:
+            continue
+        found[arm.method, arm.budget] = _judged(arm, points, level=level, n_resamples=n_resamples)
+    return found
+
+
+def _judged(
+    arm: Arm, points: Sequence[tuple[float, np.ndarray]], *, level: float, n_resamples: int
+) -> AtEqualSeconds:
+    if arm.seconds is None or not points:
+        return AtEqualSeconds(None, UNTIMED)
+    seconds = arm.seconds.total
+    random_SE = loss_at(seconds, points)
+    if random_SE is None:
+        first = min(time for time, _ in points)
+        return AtEqualSeconds(None, FASTER if seconds < first else SLOWER)
+    verdict = compare(arm.nll_SE, random_SE, arm.tokens_E, level=level, n_resamples=n_resamples)
+    return AtEqualSeconds(verdict)
