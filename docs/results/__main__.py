@@ -16,10 +16,13 @@ from resources.store.artifacts import UNPARTITIONED, Artifact
 from resources.workspace import Workspace
 from selection.arms.evaluate import loss_matrix
 from selection.config.study import Study
+from selection.costs.charges import Charge
 from selection.judging.result import Arm, StudyResult
-from selection_assets.planning.known_rates import trained_model
+from selection_assets.charging.charges import charges_of
+from selection_assets.charging.seconds import TimedStudy
+from selection_assets.charging.view import hardware, with_seconds
 from selection_assets.shared.study_result import study_result
-from selection_assets.stage.keys import arm_key, decoder_key, embedder_key
+from selection_assets.stage.keys import arm_key
 from selection_assets.studies import load_studies
 
 DOCS = Path(__file__).resolve().parents[1]
@@ -35,7 +38,8 @@ def read_study(study: Study, ledger: Ledger) -> StudyResult:
     arms = [read_arm(study, figures, ledger) for figures in frontier["arms"]]
     if not arms:
         raise SystemExit(f"study {study.name}: no arm has run")
-    return study_result(study, plan, frontier, arms)
+    timed = TimedStudy.look_up(study, ledger)
+    return study_result(study, plan, frontier, with_seconds(arms, timed))
 
 
 def read_arm(study: Study, figures: dict, ledger: Ledger) -> Arm:
@@ -62,28 +66,10 @@ def read_arm(study: Study, figures: dict, ledger: Ledger) -> Arm:
     )
 
 
-def devices(study: Study, ledger: Ledger) -> set[str]:
-    """What its arms were trained on."""
-    trained = ledger.current_versions(f"{study.name}/finetuned_checkpoint").values()
-    return {artifact.json("training.json")["device"] for artifact in trained}
-
-
-def given_models(studies: Sequence[Study], ledger: Ledger) -> dict[str, float]:
-    """Embedders and base models that were made here, and the FLOPs that it took."""
-    keys = dict.fromkeys(
-        key.to_user_string()
-        for study in studies
-        for key in (
-            embedder_key(study.pool, study.embedder.name, "embedder"),
-            decoder_key(study.pool, trained_model(study), "base_checkpoint"),
-        )
-    )
-    made = {}
-    for key in keys:
-        [spent] = ledger.query("SELECT sum(flops) AS flops FROM spend WHERE asset = ?", [key])
-        if spent["flops"]:
-            made[key] = float(spent["flops"])
-    return made
+def charges(study: Study, ledger: Ledger, result: StudyResult) -> list[Charge]:
+    """All that a study and its pool have spent, and which of its arms bear it."""
+    figures = [arm.figures for arm in result.arms]
+    return charges_of(study, ledger, figures, TimedStudy.look_up(study, ledger))
 
 
 def current(ledger: Ledger, study: Study, asset: str, partition: str = UNPARTITIONED) -> Artifact:
@@ -103,11 +89,12 @@ def write(names: Sequence[str], part: str, commands: Sequence[str], docs: Path) 
     ledger, studies = Workspace().ledger, [known[name] for name in names]
     own = [f"selection run {name}" for name in names]
     own += [f"python -m docs.results --part {part} {' '.join(names)}"]
+    results = [read_study(study, ledger) for study in studies]
     made = Made(
         part,
         commands or own,
-        sorted(set().union(*(devices(study, ledger) for study in studies))),
-        given_models(studies, ledger),
+        sorted(set().union(*(hardware(study, ledger) for study in studies))),
+        {s.name: charges(s, ledger, r) for s, r in zip(studies, results, strict=True)},
     )
     frontiers = {
         study.name: current(ledger, study, f"{study.name}/pareto_frontier")
@@ -115,7 +102,7 @@ def write(names: Sequence[str], part: str, commands: Sequence[str], docs: Path) 
         .read_bytes()
         for study in studies
     }
-    written = make_part([read_study(s, ledger) for s in studies], made, pictures=frontiers)
+    written = make_part(results, made, pictures=frontiers)
     (docs / "images").mkdir(exist_ok=True)
     for name, png in written.pictures.items():
         (docs / "images" / name).write_bytes(png)

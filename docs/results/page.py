@@ -13,6 +13,7 @@ from docs.results.method_claims import TRANSPORT
 from docs.results.overlap import mean_overlap
 from docs.results.pictures import effect_rows, heat_map
 from docs.results.words import conclude, verdicts, worth
+from selection.costs.charges import Charge
 from selection.judging.judged import JudgedStudy, judge
 from selection.judging.paying import Paying, paying
 from selection.judging.result import RANDOM, StudyResult, budgets_of
@@ -32,13 +33,13 @@ class Made:
     name : of the part, which its pictures' names begin with.
     commands : that make it again.
     devices : that computed it.
-    given : models that are charged to no arm, and the FLOPs of making each.
+    charges : study to all that it and its pool have spent, and which arms bear it.
     """
 
     name: str
     commands: Sequence[str]
     devices: Sequence[str]
-    given: Mapping[str, float] = field(default_factory=dict)
+    charges: Mapping[str, Sequence[Charge]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,11 @@ are wrong."""
 
 WHERE = """Distance of the selected rows to the target (exact OT, equal numbers of rows), and the
 three sources that gave most of them:"""
+
+TIMES = """Seconds are those for which a step held its device, or a processor where it needs none;
+an arm's are its selection's, by the shares that its FLOPs have, and one seed's warm-up. At equal
+seconds it is held against random's loss between the budgets that random ran at, by its own
+interval; beyond them nothing is said."""
 
 SHARING = """The least number of targets of the pool among which the shared part of a method's
 selection must be split, so that the method is no worse than random at the same total cost: 1 is at
@@ -124,7 +130,7 @@ def make_part(results: Sequence[StudyResult], made: Made, *, pictures: Mapping[s
     sections += [
         "### What selecting costs",
         markdown_table(*tables.cost_table(results)),
-        *_given(made),
+        *_uncharged(made),
         "### Optimal transport and random at equal data",
         *(
             markdown_table(*tables.equal_data_table(results, name, RANDOM))
@@ -155,13 +161,13 @@ def _how(made: Made) -> str:
     return f"Computed on {escape(devices)}; made by\n\n{commands}"
 
 
-def _given(made: Made) -> list[str]:
-    """What the costs leave out."""
-    if not made.given:
+def _uncharged(made: Made) -> list[str]:
+    """What the costs leave out: all of it."""
+    if not made.charges:
         return []
-    models = "; ".join(f"{escape(name)}, {number(flops)}" for name, flops in made.given.items())
     return [
-        f"Charged to no arm, as if they came from a hub, and FLOPs that making them took: {models}."
+        "Charged to no arm, whole; what a pool's studies share stands once:",
+        markdown_table(*tables.uncharged_table(made.charges)),
     ]
 
 
@@ -182,6 +188,8 @@ def _target(study: JudgedStudy, show, frontier: bytes) -> list[str]:
         facts,
         markdown_table(*tables.frontier_table(study)),
         *underspent_notes([arm.figures for arm in result.arms]),
+        TIMES.replace("\n", " "),
+        markdown_table(*tables.seconds_table(study)),
         *([markdown_table(["not run", "budget", "why"], dear)] if dear else []),
         markdown_table(*tables.lines_table(result)),
         *_one_label(result),

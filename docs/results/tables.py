@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from docs.results.equal_data import equal_data
 from docs.results.mean_effect import MeanEffect
+from selection.costs.charges import OUTDATED, Charge
 from selection.judging.judged import JudgedStudy, frontier_rows
 from selection.judging.result import StudyResult, budgets_of
+from selection.judging.timing import times_table
 from selection.judging.verdicts import UNDECIDED, Label
 
 Table = tuple[list[str], list[list[Any]]]
@@ -40,6 +42,26 @@ def frontier_table(study: JudgedStudy) -> Table:
         row += ["yes" if found["on_frontier"] else ""]
         rows.append(row + [found.get(name) for name, _ in measures])
     return header + [title for _, title in measures], rows
+
+
+def seconds_table(study: JudgedStudy) -> Table:
+    """Every arm of one target: FLOPs, seconds, and verdicts at equal FLOPs and equal seconds."""
+    result = study.result
+    rows = frontier_rows(result.arms, study.judgements)
+    return times_table(result.arms, rows, level=result.level, n_resamples=result.n_resamples)
+
+
+def uncharged_table(charges: Mapping[str, Sequence[Charge]]) -> Table:
+    """What no arm of any study bears; what several studies share stands once."""
+    rows: dict[tuple[str, str], list[Any]] = {}
+    borne = {one.asset for of_study in charges.values() for one in of_study if one.by}
+    for of_study in charges.values():
+        here = {one.asset for one in of_study if one.by}
+        for one in of_study:
+            by_others = one.asset in borne - here and one.why != OUTDATED
+            if one.why and not by_others:
+                rows[one.asset, one.why] = [one.asset, one.why, one.flops, one.seconds]
+    return ["asset", "why", "FLOPs", "seconds"], [rows[key] for key in sorted(rows)]
 
 
 def lines_table(result: StudyResult) -> Table:

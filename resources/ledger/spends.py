@@ -53,7 +53,9 @@ class Cost:
     Attributes
     ----------
     flops : of making what was made, as counted by `accountant`; None where nobody did.
-    device_seconds : seconds the step held the device; 0 for a step that needs none.
+    device : the hardware, with its threads.
+    device_seconds : seconds the step held the device, or a processor where it needs none, not
+        counting the time in which it was stopped.
     wall_seconds : seconds the step took.
     resumed_flops : part of `flops` that an earlier attempt has done, and been charged for.
     """

@@ -10,13 +10,14 @@ from selection.curves import Point, loss_point
 from selection.judging.judged import frontier_rows, judge_arms
 from selection.judging.result import Arm, arm_figures
 from selection.judging.sharing import break_evens
+from selection.judging.timing import times_table
 from selection.judging.underspent import underspent_notes
 from selection.reports.closing import COLUMNS
 from selection.reports.plots.frontier import loss_frontier
 from selection.reports.tables import markdown_table
 from selection_assets.charging.charges import charges_of
 from selection_assets.charging.seconds import TimedStudy
-from selection_assets.charging.view import hardware, times_table, with_seconds
+from selection_assets.charging.view import hardware, with_seconds
 from selection_assets.shared.study_result import study_result
 from selection_assets.stage.inputs import all_of, of_study
 from selection_assets.stage.keys import REFERENCE_LINES, arm_key, study_key
@@ -88,7 +89,9 @@ def build_pareto_frontier(study: Study) -> Stage:
         # Seconds are measured and never the same twice: they are shown, and no part of the content.
         ledger = step.workspace.ledger
         timed = TimedStudy.look_up(study, ledger)
-        times = markdown_table(*times_table(study, with_seconds(arms, timed), rows))
+        times = markdown_table(
+            *times_table(with_seconds(arms, timed), rows, level=level, n_resamples=n_resamples)
+        )
         charges = markdown_table(*charges_table(charges_of(study, ledger, rows, timed)))
         return Draft(
             files={

@@ -12,12 +12,13 @@ from selection.arms.evaluate import loss_matrix
 from selection.config.study import Study
 from selection.costs.charges import charges_table
 from selection.judging.result import Arm
+from selection.judging.timing import times_table
 from selection.judging.underspent import underspent_notes
 from selection.reports.closing import COLUMNS
 from selection.reports.tables import text_table
 from selection_assets.charging.charges import charges_of
 from selection_assets.charging.seconds import TimedStudy
-from selection_assets.charging.view import hardware, times_table, with_seconds
+from selection_assets.charging.view import hardware, with_seconds
 from selection_assets.stage.keys import arm_key
 from selection_assets.stage.payers import standing_of
 
@@ -82,7 +83,14 @@ def _times(study: Study, ledger: Ledger, rows: Sequence[Mapping[str, Any]]) -> l
         "each arm's selection and one seed's warm-up, and its verdict against random at equal FLOPs"
         f" and, between random's budgets, at equal seconds; measured on:"
         f" {'; '.join(hardware(study, ledger))}",
-        text_table(*times_table(study, with_seconds(arms, timed), rows)),
+        text_table(
+            *times_table(
+                with_seconds(arms, timed),
+                rows,
+                level=study.evaluation.level,
+                n_resamples=study.evaluation.n_resamples,
+            )
+        ),
         f"all that {study.name} and its pool {study.pool} have spent, and which arms bear it",
         text_table(*charges_table(charges_of(study, ledger, rows, timed))),
     ]

@@ -130,6 +130,8 @@ class StudyPlan:
         named, phases = self.study.named_methods[name], costs[name].phases
         seconds = 0.0
         for preparation in named.preparations:
+            if not preparation.needs_device:
+                continue  # it reserves nothing, and counts once it is made (`Spending.sunk`)
             asset = preparation_key(self.study, named, preparation).to_user_string()
             if asset not in self.seen:
                 return None

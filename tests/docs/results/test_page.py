@@ -22,9 +22,14 @@ from docs.results.words import (
     verdicts,
     worth,
 )
+from selection.costs.charges import Charge
 from selection.judging.judged import judge
 
-MADE = Made("study", ["selection run news"], ["a device"], {"pool/static/embedder": 1.5e12})
+CHARGES = [
+    Charge("pool/static/embedder", (), "as if it came from a hub", 1.5e12, 25.0),
+    Charge("news/ot_scores", ("ot",), "", 1e9, 2.0),
+]
+MADE = Made("study", ["selection run news"], ["a device"], {"news": CHARGES, "law": CHARGES[:1]})
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -37,7 +42,12 @@ def test_a_part_has_every_section_names_its_device_and_has_every_picture_that_it
     made = part(five(effects, seed=1, budgets=("5pct", "10pct"))[:2])
     for heading in ("comes to", "Mean over targets", "selecting costs", "claims", "### news"):
         assert heading in made.text
-    assert "Charged to no arm" in made.text and "pool/static/embedder, 1.50e12" in made.text
+    assert "Charged to no arm" in made.text and "at equal seconds" in made.text
+    [line] = [line for line in made.text.splitlines() if "pool/static/embedder" in line]
+    assert " ".join(line.split()) == (
+        "| pool/static/embedder | as if it came from a hub | 1.50e12 | 25.00 |"
+    )
+    assert "news/ot_scores" not in made.text
     assert "Computed on a device" in made.text and "    selection run news" in made.text
     for name, png in made.pictures.items():
         assert f"(images/{name})" in made.text

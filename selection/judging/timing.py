@@ -1,0 +1,44 @@
+"""How are an arm's FLOPs and seconds, and the verdicts at equal FLOPs and seconds, laid out?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from selection.judging.equal_seconds import judge_at_equal_seconds
+from selection.judging.result import RANDOM, Arm
+
+HEADINGS = [
+    "method",
+    "budget",
+    "total FLOPs",
+    "selection seconds",
+    "training seconds",
+    "total seconds",
+    "at equal FLOPs",
+    "at equal seconds",
+]
+
+
+def times_table(
+    arms: Sequence[Arm], rows: Sequence[Mapping[str, Any]], *, level: float, n_resamples: int
+) -> tuple[list[str], list[list[Any]]]:
+    """Lay out both costs of every arm, and both verdicts on it.
+
+    Parameters
+    ----------
+    arms : with their seconds; a gap for those without.
+    rows : of the frontier, in the same order.
+    level, n_resamples : of the verdicts.
+    """
+    judged = judge_at_equal_seconds(arms, level=level, n_resamples=n_resamples)
+    found = []
+    for arm, row in zip(arms, rows, strict=True):
+        seconds = arm.seconds
+        took: list[float | None] = [None] * 3
+        if seconds is not None:
+            took = [seconds.selection, seconds.training, seconds.total]
+        at_equal = judged[arm.method, arm.budget].said if arm.method != RANDOM else row["verdict"]
+        flops = row["selection_flops"] + row["training_flops"]
+        found.append([arm.method, arm.budget, flops, *took, row["verdict"], at_equal])
+    return HEADINGS, found
