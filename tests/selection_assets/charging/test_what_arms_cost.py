@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import dagster as dg
 import pytest
 import yaml
 from small_project import Project, enter
@@ -52,7 +53,8 @@ def test_what_arms_bear_and_what_none_does_is_all_that_the_ledger_has(finished_p
     assert len(spent) >= 2
     for name, column in (("flops", "flops"), ("seconds", "device_seconds")):
         whole = sum(total[column] for total in spent)
-        assert sum(getattr(one, name) for one in charges) == pytest.approx(whole, rel=1e-9) > 0
+        assert whole > 0
+        assert sum(getattr(one, name) for one in charges) == pytest.approx(whole, rel=1e-9)
     listed = {one.asset for one in charges if one.why}
     assert {"shelf/raw_corpus", "shelf/base/base_checkpoint", "least/eval_report"} <= listed
     borne = {one.asset: one.by for one in charges if one.by}
@@ -77,7 +79,7 @@ def test_an_arm_takes_the_seconds_of_the_steps_that_its_flops_are_of(finished_pr
     # The same steps, by the same shares, have the FLOPs that the plan charges the arm with.
     parts = selection_parts(study, study.named_methods["ot"])
     counted = sum(parts[row["asset"]] * row["flops"] for row in cost_to_make(ledger, list(parts)))
-    assert 0.3 * ot["selection_flops"] < counted <= ot["selection_flops"] * (1 + 1e-9)
+    assert counted == pytest.approx(ot["selection_flops"], rel=0.05)
 
 
 def test_what_targets_share_is_divided_among_them(finished_project):
@@ -116,8 +118,6 @@ def test_seconds_are_shown_and_are_no_part_of_what_must_repeat(
             ("eval_report", {"arm_seconds", "arm_selection_seconds", "arm_training_seconds"}),
             ("pareto_frontier", {"seconds", "charged", "measured_on"}),
         ):
-            import dagster as dg
-
             [record, *_] = instance.fetch_materializations(
                 dg.AssetKey([NAME, name]), limit=1
             ).records
