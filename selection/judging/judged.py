@@ -22,8 +22,8 @@ from selection.judging.verdicts import Judgement, Verdict, counting_all, verdict
 
 Judgements = Mapping[tuple[str, str], Judgement]
 """(method, budget) to its judgement. The reference has none, nor has an arm at a budget at which
-the reference did not run. An arm that could not spend its budget has none, and at a budget where the
-reference could not there is none."""
+the reference did not run. An arm that could not spend its budget has none, and at a budget where
+the reference could not there is none."""
 
 
 @dataclass(frozen=True)
