@@ -4,21 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
-from selection.costs import ModelShape, forward_flops
+from selection.costs.passes import Passes
 from selection.judging.intervals import score_interval
 from selection.models.base import load_model, load_tokenizer
+from selection.models.batches import length_batches
 from selection.models.evaluation import (
+    BATCH_TOKENS,
+    LabelPrompts,
     accuracy_and_macro_f1,
     bits_per_byte,
     classify,
     evaluate,
+    loss_windows,
 )
 from selection.models.examples import Example
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 
 def evaluate_checkpoint(
@@ -36,7 +43,7 @@ def evaluate_checkpoint(
     -------
     pa.Table
         Columns seed, row_id, nll (nats, float64), n_tokens and n_bytes that are measured, n_read
-        that the model computed on, n_truncated that did not fit, label, predicted.
+        that the model computed on for them, n_truncated that did not fit, label, predicted.
     """
     model, tokenizer = load_model(folder), load_tokenizer(folder)
     losses = evaluate(model, tokenizer, examples, max_length=max_length, device=device)
@@ -60,18 +67,40 @@ def evaluate_checkpoint(
     )
 
 
-def evaluation_flops(
-    losses: pa.Table, labels: Sequence[str], shape: ModelShape, accountant: str
-) -> float:
-    """FLOPs of the forward passes: the text once for its loss, once more for the labels."""
-    tokens = float(np.sum(losses["n_read"].to_numpy()))
-    return passes_flops(tokens, labels, shape, accountant)
+def evaluation_passes(
+    tokenizer: PreTrainedTokenizerBase,
+    examples: Sequence[Example],
+    labels: Sequence[str],
+    max_length: int,
+) -> Passes:
+    """What goes through a model in `evaluate_checkpoint`, known before it is there.
 
+    Every prompt and every candidate label counts, as wide as its batch is filled up. Which examples
+    share a batch is decided by their lengths alone, so that it is the same on every machine.
 
-def passes_flops(tokens: float, labels: Sequence[str], shape: ModelShape, accountant: str) -> float:
-    """FLOPs of evaluating texts of so many tokens that are read in all."""
-    passes = 2 if labels else 1
-    return forward_flops(shape, tokens * passes, accountant=accountant)
+    Raises
+    ------
+    ValueError
+        As `evaluate_checkpoint`.
+    """
+    read = np.array([len(w.ids) for _, w in loss_windows(tokenizer, examples, max_length)])
+    batches = length_batches(read, BATCH_TOKENS)
+    passes = sum(
+        (Passes.of_rows(np.full(len(batch), read[batch].max())) for batch in batches), Passes()
+    )
+    if not labels:
+        return passes
+    asked = LabelPrompts.of(tokenizer, examples, labels, max_length)
+    lengths = np.array([len(prefix) for prefix in asked.prefixes])
+    for batch in asked.batches(BATCH_TOKENS):
+        n, width = len(batch), int(lengths[batch].max())
+        # Only where some text of the batch ends are there logits, and there of all its texts.
+        ends = len(np.unique(lengths[batch]))
+        passes += Passes(n * width, n * width**2, n * ends)
+        # A label's tokens attend to its text, whose keys and values are there already.
+        fed = n * len(labels) * asked.n_fed
+        passes += Passes(fed, fed * (width + asked.n_fed), fed)
+    return passes
 
 
 def loss_matrix(losses: pa.Table) -> tuple[np.ndarray, np.ndarray]:

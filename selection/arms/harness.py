@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +12,10 @@ import numpy as np
 from selection.budget.meter import UNMETERED, Meter
 from selection.config.files import Resolve
 from selection.config.study import Harness
-from selection.costs import ModelShape, forward_flops
+from selection.costs import ModelShape
+from selection.costs.passes import passes_flops
 from selection.models.base import load_model, load_tokenizer
-from selection.models.harness import HarnessResult, count_harness_tokens, run_harness
+from selection.models.harness import HarnessResult, count_harness_passes, run_harness
 from selection.models.harness_tasks import HarnessTasks
 
 if TYPE_CHECKING:
@@ -48,8 +50,8 @@ def harness_flops(
     Exact for tasks that compare likelihoods, the most it can be for generated text.
     """
     tasks = harness_tasks(harness, resolve)
-    tokens = count_harness_tokens(tokenizer, tasks, max_length=shape.sequence_length)
-    return forward_flops(shape, tokens, accountant=accountant)
+    passes = count_harness_passes(tokenizer, tasks, max_length=shape.sequence_length)
+    return passes_flops(shape, passes, accountant=accountant)
 
 
 def run_on_checkpoint(
@@ -70,6 +72,7 @@ def run_on_checkpoint(
     BudgetExhausted
         When the meter has stopped it.
     """
+    price = partial(passes_flops, shape, accountant=accountant)
     result = run_harness(
         load_model(folder),
         load_tokenizer(folder),
@@ -78,9 +81,9 @@ def run_on_checkpoint(
         device=device,
         bootstrap_iters=n_resamples,
         meter=meter,
-        flops_per_token=forward_flops(shape, 1, accountant=accountant),
+        price=price,
     )
-    return result, forward_flops(shape, result.tokens, accountant=accountant)
+    return result, price(result.passes)
 
 
 def summarise_harness(results: Sequence[HarnessResult]) -> dict[str, Any]:

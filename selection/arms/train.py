@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from selection.budget.meter import UNMETERED, Meter
-from selection.costs import ModelShape, training_flops
+from selection.costs import ModelShape
+from selection.costs.rows import trained_flops
 from selection.models.base import load_model, load_tokenizer
 from selection.models.examples import Example, render_all
 from selection.models.packing import PackedBlocks, Packing, PaddedRows, fill_rows, pack
@@ -157,21 +159,20 @@ def _run(
     accountant: str,
     **how: Any,
 ) -> TrainingPhase:
-    """Train in place. Padding is computed on like any token, so it is charged like one."""
+    """Train in place. Padding is computed on like any token, so it is charged like one.
+
+    Which rows fill each other up is decided by the recipe's seed and the rows' lengths, and so is
+    the same on every machine and known beforehand.
+    """
     lora = recipe.lora_rank is not None
-    per_token = training_flops(shape, 1, accountant=accountant, lora=lora)
+    price = partial(trained_flops, shape, accountant=accountant, lora=lora)
     result = train(
         model,
         dataset,
         recipe,
         pad_id=required_id(tokenizer.pad_token_id),
         save_steps=STEPS_BETWEEN_SAVES,
-        flops_per_token=per_token,
+        price=price,
         **how,
     )
-    return TrainingPhase(
-        result,
-        rows_cut,
-        per_token * result.tokens_processed,
-        per_token * result.tokens_resumed,
-    )
+    return TrainingPhase(result, rows_cut, result.flops, result.resumed_flops)

@@ -58,6 +58,22 @@ def rows_training_flops(
     )
 
 
+def trained_flops(
+    shape: ModelShape, widths: np.ndarray, *, accountant: str, lora: bool = False
+) -> float:
+    """FLOPs of training on rows that are computed `widths` tokens wide, (n,) int.
+
+    Those as wide as the shape's sequences cost to the last bit what `training_flops` says, in which
+    budgets are counted.
+    """
+    wide = np.asarray(widths)
+    whole = wide == shape.sequence_length
+    of_whole = training_flops(shape, float(wide[whole].sum()), accountant=accountant, lora=lora)
+    if whole.all():
+        return of_whole
+    return of_whole + rows_training_flops(shape, wide[~whole], accountant=accountant, lora=lora)
+
+
 def _at(shape: ModelShape, sequence_length: int) -> ModelShape:
     return replace(shape, sequence_length=sequence_length)
 

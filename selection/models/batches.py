@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -43,7 +43,8 @@ def training_batches(
 
     Parameters
     ----------
-    widths : of shape (n_rows,), as for `tokens_by_step`.
+    widths : of shape (n_rows,)
+        Tokens of each row of the dataset, as given: of a packed block, its padding included.
     by_width : a step takes rows of one width only, so that none is filled up for another. Steps
         come in an order by the seed too; the last of each width may have fewer rows.
     """
@@ -62,26 +63,32 @@ def training_batches(
     return batches
 
 
-def tokens_by_step(widths: Sequence[int] | np.ndarray, recipe: Recipe) -> np.ndarray:
-    """Tokens that each step of a training computes on, padding included, int64 of shape (steps,).
+def tokens_of(batches: Sequence[np.ndarray], widths: Sequence[int] | np.ndarray) -> np.ndarray:
+    """Tokens of each batch, every row as wide as its widest, int64 of shape (steps,)."""
+    return np.array([of_step.sum() for of_step in widths_of(batches, widths)], dtype=np.int64)
 
-    Known before it starts. Each batch is as wide as its widest row, and the seed decides which rows
-    meet in a batch.
+
+def widths_of(
+    batches: Sequence[np.ndarray], widths: Sequence[int] | np.ndarray
+) -> list[np.ndarray]:
+    """Tokens that each row of each batch is computed on: those of the batch's widest."""
+    of_row = np.asarray(widths)
+    return [np.full(len(batch), int(of_row[batch].max())) for batch in batches]
+
+
+def run_flops(
+    widths: Sequence[int] | np.ndarray, recipe: Recipe, price: Callable[[np.ndarray], float]
+) -> float:
+    """FLOPs of a training, known before it starts.
+
+    Each batch is as wide as its widest row, and the seed decides which rows meet in a batch.
 
     Parameters
     ----------
-    widths : of shape (n_rows,)
-        Tokens of each row of the dataset, as given: of a packed block, its padding included.
-    recipe : Recipe
-        How the dataset will be trained on.
+    widths : as for `training_batches`.
+    price : FLOPs of training on rows that are computed so many tokens wide.
     """
-    return tokens_of(training_batches(widths, recipe), widths)
-
-
-def tokens_of(batches: Sequence[np.ndarray], widths: Sequence[int] | np.ndarray) -> np.ndarray:
-    """Tokens of each batch, every row as wide as its widest, int64 of shape (steps,)."""
-    of_row = np.asarray(widths)
-    return np.array([len(batch) * int(of_row[batch].max()) for batch in batches], dtype=np.int64)
+    return sum(map(price, widths_of(training_batches(widths, recipe), widths)))
 
 
 def training_rows(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,11 +19,14 @@ from selection.models.examples import (
 )
 from selection.models.packing import IGNORED_LABEL
 from selection.models.rendered import Rendered
-from selection.models.tokenizer import tokenize
+from selection.models.tokenizer import required_id, tokenize
+from selection.models.windows import Window, inference, summed_nll, windows_nll
 
 if TYPE_CHECKING:
-    import torch
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+BATCH_TOKENS = 4096
+"""Tokens of a batch, padding included. Fixed, since padding is computed on and paid for."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ def evaluate(
     examples: Sequence[Example],
     *,
     max_length: int,
-    batch_tokens: int = 4096,
+    batch_tokens: int = BATCH_TOKENS,
     device: str,
 ) -> ExampleLosses:
     """Loss of the text of plain and labelled examples, of the response or answers of others.
@@ -81,13 +84,10 @@ def evaluate(
     """
     if not examples:
         raise ValueError("there is no example to evaluate")
-    parts = [render_parts(e, tokenizer, max_length, with_label=False) for e in examples]
-    for example, part in zip(examples, parts, strict=True):
-        if part.n_measured == 0:
-            raise ValueError(f"row {example.row_id} has no token to measure: it is empty")
-    # what follows the measured tokens cannot change their loss
-    cut = [replace(part, ids=part.ids[: part.measured[1]]) for part in parts]
-    nll = measured_nll(model, cut, device=device, batch_tokens=batch_tokens)
+    rendered = loss_windows(tokenizer, examples, max_length)
+    parts = [row for row, _ in rendered]
+    windows = [window for _, window in rendered]
+    nll = windows_nll(model, windows, device=device, batch_tokens=batch_tokens)
     return ExampleLosses(
         row_id=np.array([e.row_id for e in examples], dtype=str),
         nll=nll,
@@ -98,32 +98,27 @@ def evaluate(
     )
 
 
-def measured_nll(
-    model: PreTrainedModel,
-    rows: Sequence[Rendered],
-    *,
-    device: str,
-    batch_tokens: int,
-    shortest_share: float = 0.0,
-) -> np.ndarray:
-    """Sum the negative log-likelihoods of each row's measured tokens: nats, float64 of shape (n,).
+def loss_windows(
+    tokenizer: PreTrainedTokenizerBase, examples: Sequence[Example], max_length: int
+) -> list[tuple[Rendered, Window]]:
+    """Render examples as `evaluate` reads them, each with what goes through the model.
 
-    Padding is on the right, where causal attention never looks.
+    That ends before the last measured token, which only has to be predicted: what follows cannot
+    change the loss of anything before it.
 
-    Parameters
-    ----------
-    batch_tokens, shortest_share : as in `selection.models.batches.length_batches`.
+    Raises
+    ------
+    ValueError
+        As `evaluate`.
     """
-    nll = np.zeros(len(rows))
-    lengths = [len(row.ids) for row in rows]
-    with _inference(model, device):
-        for batch in length_batches(lengths, batch_tokens, shortest_share=shortest_share):
-            ids = pad_right([rows[i].ids for i in batch], 0).to(device)
-            # one step ahead of the tokens, so that they line up with the logits
-            ahead = [_measured_ids(rows[i])[1:] for i in batch]
-            targets = pad_right(ahead, IGNORED_LABEL, ids.shape[1]).to(device)
-            nll[batch] = _nll(model(input_ids=ids, use_cache=False).logits, targets)
-    return nll
+    rendered = []
+    for example in examples:
+        row = render_parts(example, tokenizer, max_length, with_label=False)
+        if row.n_measured == 0:
+            raise ValueError(f"row {example.row_id} has no token to measure: it is empty")
+        ids = np.array(row.ids[: row.n_read], dtype=np.int64)
+        rendered.append((row, Window(ids, np.array(_measured_ids(row)[1:], dtype=np.int64))))
+    return rendered
 
 
 def classify(
@@ -156,6 +151,48 @@ def classify(
     return [str(labels[int(best)]) for best in scores.argmax(axis=1)]
 
 
+@dataclass(frozen=True)
+class LabelPrompts:
+    """Texts and candidate labels as token ids.
+
+    Attributes
+    ----------
+    prefixes : of each text, up to where a label begins.
+    tails : of each label, with its end of text.
+    """
+
+    prefixes: list[list[int]]
+    tails: list[list[int]]
+
+    @classmethod
+    def of(
+        cls,
+        tokenizer: PreTrainedTokenizerBase,
+        examples: Sequence[Example],
+        labels: Sequence[str],
+        max_length: int,
+    ) -> LabelPrompts:
+        """Render them; ValueError when the longest label leaves no room for text."""
+        marker, *tails = tokenize(tokenizer, [LABEL_PREFIX, *(f" {label}" for label in labels)])
+        tails = [[*tail, required_id(tokenizer.eos_token_id)] for tail in tails]
+        room = max_length - 1 - len(marker) - max(map(len, tails))
+        if room < 1:
+            raise ValueError(f"max_length={max_length} leaves no room for text beside the labels")
+        lead = separator_id(tokenizer)
+        prefixes = [[lead, *cut_text(tokenizer, e.text, room)[0], *marker] for e in examples]
+        return cls(prefixes, tails)
+
+    def batches(self, batch_tokens: int) -> Iterator[np.ndarray]:
+        """Places of the texts of each batch."""
+        lengths = [len(prefix) for prefix in self.prefixes]
+        return length_batches(lengths, max(1, batch_tokens // len(self.tails)))
+
+    @property
+    def n_fed(self) -> int:
+        """Tokens that are fed for each label: all but the last one of the longest."""
+        return max(map(len, self.tails)) - 1
+
+
 def label_scores(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
@@ -164,7 +201,7 @@ def label_scores(
     *,
     max_length: int,
     device: str,
-    batch_tokens: int = 4096,
+    batch_tokens: int = BATCH_TOKENS,
 ) -> np.ndarray:
     """Log-likelihood of each label after each text, in nats, of shape (n_examples, n_labels).
 
@@ -172,23 +209,17 @@ def label_scores(
     """
     import torch
 
-    marker, *tails = tokenize(tokenizer, [LABEL_PREFIX, *(f" {label}" for label in labels)])
-    tails = [[*tail, tokenizer.eos_token_id] for tail in tails]
-    room = max_length - 1 - len(marker) - max(map(len, tails))
-    if room < 1:
-        raise ValueError(f"max_length={max_length} leaves no room for text beside the labels")
-    lead = separator_id(tokenizer)
-    prefixes = [[lead, *cut_text(tokenizer, e.text, room)[0], *marker] for e in examples]
-    targets_KT = pad_right(tails, IGNORED_LABEL).to(device)
+    asked = LabelPrompts.of(tokenizer, examples, labels, max_length)
+    prefixes = asked.prefixes
+    targets_KT = pad_right(asked.tails, IGNORED_LABEL).to(device)
     # a label's last token, the end of text, is predicted but never fed; padding is fed and ignored
     fed_KT = targets_KT[:, :-1].clamp(min=0)
     scores = np.empty((len(examples), len(labels)))
-    lengths = [len(prefix) for prefix in prefixes]
-    with _inference(model, device):
-        for batch in length_batches(lengths, max(1, batch_tokens // len(labels))):
+    with inference(model, device):
+        for batch in asked.batches(batch_tokens):
             n, n_labels = len(batch), len(labels)
             ids = pad_right([prefixes[i] for i in batch], 0).to(device)
-            length_B = torch.tensor([lengths[i] for i in batch], device=device)
+            length_B = torch.tensor([len(prefixes[i]) for i in batch], device=device)
             # the label's first token is predicted at the end of each prefix, not of the padding
             ends, end_B = torch.unique(length_B - 1, return_inverse=True)
             out = model(input_ids=ids, use_cache=True, logits_to_keep=ends)
@@ -207,7 +238,7 @@ def label_scores(
                 use_cache=True,
             ).logits
             logits = torch.cat([first.repeat_interleave(n_labels, 0)[:, None], rest], dim=1)
-            scores[batch] = -_nll(logits, targets_KT.repeat(n, 1)).reshape(n, n_labels)
+            scores[batch] = -summed_nll(logits, targets_KT.repeat(n, 1)).reshape(n, n_labels)
     return scores
 
 
@@ -229,20 +260,6 @@ def bits_per_byte(nll: Any, n_bytes: Any) -> float:
     return float(np.sum(nll) / (math.log(2) * np.sum(n_bytes)))
 
 
-def _nll(logits: torch.Tensor, targets: torch.Tensor) -> np.ndarray:
-    """Sum the loss per row, float64: logits (B, T, V) already aligned with targets (B, T)."""
-    import torch
-    from torch.nn.functional import cross_entropy
-
-    losses = cross_entropy(
-        logits.flatten(0, 1).to(torch.promote_types(logits.dtype, torch.float32)),
-        targets.flatten(),
-        ignore_index=IGNORED_LABEL,
-        reduction="none",
-    )
-    return losses.view(targets.shape).double().sum(dim=1).cpu().numpy()
-
-
 def _measured_ids(row: Rendered) -> list[int]:
     """Give the ids up to the last measured one, -100 where nothing is measured."""
     first, end = row.measured
@@ -250,11 +267,3 @@ def _measured_ids(row: Rendered) -> list[int]:
         IGNORED_LABEL if place in row.between else row.ids[place] for place in range(first, end)
     ]
     return [IGNORED_LABEL] * first + measured
-
-
-def _inference(model: PreTrainedModel, device: str) -> Any:
-    """Put the model in evaluation mode on `device`; no gradients inside."""
-    import torch
-
-    model.to(device).eval()  # pyright: ignore[reportArgumentType]
-    return torch.inference_mode()

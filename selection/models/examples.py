@@ -18,12 +18,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from selection.models.chat_template import TemplateRefusal
 from selection.models.chat_tokens import TrainOn
 from selection.models.rendered import AnswerCut, Rendered, render_chat
-from selection.models.tokenizer import count_tokens, required_id, tokenize
+from selection.models.tokenizer import required_id, tokenize
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -65,18 +63,6 @@ def plain_examples(row_id: Iterable[str], texts: Iterable[str]) -> list[Example]
     return [Example(str(row), text) for row, text in zip(row_id, texts, strict=True)]
 
 
-def render(
-    example: Example, tokenizer: PreTrainedTokenizerBase, max_length: int
-) -> tuple[list[int], list[int]]:
-    """Token ids and loss mask of one example; see `render_parts` for what was cut.
-
-    Plain and labelled examples are trained on everything after the first separator; generation
-    examples on the response and its end of text only, conversations as they say.
-    """
-    rendered = render_parts(example, tokenizer, max_length)
-    return rendered.ids, rendered.loss_mask
-
-
 def render_parts(
     example: Example,
     tokenizer: PreTrainedTokenizerBase,
@@ -85,6 +71,9 @@ def render_parts(
     with_label: bool = True,
 ) -> Rendered:
     """Render one example.
+
+    Plain and labelled examples are trained on everything after the first separator; generation
+    examples on the response and its end of text only, conversations as they say.
 
     Parameters
     ----------
@@ -155,26 +144,6 @@ def render_all(
     """
     parts = [render_parts(e, tokenizer, max_length) for e in examples]
     return [(p.ids, p.loss_mask) for p in parts], sum(p.n_truncated > 0 for p in parts)
-
-
-def rendered_lengths(
-    examples: Sequence[Example], tokenizer: PreTrainedTokenizerBase, max_length: int
-) -> np.ndarray:
-    """Tokens of each example as rendered for training, int64 of shape (n,)."""
-    lengths = [len(render_parts(e, tokenizer, max_length).ids) for e in examples]
-    return np.array(lengths, dtype=np.int64)
-
-
-def plain_lengths(
-    texts: Sequence[str], tokenizer: PreTrainedTokenizerBase, max_length: int
-) -> np.ndarray:
-    """The same of plain texts, int64 of shape (n,), tokenized many at a time."""
-    return cut_lengths(count_tokens(tokenizer, texts), max_length)
-
-
-def cut_lengths(n_tokens: np.ndarray, max_length: int) -> np.ndarray:
-    """The same of texts whose tokens, the end-of-text token among them, are counted already."""
-    return np.minimum(n_tokens + 1, max_length)
 
 
 def cut_text(

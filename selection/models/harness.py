@@ -1,10 +1,9 @@
 """Evaluate a loaded model with EleutherAI's harness (`lm_eval`, an optional extra).
 
-What it costs is the tokens that go through the model, padding included, times a forward pass by the
-study's accountant, like every other figure here. A hook on the model counts them and asks the meter
-before each pass. `count_harness_tokens` finds the same number beforehand: which tokens go through a
-model in which batches depends on the tokenizer and on no weight, except for how soon a text that is
-generated ends.
+What it costs is what goes through the model, padding included, like every other figure here. A hook
+on the model counts each pass and asks the meter before it. `count_harness_passes` finds the same
+beforehand: which tokens go through a model in which batches depends on the tokenizer and on no
+weight, except for how soon a text that is generated ends.
 """
 
 from __future__ import annotations
@@ -14,13 +13,14 @@ import logging
 import os
 import random
 from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from selection.budget.meter import UNMETERED, Meter
+from selection.costs.passes import Passes
 from selection.models.harness_models import model_classes
 from selection.models.harness_tasks import (
     FEWSHOT_SEED,
@@ -68,7 +68,7 @@ class HarnessResult:
     scores : tuple of TaskScore
         In the order of tasks and metrics.
     harness_version : str
-    tokens : int
+    passes : Passes
         That went through the model, padding included.
     n_truncated : int
         Log-likelihood requests that lost tokens on the left to fit `max_length`.
@@ -76,7 +76,7 @@ class HarnessResult:
 
     scores: tuple[TaskScore, ...]
     harness_version: str
-    tokens: int
+    passes: Passes
     n_truncated: int
 
 
@@ -89,7 +89,7 @@ def run_harness(
     device: str,
     bootstrap_iters: int = 2000,
     meter: Meter = UNMETERED,
-    flops_per_token: float = 0.0,
+    price: Callable[[Passes], float] = lambda passes: 0.0,
 ) -> HarnessResult:
     """Run `simple_evaluate` with fixed seeds; the same model gives the same figures.
 
@@ -103,8 +103,8 @@ def run_harness(
         Resamples of standard errors that have no formula.
     meter : Meter
         Charged before each forward pass.
-    flops_per_token : float
-        Of a forward pass, for the meter.
+    price : callable
+        FLOPs of passes, for the meter.
 
     Raises
     ------
@@ -121,7 +121,7 @@ def run_harness(
         model.to(device)  # pyright: ignore[reportArgumentType]
         running, _ = model_classes()
         lm = running(model, tokenizer, max_length)
-        with _counting(model, meter, flops_per_token) as passed, _packages_unlisted():
+        with _counting(model, meter, price) as passed, _packages_unlisted():
             evaluate: Any = lm_eval.simple_evaluate  # its decorator hides its type
             found = evaluate(
                 model=lm,
@@ -135,13 +135,13 @@ def run_harness(
                 torch_random_seed=FEWSHOT_SEED,
                 fewshot_random_seed=FEWSHOT_SEED,
             )
-    return HarnessResult(tuple(_scores(found)), installed, passed.tokens, lm.n_truncated)
+    return HarnessResult(tuple(_scores(found)), installed, passed.passes, lm.n_truncated)
 
 
-def count_harness_tokens(
+def count_harness_passes(
     tokenizer: PreTrainedTokenizerBase, tasks: HarnessTasks, *, max_length: int
-) -> int:
-    """Tokens that `run_harness` will put through a model with this tokenizer.
+) -> Passes:
+    """What `run_harness` will put through a model with this tokenizer.
 
     Exact for tasks that compare likelihoods; for generated text as if each went on to its limit.
 
@@ -171,23 +171,31 @@ def count_harness_tokens(
                 requests[instance.request_type] += [instance] * (instance.repeats or 1)
         for kind, of_kind in requests.items():
             getattr(lm, kind)(of_kind)
-    return lm.tokens
+    return lm.passes
 
 
 @dataclass
 class _Passed:
-    tokens: int = 0
+    passes: Passes = field(default_factory=Passes)
 
 
 @contextlib.contextmanager
-def _counting(model: PreTrainedModel, meter: Meter, flops_per_token: float) -> Iterator[_Passed]:
-    """Count the tokens of every forward pass inside, each before it is computed on."""
+def _counting(
+    model: PreTrainedModel, meter: Meter, price: Callable[[Passes], float]
+) -> Iterator[_Passed]:
+    """Count every forward pass inside, each before it is computed."""
     passed = _Passed()
 
     def before(_: Any, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
-        ids = named["input_ids"] if "input_ids" in named else arguments[0]
-        meter.charge(float(ids.numel() * flops_per_token))
-        passed.tokens += ids.numel()
+        n, width = (named["input_ids"] if "input_ids" in named else arguments[0]).shape
+        # A text that is generated goes on from what is cached of it.
+        cache = named.get("past_key_values")
+        before_it = 0 if cache is None else int(cache.get_seq_length())
+        # Where it goes on only from the last place, the others have no logits.
+        kept = named.get("logits_to_keep") or width
+        one = Passes(n * width, n * width * (before_it + width), n * kept)
+        meter.charge(price(one))
+        passed.passes += one
 
     handle = model.register_forward_pre_hook(before, with_kwargs=True)
     try:

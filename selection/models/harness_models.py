@@ -5,6 +5,9 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from selection.costs.passes import Passes
 from selection.models.base import new_model, tiny_config
 
 if TYPE_CHECKING:
@@ -22,7 +25,7 @@ def model_classes() -> tuple[Any, Any]:
     -------
     running : of (model, tokenizer, max_length); runs a loaded model; `n_truncated` counts requests
         that were cut.
-    counting : of (tokenizer, max_length); answers nonsense, and counts in `tokens` what the other
+    counting : of (tokenizer, max_length); answers nonsense, and counts in `passes` what the other
         would have put through its model.
     """
     from lm_eval.models import huggingface
@@ -73,7 +76,7 @@ def model_classes() -> tuple[Any, Any]:
                 sequence_length=max_length,
             )
             super().__init__(new_model(smallest, seed=0), tokenizer, max_length)
-            self.tokens = 0
+            self.passes = Passes()
 
         def _answer(self, requests: Any, disable_tqdm: bool, override_bs: int | None) -> Any:
             """Make the batches that `HFLM._loglikelihood_tokens` makes, and look at their size."""
@@ -85,13 +88,17 @@ def model_classes() -> tuple[Any, Any]:
             )
             for batch in ordered.get_batched(n=BATCH_SIZE):
                 widths = [min(len(r[1]) + len(r[2]) - 1, self.max_length) for r in batch]
-                self.tokens += len(widths) * max(widths)
+                self.passes += Passes.of_rows(np.full(len(widths), max(widths)))
             return [(0.0, False)] * len(requests)
 
         def _model_generate(
             self, context: torch.Tensor, max_length: int, stop: Any, **generation_kwargs: Any
         ) -> torch.Tensor:
-            self.tokens += len(context) * max_length
+            n, width = context.shape
+            self.passes += Passes(n * width, n * width**2, n)
+            # Token by token, each attending to all before it; the last one is not read again.
+            reach = range(width + 1, max_length)
+            self.passes += Passes(n * len(reach), n * sum(reach), n * len(reach))
             return context
 
     return Running, Counting

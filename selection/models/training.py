@@ -8,7 +8,7 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ import numpy as np
 
 from selection.budget.meter import UNMETERED, Meter
 from selection.models.base import with_adapters
-from selection.models.batches import tokens_of, training_batches, training_rows
+from selection.models.batches import tokens_of, training_batches, training_rows, widths_of
 from selection.models.checkpoints import last_complete, rows_digest, weights_digest
 from selection.models.packing import IGNORED_LABEL, PackedBlocks, PaddedRows
 from selection.models.quiet import quiet_transformers
@@ -42,6 +42,8 @@ class TrainingResult:
         Those of `tokens` whose prediction is the loss.
     tokens_resumed : int
         Those of `tokens_processed` that an earlier process had computed on.
+    flops, resumed_flops : float
+        Price of all steps, and of those that an earlier process had taken.
     losses : list of (int, float)
         Step from 1, and its mean loss in nats per predicted token; 0.0 for a step without one (a
         last block of a single token, alone in its batch).
@@ -54,6 +56,8 @@ class TrainingResult:
     tokens_processed: int
     tokens_trained: int
     tokens_resumed: int
+    flops: float
+    resumed_flops: float
     losses: list[tuple[int, float]]
     final_loss: float
 
@@ -69,7 +73,7 @@ def train(
     save_steps: int | None = None,
     progress: bool = False,
     meter: Meter = UNMETERED,
-    flops_per_token: float = 0.0,
+    price: Callable[[np.ndarray], float] = lambda widths: 0.0,
 ) -> TrainingResult:
     """Train `model` in place with transformers' Trainer.
 
@@ -96,8 +100,8 @@ def train(
     meter : Meter
         Charged for each step before it is taken. Where it does not afford the next one, a
         checkpoint is saved and training stops.
-    flops_per_token : float
-        Of a forward and backward pass, for the meter.
+    price : callable
+        FLOPs of training on rows that are computed so many tokens wide, (n,) int.
 
     Raises
     ------
@@ -120,6 +124,7 @@ def train(
     args = _arguments(recipe, len(batches), work_dir, device, save_steps)
     checkpoint = last_complete(work_dir, fingerprint)
     step_tokens = tokens_of(batches, widths)
+    step_flops = np.array([price(of_step) for of_step in widths_of(batches, widths)])
     resumed_from = int(checkpoint.name.removeprefix("checkpoint-")) if checkpoint else 0
     use_cache = model.config.use_cache  # the Trainer switches it off in the config for good
     with _deterministic(device), quiet_transformers():
@@ -133,7 +138,7 @@ def train(
             checkpoint=checkpoint,
             progress=progress,
             meter=meter,
-            step_flops=step_tokens * flops_per_token,
+            step_flops=step_flops,
         )
     model.config.use_cache = use_cache
     order = np.concatenate(batches)
@@ -144,6 +149,8 @@ def train(
         tokens_trained=int(trained[order].sum()),
         tokens_processed=int(step_tokens.sum()),
         tokens_resumed=int(step_tokens[:resumed_from].sum()),
+        flops=sum(step_flops.tolist()),
+        resumed_flops=sum(step_flops[:resumed_from].tolist()),
         losses=losses,
         final_loss=losses[-1][1],
     )

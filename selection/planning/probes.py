@@ -5,16 +5,19 @@ from __future__ import annotations
 import dataclasses
 import tempfile
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from selection.arms.base import tiny_model
-from selection.arms.evaluate import evaluate_checkpoint, evaluation_flops
+from selection.arms.evaluate import evaluate_checkpoint, evaluation_passes
 from selection.arms.train import STEPS_BETWEEN_SAVES, warm_up
 from selection.config.decoders import TinyBase
-from selection.costs import ModelShape, training_flops
+from selection.costs import ModelShape
+from selection.costs.passes import passes_flops
+from selection.costs.rows import trained_flops
 from selection.embedding.embedder import Embedder, encode
 from selection.models.base import load_model, load_tokenizer, save_checkpoint
 from selection.models.checkpoints import weights_digest
@@ -121,6 +124,7 @@ def probe_fine_tuning(
     """
     model, tokenizer = load_model(base), load_tokenizer(base)
     recipe = dataclasses.replace(recipe, epochs=1)
+    lora = recipe.lora_rank is not None
 
     def fine_tune(n_examples: int) -> float:
         with tempfile.TemporaryDirectory(dir=work) as folder:
@@ -133,9 +137,9 @@ def probe_fine_tuning(
                 pad_id=required_id(tokenizer.pad_token_id),
                 device=device,
                 save_steps=STEPS_BETWEEN_SAVES,
+                price=partial(trained_flops, shape, accountant=accountant, lora=lora),
             )
-        lora = recipe.lora_rank is not None
-        return training_flops(shape, result.tokens_processed, accountant=accountant, lora=lora)
+        return result.flops
 
     return probe_sizes(fine_tune, most=len(examples))
 
@@ -157,16 +161,12 @@ def probe_evaluation(
     examples : the target's test split, at least two.
     labels : candidates of a labelled target; empty for another.
     """
+    tokenizer = load_tokenizer(base)
 
     def evaluate(n_examples: int) -> float:
-        losses = evaluate_checkpoint(
-            base,
-            examples[:n_examples],
-            labels,
-            seed=0,
-            max_length=shape.sequence_length,
-            device=device,
-        )
-        return evaluation_flops(losses, labels, shape, accountant)
+        some, longest = examples[:n_examples], shape.sequence_length
+        evaluate_checkpoint(base, some, labels, seed=0, max_length=longest, device=device)
+        passes = evaluation_passes(tokenizer, some, labels, longest)
+        return passes_flops(shape, passes, accountant=accountant)
 
     return probe_sizes(evaluate, most=len(examples))

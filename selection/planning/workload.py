@@ -6,14 +6,17 @@ Each figure is the very one that the run reports afterwards.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
-from selection.arms.evaluate import passes_flops
+from selection.arms.evaluate import evaluation_passes
 from selection.config.decoders import TinyBase, Training
 from selection.config.study import Study
 from selection.costs import ModelShape, training_flops
-from selection.models.batches import tokens_by_step
-from selection.models.examples import Example, render_all, render_parts
+from selection.costs.passes import passes_flops
+from selection.costs.rows import trained_flops
+from selection.models.batches import run_flops
+from selection.models.examples import Example, render_all
 from selection.planning.arms import blocks_of
 
 if TYPE_CHECKING:
@@ -40,8 +43,9 @@ def fine_tuning_flops(
     dataset, _ = render_all(examples, tokenizer, shape.sequence_length)
     # Its precision does not change what is computed on.
     recipe = study.fine_tuning.recipe(seed=seed, precision="float32")
-    tokens = int(tokens_by_step([len(ids) for ids, _ in dataset], recipe).sum())
-    return _training_flops(tokens, study.fine_tuning, shape, study.accountant)
+    lora = recipe.lora_rank is not None
+    price = partial(trained_flops, shape, accountant=study.accountant, lora=lora)
+    return run_flops([len(ids) for ids, _ in dataset], recipe, price)
 
 
 def warm_up_flops(study: Study, n_tokens: int, shape: ModelShape) -> float:
@@ -75,20 +79,13 @@ def planned_evaluation_flops(
     Raises
     ------
     ValueError
-        As `render_parts`.
+        As `evaluate_checkpoint`.
     """
-    read = sum(
-        render_parts(example, tokenizer, shape.sequence_length, with_label=False).n_read
-        for example in examples
-    )
-    return passes_flops(float(read * n_models), labels, shape, accountant)
+    passes = evaluation_passes(tokenizer, examples, labels, shape.sequence_length)
+    return n_models * passes_flops(shape, passes, accountant=accountant)
 
 
 def _packed_flops(n_tokens: int, training: Training, shape: ModelShape, accountant: str) -> float:
     tokens = blocks_of(n_tokens, shape) * shape.sequence_length * training.epochs
-    return _training_flops(tokens, training, shape, accountant)
-
-
-def _training_flops(tokens: int, training: Training, shape: ModelShape, accountant: str) -> float:
     lora = training.lora_rank is not None
     return training_flops(shape, tokens, accountant=accountant, lora=lora)

@@ -17,7 +17,7 @@ from selection.methods.contract.cost import SelectorSize
 from selection.methods.contract.values import Rows
 from selection.models.chat_lengths import ANSWER_CUT, TEMPLATE_REFUSES
 from selection.models.chat_tokens import TrainOn
-from selection.models.examples import cut_lengths, rendered_lengths
+from selection.models.windows import read_lengths
 from selection.planning.arms import PoolSize
 from selection_assets.shared.contrast import EXAMPLES
 from selection_assets.shared.counted_rows import row_faults, row_tokens
@@ -85,8 +85,7 @@ def count_pool(
         faults.update(of_rows.tolist())
         n_tokens += int(_counted(step, POOL_TOKENS, source, of_source)[of_rows == ""].sum())
         if selector is not None:
-            counted = _counted(step, tokens_asset("selector"), source, of_source)
-            lengths.append(cut_lengths(counted, selector[1].sequence_length))
+            lengths.append(_counted(step, tokens_asset("selector"), source, of_source))
         embedding_flops += flops_of(model, of_source.text)
         draws = keyed_uniform(of_source.row_id, seed=0, purpose="probe")
         least = np.argsort(draws, kind="stable")[:PROBE_ROWS].tolist()
@@ -118,9 +117,7 @@ def count_pool(
             selector[1],
             accountant,
             np.concatenate(lengths),
-            rendered_lengths(
-                dev_examples(target_examples), selector[0], selector[1].sequence_length
-            ),
+            read_lengths(dev_examples(target_examples), selector[0], selector[1].sequence_length),
         ),
         sources=len(rows),
         contrast_rows=contrast_rows,

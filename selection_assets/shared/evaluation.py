@@ -9,11 +9,13 @@ import pyarrow as pa
 from tqdm import tqdm
 
 from resources.project import resolve, resolve_whole
-from selection.arms.evaluate import evaluate_checkpoint, evaluation_flops, summarise
+from selection.arms.evaluate import evaluate_checkpoint, evaluation_passes, summarise
 from selection.arms.harness import run_on_checkpoint, summarise_harness
 from selection.arms.target import to_examples
 from selection.config.study import Study
 from selection.corpus.folders import configured_fingerprint
+from selection.costs.passes import passes_flops
+from selection.models.base import load_tokenizer
 from selection.models.harness_tasks import harness_version
 from selection.reports.tables import markdown_table
 from selection_assets.shared.decoders import read_shape
@@ -42,20 +44,23 @@ def evaluate_folders(step: Step, study: Study, folders: Mapping[int, Path]) -> E
     rows = step.one("target_examples").table("rows.parquet")
     examples = to_examples(rows, "test", train_on=study.train_on)
     labels = labels_of(rows)
+    tokenizer = load_tokenizer(step.one("base_tokenizer").path("tokenizer"))
+    passes = evaluation_passes(tokenizer, examples, labels, shape.sequence_length)
+    of_one = passes_flops(shape, passes, accountant=study.accountant)
     tables, flops = [], 0.0
     for seed, folder in tqdm(folders.items(), desc="evaluate", unit=" seeds", leave=False):
-        of_seed = evaluate_checkpoint(
-            folder,
-            examples,
-            labels,
-            seed=seed,
-            max_length=shape.sequence_length,
-            device=device.name,
+        step.meter.charge(of_one)
+        flops += of_one
+        tables.append(
+            evaluate_checkpoint(
+                folder,
+                examples,
+                labels,
+                seed=seed,
+                max_length=shape.sequence_length,
+                device=device.name,
+            )
         )
-        tables.append(of_seed)
-        spent = evaluation_flops(of_seed, labels, shape, study.accountant)
-        step.meter.charge(spent)
-        flops += spent
     losses = pa.concat_tables(tables)
     evaluation = study.evaluation
     summary = summarise(losses, level=evaluation.level, n_resamples=evaluation.n_resamples)

@@ -13,7 +13,9 @@ from selection.costs import ModelShape
 from selection.methods.contract.cost import CostInputs, SelectorSize
 from selection.methods.contract.values import Rows
 from selection.models.base import load_tokenizer
-from selection.models.examples import Example, plain_lengths, rendered_lengths
+from selection.models.examples import Example
+from selection.models.tokenizer import count_tokens
+from selection.models.windows import read_lengths
 from selection_assets.shared.decoders import read_shape
 from selection_assets.shared.made_before import MadeBefore, not_made, rows_made
 from selection_assets.shared.pool_rows import iterate_sources, part_looked_at
@@ -106,13 +108,12 @@ class PreparationWork:
         """What the preparation's cost depends on."""
         selector = None
         if self.shape is not None:
-            longest = self.shape.sequence_length
             texts = [text for rows in self.rows for text in rows.text]
             selector = SelectorSize(
                 self.shape,
                 study.accountant,
-                plain_lengths(texts, self.tokenizer, longest),
-                rendered_lengths(self.target, self.tokenizer, longest),
+                count_tokens(self.tokenizer, texts),
+                read_lengths(self.target, self.tokenizer, self.shape.sequence_length),
             )
         n_pool = sum(len(rows.row_id) for rows in self.rows)
         return CostInputs(n_pool, len(self.target), 0.0, 0.0, 0, named.options, selector)

@@ -15,7 +15,8 @@ from selection.methods.contract.values import Rows
 from selection.methods.gradient.method import METHOD
 from selection.methods.gradient.options import GradientOptions
 from selection.models.base import load_tokenizer
-from selection.models.examples import Example, render
+from selection.models.examples import Example
+from selection.models.windows import read_lengths
 
 LONGEST = 48
 
@@ -126,5 +127,4 @@ class Chain:
 
 
 def lengths(selector: Selector, examples: list[Example]) -> np.ndarray:
-    tokenizer = load_tokenizer(selector.folder)
-    return np.array([len(render(example, tokenizer, LONGEST)[0]) for example in examples])
+    return read_lengths(examples, load_tokenizer(selector.folder), LONGEST)

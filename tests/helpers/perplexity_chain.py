@@ -20,8 +20,8 @@ from selection.methods.contract.values import Rows
 from selection.methods.perplexity.method import METHOD
 from selection.methods.perplexity.options import PerplexityOptions
 from selection.models.base import new_model, save_checkpoint, tiny_config
-from selection.models.examples import Example, render
-from selection.models.tokenizer import train_tokenizer
+from selection.models.examples import Example
+from selection.models.tokenizer import count_tokens, train_tokenizer
 
 
 def paragraphs(module) -> list[str]:
@@ -106,7 +106,7 @@ def run(selector: Selector, work: Path, options: PerplexityOptions, **other: Any
 
 def with_losses(made: dict[str, Any]) -> Rows:
     features = METHOD.preparations(OPTIONS)[-1].features(made["perplexities"])
-    assert features.shape == (len(TEXTS), 2)
+    assert features.shape == (len(TEXTS), 3)
     return dataclasses.replace(ROWS, features=features)
 
 
@@ -119,7 +119,7 @@ def score(rows: Rows, **options) -> Scores:
 
 
 def lengths(texts) -> np.ndarray:
-    return np.array([len(render(Example("", t), TOKENIZER, LENGTH)[0]) for t in texts])
+    return count_tokens(TOKENIZER, list(texts))
 
 
 def cost_inputs(selector: Selector | None, **options) -> CostInputs:

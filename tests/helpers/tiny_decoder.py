@@ -8,9 +8,8 @@ from typing import Literal
 import numpy as np
 
 from selection.methods.gradient.lora import Adapted, adapt
-from selection.methods.gradient.tokens import TokenRow
 from selection.models.base import new_model, tiny_config
-from selection.models.packing import IGNORED_LABEL
+from selection.models.windows import WindowedRow, cut_into_windows
 
 LONGEST = 16
 VOCABULARY = 40
@@ -37,16 +36,19 @@ def make_decoder(
 
 
 def make_rows(
-    kind: int, n: int, rng: np.random.Generator, *, length: int | None = None
-) -> list[TokenRow]:
-    """Chains in which four of five tokens follow from the one before, by a rule of the kind."""
+    kind: int, n: int, rng: np.random.Generator, *, length: int | None = None, most: int = LONGEST
+) -> list[WindowedRow]:
+    """Chains in which four of five tokens follow from the one before, by a rule of the kind.
+
+    Each is read in windows of `LONGEST` tokens, of which its first is not one.
+    """
     follows = np.random.default_rng(kind).permutation(VOCABULARY)
     rows = []
     for _ in range(n):
         ids = [int(rng.integers(VOCABULARY))]
-        for _ in range((length or int(rng.integers(2, LONGEST + 1))) - 1):
+        for _ in range((length or int(rng.integers(2, most + 1))) - 1):
             follow = rng.random() < 0.8
             ids.append(int(follows[ids[-1]] if follow else rng.integers(VOCABULARY)))
-        labels = np.array([IGNORED_LABEL, *ids[1:]])
-        rows.append(TokenRow(np.array(ids), labels))
+        windows = cut_into_windows(np.array(ids[1:]), lead=ids[0], longest=LONGEST)
+        rows.append(WindowedRow(windows))
     return rows

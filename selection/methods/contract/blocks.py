@@ -47,5 +47,10 @@ def _made_by(preparation: Preparation, inputs: PrepareInputs) -> list[str]:
     """Name what computes the blocks; models are those of the folder, which is of one attempt."""
     options = to_jsonable_python(inputs.options)
     read = {option: options.get(option) for option in preparation.reads}
-    counted_by = "" if inputs.selector is None else inputs.selector.accountant
-    return [preparation.asset, json.dumps(read, sort_keys=True), counted_by]
+    by_selector = []
+    if inputs.selector is not None:
+        by_selector = [
+            inputs.selector.accountant,
+            f"window {inputs.selector.shape.sequence_length}",
+        ]
+    return [preparation.asset, json.dumps(read, sort_keys=True), *by_selector]

@@ -29,8 +29,9 @@ class SelectorSize:
     Attributes
     ----------
     pool_lengths, target_lengths : int64 of shape (n_pool,) and (n_target,)
-        Tokens of each row as `selection.models.examples.render` gives them to the selector, cut at
-        its longest sequence; the target's are those of the split that steers the selection.
+        Tokens of each row that the selector has to predict, the end of text among them, however
+        many windows they fill (`selection.models.windows.read_lengths`); the target's are those of
+        the split that steers the selection.
     """
 
     shape: ModelShape

@@ -24,9 +24,10 @@ from selection.methods.gradient.lora import Adapted
 from selection.methods.gradient.options import GradientOptions
 from selection.methods.gradient.projected import projected_gradients, rows_at_once
 from selection.methods.gradient.selector_warm_up import WARM_UP, adapted_selector
-from selection.methods.gradient.tokens import lengths_of, token_rows
+from selection.methods.gradient.tokens import lengths_of
 from selection.models.base import load_tokenizer
 from selection.models.examples import plain_examples
+from selection.models.windows import share_of, window_examples
 
 if TYPE_CHECKING:
     from selection.models.examples import Example
@@ -123,7 +124,7 @@ def _prepare(
     longest = selector.shape.sequence_length
 
     def gradients_of(block: Rows, charge: Charge) -> dict[str, np.ndarray]:
-        rows = token_rows(examples_of(block), tokenizer, longest)
+        rows = window_examples(examples_of(block), tokenizer, longest)
         charge(projected_gradient_flops(selector, lengths_of(rows), options))
         gradients = projected_gradients(
             adapted,
@@ -134,7 +135,11 @@ def _prepare(
             dimensions=options.dimensions,
             seed=options.seed,
         )
-        return {"gradients": gradients.astype(dtype)}
+        return {
+            "gradients": gradients.astype(dtype),
+            "read": lengths_of(rows),
+            "left_out": np.array([row.n_left_out for row in rows], dtype=np.int64),
+        }
 
     blocks = prepare_in_blocks(
         preparation, inputs, gradients_of, block_rows=rows_at_once(adapted.size)
@@ -146,6 +151,10 @@ def _prepare(
         flops=blocks.flops,
         accountant=selector.accountant,
         resumed_flops=blocks.resumed_flops,
+        facts={
+            "window": longest,
+            "share_read": share_of(*(int(blocks.arrays[n].sum()) for n in ("read", "left_out"))),
+        },
     )
 
 

@@ -2,7 +2,8 @@
 
 A selector is warmed up on a sample of the pool; a row's influence is the cosine of the step that
 Adam would take on it with the gradients of the target's examples, over the warm-up's checkpoints.
-A row is as good as its best subtask says.
+A row is as good as its best subtask says. Rows are read whole, in windows
+(`selection.models.windows`), and a row's gradient is that of the mean loss of all its tokens.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from selection.methods.gradient.adam import preconditioned
 from selection.methods.gradient.lora import Adapted
 from selection.methods.gradient.projection import project, unit
 from selection.methods.gradient.row_gradients import row_gradients
-from selection.methods.gradient.tokens import TokenRow
+from selection.models.windows import WindowedRow
 
 _GRADIENT_BYTES = 2**28  # of one block's gradients; Adam's direction takes three times as much
 _MOST_ROWS = 512
@@ -24,7 +24,7 @@ def rows_at_once(adapted_size: int) -> int:
 def projected_gradients(
     adapted: Adapted,
     checkpoints: Sequence[Mapping[str, np.ndarray]],
-    rows: Sequence[TokenRow],
+    rows: Sequence[WindowedRow],
     *,
     longest: int,
     adam: bool,

@@ -1,4 +1,4 @@
-"""One gradient for each row, many rows at a time (torch.func's vmap)."""
+"""One gradient for each row, many windows at a time (torch.func's vmap)."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from selection.methods.gradient.lora import Adapted
-from selection.methods.gradient.tokens import TokenRow, lengths_of, padded_widths, stack
+from selection.methods.gradient.tokens import BATCH_TOKENS, padded_widths, stack
 from selection.models.packing import IGNORED_LABEL
+from selection.models.windows import WindowedRow
 
 if TYPE_CHECKING:
     import torch
-
-BATCH_TOKENS = 4096
 
 
 def row_gradients(
     adapted: Adapted,
     weights: torch.Tensor,
-    rows: Sequence[TokenRow],
+    rows: Sequence[WindowedRow],
     *,
     longest: int,
     batch_tokens: int = BATCH_TOKENS,
 ) -> torch.Tensor:
     """Gradient of each row's mean token loss with respect to the adapters' weights.
 
-    Rows of one padded width are computed together, so that a row's gradient depends on its batch
-    by the last bits of a matrix product at most.
+    That is the mean of its windows' gradients by their predicted tokens, as for a training on the
+    row in these windows. Windows of one padded width are computed together, whatever rows they are
+    of, so that a gradient depends on its batch by the last bits of a matrix product at most.
 
     Parameters
     ----------
@@ -51,17 +51,29 @@ def row_gradients(
     import torch
     from torch.func import functional_call, grad, vmap
 
-    def loss(named: dict[str, torch.Tensor], ids: torch.Tensor, labels: torch.Tensor) -> Any:
+    def loss(
+        named: dict[str, torch.Tensor],
+        ids: torch.Tensor,
+        following: torch.Tensor,
+        share: torch.Tensor,
+    ) -> Any:
         output = functional_call(adapted.model, named, (ids[None],), {"use_cache": False})
-        return _mean_loss(output.logits[0], labels)
+        return share * _summed_loss(output.logits[0], following)
 
-    each = vmap(grad(loss), in_dims=(None, 0, 0))
+    each = vmap(grad(loss), in_dims=(None, 0, 0, 0))
     named = adapted.named(weights.to(adapted.device))
-    gradients = torch.empty((len(rows), adapted.size), device=adapted.device)
-    widths = padded_widths(lengths_of(rows), longest)
+    gradients = torch.zeros((len(rows), adapted.size), device=adapted.device)
+    windows = [window for row in rows for window in row.windows]
+    owner = np.repeat(np.arange(len(rows)), [len(row.windows) for row in rows])
+    share = 1.0 / np.array([row.n_measured for row in rows], dtype=np.float64)[owner]
+    widths = padded_widths(np.array([len(window.ids) for window in windows]), longest)
     for width, some in _same_width(widths, batch_tokens):
-        ids, labels = stack([rows[i] for i in some], width, adapted.device)
-        gradients[torch.from_numpy(some)] = adapted.flat(each(named, ids, labels), batched=True)
+        ids, following = stack([windows[i] for i in some], width, adapted.device)
+        shares = torch.tensor(share[some], dtype=torch.float32, device=adapted.device)
+        found = adapted.flat(each(named, ids, following, shares), batched=True)
+        # One after the other: sums of a GPU that are scattered all at once have no fixed order.
+        for place, gradient in zip(owner[some].tolist(), found, strict=True):
+            gradients[place] += gradient
     finite = gradients.isfinite().all(dim=1)
     if not finite.all():
         place = int((~finite).nonzero()[0])
@@ -72,19 +84,15 @@ def row_gradients(
     return gradients
 
 
-def _mean_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """Mean next-token loss in nats: logits (T, V), unshifted labels (T,)."""
+def _summed_loss(logits: torch.Tensor, following: torch.Tensor) -> torch.Tensor:
+    """Sum of the next-token losses in nats: logits (T, V), what follows each place (T,)."""
     from torch.nn.functional import cross_entropy
 
-    predicted = labels[1:]
-    total = cross_entropy(
-        logits[:-1].float(), predicted, ignore_index=IGNORED_LABEL, reduction="sum"
-    )
-    return total / (predicted != IGNORED_LABEL).sum()
+    return cross_entropy(logits.float(), following, ignore_index=IGNORED_LABEL, reduction="sum")
 
 
 def _same_width(widths: np.ndarray, batch_tokens: int) -> Iterator[tuple[int, np.ndarray]]:
-    """Give (width, places of rows) of each batch, the widest first."""
+    """Give (width, places of windows) of each batch, the widest first."""
     for width in np.unique(widths)[::-1].tolist():
         places = np.flatnonzero(widths == width)
         size = max(1, batch_tokens // width)

@@ -20,10 +20,11 @@ from selection.methods.contract.values import Rows
 from selection.methods.gradient.flops import gradient_flops
 from selection.methods.gradient.lora import Adapted, adapt
 from selection.methods.gradient.options import GradientOptions
-from selection.methods.gradient.tokens import lengths_of, token_rows
+from selection.methods.gradient.tokens import lengths_of
 from selection.methods.gradient.warm_up import Schedule, plan_schedule, warm_up_adapters
 from selection.models.base import load_tokenizer
 from selection.models.examples import Example, plain_examples
+from selection.models.windows import share_of, window_examples
 
 WARM_UP = "selector_warm_up"
 
@@ -44,7 +45,7 @@ class SelectorWarmUp(Preparation):
         options = inputs.options
         selector = required_selector(inputs.selector)
         longest = selector.shape.sequence_length
-        rows = token_rows(_sample(inputs, options), load_tokenizer(selector.folder), longest)
+        rows = window_examples(_sample(inputs, options), load_tokenizer(selector.folder), longest)
         adapted = adapted_selector(selector, options, inputs.device)
         schedule = _plan(len(rows), options)
         widths = schedule.widths(lengths_of(rows), longest)
@@ -76,7 +77,13 @@ class SelectorWarmUp(Preparation):
             accountant=selector.accountant,
             resumed_flops=sum(step_flops[: warmed.resumed_steps]),
             facts={"steps": len(step_flops), "first_loss": float(warmed.losses[0])}
-            | {"last_epoch_loss": float(per_epoch[-1]), "adapter_weights": adapted.size},
+            | {"last_epoch_loss": float(per_epoch[-1]), "adapter_weights": adapted.size}
+            | {
+                "window": longest,
+                "share_read": share_of(
+                    sum(row.n_read for row in rows), sum(row.n_left_out for row in rows)
+                ),
+            },
         )
 
     def flops(self, inputs: CostInputs[GradientOptions]) -> float:

@@ -18,8 +18,9 @@ from selection.basics.whole_files import write_bytes_whole
 from selection.budget.meter import BudgetExhausted, Meter
 from selection.methods.gradient.adam import BETAS
 from selection.methods.gradient.lora import Adapted
-from selection.methods.gradient.tokens import TokenRow, lengths_of, padded_widths, stack
+from selection.methods.gradient.tokens import stack, step_parts
 from selection.models.packing import IGNORED_LABEL
+from selection.models.windows import WindowedRow, window_lengths
 
 if TYPE_CHECKING:
     import torch
@@ -53,9 +54,18 @@ class Schedule:
         return self.learning_rates.reshape(self.epochs, -1).mean(axis=1)
 
     def widths(self, lengths: np.ndarray, longest: int) -> list[np.ndarray]:
-        """Tokens that the rows of each step are computed with: those of its longest row."""
-        widths = padded_widths(lengths, longest)
-        return [np.full(len(some), widths[some].max()) for some in self.batches]
+        """Tokens that the windows of each step's rows are computed with.
+
+        Parameters
+        ----------
+        lengths : tokens of each row in all its windows.
+        """
+        widths = []
+        for some in self.batches:
+            of_step = window_lengths(lengths[some], longest)
+            parts = [np.full(len(part), wide) for part, wide in step_parts(of_step, longest)]
+            widths.append(np.concatenate(parts))
+        return widths
 
 
 def plan_schedule(
@@ -102,7 +112,7 @@ class WarmUp:
 
 def warm_up_adapters(
     adapted: Adapted,
-    rows: Sequence[TokenRow],
+    rows: Sequence[WindowedRow],
     schedule: Schedule,
     *,
     longest: int,
@@ -136,7 +146,6 @@ def warm_up_adapters(
         _restore(weights, optimiser, found)
         report(f"warm-up goes on after step {start} of {len(losses)}")
     advance(sum(map(len, schedule.batches[:start])))
-    all_widths = schedule.widths(lengths_of(rows), longest)
     for step in range(start, len(losses)):
         try:
             meter.charge(step_flops[step])
@@ -145,18 +154,15 @@ def warm_up_adapters(
                 _keep(work / _STOPPED, weights, optimiser, step, losses)
             raise
         some = schedule.batches[step]
-        width = int(all_widths[step][0])
         for group in optimiser.param_groups:
             group["lr"] = float(schedule.learning_rates[step])
-        loss = _batch_loss(adapted, weights, [rows[i] for i in some], width)
-        losses[step] = loss.item()
+        optimiser.zero_grad()
+        losses[step] = _add_gradients(adapted, weights, [rows[i] for i in some], longest)
         if not math.isfinite(losses[step]):
             raise ValueError(
                 f"the warm-up's loss is {losses[step]} at step {step + 1} of {len(losses)}: "
                 "lower learning_rate, or use another selector"
             )
-        optimiser.zero_grad()
-        loss.backward()
         optimiser.step()
         advance(len(some))
         epoch, rest = divmod(step + 1, schedule.steps_per_epoch)
@@ -167,17 +173,33 @@ def warm_up_adapters(
     return WarmUp([_weights_and_moments(file) for file in states], losses, start)
 
 
-def _batch_loss(
-    adapted: Adapted, weights: torch.Tensor, rows: list[TokenRow], width: int
-) -> torch.Tensor:
-    """Mean loss of the batch's predicted tokens."""
+def _add_gradients(
+    adapted: Adapted, weights: torch.Tensor, rows: list[WindowedRow], longest: int
+) -> float:
+    """Add the gradient of the mean loss of the rows' predicted tokens, and give that loss in nats.
+
+    A part of the rows' windows at a time: the sum is the same, and rows may be of any length.
+    """
     from torch.func import functional_call
     from torch.nn.functional import cross_entropy
 
-    ids, labels = stack(rows, width, adapted.device)
-    output = functional_call(adapted.model, adapted.named(weights), (ids,), {"use_cache": False})
-    logits = output.logits[:, :-1].flatten(0, 1).float()
-    return cross_entropy(logits, labels[:, 1:].flatten(), ignore_index=IGNORED_LABEL)
+    windows = [window for row in rows for window in row.windows]
+    n_predicted = sum(row.n_measured for row in rows)
+    lengths, mean = np.array([len(window.ids) for window in windows]), 0.0
+    for part, width in step_parts(lengths, longest):
+        ids, following = stack([windows[i] for i in part], width, adapted.device)
+        named = adapted.named(weights)
+        output = functional_call(adapted.model, named, (ids,), {"use_cache": False})
+        total = cross_entropy(
+            output.logits.flatten(0, 1).float(),
+            following.flatten(),
+            ignore_index=IGNORED_LABEL,
+            reduction="sum",
+        )
+        loss = total / n_predicted
+        loss.backward()
+        mean += loss.item()
+    return mean
 
 
 def _keep(

@@ -2,7 +2,8 @@
 
 As in CCDS (arXiv 2410.16208): the selector is smaller than the model to be trained and is first
 fine-tuned on the target's dev split. Public code and papers disagree on what the "top" of a
-perplexity ranking is ("When less is more", arXiv 2309.04564), so the band is named.
+perplexity ranking is ("When less is more", arXiv 2309.04564), so the band is named. A row is read
+whole, in windows (`selection.models.windows`), and its perplexity is that of all its tokens.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ class PerplexityMethod(Method[PerplexityOptions]):
 
     name: str = "perplexity"
     needs_device: bool = True
-    receipts: frozenset[str] = frozenset({"perplexity", "quantile", "band"})
+    receipts: frozenset[str] = frozenset(
+        {"perplexity", "quantile", "band", "tokens_read", "windows"}
+    )
     options: type[PerplexityOptions] = PerplexityOptions
 
     def fit_asset(self, options: PerplexityOptions) -> str | None:
@@ -59,7 +62,10 @@ class PerplexityMethod(Method[PerplexityOptions]):
         return Fitted({"sorted_log": log_N}, {"n_pool": len(log_N), **facts})
 
     def score(self, fitted: Fitted, inputs: ScoreInputs[PerplexityOptions]) -> Scores:
-        """Score of shape (1, n); receipts perplexity, quantile (mid-rank, 0 to 1) and band."""
+        """Score of shape (1, n); receipts perplexity, quantile (mid-rank, 0 to 1) and band.
+
+        And how many tokens of the row, all that it has, were read in how many windows.
+        """
         band = inputs.options.band
         log_N = _log_perplexity(inputs.rows)
         pool = Distribution(fitted.arrays["sorted_log"])
@@ -69,6 +75,8 @@ class PerplexityMethod(Method[PerplexityOptions]):
                 "perplexity": np.exp(log_N),
                 "quantile": pool.quantile(log_N),
                 "band": pool.band(log_N),
+                "tokens_read": inputs.rows.features[:, 1].astype(np.int64),
+                "windows": inputs.rows.features[:, 2].astype(np.int64),
             },
         )
 

@@ -26,7 +26,9 @@ class PerplexityOptions(MethodOptions):
         description="passes over the target's dev split to tune the selector; 0: it is used as is",
     )
     learning_rate: LearningRate = Field(default=1e-4, description="of the tuning, at its peak")
-    batch_size: BatchSize = Field(default=8, description="examples in a step of the tuning")
+    batch_size: BatchSize = Field(
+        default=8, description="examples, or windows of long texts, in a step of the tuning"
+    )
     seed: Seed = Field(default=0, description="of the order of the examples in the tuning")
 
     @property

@@ -3,39 +3,43 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
 
 import numpy as np
 
 from selection.basics.blocks import Charge
-from selection.costs.rows import rows_forward_flops, rows_training_flops
+from selection.costs.rows import rows_forward_flops, trained_flops
 from selection.methods.contract.blocks import prepare_in_blocks
 from selection.methods.contract.common import required_selector
-from selection.methods.contract.cost import CostInputs
+from selection.methods.contract.cost import CostInputs, SelectorSize
 from selection.methods.contract.preparation import (
     Files,
     Preparation,
     Prepared,
     PrepareInputs,
+    Selector,
 )
 from selection.methods.contract.values import Rows
 from selection.methods.perplexity.nll import text_nll
 from selection.methods.perplexity.options import PerplexityOptions
-from selection.models.batches import training_order
-from selection.models.examples import plain_examples, render_all, render_parts
-from selection.models.recipe import Recipe
+from selection.models.batches import run_flops
 from selection.models.tokenizer import required_id
 from selection.models.training import train
-
-if TYPE_CHECKING:
-    from selection.costs import ModelShape
+from selection.models.windows import (
+    training_widths,
+    training_windows,
+    window_lengths,
+    window_texts,
+)
 
 TUNED_SELECTOR = "tuned_selector"
 PERPLEXITIES = "perplexities"
 _STEPS_BETWEEN_SAVES = 100
 # Enough rows for batches of near lengths, and minutes of work between two saved blocks.
 BLOCK_ROWS = 4096
+MEASURED = ("nll", "tokens", "windows")
 
 
 class TunedSelector(Preparation):
@@ -48,7 +52,7 @@ class TunedSelector(Preparation):
     reads: tuple[str, ...] = ("epochs", "learning_rate", "batch_size", "seed")
 
     def prepare(self, inputs: PrepareInputs[PerplexityOptions]) -> Prepared:
-        """Tune it; what is trained on of an example is as in the study's own fine-tuning.
+        """Tune it on all of each text; what is trained on of others is as in the study's tuning.
 
         Raises
         ------
@@ -67,9 +71,7 @@ class TunedSelector(Preparation):
                 "give its dev split rows, or set `epochs: 0`"
             )
         model, tokenizer = load_model(selector.folder), load_tokenizer(selector.folder)
-        dataset, n_truncated = render_all(inputs.target, tokenizer, selector.shape.sequence_length)
-        lengths = np.array([len(ids) for ids, _ in dataset])
-        tokens, flops = _tuning(lengths, recipe, selector.shape, selector.accountant)
+        dataset, share = training_windows(inputs.target, tokenizer, selector.shape.sequence_length)
         result = train(
             model,
             dataset,
@@ -79,38 +81,42 @@ class TunedSelector(Preparation):
             device=inputs.device,
             save_steps=_STEPS_BETWEEN_SAVES,
             meter=inputs.meter,
-            flops_per_token=flops / tokens,
+            price=_price(selector),
         )
         checkpoint = inputs.work / "checkpoint"
         if checkpoint.exists():  # of an attempt that was killed as it wrote this
             shutil.rmtree(checkpoint)
         save_checkpoint(model, tokenizer, checkpoint)
-        inputs.advance(len(dataset))
+        inputs.advance(len(inputs.target))
         return Prepared(
             {"checkpoint": checkpoint},
-            rows=len(dataset),
-            flops=flops,
+            rows=len(inputs.target),
+            flops=result.flops,
             accountant=selector.accountant,
-            resumed_flops=flops * result.tokens_resumed / tokens,
+            resumed_flops=result.resumed_flops,
             facts={
                 "steps": result.steps,
                 "tokens": result.tokens,
                 "first_loss": result.losses[0][1],
                 "final_loss": result.final_loss,
-                "n_truncated": n_truncated,
+                "window": selector.shape.sequence_length,
+                "share_read": share,
             },
         )
 
     def flops(self, inputs: CostInputs[PerplexityOptions]) -> float:
         """Of the forward and backward passes over the target's examples, padding included."""
         size = required_selector(inputs.selector)
-        recipe = inputs.options.recipe
-        return _tuning(size.target_lengths, recipe, size.shape, size.accountant)[1]
+        widths = training_widths(size.target_lengths, size.shape.sequence_length)
+        return run_flops(widths, inputs.options.recipe, _price(size))
 
 
 @dataclass
 class Perplexities(Preparation):
-    """Losses of every row: `nll.npy` (nats, float64) and `tokens.npy` (int64), of shape (n,)."""
+    """Losses of every row: `nll.npy` (nats, float64), `tokens.npy`, `windows.npy` (int64), (n,).
+
+    The tokens are those that a loss is summed over; they are all of the row's, in so many windows.
+    """
 
     needs: tuple[str, ...]
     asset: str = PERPLEXITIES
@@ -139,48 +145,47 @@ class Perplexities(Preparation):
             folder = inputs.prepared[TUNED_SELECTOR].path("checkpoint")
         model, tokenizer = load_model(folder), load_tokenizer(folder)
 
+        longest = shape.sequence_length
+
         def losses(rows: Rows, charge: Charge) -> dict[str, np.ndarray]:
-            examples = plain_examples(rows.row_id, rows.text)
-            rendered = [render_parts(e, tokenizer, shape.sequence_length) for e in examples]
-            lengths = np.array([len(row.ids) for row in rendered], dtype=np.int64)
-            charge(rows_forward_flops(shape, lengths, accountant=selector.accountant))
-            measured = [row.n_measured for row in rendered]
-            if 0 in measured:
+            read = window_texts(rows.text, tokenizer, longest, with_end=False)
+            tokens = np.array([row.n_read for row in read], dtype=np.int64)
+            charge(_reading(tokens, selector))
+            if 0 in tokens:
                 raise ValueError(
-                    f"row {rows.row_id[measured.index(0)]} of the pool is empty: it has no token "
+                    f"row {rows.row_id[tokens.argmin()]} of the pool is empty: it has no token "
                     "to measure; quarantine it"
                 )
-            nll = text_nll(model, rendered, device=inputs.device)
-            return {"nll": nll, "tokens": np.array(measured, dtype=np.int64)}
+            nll = text_nll(model, read, device=inputs.device)
+            windows = np.array([len(row.windows) for row in read], dtype=np.int64)
+            return {"nll": nll, "tokens": tokens, "windows": windows}
 
         blocks = prepare_in_blocks(self, inputs, losses, block_rows=BLOCK_ROWS)
         return Prepared(
-            {"nll.npy": blocks.arrays["nll"], "tokens.npy": blocks.arrays["tokens"]},
+            {f"{name}.npy": array for name, array in blocks.arrays.items()},
             rows=len(blocks.arrays["nll"]),
             flops=blocks.flops,
             accountant=selector.accountant,
             resumed_flops=blocks.resumed_flops,
+            facts={"window": longest, "share_read": 1.0},  # of a text no token is left out
         )
 
     def flops(self, inputs: CostInputs[PerplexityOptions]) -> float:
-        """Of one forward over the rows."""
+        """Of one forward over the rows, whose end of text is not measured."""
         size = required_selector(inputs.selector)
-        return rows_forward_flops(size.shape, size.pool_lengths, accountant=size.accountant)
+        return _reading(size.pool_lengths - 1, size)
 
     def features(self, files: Files) -> np.ndarray:
-        """Give (nll, tokens) of each row, of shape (n, 2), float64."""
-        return np.stack([files.array("nll.npy"), files.array("tokens.npy")], axis=1)
+        """Give (nll, tokens, windows) of each row, of shape (n, 3), float64."""
+        return np.stack([files.array(f"{name}.npy") for name in MEASURED], axis=1)
 
 
-def _tuning(
-    lengths: np.ndarray, recipe: Recipe, shape: ModelShape, accountant: str
-) -> tuple[int, float]:
-    """Tokens and FLOPs of a training on rows of these lengths.
+def _reading(n_tokens: np.ndarray, selector: Selector | SelectorSize) -> float:
+    """FLOPs of one forward over all windows of rows of so many tokens, without padding."""
+    widths = window_lengths(n_tokens, selector.shape.sequence_length)
+    return rows_forward_flops(selector.shape, widths, accountant=selector.accountant)
 
-    Each step's rows are as long as its longest: padding is computed on like any token, so it is
-    charged like one. The seed decides which rows meet in a step, so this is known before it runs.
-    """
-    order, sizes = training_order(len(lengths), recipe)
-    starts = np.cumsum(sizes) - sizes
-    widths = np.repeat(np.maximum.reduceat(np.asarray(lengths)[order], starts), sizes)
-    return int(widths.sum()), rows_training_flops(shape, widths, accountant=accountant)
+
+def _price(selector: Selector | SelectorSize) -> Callable[[np.ndarray], float]:
+    """FLOPs of training on rows of these widths, what fills them up for their step included."""
+    return partial(trained_flops, selector.shape, accountant=selector.accountant)

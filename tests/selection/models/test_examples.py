@@ -9,12 +9,8 @@ from hypothesis import strategies as st
 
 from selection.models.examples import (
     Example,
-    plain_examples,
-    plain_lengths,
-    render,
     render_all,
     render_parts,
-    rendered_lengths,
 )
 from selection.models.tokenizer import train_tokenizer
 
@@ -24,8 +20,9 @@ EOS = TOKENIZER.eos_token_id
 
 
 def trained(example, max_length):
-    ids, mask = render(example, TOKENIZER, max_length)
-    return TOKENIZER.decode([i for i, kept in zip(ids, mask, strict=True) if kept])
+    parts = render_parts(example, TOKENIZER, max_length)
+    kept = [i for i, kept in zip(parts.ids, parts.loss_mask, strict=True) if kept]
+    return TOKENIZER.decode(kept)
 
 
 def test_a_plain_example_is_trained_on_whole_with_its_end():
@@ -36,12 +33,12 @@ def test_a_labelled_example_is_trained_on_text_and_label():
     example = Example("r", "some text", label="yes")
     assert trained(example, 100) == "some text\n\nLabel: yes<|endoftext|>"
     plain = render_parts(example, TOKENIZER, 100, with_label=False)
-    assert plain.ids == render(Example("r", "some text"), TOKENIZER, 100)[0]
+    assert plain.ids == render_parts(Example("r", "some text"), TOKENIZER, 100).ids
 
 
 def test_a_generation_example_is_trained_on_the_response_only():
     example = Example("r", "q\n\na b", prompt="q", response="a b")
-    ids, _ = render(example, TOKENIZER, 100)
+    ids = render_parts(example, TOKENIZER, 100).ids
     assert TOKENIZER.decode(ids[1:]) == "q\n\na b<|endoftext|>"
     assert trained(example, 100) == "a b<|endoftext|>"
 
@@ -74,7 +71,7 @@ def test_the_measured_text_is_what_the_measured_tokens_stand_for(text, max_lengt
 
 def test_a_label_that_does_not_fit_is_refused_by_row():
     with pytest.raises(ValueError, match=r"row r7.*max_length=12"):
-        render(Example("r7", "text", label="a very long label " * 4), TOKENIZER, 12)
+        render_parts(Example("r7", "text", label="a very long label " * 4), TOKENIZER, 12)
 
 
 def test_half_a_prompt_response_pair_is_refused():
@@ -88,11 +85,3 @@ def test_a_training_set_counts_its_truncated_examples():
     dataset, n_truncated = render_all([Example("a", "short"), Example("b", TEXT)], TOKENIZER, 30)
     assert n_truncated == 1
     assert [len(ids) <= 30 for ids, _ in dataset] == [True, True]
-
-
-@given(st.lists(st.text(max_size=40)), st.integers(3, 30))
-def test_lengths_of_plain_rows_are_those_of_rendering_them_one_by_one(texts, max_length):
-    one_by_one = rendered_lengths(
-        plain_examples([f"r{i}" for i in range(len(texts))], texts), TOKENIZER, max_length
-    )
-    assert plain_lengths(texts, TOKENIZER, max_length).tolist() == one_by_one.tolist()

@@ -14,9 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from selection.budget.meter import BudgetExhausted
+from selection.costs.passes import Passes
 from selection.models import harness_tasks
 from selection.models.base import new_model, tiny_config
-from selection.models.harness import count_harness_tokens, run_harness
+from selection.models.harness import count_harness_passes, run_harness
 from selection.models.harness_tasks import HarnessTasks
 from selection.models.tokenizer import train_tokenizer
 
@@ -162,15 +163,18 @@ def test_the_tokens_of_likelihoods_are_foreseen_exactly(
 ):
     shots = num_fewshot if names == ["shots"] else None
     tasks = HarnessTasks(tuple(names), folder, limit=limit, num_fewshot=shots)
-    foreseen = count_harness_tokens(TOKENIZER, tasks, max_length=max_length)
-    assert foreseen == run(tasks, max_length=max_length).tokens > 0
+    foreseen = count_harness_passes(TOKENIZER, tasks, max_length=max_length)
+    assert foreseen == run(tasks, max_length=max_length).passes
+    assert foreseen.tokens > 0
 
 
 def test_generated_text_takes_no_more_tokens_than_foreseen(folder):
     tasks = HarnessTasks(("generation",), folder)
-    foreseen = count_harness_tokens(TOKENIZER, tasks, max_length=64)
+    foreseen = count_harness_passes(TOKENIZER, tasks, max_length=64)
     # what the model generated went through it token by token
-    assert 0 < run(tasks).tokens <= foreseen
+    passes = run(tasks).passes
+    for name in ("tokens", "attended", "logits"):
+        assert 0 < getattr(passes, name) <= getattr(foreseen, name)
 
 
 def test_requests_that_were_cut_are_counted(folder):
@@ -184,17 +188,21 @@ def test_requests_that_were_cut_are_counted(folder):
 
 def test_an_answer_longer_than_the_model_reads_is_refused_before_anything_runs(folder):
     with pytest.raises(ValueError, match=r"tokens and does not fit"):
-        count_harness_tokens(TOKENIZER, HarnessTasks(("choice",), folder), max_length=4)
+        count_harness_passes(TOKENIZER, HarnessTasks(("choice",), folder), max_length=4)
 
 
 def test_the_meter_is_asked_before_each_pass_and_stops_the_next_one(folder):
     tasks = HarnessTasks(("choice",), folder)
     free = UpTo(np.inf)
-    whole = run(tasks, meter=free, flops_per_token=7.0)
-    assert free.charged == 7.0 * whole.tokens
+
+    def price(passes: Passes) -> float:
+        return 7.0 * passes.tokens
+
+    whole = run(tasks, meter=free, price=price)
+    assert free.charged == 7.0 * whole.passes.tokens
     half = UpTo(free.charged / 2)
     with pytest.raises(BudgetExhausted):
-        run(tasks, meter=half, flops_per_token=7.0)
+        run(tasks, meter=half, price=price)
     assert 0 < half.charged <= half.room
     # and nothing of the stopped run is left on the model
     assert run(tasks) == whole
@@ -248,7 +256,7 @@ def test_a_task_that_could_change_unnoticed_or_runs_foreign_code_is_refused(
 ):
     folder = write_tasks(tmp_path / "tasks", mine=MULTIPLE_CHOICE | changes)
     with pytest.raises(ValueError, match=message):
-        count_harness_tokens(TOKENIZER, HarnessTasks(("mine",), folder), max_length=64)
+        count_harness_passes(TOKENIZER, HarnessTasks(("mine",), folder), max_length=64)
 
 
 def test_a_group_cannot_hide_such_a_task(tmp_path):
@@ -256,7 +264,7 @@ def test_a_group_cannot_hide_such_a_task(tmp_path):
     folder = write_tasks(tmp_path / "tasks")
     (folder / "g.yaml").write_text(yaml.safe_dump({"group": "g", "task": [inline]}))
     with pytest.raises(ValueError, match="must lie in `include_path`"):
-        count_harness_tokens(TOKENIZER, HarnessTasks(("g",), folder), max_length=64)
+        count_harness_passes(TOKENIZER, HarnessTasks(("g",), folder), max_length=64)
 
 
 def test_a_link_out_of_the_folder_is_refused(tmp_path):
@@ -264,20 +272,20 @@ def test_a_link_out_of_the_folder_is_refused(tmp_path):
     (folder / "rows.jsonl").rename(tmp_path / "rows.jsonl")
     (folder / "rows.jsonl").symlink_to(tmp_path / "rows.jsonl")
     with pytest.raises(ValueError, match="must lie in `include_path`"):
-        count_harness_tokens(TOKENIZER, HarnessTasks(("choice",), folder), max_length=64)
+        count_harness_passes(TOKENIZER, HarnessTasks(("choice",), folder), max_length=64)
 
 
 def test_a_number_of_shots_that_the_task_forbids_is_refused(tmp_path):
     folder = write_tasks(tmp_path / "tasks", mine=FEWSHOT | {"num_fewshot": 0})
     with pytest.raises(ValueError, match="keeps to that"):
-        count_harness_tokens(
+        count_harness_passes(
             TOKENIZER, HarnessTasks(("mine",), folder, num_fewshot=2), max_length=64
         )
 
 
 def test_a_missing_folder_is_named(tmp_path):
     with pytest.raises(ValueError, match="nowhere is no folder"):
-        count_harness_tokens(TOKENIZER, HarnessTasks(("a",), tmp_path / "nowhere"), max_length=64)
+        count_harness_passes(TOKENIZER, HarnessTasks(("a",), tmp_path / "nowhere"), max_length=64)
 
 
 def test_an_unknown_task_is_named_and_the_harness_own_need_pinned_data(folder):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from selection.models.harness import count_harness_tokens
+from selection.models.harness import count_harness_passes
 from selection.models.harness_tasks import HarnessTasks
 from selection.models.task_files import see_that_task_files_stay_in
 from selection.models.tokenizer import train_tokenizer
@@ -53,4 +53,4 @@ def test_the_harness_is_not_asked_to_read_such_a_folder(folder):
     (folder / "mine.yaml").write_text("include: ../beside.yaml\n")
     tokenizer = train_tokenizer(["Some text for a few tokens."], vocab_size=300)
     with pytest.raises(ValueError, match=r"mine.yaml leads to"):
-        count_harness_tokens(tokenizer, HarnessTasks(("mine",), folder), max_length=64)
+        count_harness_passes(tokenizer, HarnessTasks(("mine",), folder), max_length=64)

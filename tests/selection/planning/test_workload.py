@@ -3,7 +3,6 @@
 import inspect
 import re
 import statistics
-from functools import partial
 
 import numpy as np
 import pytest
@@ -17,10 +16,11 @@ from selection.config.decoders import TinyBase
 from selection.config.embedders import EmbedderSpec
 from selection.config.study import Study
 from selection.costs import ModelShape
+from selection.costs.passes import passes_flops
 from selection.embedding.build import distillation_flops, minilm_folder
 from selection.embedding.flops import encoder_flops
-from selection.models.base import save_checkpoint
-from selection.models.batches import tokens_by_step
+from selection.models.base import load_tokenizer, save_checkpoint
+from selection.models.batches import run_flops
 from selection.models.examples import Example
 from selection.models.recipe import Recipe
 from selection.models.tokenizer import count_tokens, train_tokenizer
@@ -133,13 +133,10 @@ def test_pretraining_is_foreseen(tmp_path):
 
 @pytest.mark.parametrize("labels", [[], ["a", "b"]])
 def test_an_evaluation_is_foreseen(labels, base):
-    import pyarrow as pa
-
-    run = partial(evaluate.evaluate_checkpoint, base, EXAMPLES, labels)
-    tables = [run(seed=seed, max_length=64, device="cpu") for seed in (0, 1)]
-    reported = evaluate.evaluation_flops(pa.concat_tables(tables), labels, SHAPE, "detailed")
+    passes = evaluate.evaluation_passes(load_tokenizer(base), EXAMPLES, labels, 64)
+    charged = 2 * passes_flops(SHAPE, passes, accountant="detailed")
     foreseen = planned_evaluation_flops(TOKENIZER, EXAMPLES, labels, SHAPE, "detailed", n_models=2)
-    assert foreseen == reported > 0
+    assert foreseen == charged > 0
 
 
 def test_warming_up_on_the_pool_is_one_epoch_of_the_plan():
@@ -153,9 +150,9 @@ def test_warming_up_on_the_pool_is_one_epoch_of_the_plan():
 
 @given(widths=st.lists(st.integers(1, 50), min_size=1, max_size=30), batch=st.integers(1, 8))
 def test_padding_is_at_least_nothing_and_at_most_the_widest_row(widths, batch):
-    tokens = tokens_by_step(widths, Recipe(batch_size=batch, epochs=2)).sum()
+    tokens = run_flops(widths, Recipe(batch_size=batch, epochs=2), np.sum)
     assert 2 * sum(widths) <= tokens <= 2 * len(widths) * max(widths)
-    assert tokens_by_step(widths, Recipe(batch_size=1, epochs=2)).sum() == 2 * sum(widths)
+    assert run_flops(widths, Recipe(batch_size=1, epochs=2), np.sum) == 2 * sum(widths)
 
 
 def test_a_distillation_is_charged_for_the_tokens_that_model2vec_keeps():

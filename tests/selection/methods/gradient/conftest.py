@@ -23,7 +23,7 @@ from selection.costs import ModelShape
 from selection.methods.contract.cost import CostInputs, SelectorSize
 from selection.methods.contract.preparation import Selector
 from selection.models.base import new_model, save_checkpoint, tiny_config
-from selection.models.examples import Example, render
+from selection.models.examples import Example, render_all
 from selection.models.recipe import Recipe
 from selection.models.tokenizer import train_tokenizer
 from selection.models.training import train
@@ -50,7 +50,7 @@ def selector(tmp_path_factory) -> Selector:
         Example("", text, label=kind if i % 2 else None)
         for i, (kind, text) in enumerate(zip(kinds, texts, strict=True))
     ]
-    dataset = [render(example, tokenizer, LONGEST) for example in examples]
+    dataset, _ = render_all(examples, tokenizer, LONGEST)
     train(
         model,
         dataset,

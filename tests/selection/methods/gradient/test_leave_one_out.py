@@ -14,13 +14,13 @@ from selection.budget.meter import UNMETERED
 from selection.methods.gradient.influence import influence, subtask_means
 from selection.methods.gradient.lora import Adapted
 from selection.methods.gradient.projected import projected_gradients
-from selection.methods.gradient.tokens import TokenRow
 from selection.methods.gradient.warm_up import WarmUp, plan_schedule, warm_up_adapters
+from selection.models.windows import WindowedRow
 
 EPOCHS = 10
 
 
-def retrain(adapted: Adapted, rows: list[TokenRow], work: Path) -> WarmUp:
+def retrain(adapted: Adapted, rows: list[WindowedRow], work: Path) -> WarmUp:
     work.mkdir()
     return warm_up_adapters(
         adapted,
@@ -35,12 +35,15 @@ def retrain(adapted: Adapted, rows: list[TokenRow], work: Path) -> WarmUp:
     )
 
 
-def target_loss(adapted: Adapted, trained: WarmUp, target: list[TokenRow]) -> float:
+def target_loss(adapted: Adapted, trained: WarmUp, target: list[WindowedRow]) -> float:
     named = adapted.named(torch.from_numpy(trained.checkpoints[-1]["weights"]))
-    ids = torch.from_numpy(np.stack([row.ids for row in target]))
+    ids, following = (
+        torch.from_numpy(np.stack([getattr(row.windows[0], name) for row in target]))
+        for name in ("ids", "following")
+    )
     with torch.no_grad():
         logits = functional_call(adapted.model, named, (ids,)).logits.double()
-    return float(-logits[:, :-1].log_softmax(-1).gather(2, ids[:, 1:, None]).mean())
+    return float(-logits.log_softmax(-1).gather(2, following[:, :, None]).mean())
 
 
 def rank_correlation(folder: Path, seed: int) -> float:
@@ -58,7 +61,7 @@ def rank_correlation(folder: Path, seed: int) -> float:
         for i in range(len(rows))
     ]
 
-    def features(of: list[TokenRow], *, adam: bool) -> np.ndarray:
+    def features(of: list[WindowedRow], *, adam: bool) -> np.ndarray:
         return projected_gradients(
             adapted, full.checkpoints, of, longest=LONGEST, adam=adam, dimensions=2048, seed=0
         )

@@ -8,10 +8,9 @@ from tiny_decoder import LONGEST, make_decoder, make_rows
 from selection.costs import ModelShape
 from selection.methods.gradient.lora import adapter_weights
 from selection.methods.gradient.row_gradients import row_gradients
-from selection.methods.gradient.tokens import TokenRow, padded_widths, token_rows
-from selection.models.examples import Example
+from selection.methods.gradient.tokens import padded_widths
 from selection.models.packing import IGNORED_LABEL
-from selection.models.tokenizer import train_tokenizer
+from selection.models.windows import Window, WindowedRow
 
 
 @pytest.fixture(scope="module", params=["llama", "gpt_neox"])
@@ -28,7 +27,7 @@ def weights(adapted) -> torch.Tensor:
 
 
 def one_by_one(adapted, weights, rows) -> torch.Tensor:
-    """Batch size one, no padding, backward()."""
+    """A window at a time, no padding, autograd of the mean over all tokens of a row."""
     model, own = adapted.model, adapted.initial_weights()
     parameters = dict(model.named_parameters())
 
@@ -41,28 +40,34 @@ def one_by_one(adapted, weights, rows) -> torch.Tensor:
     found = []
     for row in rows:
         model.zero_grad()
-        logits = model(input_ids=torch.tensor(row.ids)[None], use_cache=False).logits[0]
-        predicted = torch.tensor(row.labels)[1:]
-        chosen = predicted != IGNORED_LABEL
-        nll = -logits[:-1].log_softmax(-1)[chosen].gather(1, predicted[chosen][:, None])
-        nll.mean().backward()
+        losses = []
+        for window in row.windows:
+            logits = model(input_ids=torch.tensor(window.ids)[None], use_cache=False).logits[0]
+            following = torch.tensor(window.following)
+            chosen = following != IGNORED_LABEL
+            losses.append(-logits.log_softmax(-1)[chosen].gather(1, following[chosen][:, None]))
+        torch.cat(losses).mean().backward()
         found.append(adapted.flat({name: parameters[name].grad for name in adapted.shapes}))
     put(own)
     return torch.stack(found)
 
 
 def test_gradients_of_many_rows_are_those_of_one_row_at_a_time(adapted, weights, figures):
-    rows = make_rows(1, 12, np.random.default_rng(0))
-    response_only = rows[3].labels.copy()
+    rows = make_rows(1, 12, np.random.default_rng(0), most=4 * LONGEST)
+    assert {1, 2, 3, 4} == {len(row.windows) for row in rows}
+    [short, *_] = (place for place, row in enumerate(rows) if len(row.windows) == 1)
+    [window] = rows[short].windows
+    response_only = window.following.copy()
     response_only[: len(response_only) // 2] = IGNORED_LABEL
-    rows[3] = TokenRow(rows[3].ids, response_only)
+    rows[short] = WindowedRow([Window(window.ids, response_only)])
     found = row_gradients(adapted, weights, rows, longest=LONGEST)
-    torch.testing.assert_close(found, one_by_one(adapted, weights, rows), atol=2e-6, rtol=1e-4)
+    expected = one_by_one(adapted, weights, rows)
+    assert ((found - expected).norm(dim=1) < 1e-5 * expected.norm(dim=1)).all()
     figures.record("M4", gradients_compared=len(rows), weights_of_each=found.shape[1])
 
 
 def test_gradients_do_not_depend_on_batches_or_order(adapted, weights):
-    rows = make_rows(1, 12, np.random.default_rng(1))
+    rows = make_rows(1, 12, np.random.default_rng(1), most=3 * LONGEST)
     whole = row_gradients(adapted, weights, rows, longest=LONGEST)
     order = np.random.default_rng(2).permutation(12)
     other = row_gradients(
@@ -91,12 +96,3 @@ def test_a_row_whose_gradient_is_not_finite_is_named(adapted, weights):
 def test_widths_are_the_next_multiple_of_eight_and_no_longer_than_the_longest():
     lengths = np.array([1, 8, 9, 17, 20])
     np.testing.assert_array_equal(padded_widths(lengths, 20), [8, 8, 16, 20, 20])
-
-
-def test_rows_are_rendered_as_the_trained_model_sees_them_and_cut():
-    tokenizer = train_tokenizer(["some plain text"], vocab_size=300)
-    (row,) = token_rows([Example("a", "some plain text " * 20)], tokenizer, 12)
-    assert len(row.ids) == 12
-    assert row.ids[0] == tokenizer.bos_token_id and row.ids[-1] == tokenizer.eos_token_id
-    np.testing.assert_array_equal(row.labels[1:], row.ids[1:])
-    assert row.labels[0] == IGNORED_LABEL

@@ -10,7 +10,7 @@ from tiny_decoder import LONGEST, make_decoder, make_rows
 from selection.budget.meter import UNMETERED, BudgetExhausted
 from selection.methods.gradient.warm_up import WarmUp, plan_schedule, warm_up_adapters
 
-ROWS = make_rows(1, 22, np.random.default_rng(0))
+ROWS = make_rows(1, 22, np.random.default_rng(0), most=3 * LONGEST)
 SCHEDULE = plan_schedule(22, epochs=3, batch_size=5, learning_rate=5e-3, seed=1)  # 5 steps an epoch
 
 
@@ -107,10 +107,12 @@ def test_the_arrays_are_those_of_a_plain_loop(adapted, whole):
         flat = weights.float().requires_grad_()
         total, count = torch.zeros(()), 0
         for i in some:
-            ids = torch.from_numpy(ROWS[i].ids)
-            logits = functional_call(model, adapted.named(flat), (ids[None],)).logits[0]
-            total = total + cross_entropy(logits[:-1], ids[1:], reduction="sum")
-            count += len(ids) - 1
+            for window in ROWS[i].windows:
+                ids = torch.from_numpy(window.ids)
+                logits = functional_call(model, adapted.named(flat), (ids[None],)).logits[0]
+                following = torch.from_numpy(window.following)
+                total = total + cross_entropy(logits, following, reduction="sum")
+                count += len(ids)
         (g,) = torch.autograd.grad(total / count, flat)
         g = g.double()
         m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2
