@@ -17,11 +17,14 @@ class Batching:
     budget : tokens in a batch, padding included; a longer text is a batch of its own.
     multiple : texts are padded to a multiple of this, where their kernels like round lengths.
     from_tokens : ... if they have at least so many tokens: padding costs a short text most.
+    shortest_share : least length of a text in parts of the longest of its batch, where all are
+        padded to that one.
     """
 
     budget: int
     multiple: int = 1
     from_tokens: int = 0
+    shortest_share: float = 0.0
 
     def padded(self, lengths: np.ndarray) -> np.ndarray:
         """Tokens that each text takes in a batch, int64 of shape (n,)."""
@@ -39,10 +42,14 @@ class Batching:
         lengths : int64 of shape (n,), tokens of each text.
         """
         order = np.argsort(-lengths, kind="stable")
-        ends = np.cumsum(self.padded(lengths)[order])
+        falling = lengths[order]
+        ends = np.cumsum(self.padded(falling))
         first = 0
         while first < len(order):
             before = ends[first - 1] if first else 0
-            end = int(np.searchsorted(ends, before + self.budget, side="right"))
-            yield order[first : max(end, first + 1)]
-            first = max(end, first + 1)
+            full = int(np.searchsorted(ends, before + self.budget, side="right"))
+            least = self.shortest_share * falling[first]
+            near = first + int(np.count_nonzero(falling[first:] >= least))
+            end = max(min(full, near), first + 1)
+            yield order[first:end]
+            first = end

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 CPU_BUDGET = 4096
 GPU_BUDGET = 65_536
 
-AS_THE_LIBRARY = Batching(budget=16_384)
+AS_THE_LIBRARY = Batching(budget=16_384, shortest_share=0.95)
+"""It pads a batch to its longest text."""
 
 
 def load_transformer(
@@ -82,7 +83,7 @@ def why_not_packed(model: SentenceTransformer, max_tokens: int) -> str | None:
     tokenizer = modules[0].tokenizer
     if tokenizer is None or not tokenizer.is_fast or tokenizer.truncation_side != "right":
         return "its tokenizer is of another kind"
-    if model.prompts.get(model.default_prompt_name or "") or model.truncate_dim is not None:
+    if _Sized(model, max_tokens).prompt or model.truncate_dim is not None:
         return "it has a prompt or cuts its vectors"
     return None
 
@@ -100,6 +101,18 @@ class _Sized:
         width = self.model.get_embedding_dimension()
         assert width is not None
         return int(width)
+
+    @property
+    def prompt(self) -> str:
+        """What the model puts before every text unless it is told otherwise."""
+        return self.model.prompts.get(self.model.default_prompt_name or "") or ""
+
+    @property
+    def lead(self) -> int:
+        """Tokens before a text's own: the one that marks its start, and its prompt's."""
+        if not self.prompt:
+            return 1
+        return len(self.model.tokenizer(self.prompt)["input_ids"]) - 1
 
     def flops(self, n_tokens: np.ndarray) -> float:
         """Detailed count of an encoder's forward pass, padding left out."""
@@ -184,9 +197,15 @@ class SentenceEmbedder(_Sized):
     batching: Batching = AS_THE_LIBRARY
 
     def tokenize(self, texts: Sequence[str]) -> Tokens:
-        """Read the texts to know their lengths; the library reads them again."""
+        """Read the texts, with the prompt that the library puts before each, for their lengths.
+
+        It reads them again.
+        """
         read = self.model.tokenizer(
-            list(texts), truncation=True, max_length=self.max_tokens, padding=False
+            [self.prompt + text for text in texts],
+            truncation=True,
+            max_length=self.max_tokens,
+            padding=False,
         )
         return Tokens.of(texts, read["input_ids"])
 

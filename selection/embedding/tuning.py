@@ -37,8 +37,8 @@ class Tuned:
 
     Attributes
     ----------
-    flops : forward and backward passes over the tokens that the views kept, and the products of
-        the loss.
+    flops : forward and backward passes over the tokens that the views kept, those that fill up a
+        batch of a transformer included, and the products of the loss.
     losses : mean of each epoch.
     n_texts : texts with at least one token, those that were read.
     """
@@ -81,13 +81,17 @@ def tune_embedder(folder: Path, tuned: Path, texts: Sequence[str], tuning: Tunin
         )
     parameters, forward, save = _trainable(embedder, tuned)
     rng = np.random.default_rng(tuning.seed)
+    lead = _lead(embedder)
     optimiser = torch.optim.AdamW(parameters, lr=tuning.learning_rate, weight_decay=0.0)
     flops, losses = 0.0, []
     for epoch in range(tuning.epochs):
         loss_sum = 0.0
         for batch in _batches(rng.permutation(n), tuning.batch_size):
             texts_B = tokens.take(batch)
-            one, other = (_view(texts_B, rng, tuning.token_dropout, embedder) for _ in range(2))
+            one, other = (
+                _view(texts_B, _kept(texts_B.lengths, rng, tuning.token_dropout, lead))
+                for _ in range(2)
+            )
             loss = contrastive_loss(forward(one), forward(other), tuning.temperature)
             if not torch.isfinite(loss):
                 raise ValueError(
@@ -98,18 +102,36 @@ def tune_embedder(folder: Path, tuned: Path, texts: Sequence[str], tuning: Tunin
             loss.backward()
             optimiser.step()
             loss_sum += float(loss.detach()) * len(batch)
-            read = embedder.flops(one.lengths) + embedder.flops(other.lengths)
-            flops += _PASSES * (read + 2.0 * len(batch) ** 2 * embedder.width)
+            flops += _step_flops(embedder, one.lengths, other.lengths)
         losses.append(loss_sum / n)
     save()
     return Tuned(flops, tuple(losses), n)
 
 
 def tuning_flops(embedder: Embedder, lengths: np.ndarray, tuning: Tuning) -> float:
-    """FLOPs at most of tuning on texts of these lengths: as if no token were dropped."""
-    read = 2 * embedder.flops(lengths)
-    pairs = 2.0 * len(lengths) * min(tuning.batch_size + 1, len(lengths)) * embedder.width
-    return _PASSES * tuning.epochs * (read + pairs)
+    """FLOPs of tuning on texts of these lengths: what `tune_embedder` will charge.
+
+    The seed decides which texts share a batch and what each view keeps, and their lengths how much.
+    """
+    read = lengths[lengths > 0]
+    rng, lead, flops = np.random.default_rng(tuning.seed), _lead(embedder), 0.0
+    for _ in range(tuning.epochs):
+        for batch in _batches(rng.permutation(len(read)), tuning.batch_size):
+            one, other = (
+                _counts(read[batch], _kept(read[batch], rng, tuning.token_dropout, lead))
+                for _ in range(2)
+            )
+            flops += _step_flops(embedder, one, other)
+    return flops
+
+
+def _step_flops(embedder: Embedder, one: np.ndarray, other: np.ndarray) -> float:
+    """Of a step on two views of these lengths; a transformer fills each up to its longest text."""
+    read = 0.0
+    for lengths in (one, other):
+        widest = np.full(len(lengths), lengths.max())
+        read += embedder.flops(lengths if isinstance(embedder, StaticEmbedder) else widest)
+    return _PASSES * (read + 2.0 * len(one) ** 2 * embedder.width)
 
 
 def contrastive_loss(
@@ -133,16 +155,38 @@ def _batches(order: np.ndarray, size: int) -> list[np.ndarray]:
     return batches
 
 
-def _view(tokens: Tokens, rng: np.random.Generator, dropout: float, embedder: Embedder) -> Tokens:
-    """Drop some tokens of each text, never all; a transformer's first and last mark its ends."""
-    kept = rng.random(len(tokens.flat)) >= dropout
-    ends = tokens.starts + tokens.lengths - 1
-    if not isinstance(embedder, StaticEmbedder):
-        kept[tokens.starts] = kept[ends] = True
-    counts = np.add.reduceat(kept, tokens.starts, dtype=np.int64)
-    empty = counts == 0
-    kept[tokens.starts[empty]] = True
-    return Tokens(tokens.texts, tokens.flat[kept], np.maximum(counts, 1))
+def _lead(embedder: Embedder) -> int:
+    """Tokens at the start of every text that stay: of a transformer its mark and the prompt."""
+    if isinstance(embedder, StaticEmbedder):
+        return 0
+    assert isinstance(embedder, PackedEmbedder | SentenceEmbedder)
+    return embedder.lead
+
+
+def _kept(lengths: np.ndarray, rng: np.random.Generator, dropout: float, lead: int) -> np.ndarray:
+    """Draw which tokens of texts a view keeps, bool, text after text; of each at least one.
+
+    Parameters
+    ----------
+    lengths : of each text, at least 1.
+    lead : tokens at its start that stay; then the last one, which marks its end, does too.
+    """
+    starts = np.cumsum(lengths) - lengths
+    kept = rng.random(int(lengths.sum())) >= dropout
+    if lead:
+        kept |= np.arange(len(kept)) - np.repeat(starts, lengths) < lead
+        kept[starts + lengths - 1] = True
+    kept[starts[np.add.reduceat(kept, starts, dtype=np.int64) == 0]] = True
+    return kept
+
+
+def _counts(lengths: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    return np.add.reduceat(kept, np.cumsum(lengths) - lengths, dtype=np.int64)
+
+
+def _view(tokens: Tokens, kept: np.ndarray) -> Tokens:
+    """Leave out the tokens that are not kept."""
+    return Tokens(tokens.texts, tokens.flat[kept], _counts(tokens.lengths, kept))
 
 
 Trainable = tuple[
@@ -203,7 +247,10 @@ def _transformer(embedder: PackedEmbedder | SentenceEmbedder, folder: Path) -> T
         ids_BS = pad_sequence(list(texts), batch_first=True)
         places_S = torch.arange(ids_BS.shape[1])
         mask_BS = (places_S < torch.tensor(tokens.lengths)[:, None]).long()
-        return model({"input_ids": ids_BS, "attention_mask": mask_BS})["sentence_embedding"]
+        features = {"input_ids": ids_BS, "attention_mask": mask_BS}
+        if embedder.prompt:  # some models do not pool it
+            features["prompt_length"] = embedder.lead
+        return model(features)["sentence_embedding"]
 
     def save() -> None:
         shutil.rmtree(folder)

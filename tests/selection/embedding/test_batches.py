@@ -15,6 +15,7 @@ BATCHING = st.builds(
     budget=st.integers(1, 2000),
     multiple=st.sampled_from([1, 8, 16]),
     from_tokens=st.integers(0, 64),
+    shortest_share=st.sampled_from([0.0, 0.5, 0.95]),
 )
 
 
@@ -29,11 +30,13 @@ def test_every_text_is_in_exactly_one_batch_within_the_budget(lengths, batching)
 
 
 @given(LENGTHS, BATCHING)
-def test_a_batch_is_closed_only_when_the_next_text_does_not_fit(lengths, batching):
+def test_a_batch_is_closed_only_when_the_next_text_does_not_fit_or_is_too_short(lengths, batching):
     batches = list(batching.plan(lengths))
     for batch, following in pairwise(batches):
         taken = batching.padded(lengths[batch]).sum() + batching.padded(lengths[following[:1]])[0]
-        assert taken > batching.budget
+        least = batching.shortest_share * lengths[batch].max()
+        assert taken > batching.budget or lengths[following[0]] < least
+        assert lengths[batch].min() >= least
         assert lengths[batch].min() >= lengths[following].max()
 
 
