@@ -54,7 +54,7 @@ def one_by_one(adapted, weights, rows) -> torch.Tensor:
 
 def test_gradients_of_many_rows_are_those_of_one_row_at_a_time(adapted, weights, figures):
     rows = make_rows(1, 12, np.random.default_rng(0), most=4 * LONGEST)
-    assert {1, 2, 3, 4} == {len(row.windows) for row in rows}
+    assert {1, 2, 3} <= {len(row.windows) for row in rows}
     [short, *_] = (place for place, row in enumerate(rows) if len(row.windows) == 1)
     [window] = rows[short].windows
     response_only = window.following.copy()

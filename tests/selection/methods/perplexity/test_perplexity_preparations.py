@@ -33,6 +33,7 @@ from selection.methods.contract.protocol import FitInputs
 from selection.methods.contract.values import Rows
 from selection.methods.perplexity import perplexities
 from selection.methods.perplexity.method import METHOD
+from selection.methods.perplexity.nll import TOLERANCE
 from selection.methods.perplexity.options import PerplexityOptions
 from selection.models import base
 from selection.models.base import load_model
@@ -109,7 +110,9 @@ def test_the_meter_stops_it_and_the_next_attempt_goes_on(selector, made, tmp_pat
         finished = reading.prepare(inputs(selector, tmp_path / "reading", prepared=made))
     assert (finished.resumed_flops > 0) == (parts > 0)
     assert finished.flops == pytest.approx(made["perplexities"].flops)
-    np.testing.assert_array_equal(finished.array("nll.npy"), made["perplexities"].array("nll.npy"))
+    tokens = finished.array("tokens.npy")
+    moved = finished.array("nll.npy") / tokens - made["perplexities"].array("nll.npy") / tokens
+    assert np.abs(moved).max() < TOLERANCE  # its blocks, and so its batches, were others
 
 
 def test_a_killed_process_leaves_its_finished_blocks_to_the_next(selector, tmp_path, monkeypatch):
