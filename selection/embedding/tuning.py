@@ -14,7 +14,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -247,7 +247,7 @@ def _transformer(embedder: PackedEmbedder | SentenceEmbedder, folder: Path) -> T
         ids_BS = pad_sequence(list(texts), batch_first=True)
         places_S = torch.arange(ids_BS.shape[1])
         mask_BS = (places_S < torch.tensor(tokens.lengths)[:, None]).long()
-        features = {"input_ids": ids_BS, "attention_mask": mask_BS}
+        features: dict[str, Any] = {"input_ids": ids_BS, "attention_mask": mask_BS}
         if embedder.prompt:  # some models do not pool it
             features["prompt_length"] = embedder.lead
         return model(features)["sentence_embedding"]

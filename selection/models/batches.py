@@ -135,7 +135,7 @@ def training_rows(
 
 
 def length_batches(
-    lengths: Sequence[int], batch_tokens: int, *, shortest_share: float = 0.0
+    lengths: Sequence[int] | np.ndarray, batch_tokens: int, *, shortest_share: float = 0.0
 ) -> Iterator[np.ndarray]:
     """Index arrays, longest sequences first, of at most `batch_tokens` with padding.
 
