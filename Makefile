@@ -72,7 +72,7 @@ $(VENV)/installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 
 # Compiling all that is installed takes longer than what little of it the tests import.
 $(VENV)/installed-for-tests: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --no-compile -c constraints.txt -e ".[$(FAISS),test,dev,docs]"
+	$(BIN)/python -m pip install --quiet --no-compile -c constraints.txt -e ".[$(FAISS),test,peers,dev,docs]"
 	touch $(VENV)/installed $@
 
 clean: ## Remove what runs wrote; sources and the environment stay

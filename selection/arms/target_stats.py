@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from selection.basics.words import words
 from selection.transport.distance import ot_distance
 from selection.transport.points import unit_rows
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping, Sequence
 
 MAX_OT_ROWS = 500
-_WORD = re.compile(r"\w+")
 _QUANTILES = {
     "min": 0.0,
     "p05": 0.05,
@@ -85,7 +84,7 @@ class TargetStats:
 
 
 def word_counts(texts: Iterable[str]) -> Counter[str]:
-    r"""Count the lower-cased words (``\w+``) of some texts: the pool's vocabulary, for instance.
+    """Count the lower-cased words of some texts: the pool's vocabulary, for instance.
 
     Parameters
     ----------
@@ -94,7 +93,7 @@ def word_counts(texts: Iterable[str]) -> Counter[str]:
     """
     counts: Counter[str] = Counter()
     for text in texts:
-        counts.update(_WORD.findall(text.lower()))
+        counts.update(words(text.lower()))
     return counts
 
 

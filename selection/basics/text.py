@@ -7,8 +7,6 @@ import re
 import unicodedata
 from functools import cache
 
-_WORD = re.compile(r"\w+|[^\w\s]")
-
 UNPRINTABLE = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
@@ -55,11 +53,6 @@ def row_id(text: str) -> str:
         The text holds a lone surrogate, which ``text_fault`` reports beforehand.
     """
     return hashlib.blake2b(normalise(text).encode("utf-8"), digest_size=16).hexdigest()
-
-
-def count_words(text: str) -> int:
-    r"""Count words and punctuation marks (``\w+|[^\w\s]``), a length that no tokenizer decides."""
-    return sum(1 for _ in _WORD.finditer(text))
 
 
 def text_fault(text: str) -> str | None:

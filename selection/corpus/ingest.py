@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from selection.basics.text import count_words
+from selection.basics.words import count_words
 from selection.corpus.faults import Faults, FaultTally
 from selection.corpus.limits import MAX_ORIGINS, ROW_MEMORY
 from selection.corpus.memory import Memory

@@ -10,7 +10,7 @@ from typing import assert_never
 
 import pyarrow as pa
 
-from selection.basics.text import count_words
+from selection.basics.words import count_words
 from selection.config.targets import DocstringTarget, FileTarget, SplitSizes, Target
 from selection.corpus.docstrings import read_docstrings
 from selection.corpus.faults import Faults, FaultTally

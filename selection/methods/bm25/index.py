@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Literal
 
 import numpy as np
 from pydantic import Field
 from scipy.sparse import csc_array
 
 from selection.basics.text import normalise
+from selection.basics.words import terms
 from selection.methods.contract.blocks import prepare_in_blocks
 from selection.methods.contract.options import MethodOptions
 from selection.methods.contract.preparation import Preparation, Prepared, PrepareInputs
@@ -75,58 +76,66 @@ class Bm25Index(Preparation):
         )
         # As text: read from Parquet they are objects, which no array file holds.
         row_id, first = np.unique(np.concatenate(pool_row_id).astype(str), return_index=True)
-        terms, ids_of_row = _joined(words.arrays)
-        weights = _weights([ids_of_row[i] for i in first], len(terms), options)
+        vocabulary, ids_of_row = _joined(words.arrays)
+        weights = _weights([ids_of_row[i] for i in first], len(vocabulary), options)
         return Prepared(
             {
                 "row_id.npy": row_id,
-                "vocabulary.json": terms,
+                "vocabulary.json": vocabulary,
                 "weights.safetensors": weights,
             },
             rows=len(row_id),
-            facts={"documents": len(row_id), "terms": len(terms), "entries": len(weights["data"])},
+            facts={
+                "documents": len(row_id),
+                "terms": len(vocabulary),
+                "entries": len(weights["data"]),
+            },
         )
 
 
-def tokens_of(texts: Sequence[str], options: Bm25Options) -> Iterator[list[str]]:
-    """Give the words of each text: lower case, two or more characters, without stop words."""
-    tokenized = _tokenize(texts, options)
-    terms = list(tokenized.vocab)
-    return ([terms[i] for i in ids] for ids in tokenized.ids)
+def terms_of(texts: Iterable[str], options: Bm25Options) -> Iterator[list[str]]:
+    """Give the `terms` of each text, in lower case and without stop words."""
+    left_out = _stopwords(options)
+    for text in texts:
+        # Normalised, since texts with one row id may differ in how they write an accent.
+        found = terms(normalise(text).lower())
+        yield [term for term in found if term not in left_out]
 
 
-def _tokenize(texts: Sequence[str], options: Bm25Options) -> Any:
-    from bm25s.tokenization import tokenize
+def _stopwords(options: Bm25Options) -> frozenset[str]:
+    from bm25s.stopwords import STOPWORDS_EN, STOPWORDS_EN_PLUS
 
-    stopwords = [] if options.stopwords == "none" else options.stopwords
-    # Normalised, since texts with one row id may differ in how they write an accent.
-    return tokenize([normalise(text) for text in texts], stopwords=stopwords, show_progress=False)
+    lists = {"english": STOPWORDS_EN, "english_plus": STOPWORDS_EN_PLUS, "none": ()}
+    return frozenset(lists[options.stopwords])
 
 
 def _words_of(rows: Rows, options: Bm25Options) -> dict[str, np.ndarray]:
     """Give the words of some rows as numbers in a vocabulary of their own, spelled out beside."""
-    tokenized = _tokenize(rows.text, options)
-    terms = sorted(tokenized.vocab, key=tokenized.vocab.__getitem__)
-    spelled = "".join(term + _WORD_END for term in terms).encode("utf-8")
+    number: dict[str, int] = {}
+    ids_of_row = [
+        [number.setdefault(term, len(number)) for term in found]
+        for found in terms_of(rows.text, options)
+    ]
+    spelled = "".join(term + _WORD_END for term in number).encode("utf-8")
     return {
-        "ids": np.array([i for ids in tokenized.ids for i in ids], dtype=np.int32),
-        "row_lengths": np.array([len(ids) for ids in tokenized.ids], dtype=np.int64),
+        "ids": np.array([i for ids in ids_of_row for i in ids], dtype=np.int32),
+        "row_lengths": np.array([len(ids) for ids in ids_of_row], dtype=np.int64),
         "terms": np.frombuffer(spelled, dtype=np.uint8),
-        "block": np.array([[len(rows.row_id), len(terms)]]),
+        "block": np.array([[len(rows.row_id), len(number)]]),
     }
 
 
 def _joined(blocks: Mapping[str, np.ndarray]) -> tuple[list[str], list[np.ndarray]]:
     """Give the sorted words of all blocks, and each row's as numbers in that one vocabulary."""
     spelled = blocks["terms"].tobytes().decode("utf-8").split(_WORD_END)[:-1]
-    terms = sorted(set(spelled))
-    number = {term: i for i, term in enumerate(terms)}
+    vocabulary = sorted(set(spelled))
+    number = {term: i for i, term in enumerate(vocabulary)}
     number_of_spelled = np.array([number[term] for term in spelled], dtype=np.int64)
     n_rows, n_terms = blocks["block"].T
     first_of_row = np.repeat(np.cumsum(n_terms) - n_terms, n_rows)
     lengths = blocks["row_lengths"]
     ids = number_of_spelled[blocks["ids"] + np.repeat(first_of_row, lengths)]
-    return terms, np.split(ids, np.cumsum(lengths)[:-1])
+    return vocabulary, np.split(ids, np.cumsum(lengths)[:-1])
 
 
 def _weights(

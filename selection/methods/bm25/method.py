@@ -8,13 +8,15 @@ often a row of the target uses each word.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.sparse import csr_array
 
-from selection.methods.bm25.index import Bm25Index, Bm25Options, tokens_of
+from selection.methods.bm25.index import Bm25Index, Bm25Options, terms_of
 from selection.methods.contract.common import prepared_by
+from selection.methods.contract.known_terms import known_share, require_known
 from selection.methods.contract.preparation import Files, Preparation
 from selection.methods.contract.protocol import FitInputs, Fitted, Method, ScoreInputs, Scores
 
@@ -44,12 +46,12 @@ class Bm25Method(Method[Bm25Options]):
         Fitted
             array query_weight of shape (n_terms,), float64: mean occurrences of each word of the
             index in a row of the target; the fact known_words is the share of the target's words
-            that the pool has at all.
+            that the pool has at all, numbers apart.
 
         Raises
         ------
         ValueError
-            When the target has no rows.
+            When the target has no rows, or the pool next to none of its words.
         """
         options = inputs.options
         n_target = len(inputs.target.text)
@@ -57,16 +59,15 @@ class Bm25Method(Method[Bm25Options]):
             raise ValueError("the target has no rows and BM25 needs queries; give it at least 1")
         vocabulary = prepared_by(INDEX.asset, inputs.prepared, self.name).json("vocabulary.json")
         number = {term: i for i, term in enumerate(vocabulary)}
-        queries = tokens_of(inputs.target.text, options)
-        words = [word for query in queries for word in query]
-        known = [number[word] for word in words if word in number]
-        counts = np.bincount(np.array(known, dtype=np.int64), minlength=len(number))
+        queries = terms_of(inputs.target.text, options)
+        words = Counter(word for query in queries for word in query)
+        share = known_share(words, number)
+        require_known(share, self.name)
+        counts = np.zeros(len(number), dtype=np.int64)
+        for word in words.keys() & number.keys():
+            counts[number[word]] = words[word]
         return Fitted(
-            {"query_weight": counts / n_target},
-            {
-                "n_target": n_target,
-                "known_words": len(known) / len(words) if words else 0.0,
-            },
+            {"query_weight": counts / n_target}, {"n_target": n_target, "known_words": share}
         )
 
     def score(self, fitted: Fitted, inputs: ScoreInputs[Bm25Options]) -> Scores:

@@ -3,13 +3,16 @@
 Two bags of n-grams, one of the target and one of the pool; a row's log importance weight is
 ``counts(x) . (log p_target - log p_pool)`` (sections 2 and 3). Resampling by weight without
 replacement is the Gumbel top-k of the log-weights. Rows of any length are candidates.
+
+Most n-grams of a broad pool are rarer in a narrow target, so that the sum falls with every word
+and short rows come first whatever they say; ``normalise: length`` takes that out.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field
@@ -17,6 +20,11 @@ from scipy.sparse import csr_array
 
 from selection.basics.draws import keyed_gumbel
 from selection.methods.contract.common import draw_per_seed
+from selection.methods.contract.known_terms import (
+    LEAST_KNOWN,
+    known_share_at_least,
+    require_known,
+)
 from selection.methods.contract.preparation import Preparation
 from selection.methods.contract.protocol import FitInputs, Fitted, Method, ScoreInputs, Scores
 from selection.methods.contract.values import Rows
@@ -27,18 +35,23 @@ if TYPE_CHECKING:
 
 COUNTS = NgramCounts()
 _TOP_NGRAMS = 5
+_PAPER_SMOOTHING = 1e-8  # of `data-selection`, the package of the authors
 
 
 class DsirOptions(NgramOptions):
     """Options of DSIR."""
 
-    smoothing: float = Field(
+    smoothing: Annotated[float, Field(gt=0, le=1e12)] | Literal["paper"] = Field(
         default=1.0,
-        gt=0,
-        le=1e12,
-        description="occurrences added to each bucket of target and pool (Laplace); the paper's "
-        "code instead adds 1e-8 to each share, so that an n-gram which a small target happens to "
-        "lack outweighs all others",
+        description="occurrences added to each bucket of target and pool (Laplace); paper: 1e-8 "
+        "added to each share instead, as the paper's code does, so that an n-gram which a small "
+        "target happens to lack outweighs all others",
+    )
+    normalise: Literal["none", "length"] = Field(
+        default="none",
+        description="none: the log-weight is the sum over a row's n-grams, as in the paper, and "
+        "falls with their number; length: their mean, times the pool's mean number of n-grams, so "
+        "that a row of that length keeps its weight and a draw its spread",
     )
     draw: Literal["gumbel", "top"] = Field(
         default="gumbel",
@@ -72,24 +85,31 @@ class DsirMethod(Method[DsirOptions]):
         Returns
         -------
         Fitted
-            array log_ratio of shape (buckets,), float64; facts give the n-grams counted and the
-            share of the buckets that the target leaves empty.
+            arrays log_ratio of shape (buckets,) and mean_ngrams of shape (1,), the pool's mean
+            number of n-grams in a row, float64; facts give the n-grams counted and the share of the
+            buckets that the target leaves empty.
 
         Raises
         ------
         ValueError
-            When the target has no n-gram, or the pool's rows carry no counts.
+            When the target has no n-gram, the pool next to none of its words, or its rows carry no
+            counts.
         """
         options = inputs.options
         of_target = _sum(count_ngrams(inputs.target.text, options.buckets))
         if not of_target.any():
             raise ValueError("the target's rows have no word at all; give a target with text")
-        of_pool = np.zeros(options.buckets, dtype=np.int64)
+        # Buckets cannot tell: words that share nothing share them.
+        share = known_share_at_least(inputs.target.text, inputs.pool(), LEAST_KNOWN)
+        require_known(share, self.name)
+        of_pool, n_pool = np.zeros(options.buckets, dtype=np.int64), 0
         for rows in inputs.pool():
             of_pool += _sum(_counts_of(rows, options.buckets))
+            n_pool += len(rows.row_id)
         smoothing = options.smoothing
+        log_ratio = _log_shares(of_target, smoothing) - _log_shares(of_pool, smoothing)
         return Fitted(
-            {"log_ratio": _log_shares(of_target, smoothing) - _log_shares(of_pool, smoothing)},
+            {"log_ratio": log_ratio, "mean_ngrams": np.array([of_pool.sum() / n_pool])},
             {
                 "target_ngrams": int(of_target.sum()),
                 "pool_ngrams": int(of_pool.sum()),
@@ -110,7 +130,11 @@ class DsirMethod(Method[DsirOptions]):
         log_ratio = fitted.arrays["log_ratio"]
         # A row of a sparse matrix is summed by itself and in the order of its buckets: the sum is
         # the same to the bit in any batch.
-        log_weight = _counts_of(rows, options.buckets) @ log_ratio
+        counts = _counts_of(rows, options.buckets)
+        log_weight = counts @ log_ratio
+        if options.normalise == "length":
+            # A row without an n-gram weighs 0 either way.
+            log_weight *= fitted.arrays["mean_ngrams"][0] / np.maximum(counts.sum(axis=1), 1)
         score = log_weight[None, :]
         if options.draw == "gumbel":
             score = score + draw_per_seed(
@@ -141,7 +165,9 @@ def _sum(counts: csr_array) -> np.ndarray:
     return np.asarray(counts.sum(axis=0, dtype=np.int64)).ravel()
 
 
-def _log_shares(counts: np.ndarray, smoothing: float) -> np.ndarray:
+def _log_shares(counts: np.ndarray, smoothing: float | Literal["paper"]) -> np.ndarray:
+    if smoothing == "paper":
+        return np.log(counts / counts.sum() + _PAPER_SMOOTHING)
     return np.log(counts + smoothing) - np.log(counts.sum() + smoothing * len(counts))
 
 

@@ -1,12 +1,12 @@
 """Hashed n-grams: how often words, and pairs of neighbouring words, of each bucket occur in a row.
 
-As in DSIR (Xie et al., arXiv 2302.03169, section 3): lower-cased runs of word characters or of
-punctuation, their single words and pairs, hashed into a fixed number of buckets.
+As in DSIR (Xie et al., arXiv 2302.03169, section 3): lower-cased words and runs of punctuation,
+single ones and pairs, hashed into a fixed number of buckets. Where a script puts no space between
+words, these are single characters and pairs of them.
 """
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
@@ -17,6 +17,7 @@ from pydantic import Field
 from scipy.sparse import csr_array
 
 from selection.basics.text import normalise
+from selection.basics.words import tokens
 from selection.methods.contract.blocks import prepare_in_blocks
 from selection.methods.contract.options import MethodOptions
 from selection.methods.contract.preparation import (
@@ -27,7 +28,6 @@ from selection.methods.contract.preparation import (
 )
 from selection.methods.contract.values import Rows
 
-_WORDS = re.compile(r"\w+|[^\w\s]+")
 _BLOCK_ROWS = 8192
 
 
@@ -45,7 +45,7 @@ class NgramOptions(MethodOptions):
 def ngrams(text: str) -> list[str]:
     """Give the words of a text and its pairs of neighbouring words, with repetitions."""
     # Normalised, since texts with one row id may differ in how they write an accent.
-    words = _WORDS.findall(normalise(text).lower())
+    words = tokens(normalise(text).lower())
     # A word holds no white space: no pair reads like a word.
     return words + [f"{one} {other}" for one, other in pairwise(words)]
 

@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selection.basics.text import count_words, normalise, row_id
+from selection.basics.text import normalise, row_id
+from selection.basics.words import count_words
 from selection.corpus.ingest import (
     CHUNK_ROWS,
     QUARANTINE_SCHEMA,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selection.basics.text import count_words, normalise, row_id, text_fault
+from selection.basics.text import normalise, row_id, text_fault
 
 texts = st.text(st.characters(exclude_categories=["Cs"]))
 
@@ -30,11 +30,6 @@ def test_the_row_id_is_blake2b_of_the_normalised_text() -> None:
     assert row_id("  cafe\u0301\n au   lait ") == expected
     assert len(expected) == 32
     assert row_id("Caf\u00e9 au lait") != expected
-
-
-def test_words_and_punctuation_marks_are_counted() -> None:
-    assert count_words("Don't stop, now!") == 7
-    assert count_words(" \n ") == 0
 
 
 @pytest.mark.parametrize(

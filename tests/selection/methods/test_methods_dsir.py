@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import xxhash
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from preparing import prepare, values_of
 from real_texts import generated_texts, real_texts, rows_of
@@ -138,6 +138,8 @@ RELAXED = settings(
 def test_order_sources_and_batches_of_the_pool_change_no_score(
     tmp_path_factory, data, texts, queries
 ):
+    # A target of which the pool has no word is refused.
+    assume(set(" ".join(texts).lower().split()) & set(" ".join(queries).replace(",", "").split()))
     target, options = rows_of(queries), {"buckets": 32}
     (rows,), fitted = fit([rows_of(texts)], target, tmp_path_factory.mktemp("whole"), options)
     whole = score(fitted, rows, target, options, (0, 7))
@@ -246,6 +248,78 @@ def test_an_empty_source_has_counts_and_scores(tmp_path):
     rows, fitted = fit(pool, target, tmp_path, {})
     assert rows[0].features.shape == (0, 10_000)
     assert score(fitted, rows[0], target, {}).score.shape == (1, 0)
+
+
+@pytest.mark.parametrize("normalise", ["none", "length"])
+def test_the_paper_s_smoothing_and_a_weight_by_length_are_those_of_a_direct_count(
+    normalise, tmp_path
+):
+    topics, target = pool_and_target("generated")
+    pool = [rows_of(texts, topic) for topic, texts in topics.items()]
+    options = {"smoothing": "paper", "normalise": normalise, "draw": "top", "buckets": 300}
+    rows, fitted = fit(pool, rows_of(target), tmp_path, options)
+    texts = [text for one in topics.values() for text in one]
+
+    def shares(texts: list[str]) -> list[float]:
+        counts = Counter(direct_bucket(n, 300) for text in texts for n in direct_ngrams(text))
+        return [counts[one] / counts.total() + 1e-8 for one in range(300)]
+
+    both = zip(shares(target), shares(texts), strict=True)
+    ratios = [math.log(p) - math.log(q) for p, q in both]
+    mean_length = sum(len(direct_ngrams(text)) for text in texts) / len(texts)
+    for one in rows:
+        found = score(fitted, one, rows_of(target), options)
+        for text, weight in zip(one.text, found.score[0], strict=True):
+            of_text = [ratios[direct_bucket(n, 300)] for n in direct_ngrams(text)]
+            scale = mean_length / len(of_text) if normalise == "length" else 1.0
+            assert weight == pytest.approx(sum(of_text) * scale, rel=1e-9, abs=1e-9)
+        np.testing.assert_array_equal(found.receipts["log_weight"], found.score[0])
+
+
+@pytest.mark.parametrize("draw", ["top", "gumbel"])
+def test_by_length_long_rows_of_the_target_s_topic_are_found(draw, tmp_path):
+    """The topic's rows are long, and the pool's others short: the sum takes these."""
+    rng = np.random.default_rng(0)
+    names = [f"word{i}" for i in range(3000)]
+    # What a text says, of words that the target mostly has not: its topic, then anything.
+    topic, other = names[:1000], names[1000:]
+
+    def texts(of: list[str], n: int, length: int, share: float) -> list[str]:
+        return [
+            " ".join(
+                rng.choice(of if rng.random() < share else names) for _ in range(length)
+            )
+            for _ in range(n)
+        ]
+
+    pool = [*texts(topic, 60, 120, 0.6), *texts(other, 240, 12, 0.6)]
+    target = rows_of(texts(topic, 6, 120, 0.6))
+    found = {}
+    for normalise in ("none", "length"):
+        options = {"draw": draw, "normalise": normalise}
+        (tmp_path / normalise).mkdir()
+        (rows,), fitted = fit([rows_of(pool)], target, tmp_path / normalise, options)
+        best = np.argsort(-score(fitted, rows, target, options).score[0])[:30]
+        found[normalise] = float(np.mean(best < 60))
+    assert found["none"] < 0.2 and found["length"] > 0.8, found
+
+
+def test_rows_of_the_target_s_topic_come_first_in_chinese(tmp_path):
+    cooking = ["把面粉和鸡蛋搅拌均匀", "锅里放油烧热再下葱花", "小火慢炖牛肉汤", "面粉里加水揉成面团"]
+    finance = ["股票市场今天大幅下跌", "央行宣布降低贷款利率", "投资者买入政府债券", "公司股票增长"]
+    target, options = rows_of(["炖牛肉要用小火", "面粉和鸡蛋做面团"]), {"draw": "top"}
+    (rows,), fitted = fit([rows_of(cooking + finance)], target, tmp_path, options)
+    scores = score(fitted, rows, target, options).score[0]
+    assert np.mean(np.argsort(-scores)[:4] < 4) >= 3 / 4
+    ngrams_found = values_of(score(fitted, rows, target, options).receipts["top_ngrams"])
+    assert {"面 粉", "鸡 蛋"} <= {one["ngram"] for of_row in ngrams_found for one in of_row}
+
+
+def test_a_target_of_which_the_pool_has_no_word_is_refused_with_the_share(tmp_path):
+    """Though its buckets are filled by other n-grams."""
+    pool = rows_of(["a court in 2024, with 12 judges", "the judge"] * 3)
+    with pytest.raises(ValueError, match=r"'dsir' .* has 0\.00% of the words .* `methods`"):
+        fit([pool], rows_of(["2024年，12 月份的判决"]), tmp_path, {"buckets": 4})
 
 
 def test_what_is_missing_is_said(tmp_path):
