@@ -1,5 +1,6 @@
 """Words of any script; of plain Latin text exactly what they were before other scripts counted."""
 
+# ruff: noqa: RUF001 - letters of other scripts are meant
 import re
 import string
 
@@ -63,7 +64,18 @@ def test_nothing_but_white_space_is_lost_and_counts_agree(text: str) -> None:
         ("한국어 좋아요", ["한국어", "좋아요"], ["한국어", "좋아요"]),
         ("Привет, мир", ["Привет", "мир"], ["Привет", "мир"]),
     ],
-    ids=["Han", "mixed", "Kana", "Thai", "Khmer", "Hindi", "Persian", "Arabic", "Korean", "Russian"],
+    ids=[
+        "Han",
+        "mixed",
+        "Kana",
+        "Thai",
+        "Khmer",
+        "Hindi",
+        "Persian",
+        "Arabic",
+        "Korean",
+        "Russian",
+    ],
 )
 def test_words_of_other_scripts(text: str, of_text: list[str], searched_by: list[str]) -> None:
     assert words(text) == of_text
