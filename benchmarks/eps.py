@@ -120,8 +120,8 @@ def exact_potentials(pool: np.ndarray, target: np.ndarray) -> np.ndarray:
     import ot
 
     cost = 2.0 - 2.0 * pool @ target.T
-    uniform = [np.full(n, 1.0 / n) for n in cost.shape]
-    _, log = ot.emd(*uniform, cost, numItermax=10_000_000, log=True)
+    of_pool, of_target = (np.full(n, 1.0 / n) for n in cost.shape)
+    _, log = ot.emd(of_pool, of_target, cost, numItermax=10_000_000, log=True)
     if log["warning"]:
         raise RuntimeError(f"POT has not solved the exact problem: {log['warning']}")
     return (cost - log["v"]).min(axis=1)

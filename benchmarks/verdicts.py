@@ -224,7 +224,8 @@ def arms(n: int, rng: np.random.Generator) -> Iterator[list[Any]]:
         for n_seeds in SEEDS:
             null = simulate(truth, n_seeds, n, 0.0, rng)
             ahead = simulate(truth, n_seeds, n, EFFECT, rng)
-            by_max = by_maximum(*null.difference_FMB.shape[1:], n_seeds, rng)
+            _, n_methods, n_budgets = null.difference_FMB.shape
+            by_max = by_maximum(n_methods, n_budgets, n_seeds, rng)
             for name, way in WAYS.items():
                 correct = by_max if name.endswith("max-t") else by_holm
                 p_FN = p_values(null, way(null, n_seeds))

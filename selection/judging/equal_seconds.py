@@ -6,14 +6,15 @@ embedding. So an arm that took T seconds is also held against what random reache
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from selection.judging.against import deviations, verdict_against
 from selection.judging.result import RANDOM, Arm
-from selection.judging.verdicts import Label, Verdict, compare
+from selection.judging.verdicts import Label, Verdict
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -86,34 +87,57 @@ def judge_at_equal_seconds(
 
     Parameters
     ----------
-    arms : of one study; those without seconds are not judged.
+    arms : of one study; those without seconds are not judged, and the underspent are left out.
 
     Returns
     -------
     dict
         (method, budget) to what can be said.
     """
-    timed = [
-        (arm.seconds.total, arm) for arm in arms if arm.method == RANDOM and arm.seconds is not None
-    ]
-    points = [(seconds, arm.nll_SE) for seconds, arm in timed]
-    found = {}
-    for arm in arms:
-        if arm.method == RANDOM:
+    arms = [arm for arm in arms if not arm.underspent]
+    others = [arm for arm in arms if arm.method != RANDOM]
+    timed = {
+        arm.seconds.total: arm for arm in arms if arm.method == RANDOM and arm.seconds is not None
+    }
+    found = {(arm.method, arm.budget): _reference(arm, timed) for arm in others}
+    references = [one for one in found.values() if isinstance(one, Arm)]
+    if not references:
+        return {key: AtEqualSeconds(None, str(why)) for key, why in found.items()}
+    deviation_R = deviations(
+        [*others, *timed.values(), *references], n_resamples=n_resamples, seed=0
+    )
+    judged = {}
+    for arm in others:
+        reference = found[arm.method, arm.budget]
+        if not isinstance(reference, Arm):
+            judged[arm.method, arm.budget] = AtEqualSeconds(None, reference)
             continue
-        found[arm.method, arm.budget] = _judged(arm, points, level=level, n_resamples=n_resamples)
-    return found
+        # It stands for the run of random that it is nearest to.
+        assert arm.seconds is not None
+        near = _nearest(arm.seconds.total, list(timed))
+        verdict = verdict_against(
+            reference,
+            arm,
+            here=[one for one in others if one.budget == arm.budget],
+            references=[reference if at == near else run for at, run in timed.items()],
+            deviation_R=deviation_R,
+            level=level,
+        )
+        judged[arm.method, arm.budget] = AtEqualSeconds(verdict)
+    return judged
 
 
-def _judged(
-    arm: Arm, points: Sequence[tuple[float, np.ndarray]], *, level: float, n_resamples: int
-) -> AtEqualSeconds:
-    if arm.seconds is None or not points:
-        return AtEqualSeconds(None, UNTIMED)
+def _reference(arm: Arm, timed: Mapping[float, Arm]) -> Arm | str:
+    """Random in as many seconds as an arm took, or why there is none."""
+    if arm.seconds is None or not timed:
+        return UNTIMED
     seconds = arm.seconds.total
-    random_SE = loss_at(seconds, points)
+    random_SE = loss_at(seconds, [(at, run.nll_SE) for at, run in timed.items()])
     if random_SE is None:
-        first = min(time for time, _ in points)
-        return AtEqualSeconds(None, FASTER if seconds < first else SLOWER)
-    verdict = compare(arm.nll_SE, random_SE, arm.tokens_E, level=level, n_resamples=n_resamples)
-    return AtEqualSeconds(verdict)
+        return FASTER if seconds < min(timed) else SLOWER
+    return replace(timed[_nearest(seconds, list(timed))], nll_SE=random_SE)
+
+
+def _nearest(seconds: float, times: Sequence[float]) -> float:
+    """By their ratio."""
+    return min(times, key=lambda at: abs(np.log(at / seconds)))

@@ -10,15 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from selection.curves import frontier, loss_point
-from selection.judging.estimates import Estimate, together
-from selection.judging.intervals import example_deviations
+from selection.judging.against import deviations, verdict_against
 from selection.judging.result import RANDOM, Arm, StudyResult
-from selection.judging.seed_spread import seed_spread
 from selection.judging.underspent import RANDOM_UNDERSPENT, UNDERSPENT
-from selection.judging.verdicts import Judgement, Verdict, counting_all, verdict_on
+from selection.judging.verdicts import Judgement, Verdict, counting_all
 
 Judgements = Mapping[tuple[str, str], Judgement]
 """(method, budget) to its judgement. The reference has none, nor has an arm at a budget at which
@@ -49,10 +45,8 @@ def judge_arms(
 ) -> Judgements:
     """Judge every arm against a reference at its budget, by their target losses.
 
-    Examples are paired: one resample of them serves all arms. Seeds are not, because seed 0 of one
-    arm has nothing in common with seed 0 of another; how far they move a difference is told from
-    all arms (`seed_spread`). The family that Holm corrects over is all arms given, which are those
-    of one target: with the level of confidence none of the corrected verdicts is wrong.
+    The family that Holm corrects over is all arms given, which are those of one target: with the
+    level of confidence none of the corrected verdicts is wrong.
 
     Parameters
     ----------
@@ -72,44 +66,20 @@ def judge_arms(
     compared = [arm for arm in arms if arm.method != reference and arm.budget in budgets]
     if not compared:
         return {}
-    for arm in [*compared, *references]:
-        if len(arm.nll_SE) < 2:
-            raise ValueError(
-                f"{_name(arm)} has {len(arm.nll_SE)} seed, and a comparison needs at least two: "
-                "the spread over seeds cannot be told from one. Give the study more seeds."
-            )
-    named = {_name(arm): arm.nll_SE for arm in [*compared, *references]}
-    weights_E = compared[0].tokens_E
-    deviation_AR = example_deviations(named, weights_E, n_resamples=n_resamples, seed=seed)
-    deviation_R = dict(zip(named, deviation_AR, strict=True))
+    deviation_R = deviations([*compared, *references], n_resamples=n_resamples, seed=seed)
     verdicts: dict[tuple[str, str], Verdict] = {}
-    for at, against in enumerate(references):
+    for against in references:
         here = [arm for arm in compared if arm.budget == against.budget]
-        if not here:
-            continue
-        variance_M, freedom_M = seed_spread(*_over_seeds(here), *_over_seeds(references), at=at)
-        for arm, variance, freedom in zip(here, variance_M, freedom_M, strict=True):
-            of_examples_R = deviation_R[_name(arm)] - deviation_R[_name(against)]
-            spread = together((variance, freedom), (of_examples_R.var(ddof=1), len(weights_E) - 1))
-            difference = float(arm.loss_S.mean() - against.loss_S.mean())
-            verdicts[arm.method, arm.budget] = verdict_on(
-                Estimate.of(difference, spread),
+        for arm in here:
+            verdicts[arm.method, arm.budget] = verdict_against(
+                against,
+                arm,
+                here=here,
+                references=references,
+                deviation_R=deviation_R,
                 level=level,
-                n_seeds=min(len(arm.nll_SE), len(against.nll_SE)),
             )
     return dict(zip(verdicts, counting_all(list(verdicts.values())), strict=True))
-
-
-def _over_seeds(arms: Sequence[Arm]) -> tuple[np.ndarray, np.ndarray]:
-    """Variance of the loss over each arm's seeds, and how many it has."""
-    return (
-        np.array([arm.loss_S.var(ddof=1) for arm in arms]),
-        np.array([len(arm.nll_SE) for arm in arms]),
-    )
-
-
-def _name(arm: Arm) -> str:
-    return f"{arm.method} at {arm.budget}"
 
 
 def unjudged(arm: Arm, arms: Sequence[Arm]) -> str:

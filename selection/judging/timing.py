@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from selection.judging.equal_seconds import judge_at_equal_seconds
-from selection.judging.result import RANDOM, Arm
+from selection.judging.result import Arm
 
 HEADINGS = [
     "method",
@@ -38,7 +38,8 @@ def times_table(
         took: list[float | None] = [None] * 3
         if seconds is not None:
             took = [seconds.selection, seconds.training, seconds.total]
-        at_equal = judged[arm.method, arm.budget].said if arm.method != RANDOM else row["verdict"]
+        at_seconds = judged.get((arm.method, arm.budget))
+        at_equal = row["verdict"] if at_seconds is None else at_seconds.said
         flops = row["selection_flops"] + row["training_flops"]
         found.append([arm.method, arm.budget, flops, *took, row["verdict"], at_equal])
     return HEADINGS, found

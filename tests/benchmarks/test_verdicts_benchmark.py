@@ -32,7 +32,13 @@ def test_the_simulated_judgement_is_the_studies_own(benchmark, said):
     [p_N] = benchmark["p_values"](found, benchmark["by_the_larger"](found, 3))
     names = ["random", *(f"method{i}" for i in range(1, len(loss_ABSE)))]
     arms = [
-        Arm({"method": name, "budget": str(b)}, loss_SE, np.ones(loss_SE.shape[1]))
+        Arm(
+            {"method": name, "budget": str(b), "underspent": ""},
+            loss_SE,
+            np.ones(loss_SE.shape[1]),
+        )
+            {"method": name, "budget": str(b), "underspent": ""}, loss_SE, np.ones(loss_SE.shape[1])
+        )
         for name, loss_BSE in zip(names, loss_ABSE, strict=True)
         for b, loss_SE in enumerate(loss_BSE)
     ]

@@ -38,7 +38,7 @@ def write_long_rows(root: Path) -> None:
     path = root / f"studies/{NAME}.yaml"
     study = yaml.safe_load(path.read_text()) | {
         "methods": {"random": None, "length": None, "ot": {"nearest_sources": 1}},
-        "budgets": [0.133],
+        "budgets": [0.13],
         "selection": {"max_row_tokens": LIMIT, "near_duplicate_cosine": None},
     }
     path.write_text(yaml.safe_dump(study))

@@ -1,5 +1,6 @@
 """At equal seconds an arm is held against random's own curve, and never beyond its runs."""
 
+import dataclasses
 from dataclasses import replace
 
 import numpy as np
@@ -14,8 +15,8 @@ from selection.judging.equal_seconds import (
     judge_at_equal_seconds,
     loss_at,
 )
+from selection.judging.judged import judge_arms
 from selection.judging.result import Arm, ArmSeconds
-from selection.judging.verdicts import compare
 
 N_SEEDS, N_EXAMPLES = 3, 200
 OPTIONS = {"level": 0.95, "n_resamples": 300}
@@ -26,7 +27,7 @@ BUDGETS = {"5pct": 10.0, "10pct": 20.0, "20pct": 40.0}
 def arm(method, budget, seconds, loss, rng, tokens_E):
     """An arm whose every example loses about `loss` a token."""
     noise_SE = rng.normal(0, 0.002, (N_SEEDS, 1)) + rng.normal(0, 0.02, (N_SEEDS, N_EXAMPLES))
-    figures = {"method": method, "budget": budget, "training_flops": 1.0}
+    figures = {"method": method, "budget": budget, "training_flops": 1.0, "underspent": ""}
     took = None if seconds is None else ArmSeconds(0.5 * seconds, 0.5 * seconds)
     return Arm(figures, (loss + noise_SE) * tokens_E, tokens_E, seconds=took)
 
@@ -49,8 +50,7 @@ def simulated(others, seed=0):
 def test_a_saving_that_its_own_seconds_eat_up_is_no_better_at_equal_seconds():
     """Better than random at the same budget, and just what random reaches in the same time."""
     arms = simulated([(35.0, known_curve(35.0)), (35.0, known_curve(35.0) - 0.1)])
-    at_budget = compare(arms[3].nll_SE, arms[1].nll_SE, arms[3].tokens_E, **OPTIONS)
-    assert at_budget.label == "better"
+    assert judge_arms(arms, **OPTIONS)["m0", "10pct"].verdict.label == "better"
     found = judge_at_equal_seconds(arms, **OPTIONS)
     assert found["m0", "10pct"].said == "not distinguishable"
     assert found["m1", "10pct"].said == "better"
@@ -62,9 +62,20 @@ def test_a_saving_that_its_own_seconds_eat_up_is_no_better_at_equal_seconds():
 @pytest.mark.parametrize("budget", BUDGETS)
 def test_at_a_budget_s_own_seconds_the_verdict_is_that_budget_s(budget):
     arms = simulated([(BUDGETS[budget], 5.0)])
-    [random] = [one for one in arms if (one.method, one.budget) == ("random", budget)]
-    plain = compare(arms[-1].nll_SE, random.nll_SE, random.tokens_E, **OPTIONS)
-    assert judge_at_equal_seconds(arms, **OPTIONS)["m0", "10pct"].verdict == plain
+    there = [*arms[:-1], replace(arms[-1], figures=arms[-1].figures | {"budget": budget})]
+    plain = judge_arms(there, **OPTIONS)["m0", budget].verdict
+    found = judge_at_equal_seconds(arms, **OPTIONS)["m0", "10pct"].verdict
+    assert found is not None
+    assert dataclasses.astuple(found)[1:] == pytest.approx(dataclasses.astuple(plain)[1:])
+    assert found.label == plain.label
+
+
+def test_an_underspent_arm_is_compared_with_nothing():
+    arms = simulated([(20.0, 5.0)])
+    spent = [replace(one, figures=one.figures | {"underspent": "why"}) for one in arms]
+    assert judge_at_equal_seconds([*arms[:-1], spent[-1]], **OPTIONS) == {}
+    found = judge_at_equal_seconds([*spent[:-1], arms[-1]], **OPTIONS)["m0", "10pct"]
+    assert found.said == UNTIMED
 
 
 def test_outside_of_random_s_runs_nothing_is_said():
