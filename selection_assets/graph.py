@@ -27,6 +27,7 @@ from selection_assets.assets.reference_report import build_reference_report
 from selection_assets.assets.selected_subset import build_selected_subset
 from selection_assets.assets.target_embeddings import build_embeddings
 from selection_assets.assets.target_examples import build_contrast_examples, build_target_examples
+from selection_assets.assets.target_leaks import build_target_leaks
 from selection_assets.assets.target_stats import build_target_stats
 from selection_assets.assets.training_file import build_training_file
 from selection_assets.shared.contrast import EMBEDDINGS, EXAMPLES
@@ -67,6 +68,7 @@ def study_stages(study: Study) -> list[Stage]:
         build_embeddings(study, "target_embeddings", "target_examples"),
         *_contrast_stages(study),
         build_target_stats(study),
+        build_target_leaks(study),
         build_budget_plan(study),
         *_preparations([study], shared=False),
         *(build_method_fit(study, named) for named in methods if named.fit_asset),

@@ -15,6 +15,7 @@ from selection.config.embedders import EmbedderSpec
 from selection.config.named_method import NamedMethod, read_methods
 from selection.config.names import Name, ProjectFolder, Revision, Strict, Text, distinct
 from selection.config.targets import FileTarget, Target
+from selection.leaks.held_out import FEWEST_WORDS
 from selection.methods.contract.options import wants_contrast
 from selection.models.chat_tokens import TrainOn
 from selection.models.packing import Packing
@@ -43,6 +44,23 @@ class CapSpec(Strict):
         return cast(Unit, unit), limit
 
 
+class Leaks(Strict):
+    """What else keeps a row out for a held-out row of the target; one that equals it always is."""
+
+    ngram: int | None = Field(
+        default=13,
+        ge=FEWEST_WORDS,
+        le=1_000,
+        description="Rows that have so many words of a held-out row in their order; null: off.",
+    )
+    near: float | None = Field(
+        default=0.97,
+        gt=0,
+        le=1,
+        description="Rows whose cosine to a held-out row is at least this; null: off.",
+    )
+
+
 class Selection(Strict):
     """What holds for every method's subset alike."""
 
@@ -61,6 +79,7 @@ class Selection(Strict):
         " with `packing: isolated` for texts; none for texts that are joined, which are trained on"
         " whole, and where nothing is trained.",
     )
+    leaks: Leaks = Leaks()
 
 
 class Harness(Strict):

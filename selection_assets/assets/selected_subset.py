@@ -9,16 +9,19 @@ import pyarrow as pa
 
 from resources.store.artifacts import Artifact
 from selection.basics.brevity import some_of
-from selection.basics.tables import rows_where
+from selection.basics.tables import places_of, rows_where
 from selection.config.study import Study
+from selection.leaks.kinds import TARGET_LEAK
 from selection.models.chat_tokens import TrainOn
 from selection.subset.choose import DOES_NOT_FIT, Subset, choose_rows
 from selection.subset.lengths import TOO_LONG, LengthLimit, length_limit
 from selection.subset.spent import why_underspent
 from selection_assets.shared.counted_rows import beyond_limit, row_faults, row_tokens
+from selection_assets.shared.held_out import held_out_rows, leaking_rows
 from selection_assets.shared.pool_rows import pool_vectors, whole_texts
 from selection_assets.stage.inputs import (
     all_of,
+    every_source_of,
     of_study,
     pool_costs,
     whole_pool,
@@ -28,9 +31,11 @@ from selection_assets.stage.keys import POOL_TOKENS, arm_of, arm_partitions, stu
 from selection_assets.stage.stage import Stage, stage
 from selection_assets.stage.step import Check, Draft, Step
 
-TARGET_LEAK = "target_leak"
 NO_VECTOR = "no_vector"
-"""Fates of rows that no method may select."""
+"""Fate of rows that no method may select, as is `TARGET_LEAK`."""
+
+HOW_IT_LEAKS = ["leak", "leak_of"]
+"""Columns that say of a leak how it is one, and of which held-out row; "" of other rows."""
 
 
 def build_selected_subset(study: Study) -> Stage:
@@ -41,6 +46,7 @@ def build_selected_subset(study: Study) -> Stage:
         **pool_costs(study),
         "corpus_embeddings": whole_pool_embeddings(study),
         "target_examples": of_study(study, "target_examples"),
+        "target_leaks": every_source_of(study, "target_leaks"),
     }
     named = study.named_methods
     window = study.base_model.sequence_length if study.trains and study.base_model else None
@@ -60,7 +66,7 @@ def build_selected_subset(study: Study) -> Stage:
         reads=lambda arm: [*shared, named[arm_of(arm)[0]].scores_asset],
         checks={
             "within_budget": "Its tokens, or its rows, are at most what the plan allows.",
-            "no_test_row": "No held-out row of the target is in it.",
+            "no_test_row": "No held-out row of the target is in it, nor a row that leaks one.",
             "not_empty": "At least one row is selected.",
         },
         payers=[study],
@@ -72,9 +78,11 @@ def build_selected_subset(study: Study) -> Stage:
         plan = planned_arm(step.one("budget_plan"), method, budget)
         candidates = _candidates(step, named[method].scores_asset, study.train_on, limit)
         vectors, without_vector = _aligned_vectors(candidates, step.inputs["corpus_embeddings"])
-        held_out = _held_out(step.one("target_examples"))
+        leaks = leaking_rows(step.inputs["target_leaks"].values())
+        held_out = {row.row_id for row in held_out_rows(step.one("target_examples"))}
+        leaking = held_out | set(leaks["row_id"].to_pylist())
         excluded = dict.fromkeys(without_vector, NO_VECTOR)
-        excluded |= _untrainable(candidates) | dict.fromkeys(held_out, TARGET_LEAK)
+        excluded |= _untrainable(candidates) | dict.fromkeys(leaking, TARGET_LEAK)
         fates, subsets = [], []
         for draw in sorted(set(candidates["draw"].to_pylist())):
             rows = rows_where(candidates, "draw", draw)
@@ -90,13 +98,13 @@ def build_selected_subset(study: Study) -> Stage:
                 reason=rows["excluded"].to_numpy(),
             )
             told = _told(rows.drop_columns(["excluded", "fault"]), chosen)
-            fates.append(told.drop_columns(["text", "turns"]))
+            fates.append(_with_leaks(told.drop_columns(["text", "turns"]), leaks))
             subsets.append(_as_trained(told.take(pa.array(chosen.selected))))
         subset, every_fate = pa.concat_tables(subsets), pa.concat_tables(fates)
         used = [int(s["n_tokens"].to_numpy().sum()) for s in subsets]
         spent = _spent(plan, used, fates, limit)
         most = max(s.num_rows for s in subsets)
-        leaked = set(subset["row_id"].to_pylist()) & held_out
+        leaked = set(subset["row_id"].to_pylist()) & leaking
         return Draft(
             files={
                 "subset.parquet": subset,
@@ -122,7 +130,11 @@ def build_selected_subset(study: Study) -> Stage:
                     max(used) <= plan["token_budget"] and most <= (plan["row_budget"] or most),
                     {"tokens": max(used), "rows": most},
                 ),
-                Check("no_test_row", not leaked, {"leaked": sorted(leaked)[:5]}),
+                Check(
+                    "no_test_row",
+                    not leaked,
+                    {"leaked": sorted(leaked)[:5], "left_out": _counts(leaks["leak"])},
+                ),
                 Check(
                     "not_empty",
                     min(s.num_rows for s in subsets) > 0,
@@ -232,9 +244,13 @@ def _aligned_vectors(
     return aligned, [first[i] for i in without]
 
 
-def _held_out(target_examples: Artifact) -> set[str]:
-    rows = target_examples.table("rows.parquet", ["row_id", "split"]).to_pylist()
-    return {row["row_id"] for row in rows if row["split"] != "train"}
+def _with_leaks(fates: pa.Table, leaks: pa.Table) -> pa.Table:
+    """Say of rows that leak how they do."""
+    place = places_of(fates["row_id"], leaks["row_id"])
+    for name in HOW_IT_LEAKS:
+        said = np.array(["", *leaks[name].to_pylist()])[place + 1]
+        fates = fates.append_column(name, pa.array(said, pa.string()))
+    return fates
 
 
 def _told(rows: pa.Table, chosen: Subset) -> pa.Table:

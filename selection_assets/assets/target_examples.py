@@ -2,6 +2,8 @@
 
 from typing import assert_never
 
+import pyarrow as pa
+
 from resources.project import resolve
 from selection.basics.brevity import some_of
 from selection.config.study import Study
@@ -13,6 +15,8 @@ from selection.corpus.sources import package_fingerprint
 from selection.corpus.target import read_target
 from selection.corpus.target_splits import SPLITS, parted_by
 from selection.judging.width import SMALL, least_half_width, width_text
+from selection.leaks.prompts import shared_prompts
+from selection.reports.escaping import one_line
 from selection_assets.shared.contrast import EXAMPLES
 from selection_assets.shared.faults import UNREAD, fault_facts, unread_check
 from selection_assets.stage.keys import study_key
@@ -23,10 +27,15 @@ from selection_assets.studies import see_that_data_are_there
 DOCSTRINGS_QUARANTINED = 0.05
 """As for a file by default: a package's docstrings are rarely bad."""
 
+SHOWN = 100
+"""Characters of a prompt."""
+
 NARROW = (
     f"Enough rows are held out to tell a lead of {SMALL} standard deviations of their differences"
     " from chance."
 )
+
+PROMPTS = "No prompt of the test split stands in the train split, with whatever answer."
 
 
 def build_target_examples(study: Study) -> Stage:
@@ -69,7 +78,7 @@ def build_examples(study: Study, name: str, target: Target) -> Stage:
             "labels_written_one_way": "No labels differ only in case, white space or zeros.",
             "quarantine_share": f"At most {most:.1%} of its rows are unusable.",
             "complete": UNREAD,
-            **({"verdicts_narrow": NARROW} if judges else {}),
+            **({"verdicts_narrow": NARROW, "prompts_unseen": PROMPTS} if judges else {}),
         },
         kinds={"python", "parquet"},
     )
@@ -109,7 +118,7 @@ def build_examples(study: Study, name: str, target: Target) -> Stage:
                     allowed=isinstance(target, FileTarget) and target.allow_unread,
                     remedy=whole_or_allowed_target(field),
                 ),
-                *([_narrow(splits.count("test"))] if judges else []),
+                *([_narrow(splits.count("test")), _unseen(examples.rows)] if judges else []),
             ],
         )
 
@@ -123,4 +132,17 @@ def _narrow(n_test: int) -> Check:
         least_half_width(n_test) <= SMALL,
         {"verdicts": width_text(n_test)},
         only_warns=True,
+    )
+
+
+def _unseen(rows: pa.Table) -> Check:
+    """The same prompt with another answer is no repeated row, and is learnt all the same."""
+    shared = shared_prompts(rows.select(["row_id", "split", "prompt"]).to_pylist())
+    told = [f"{one.test} (train: {one.train}): {one_line(one.prompt)[:SHOWN]}" for one in shared]
+    return Check(
+        "prompts_unseen",
+        not shared,
+        {"rows": len(shared), "shared": some_of(told)},
+        only_warns=True,  # every arm is tuned on them alike
+        remedy="put rows of one prompt in one split, by a column for it",
     )

@@ -1,5 +1,6 @@
 """What was picked, from what, at what cost, and why: the ending of a study that only selects."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +16,7 @@ from selection.arms.distances import distances_to_target
 from selection.basics.tables import places_of, rows_where
 from selection.config.study import Study
 from selection.judging.width import width_text
+from selection.leaks.kinds import TARGET_LEAK
 from selection.reports.escaping import one_line
 from selection.reports.numbers import number
 from selection.reports.tables import text_table
@@ -29,7 +31,6 @@ SHOWN = 100
 """Characters of a row's text."""
 SMALL_TARGET = 50
 """Rows of a target under which a few odd ones turn a selection."""
-TARGET_LEAK = "target_leak"
 
 
 @dataclass(frozen=True)
@@ -216,7 +217,10 @@ def _texts(arm: Picked, rows: pa.Table) -> dict[str, str]:
 def _warnings(arm: Picked) -> Iterator[str]:
     leaked, near = arm.count(TARGET_LEAK), arm.count(NEAR_DUPLICATE)
     if leaked:
-        yield f"{leaked:,} rows of the pool stand in the target too; none of them was picked"
+        yield (
+            f"{leaked:,} rows of the pool say what a held-out row of the target says"
+            f" ({_kinds_of_leaks(arm)}); none of them was picked"
+        )
     if near:
         yield f"{near:,} near-duplicates of picked rows were passed over"
     examples = arm.ledger.current(f"{arm.study.name}/target_examples", UNPARTITIONED)
@@ -240,6 +244,11 @@ def _warnings(arm: Picked) -> Iterator[str]:
     asked = arm.subset.json("arm.json")["row_budget"]
     if asked is not None and arm.chosen.num_rows < asked:
         yield f"{asked:,} rows were asked for, and the pool has no more that may be picked"
+
+
+def _kinds_of_leaks(arm: Picked) -> str:
+    leaks = rows_where(arm.fates, "fate", TARGET_LEAK)["leak"].to_pylist()
+    return ", ".join(f"{kind} {count:,}" for kind, count in Counter(leaks).most_common())
 
 
 def _sum(column: pa.ChunkedArray) -> int:

@@ -12,7 +12,7 @@ read AS (
 )
 SELECT subset.asset, subset.partition, subset.id AS subset, f.* EXCLUDE (row_id, filename),
     checkpoint.data_version AS checkpoint, report.data_version AS report
-FROM read_parquet(?, filename = true) f
+FROM read_parquet(?, filename = true, union_by_name = true) f
 JOIN current subset ON f.filename = ? || '/' || subset.path || '/fates.parquet'
 LEFT JOIN read checkpoint ON checkpoint.upstream = subset.id AND f.fate = ?
     AND ends_with(checkpoint.asset, '/finetuned_checkpoint')

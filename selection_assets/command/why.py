@@ -7,6 +7,7 @@ from typing import Any
 from resources.ledger.ledger import Ledger
 from resources.ledger.lineage import LedgerRow, current_artifacts
 from resources.store.artifacts import UNPARTITIONED, Artifact
+from selection.leaks.kinds import IN_WORDS
 from selection.reports.escaping import one_line
 from selection.reports.tables import text_table
 from selection_assets.command.evidence import evidence_lines, target_rows_named
@@ -83,7 +84,8 @@ def why_text(found: dict[str, Any]) -> str:
     lengths = "\n".join(fate["in_words"] for fate in fates if fate["in_words"])
     if lengths:
         parts.append(lengths)
-    return "\n\n".join([*parts, *_evidence(fates, found["target_examples"])])
+    evidence = _evidence(fates, found["target_examples"])
+    return "\n\n".join([*parts, *_leaks(fates, found["target_examples"]), *evidence])
 
 
 def _copies(ledger: Ledger, prefix: str) -> list[LedgerRow]:
@@ -118,6 +120,15 @@ def _fate(ledger: Ledger, subset: Artifact, fate: LedgerRow, row_id: str) -> Led
     return named | shown | {"receipts": of_row, "in_words": length_words(subset, arm, fate)}
 
 
+def _leaks(fates: list[LedgerRow], texts: dict[str, str]) -> Iterator[str]:
+    """Why a row is a leak, once a study: it is one for every arm."""
+    leaks = {fate["study"]: fate for fate in fates if fate.get("leak")}
+    for study, fate in leaks.items():
+        kind, held_out = fate["leak"], fate["leak_of"]
+        text = texts.get(held_out, "")
+        yield _one_line(f"{fate['fate']} in {study}: {IN_WORDS[kind]} ({kind}), {held_out}: {text}")
+
+
 def _evidence(fates: list[LedgerRow], texts: dict[str, str]) -> Iterator[str]:
     """Each method's evidence once: its scores do not depend on the budget."""
     seen = set()
@@ -132,13 +143,13 @@ def _evidence(fates: list[LedgerRow], texts: dict[str, str]) -> Iterator[str]:
 
 
 def _target_texts(ledger: Ledger, fates: list[LedgerRow]) -> dict[str, str]:
-    """The beginning of each example of a target that some receipt names."""
+    """The beginning of each example of a target that some receipt, or a leak, names."""
     texts: dict[str, str] = {}
     for study in {fate["study"] for fate in fates}:
-        named: set[str] = set()
+        named: set[str | None] = set()
         for fate in fates:
             if fate["study"] == study:
-                named |= target_rows_named(fate["receipts"])
+                named |= target_rows_named(fate["receipts"]) | {fate.get("leak_of")}
         target = ledger.current(f"{study}/target_examples", UNPARTITIONED)
         if named and target is not None:
             rows = target.table("rows.parquet", ["row_id", "text"]).to_pylist()

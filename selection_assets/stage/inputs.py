@@ -78,6 +78,11 @@ def of_study(study: Study, name: str) -> dg.AssetIn:
     return dg.AssetIn(study_key(study, name))
 
 
+def every_source_of(study: Study, name: str) -> dg.AssetIn:
+    """An asset of the study that has a partition a source: all of them."""
+    return _every(of_study(study, name))
+
+
 def all_of(study: Study, name: str) -> dg.AssetIn:
     """Whatever partitions of an asset exist: arms may be infeasible, methods unused."""
     return dg.AssetIn(

@@ -1,0 +1,154 @@
+"""Which rows of a pool have what a held-out row says, by their words?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from selection.leaks.held_out import Evidence, Runs
+from selection.leaks.kinds import EQUAL, NGRAM
+from selection.leaks.windows import Windows
+from selection.leaks.words import words_of
+
+COMMON_ROWS = 10
+"""A run of words in more rows of a source than these, such as the head of a licence, is no evidence
+by itself: GPT-3's bound."""
+
+COVERED = 0.7
+"""A row with this share of what is evidence to a held-out row is a leak all the same: PaLM's bound
+(Chowdhery et al. 2022, section 8), there of runs of 8 words."""
+
+_CHARACTERS = 2_000_000
+"""Of the texts that are looked at together; bounds the memory, not the result."""
+
+
+@dataclass(frozen=True)
+class Leaks:
+    """The rows that leak, by their place.
+
+    Attributes
+    ----------
+    place : np.ndarray of shape (n,), int64
+        Rising, each once.
+    kind : np.ndarray of shape (n,), str
+    held_out : np.ndarray of shape (n,), int64
+        Number of the held-out row.
+    """
+
+    place: np.ndarray
+    kind: np.ndarray
+    held_out: np.ndarray
+
+
+def find_leaking_texts(
+    texts: Iterable[str], evidence: Evidence, *, with_runs: bool = True
+) -> Leaks:
+    """Find the texts of one source that leak a held-out row.
+
+    `equal`: the same words, whatever the case, punctuation, spaces and characters that are not
+    seen. `ngram`: all of a held-out row or of its prompt; or a run of words that is evidence to it
+    and stands in at most `COMMON_ROWS` of the texts; or `COVERED` of such runs, however common.
+
+    Parameters
+    ----------
+    texts : read once, in parts.
+    with_runs : False: only those that are equal.
+    """
+    equal: list[tuple[int, int]] = []
+    found = [_Found(runs, evidence) for runs in evidence.runs if with_runs]
+    for first, part in _parts(texts):
+        words = [words_of(text) for text in part]
+        for place, joined in enumerate(map("".join, words), first):
+            if joined in evidence.joined:
+                equal.append((place, evidence.joined[joined]))
+        windows = Windows(words if found else [])
+        for of_shape in found:
+            of_shape.look(windows, first)
+    place, row, share = map(
+        np.concatenate, zip(_of_equal(equal), *(one.leaks() for one in found), strict=True)
+    )
+    # Of several held-out rows the one of which most is there, and the first by its row id.
+    order = np.lexsort((row, -share, place))
+    at = order[np.unique(place[order], return_index=True)[1]]
+    return Leaks(place[at], np.where(share[at] == _ALL_OF_IT, EQUAL, NGRAM), row[at])
+
+
+_ALL_OF_IT, _WHOLE = 3.0, 2.0
+"""Above any share of what is evidence."""
+
+_Pairs = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Places, held-out rows, and how much of the row is there."""
+
+
+def _of_equal(equal: list[tuple[int, int]]) -> _Pairs:
+    place, row = np.array(equal, dtype=np.int64).reshape(-1, 2).T
+    return place, row, np.full(len(place), _ALL_OF_IT)
+
+
+class _Found:
+    """What texts have of the runs of one shape, as they are looked at."""
+
+    def __init__(self, runs: Runs, evidence: Evidence) -> None:
+        self._runs, self._evidence = runs, evidence
+        self._is_evidence = np.diff(runs.rows.ends, prepend=0) > 0
+        self._shared: list[np.ndarray] = []
+        self._whole: list[np.ndarray] = []
+
+    def look(self, windows: Windows, first: int) -> None:
+        """Look at some texts, of which the first stands at this place."""
+        words, length = self._evidence.words, self._runs.length
+        starts, ends = windows.long(length) if length else windows.heavy(words)
+        at, run = self._runs.table.find(windows.hashed(starts, ends))
+        text = windows.text_W[starts[at]] + first
+        counts = self._is_evidence[run]
+        self._shared.append(np.unique(np.stack([text[counts], run[counts]]), axis=1))
+        which, passage = self._runs.passages.of_each(run)
+        begin = starts[at][which] - self._evidence.before_P[passage]
+        stop = begin + self._evidence.size_P[passage]
+        text, of_text = text[which], windows.text_W[starts[at][which]]
+        # What it would be, outside its text, is another hash; only the bounds must hold.
+        within = (begin >= windows.starts_T[of_text]) & (stop <= windows.ends_T[of_text])
+        text, passage = text[within], passage[within]
+        hashes = windows.hashed(begin[within], stop[within])
+        same = hashes == self._evidence.hash_P[passage]
+        row = self._evidence.row_P[passage[same]]
+        self._whole.append(np.unique(np.stack([text[same], row]), axis=1))
+
+    def leaks(self) -> _Pairs:
+        """What they come to, now that it is known how many texts have each run."""
+        place, run = _joined(self._shared)
+        is_rare = np.bincount(run, minlength=self._runs.n) <= COMMON_ROWS
+        which, row = self._runs.rows.of_each(run)
+        if len(which):
+            pairs, number = np.unique(np.stack([place[which], row]), axis=1, return_inverse=True)
+            n_rare = np.bincount(number.ravel(), weights=is_rare[run[which]])
+            share = np.bincount(number.ravel()) / self._evidence.n_runs[pairs[1]]
+            leaks = (n_rare > 0) | (share >= COVERED)
+            place, row, share = pairs[0][leaks], pairs[1][leaks], share[leaks]
+        else:
+            place, row, share = which, row, np.empty(0)
+        whole_place, whole_row = _joined(self._whole)
+        return (
+            np.concatenate([place, whole_place]),
+            np.concatenate([row, whole_row]),
+            np.concatenate([share, np.full(len(whole_row), _WHOLE)]),
+        )
+
+
+def _joined(parts: list[np.ndarray]) -> np.ndarray:
+    return np.concatenate([np.empty((2, 0), dtype=np.int64), *parts], axis=1)
+
+
+def _parts(texts: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
+    """Texts that fit in memory together, with the place of the first."""
+    first, part, size = 0, [], 0
+    for text in texts:
+        part.append(text)
+        size += len(text)
+        if size >= _CHARACTERS:
+            yield first, part
+            first, part, size = first + len(part), [], 0
+    if part:
+        yield first, part

@@ -1,0 +1,106 @@
+"""target_leaks[source]: the rows that say what a held-out row of the target says."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+
+from resources.store.artifacts import Artifact
+from selection.config.study import Study
+from selection.leaks.held_out import Evidence, HeldOut
+from selection.leaks.kinds import EQUAL, NEAR
+from selection.leaks.texts import find_leaking_texts
+from selection.leaks.vectors import find_leaking_vectors, telling_rows
+from selection_assets.shared.held_out import LEAKS, held_out_rows
+from selection_assets.shared.pool_rows import whole_texts
+from selection_assets.stage.inputs import of_study, source_embeddings, source_rows
+from selection_assets.stage.keys import source_partitions, study_key
+from selection_assets.stage.stage import Stage, stage
+from selection_assets.stage.step import Draft, Step
+
+AT_ONCE = 1024
+"""Rows whose texts become Python's together."""
+
+
+def build_target_leaks(study: Study) -> Stage:
+    """Build the asset for one study."""
+    asked = study.selection.leaks
+
+    @stage(
+        key=study_key(study, "target_leaks"),
+        campaign=study.name,
+        ins={
+            "raw_corpus": source_rows(study),
+            "corpus_embeddings": source_embeddings(study),
+            "target_examples": of_study(study, "target_examples"),
+            "target_embeddings": of_study(study, "target_embeddings"),
+        },
+        parameters={"leaks": asked},
+        partitions=source_partitions(study.pool),
+        kinds={"python", "numpy"},
+    )
+    def target_leaks(step: Step) -> Draft:
+        """`leaks.parquet`: `LEAKS`, for every method of the study alike."""
+        held_out = held_out_rows(step.one("target_examples"))
+        evidence = step.once("evidence", lambda: _evidence(held_out, asked.ngram))
+        corpus = step.one("raw_corpus")
+        row_id = corpus.table("rows.parquet", ["row_id"])["row_id"].to_numpy()
+        found: dict[str, tuple[str, str]] = {}
+        if asked.near is not None:
+            of_target, cosine = step.one("target_embeddings"), asked.near
+            telling = step.once("telling", lambda: _telling(of_target, evidence, cosine))
+            found |= _near(step.one("corpus_embeddings"), telling, evidence, cosine)
+        leaks = find_leaking_texts(_texts(corpus), evidence, with_runs=asked.ngram is not None)
+        for place, kind, number in zip(leaks.place, leaks.kind, leaks.held_out, strict=True):
+            found[row_id[place]] = str(kind), evidence.row_id[number]
+        same = {row.row_id for row in held_out} & set(row_id.tolist())
+        found |= {row: (EQUAL, row) for row in same}
+        rows = [
+            {"row_id": row, "leak": kind, "leak_of": of}
+            for row, (kind, of) in sorted(found.items())
+        ]
+        kinds = [kind for kind, _ in found.values()]
+        return Draft(
+            files={"leaks.parquet": pa.Table.from_pylist(rows, schema=LEAKS)},
+            rows=len(rows),
+            facts={
+                "rows_looked_at": len(row_id),
+                "held_out_rows": len(held_out),
+                **{kind: kinds.count(kind) for kind in sorted(set(kinds))},
+            },
+        )
+
+    return target_leaks
+
+
+def _evidence(held_out: list[HeldOut], words: int | None) -> Evidence:
+    # Where runs are not looked for, any length will do.
+    return Evidence(held_out, words=words or 13)
+
+
+def _texts(corpus: Artifact) -> Iterator[str]:
+    """All of each row's text, as it is trained on."""
+    for batch in corpus.table("rows.parquet", ["text", "turns"]).to_batches(AT_ONCE):
+        yield from whole_texts(pa.Table.from_batches([batch]))
+
+
+def _telling(target: Artifact, evidence: Evidence, cosine: float) -> tuple[np.ndarray, np.ndarray]:
+    """Vectors of held-out rows of which near-duplicates can be told, and the rows' numbers."""
+    numbers = {row: number for number, row in enumerate(evidence.row_id)}
+    rows = target.table("rows.parquet", ["row_id"])["row_id"].to_pylist()
+    places = [place for place, row in enumerate(rows) if row in numbers]
+    vectors = target.array("vectors.npy")[places]
+    telling = telling_rows(vectors, cosine)
+    return vectors[telling], np.array([numbers[rows[place]] for place in places])[telling]
+
+
+def _near(
+    embeddings: Artifact,
+    telling: tuple[np.ndarray, np.ndarray],
+    evidence: Evidence,
+    cosine: float,
+) -> dict[str, tuple[str, str]]:
+    row_id = embeddings.table("rows.parquet", ["row_id"])["row_id"].to_numpy()
+    leaks = find_leaking_vectors(embeddings.array("vectors.npy"), *telling, cosine=cosine)
+    pairs = zip(leaks.place, leaks.held_out, strict=True)
+    return {row_id[place]: (NEAR, evidence.row_id[number]) for place, number in pairs}
