@@ -59,7 +59,7 @@ results: $(VENV)/installed ## The real study on all targets, for hours; its part
 
 bench: $(VENV)/installed ## Measure transport, embedding, growth and the ledger; about 30 minutes on idle cores
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[$(FAISS),bench]"
-	for part in transport acceleration embedding scale sampling ledger verdicts; do \
+	for part in transport acceleration embedding scale sampling leaks ledger verdicts; do \
 		$(BIN)/python benchmarks/$$part.py --json benchmarks/results/$$part.json || exit 1; \
 	done
 

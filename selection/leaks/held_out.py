@@ -94,6 +94,7 @@ class Evidence:
     Attributes
     ----------
     row_id : of the held-out rows that are distinct by their words, sorted.
+    words_of_rows : of each.
     joined : joined words of each, to its number.
     runs : by shape.
     n_runs : np.ndarray of shape (n_rows,), int64
@@ -112,8 +113,9 @@ class Evidence:
             # A row without any word is told by its row id alone.
             distinct.setdefault("".join(found) or row.row_id, (row, found))
         self.row_id = [row.row_id for row, _ in distinct.values()]
+        self.words_of_rows = [found for _, found in distinct.values()]
         self.joined = {joined: number for number, joined in enumerate(distinct)}
-        passages = [(number, found) for number, (_, found) in enumerate(distinct.values())]
+        passages = list(enumerate(self.words_of_rows))
         passages += _prompts([row for row, _ in distinct.values()])
         self.row_P = np.array([number for number, _ in passages], dtype=np.int64)
         windows = self._windows = Windows([found for _, found in passages])

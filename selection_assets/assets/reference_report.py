@@ -6,13 +6,15 @@ import pyarrow as pa
 
 from resources.store.contents import Content
 from selection.basics.draws import keyed_uniform
+from selection.basics.tables import places_of
 from selection.config.study import Study
 from selection.models.base import load_tokenizer
 from selection_assets.shared.counted_rows import counted_rows, faults_of
 from selection_assets.shared.decoders import read_shape
 from selection_assets.shared.evaluation import evaluate_folders, harness_outside
+from selection_assets.shared.held_out import leaking_rows
 from selection_assets.shared.training import train_seeds, training_parameters
-from selection_assets.stage.inputs import base_parts, of_study, whole_pool
+from selection_assets.stage.inputs import base_parts, every_source_of, of_study, whole_pool
 from selection_assets.stage.keys import REFERENCE_LINES, study_key
 from selection_assets.stage.stage import Stage, stage
 from selection_assets.stage.step import Draft, Step
@@ -21,18 +23,22 @@ from selection_assets.stage.step import Draft, Step
 def build_reference_report(study: Study) -> Stage:
     """Build the asset for one study."""
     always = {**base_parts(study), "target_examples": of_study(study, "target_examples")}
+    pool = {
+        "raw_corpus": whole_pool(study),
+        "target_leaks": every_source_of(study, "target_leaks"),
+    }
 
     @stage(
         key=study_key(study, "reference_report"),
         campaign=study.name,
-        ins={**always, "raw_corpus": whole_pool(study)},
+        ins={**always, **pool},
         parameters={
             **training_parameters(study, study.seeds),
             "full_data_seeds": study.full_data_seeds,
             "evaluation": study.evaluation,
         },
         partitions=dg.StaticPartitionsDefinition(list(REFERENCE_LINES)),
-        reads=lambda line: [*always, "raw_corpus"] if line == "full_data" else list(always),
+        reads=lambda line: [*always, *pool] if line == "full_data" else list(always),
         outside=lambda _: harness_outside(study),
         costly=True,
         metered=True,
@@ -73,14 +79,19 @@ def build_reference_report(study: Study) -> Stage:
 
 
 def _whole_pool(step: Step, study: Study, seeds: list[int]) -> pa.Table:
-    """Every distinct row once that can be trained on, mixed over the sources: one epoch."""
+    """Every distinct row once that can be trained on, mixed over the sources: one epoch.
+
+    As no arm does, it has no row that leaks a held-out row.
+    """
     folder = step.one("base_tokenizer")
     tokenizer = load_tokenizer(folder.path("tokenizer"))
     longest = read_shape(folder).sequence_length
     texts: dict[str, str] = {}
     chats: dict[str, str] = {}
+    leaking = leaking_rows(step.inputs["target_leaks"].values())["row_id"]
     for corpus in step.inputs["raw_corpus"].values():
         rows = corpus.table("rows.parquet", ["row_id", "text", "turns"])
+        rows = rows.filter(pa.array(places_of(rows["row_id"], leaking) < 0))
         said = rows.filter(rows["turns"].is_valid())
         usable = faults_of(counted_rows(said, tokenizer, longest), study.train_on) == ""
         said = said.filter(pa.array(usable))

@@ -6,11 +6,12 @@ import numpy as np
 import pyarrow as pa
 
 from resources.store.artifacts import Artifact
+from selection.basics.tables import places_of
 from selection.config.study import Study
 from selection.leaks.held_out import Evidence, HeldOut
 from selection.leaks.kinds import EQUAL, NEAR
 from selection.leaks.texts import find_leaking_texts
-from selection.leaks.vectors import find_leaking_vectors, telling_rows
+from selection.leaks.vectors import NearEvidence, find_leaking_vectors
 from selection_assets.shared.held_out import LEAKS, held_out_rows
 from selection_assets.shared.pool_rows import whole_texts
 from selection_assets.stage.inputs import of_study, source_embeddings, source_rows
@@ -48,8 +49,8 @@ def build_target_leaks(study: Study) -> Stage:
         found: dict[str, tuple[str, str]] = {}
         if asked.near is not None:
             of_target, cosine = step.one("target_embeddings"), asked.near
-            telling = step.once("telling", lambda: _telling(of_target, evidence, cosine))
-            found |= _near(step.one("corpus_embeddings"), telling, evidence, cosine)
+            near = step.once("near", lambda: _near_evidence(of_target, evidence, cosine))
+            found |= _near(corpus, step.one("corpus_embeddings"), near, evidence)
         leaks = find_leaking_texts(_texts(corpus), evidence, with_runs=asked.ngram is not None)
         for place, kind, number in zip(leaks.place, leaks.kind, leaks.held_out, strict=True):
             found[row_id[place]] = str(kind), evidence.row_id[number]
@@ -84,23 +85,25 @@ def _texts(corpus: Artifact) -> Iterator[str]:
         yield from whole_texts(pa.Table.from_batches([batch]))
 
 
-def _telling(target: Artifact, evidence: Evidence, cosine: float) -> tuple[np.ndarray, np.ndarray]:
-    """Vectors of held-out rows of which near-duplicates can be told, and the rows' numbers."""
+def _near_evidence(target: Artifact, evidence: Evidence, cosine: float) -> NearEvidence:
     numbers = {row: number for number, row in enumerate(evidence.row_id)}
     rows = target.table("rows.parquet", ["row_id"])["row_id"].to_pylist()
     places = [place for place, row in enumerate(rows) if row in numbers]
-    vectors = target.array("vectors.npy")[places]
-    telling = telling_rows(vectors, cosine)
-    return vectors[telling], np.array([numbers[rows[place]] for place in places])[telling]
+    of_rows = np.array([numbers[rows[place]] for place in places], dtype=np.int64)
+    return NearEvidence(target.array("vectors.npy")[places], of_rows, evidence, cosine=cosine)
 
 
 def _near(
-    embeddings: Artifact,
-    telling: tuple[np.ndarray, np.ndarray],
-    evidence: Evidence,
-    cosine: float,
+    corpus: Artifact, embeddings: Artifact, near: NearEvidence, evidence: Evidence
 ) -> dict[str, tuple[str, str]]:
-    row_id = embeddings.table("rows.parquet", ["row_id"])["row_id"].to_numpy()
-    leaks = find_leaking_vectors(embeddings.array("vectors.npy"), *telling, cosine=cosine)
-    pairs = zip(leaks.place, leaks.held_out, strict=True)
-    return {row_id[place]: (NEAR, evidence.row_id[number]) for place, number in pairs}
+    """Kind and held-out row of each row that is found by its vector."""
+    rows = corpus.table("rows.parquet", ["row_id", "text", "turns"])
+    row_id = embeddings.table("rows.parquet", ["row_id"])["row_id"]
+    at = places_of(row_id, rows["row_id"])
+
+    def text_at(place: int) -> str:
+        return whole_texts(rows.slice(at[place], 1))[0]
+
+    leaks = find_leaking_vectors(embeddings.array("vectors.npy"), text_at, near)
+    pairs = zip(leaks.place.tolist(), leaks.held_out.tolist(), strict=True)
+    return {row_id[place].as_py(): (NEAR, evidence.row_id[number]) for place, number in pairs}
