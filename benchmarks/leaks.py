@@ -1,9 +1,10 @@
 """What finding the rows that leak a target takes, what it finds, and what it takes out for nothing.
 
-The pool is ../shared/data/pool_domains.parquet with what the rows of each target, held out, become
-where every eighth word is one of another row: too much for thirteen words in a row to stay. The pool
-had been cleared of thirteen words in a row of any target. The vectors are those of the default
-embedder.
+The pool is ../shared/data/pool_domains.parquet, which had been cleared of thirteen words in a row
+of any target: what is taken out is little else than mistakes. To be found are the held-out rows
+with every eighth word that of another row, so that no thirteen in a row stay. `alike` is the share
+of held-out rows to which another one has at least this cosine. The vectors are the default
+embedder's.
 """
 
 import tempfile

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from selection.leaks.windows import HashTable, Windows
+from selection.leaks.windows import HashTable, Windows, distinct_pairs
 from selection.leaks.words import WORD, words_of
 
 FEWEST_WORDS = 8
@@ -139,8 +139,8 @@ class Evidence:
         if not len(starts):
             return np.empty(0, dtype=np.int64)
         _, number = np.unique(self._windows.hashed(starts, ends), return_inverse=True)
-        pairs = np.unique(np.stack([number, self._row_of(starts)]), axis=1)
-        return np.bincount(pairs[0])[number]
+        numbers, _ = distinct_pairs(number, self._row_of(starts))
+        return np.bincount(numbers)[number]
 
     def _row_of(self, starts: np.ndarray) -> np.ndarray:
         return self.row_P[self._windows.text_W[starts]]
@@ -160,11 +160,15 @@ class Evidence:
         begin, stop = begin[short], stop[short]
         lengths = np.concatenate([np.zeros(int(own.sum()), np.int64), stop - begin])
         starts, ends = np.concatenate([starts[own], begin]), np.concatenate([ends[own], stop])
-        hashes = windows.hashed(starts, ends).view(np.int64)
-        found = np.unique(np.stack([lengths, hashes, self._row_of(starts)]), axis=1)
-        _, number = np.unique(found[:2], axis=1, return_inverse=True)
-        kept = found[:, np.bincount(number.ravel(), minlength=1)[number.ravel()] <= TEMPLATE_ROWS]
-        return kept[0], kept[1].view(np.uint64), kept[2]
+        hashes = windows.hashed(starts, ends)
+        order = np.lexsort((hashes, lengths))
+        lengths, hashes, rows = lengths[order], hashes[order], self._row_of(starts[order])
+        is_new = (np.diff(lengths, prepend=-1) != 0) | np.append(
+            np.ones(min(1, len(hashes)), dtype=bool), hashes[1:] != hashes[:-1]
+        )
+        run, row = distinct_pairs(np.cumsum(is_new) - 1, rows)
+        few = np.bincount(run)[run] <= TEMPLATE_ROWS
+        return lengths[is_new][run[few]], hashes[is_new][run[few]], row[few]
 
     def _looked_for(
         self, starts: np.ndarray, ends: np.ndarray, n_rows: np.ndarray

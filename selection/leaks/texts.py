@@ -9,7 +9,7 @@ import numpy as np
 
 from selection.leaks.held_out import Evidence, Runs
 from selection.leaks.kinds import EQUAL, NGRAM
-from selection.leaks.windows import Windows
+from selection.leaks.windows import Windows, distinct_pairs
 from selection.leaks.words import words_of
 
 COMMON_ROWS = 10
@@ -93,8 +93,8 @@ class _Found:
     def __init__(self, runs: Runs, evidence: Evidence) -> None:
         self._runs, self._evidence = runs, evidence
         self._is_evidence = np.diff(runs.rows.ends, prepend=0) > 0
-        self._shared: list[np.ndarray] = []
-        self._whole: list[np.ndarray] = []
+        self._shared: list[tuple[np.ndarray, np.ndarray]] = []
+        self._whole: list[tuple[np.ndarray, np.ndarray]] = []
 
     def look(self, windows: Windows, first: int) -> None:
         """Look at some texts, of which the first stands at this place."""
@@ -103,7 +103,7 @@ class _Found:
         at, run = self._runs.table.find(windows.hashed(starts, ends))
         text = windows.text_W[starts[at]] + first
         counts = self._is_evidence[run]
-        self._shared.append(np.unique(np.stack([text[counts], run[counts]]), axis=1))
+        self._shared.append(distinct_pairs(text[counts], run[counts]))
         which, passage = self._runs.passages.of_each(run)
         begin = starts[at][which] - self._evidence.before_P[passage]
         stop = begin + self._evidence.size_P[passage]
@@ -114,21 +114,23 @@ class _Found:
         hashes = windows.hashed(begin[within], stop[within])
         same = hashes == self._evidence.hash_P[passage]
         row = self._evidence.row_P[passage[same]]
-        self._whole.append(np.unique(np.stack([text[same], row]), axis=1))
+        self._whole.append(distinct_pairs(text[same], row))
 
     def leaks(self) -> _Pairs:
         """What they come to, now that it is known how many texts have each run."""
         place, run = _joined(self._shared)
         is_rare = np.bincount(run, minlength=self._runs.n) <= COMMON_ROWS
         which, row = self._runs.rows.of_each(run)
-        if len(which):
-            pairs, number = np.unique(np.stack([place[which], row]), axis=1, return_inverse=True)
-            n_rare = np.bincount(number.ravel(), weights=is_rare[run[which]])
-            share = np.bincount(number.ravel()) / self._evidence.n_runs[pairs[1]]
-            leaks = (n_rare > 0) | (share >= COVERED)
-            place, row, share = pairs[0][leaks], pairs[1][leaks], share[leaks]
-        else:
-            place, row, share = which, row, np.empty(0)
+        order = np.lexsort((row, place[which]))
+        place, row, is_rare = place[which][order], row[order], is_rare[run[which]][order]
+        is_first = np.diff(place, prepend=-1) != 0
+        is_first |= np.diff(row, prepend=-1) != 0
+        pair = np.cumsum(is_first) - 1
+        n_rare, n_shared = np.bincount(pair, weights=is_rare), np.bincount(pair)
+        place, row = place[is_first], row[is_first]
+        share = n_shared / self._evidence.n_runs[row]
+        leaks = (n_rare > 0) | (share >= COVERED)
+        place, row, share = place[leaks], row[leaks], share[leaks]
         whole_place, whole_row = _joined(self._whole)
         return (
             np.concatenate([place, whole_place]),
@@ -137,8 +139,10 @@ class _Found:
         )
 
 
-def _joined(parts: list[np.ndarray]) -> np.ndarray:
-    return np.concatenate([np.empty((2, 0), dtype=np.int64), *parts], axis=1)
+def _joined(parts: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+    nothing = np.empty(0, dtype=np.int64)
+    first, second = zip((nothing, nothing), *parts, strict=True)
+    return np.concatenate(first), np.concatenate(second)
 
 
 def _parts(texts: Iterable[str]) -> Iterator[tuple[int, list[str]]]:

@@ -97,6 +97,13 @@ class HashTable:
         return maybe[found], self._order[at[found]]
 
 
+def distinct_pairs(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sort pairs of numbers from 0 on, each pair once."""
+    n = int(second.max(initial=0)) + 1
+    both = np.unique(first * n + second)
+    return both // n, both % n
+
+
 def _powers(base: int, n: int) -> np.ndarray:
     """The powers 0 to n - 1 of a base, modulo 2**64."""
     factors = np.full(n, base, dtype=np.uint64)
