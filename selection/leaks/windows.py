@@ -34,15 +34,13 @@ class Windows:
 
     def __init__(self, texts: Sequence[Sequence[str]]) -> None:
         lengths = np.array([len(words) for words in texts], dtype=np.int64)
-        n = int(lengths.sum())
+        words = list(chain.from_iterable(texts))
+        n = len(words)
         self.ends_T = np.cumsum(lengths)
         self.starts_T = self.ends_T - lengths
         self.text_W = np.repeat(np.arange(len(texts)), lengths)
-        weights = np.concatenate([np.empty(0, np.int64), *map(weights_of, texts)])
-        self.heavy_W = np.concatenate([[0], np.cumsum(weights)])
-        hashes = np.fromiter(map(hash, chain.from_iterable(texts)), dtype=np.int64, count=n).view(
-            np.uint64
-        )
+        self.heavy_W = np.concatenate([[0], np.cumsum(weights_of(words))])
+        hashes = np.fromiter(map(hash, words), dtype=np.int64, count=n).view(np.uint64)
         sums = np.cumsum(hashes * _powers(_BASE, n))
         self._sums = np.concatenate([np.zeros(1, np.uint64), sums])
         self._inverse = _powers(_INVERSE, n + 1)  # an empty text may stand at the end

@@ -45,7 +45,7 @@ def words_of(text: str) -> list[str]:
 def weights_of(words: Sequence[str]) -> np.ndarray:
     """How much of a word each of the words is, in `WORD`ths: int64 of the same length."""
     weights = np.full(len(words), WORD, dtype=np.int64)
-    if "".join(words).isascii():
+    if _UNSPACED.search("".join(words)) is None:
         return weights
     for place, word in enumerate(words):
         if _UNSPACED.match(word):
