@@ -37,8 +37,6 @@ def test_the_simulated_judgement_is_the_studies_own(benchmark, said):
             loss_SE,
             np.ones(loss_SE.shape[1]),
         )
-            {"method": name, "budget": str(b), "underspent": ""}, loss_SE, np.ones(loss_SE.shape[1])
-        )
         for name, loss_BSE in zip(names, loss_ABSE, strict=True)
         for b, loss_SE in enumerate(loss_BSE)
     ]
