@@ -46,7 +46,7 @@ class LengthLimit:
         what = "Rows" if self.of_texts else "Conversations"
         return (
             f"{what} of more than {self.tokens:,} tokens could not be selected; the pool has"
-            f" {n_beyond:,}."
+            f" {n_beyond:,}." + ("" if self.of_texts else " Texts could be of any length.")
         )
 
 

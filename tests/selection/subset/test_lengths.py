@@ -29,7 +29,7 @@ def test_a_limit_is_that_given_or_the_window_of_rows_that_have_one(
     assert found.tolist() == [bool(one) for one in beyond]
     assert limit.said(int(found.sum())).startswith(said)
     if limit.tokens is not None:
-        assert limit.said(12).endswith("the pool has 12.")
+        assert "the pool has 12." in limit.said(12)
 
 
 def test_an_arm_is_underspent_below_95_percent_by_its_worst_draw():
