@@ -26,7 +26,7 @@ def why_underspent(
         return ""
     where = f"draw {draw} of {len(tokens_by_draw)} " if len(tokens_by_draw) > 1 else ""
     why = (
-        f"none of the {left:,} rows that are left fits"
+        f"none of the rows that are left fits ({left:,})"
         if left
         else "the pool has no more rows that may be selected"
     )

@@ -174,7 +174,7 @@ def test_an_arm_that_could_not_spend_its_budget_is_named_and_never_the_best():
         rng=np.random.default_rng(9),
         budgets=["5pct"],
     )
-    why = "spent 82 of 14,272 tokens (0.6%): none of the 12 rows that are left fits"
+    why = "spent 82 of 14,272 tokens (0.6%): none of the rows that are left fits (12)"
     arms = [
         replace(a, figures={**a.figures, "underspent": why}) if a.method == "dsir" else a
         for a in study.arms

@@ -69,7 +69,7 @@ def test_a_verdict_that_does_not_survive_the_number_of_arms_is_taken_back():
 
 
 def test_an_arm_that_could_not_spend_its_budget_has_no_verdict_and_no_place_on_the_frontier():
-    why = "spent 82 of 14,272 tokens (0.6%): none of the 12 rows that are left fits"
+    why = "spent 82 of 14,272 tokens (0.6%): none of the rows that are left fits (12)"
     arms = [
         arm("random", "5pct", 1e9, 0.0),
         arm("bm25", "5pct", 1e9, -0.5, why),

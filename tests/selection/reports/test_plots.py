@@ -55,6 +55,8 @@ PICTURES = {
     "scores uncut": lambda: score_distributions({"a": np.zeros(1)}, cutoff=None),
     "frontier": lambda: loss_frontier(ARMS, zero_shot=9.2, full_data=6.15),
     "frontier of one arm": lambda: loss_frontier([loss_point(1e12, 6.2, "ot")]),
+    "frontier with arms apart": lambda: loss_frontier(ARMS[:-1], apart=ARMS[-1:]),
+    "frontier of arms apart": lambda: loss_frontier([], apart=ARMS),
     "frontier with references that touch": lambda: loss_frontier(
         ARMS, zero_shot=6.61, full_data=6.6
     ),
@@ -93,6 +95,7 @@ def test_another_process_draws_the_same_bytes_and_never_loads_pyplot():
 
 def test_a_picture_shows_its_data():
     assert loss_frontier(ARMS) != loss_frontier(ARMS[:3])
+    assert loss_frontier(ARMS[:3]) != loss_frontier(ARMS[:3], apart=ARMS[3:]) != loss_frontier(ARMS)
     assert loss_frontier(ARMS, zero_shot=6.7) != loss_frontier(ARMS)
     assert score_distributions(SCORES, cutoff=1.0) != score_distributions(SCORES, cutoff=2.0)
 

@@ -35,7 +35,7 @@ def test_a_limit_is_that_given_or_the_window_of_rows_that_have_one(
 def test_an_arm_is_underspent_below_95_percent_by_its_worst_draw():
     assert why_underspent([9_500], [0], token_budget=10_000) == ""
     assert why_underspent([9_499], [7], token_budget=10_000).endswith(
-        "spent 9,499 of 10,000 tokens (95.0%): none of the 7 rows that are left fits"
+        "spent 9,499 of 10,000 tokens (95.0%): none of the rows that are left fits (7)"
     )
     said = why_underspent([9_999, 82, 9_000], [3, 0, 5], token_budget=10_000)
     assert said == (
