@@ -5,13 +5,18 @@ import shutil
 from collections.abc import Iterator
 from itertools import cycle, islice
 from pathlib import Path
+from types import SimpleNamespace
 
+import pyarrow as pa
 import pytest
 import yaml
 from command_line import current, printed_json, selection
 from shared_builds import built_once
 from small_project import Project, docstring_lines, enter
 from smallest_study import NAME, SOURCES
+
+from selection.subset.lengths import length_limit
+from selection_assets.shared.counted_rows import beyond_limit
 
 LIMIT = 13_000
 ARMS = {method: f"13pct|{method}" for method in ("random", "length", "ot")}
@@ -60,6 +65,29 @@ def finished_root(fresh: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 @pytest.fixture
 def project(finished_root: Path) -> Iterator[Project]:
     yield from enter(Project(finished_root))
+
+
+@pytest.mark.parametrize(
+    ("given", "packing", "beyond"),
+    [
+        (None, "joined", ["cut chat"]),
+        (None, "isolated", ["long text", "cut chat"]),
+        (70, "joined", ["long text"]),  # lets the conversation in, of which 4 tokens are cut
+    ],
+)
+def test_a_conversation_is_as_long_as_it_was_before_it_was_cut(given, packing, beyond):
+    rows = ["text", "long text", "chat", "cut chat", "refused chat"]
+    counted = pa.table(
+        {
+            "row_id": rows,
+            "n_tokens": [64, 300, 64, 64, 0],
+            "n_cut": pa.array([None, None, 0, 4, 0], pa.int64()),
+        }
+    )
+    tokens = SimpleNamespace(table=lambda _: counted)
+    limit = length_limit(given, window=64, packing=packing)
+    found = beyond_limit(counted.select(["row_id"]), tokens, limit)  # pyright: ignore
+    assert [row for row, is_beyond in zip(rows, found, strict=True) if is_beyond] == beyond
 
 
 def subset(project: Project, method: str):
