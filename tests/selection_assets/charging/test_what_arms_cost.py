@@ -55,8 +55,8 @@ def test_what_arms_bear_and_what_none_does_is_all_that_the_ledger_has(finished_p
         whole = sum(total[column] for total in spent)
         assert whole > 0
         assert sum(getattr(one, name) for one in charges) == pytest.approx(whole, rel=1e-9)
-    listed = {one.asset for one in charges if one.why}
-    assert {"shelf/raw_corpus", "shelf/base/base_checkpoint", "least/eval_report"} <= listed
+    listed = {one.asset.rpartition("/")[2] for one in charges if one.why}
+    assert {"raw_corpus", "base_checkpoint", "eval_report", "finetuned_checkpoint"} <= listed
     borne = {one.asset: one.by for one in charges if one.by}
     assert borne["shelf/mean/corpus_embeddings"] == ("ot",)
     assert borne["least/finetuned_checkpoint"] == ("ot", "random")
