@@ -175,54 +175,6 @@ def test_a_row_without_a_word_of_the_target_scores_zero_and_no_other_does(
     assert (scores.score[0] > 0).tolist() == shares
 
 
-TOPICS = {
-    "cooking": [
-        "把面粉和鸡蛋搅拌均匀",
-        "锅里放油烧热再下葱花",
-        "小火慢炖两小时的牛肉汤",
-        "面粉里加水揉成面团",
-    ],
-    "finance": [
-        "股票市场今天大幅下跌",
-        "央行宣布降低贷款利率",
-        "投资者买入政府债券",
-        "公司股票收益增长",
-    ],
-}
-
-
-def test_rows_of_the_target_s_topic_come_first_in_chinese(tmp_path):
-    pool = rows_of([text for texts in TOPICS.values() for text in texts])
-    (scores,), fitted = run([pool], rows_of(["炖牛肉要用小火", "面粉和鸡蛋做面团"]), tmp_path)
-    first = np.argsort(-scores.score[0])[:3]
-    assert sorted(first.tolist()) == [0, 2, 3]
-    assert scores.score[0][first].min() > 0 == scores.score[0][4:].max()
-    assert {one["term"] for one in values_of(scores.receipts["top_terms"])[0]} >= {"面粉", "鸡蛋"}
-    assert 0 < fitted.facts["known_words"] < 1
-
-
-def test_a_target_of_another_script_is_refused_whatever_numbers_it_shares(tmp_path):
-    pool = rows_of(["a court in 2024", "the 12 judges"])
-    with pytest.raises(ValueError, match=r"has 0\.00% of the words .* `methods`"):
-        run([pool], rows_of(["2024年 12 月份的判决"]), tmp_path)
-    # Of nothing but numbers it is known by these.
-    (scores,), _ = run([pool], rows_of(["2024", "77"]), tmp_path)
-    assert scores.score[0][0] > 0 == scores.score[0][1]
-
-
-@pytest.mark.parametrize(("known", "refused"), [(0, True), (1, True), (2, False)])
-def test_a_target_is_refused_below_one_word_in_a_hundred(known, refused, tmp_path):
-    pool = rows_of(["judge", "gene"])
-    words = ["judge"] * known + [f"w{'abcdefghij'[i % 10]}{i}" for i in range(150 - known)]
-    target = rows_of([" ".join(words)])
-    if refused:
-        with pytest.raises(ValueError, match=rf"has {known / 150:.2%} of the words"):
-            run([pool], target, tmp_path)
-    else:
-        _, fitted = run([pool], target, tmp_path)
-        assert fitted.facts["known_words"] == pytest.approx(known / 150)
-
-
 def test_an_accent_written_in_two_ways_is_the_same_word(tmp_path):
     pool = rows_of(["the éclair of law", "the judge of law"])
     (scores,), _ = run([pool], rows_of(["e\u0301clair"]), tmp_path)
@@ -283,11 +235,6 @@ def test_indexing_goes_on_after_a_kill_where_it_stopped(tmp_path, monkeypatch):
     index = Bm25Index().prepare(inputs)
     assert read == [10, 10, 10, 5]
     assert index.facts["documents"] == len(set(rows.row_id))
-
-
-def test_a_target_of_which_the_pool_has_no_word_is_refused_with_the_share(tmp_path):
-    with pytest.raises(ValueError, match=r"'bm25' .* has 0\.00% of the words .* add sources"):
-        run([rows_of(["?", "!", "a"])], rows_of(["court"]), tmp_path)
 
 
 def test_a_row_that_is_not_in_the_index_is_named_with_the_remedy(tmp_path):

@@ -10,12 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from preparing import prepare
-from real_texts import generated_texts, real_texts, rows_of
+from ranking import rank
+from real_texts import generated_texts, real_texts
 
 from selection.methods import REGISTRY
 from selection.methods.bm25.index import Bm25Options
-from selection.methods.contract.protocol import FitInputs, Method, ScoreInputs
 from selection.methods.dsir.method import DsirOptions
 
 MISSING = "the extra `peers` is not installed"
@@ -34,15 +33,9 @@ def pool_and_target(kind: str) -> tuple[list[str], list[str]]:
 
 
 def our_scores(
-    method: Method[Any], options: Any, pool: list[str], target: list[str], work: Path
+    method: str, options: Any, pool: list[str], target: list[str], work: Path
 ) -> np.ndarray:
-    (rows,), prepared = prepare(method, [rows_of(pool)], (), options, work)
-    wanted = rows_of(target)
-    fitted = method.fit(
-        FitInputs(wanted, lambda: iter([rows]), len(pool), options, 0, prepared=prepared)
-    )
-    given = ScoreInputs(rows, target=wanted, options=options, seeds=(), prepared=prepared)
-    return method.score(fitted, given).score[0]
+    return rank(REGISTRY[method], options, pool, target, work)[0].score[0]
 
 
 def overlap(one: np.ndarray, other: np.ndarray) -> float:
@@ -76,7 +69,7 @@ def test_dsir_with_the_package_s_hash_and_smoothing_has_its_weights(kind, tmp_pa
         monkeypatch.setattr(f"selection.methods.dsir.{module}.bucket", hash_buckets)
     pool, target = pool_and_target(kind)
     options = DsirOptions(draw="top", smoothing="paper")
-    ours = our_scores(REGISTRY["dsir"], options, pool, target, tmp_path)
+    ours = our_scores("dsir", options, pool, target, tmp_path)
     theirs = their_weights(pool, target, tmp_path)
     assert np.ptp(theirs) > 10
     np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-9)
@@ -89,7 +82,7 @@ def test_dsir_by_default_takes_about_half_of_the_rows_that_the_package_takes(tmp
     found = {
         smoothing: overlap(
             our_scores(
-                REGISTRY["dsir"],
+                "dsir",
                 DsirOptions(draw="top", smoothing=smoothing),
                 pool,
                 target,
@@ -113,7 +106,7 @@ def test_bm25_is_that_of_bm25s_averaged_over_the_queries(kind, k1, b, tmp_path):
     index.index(bm25s.tokenize(pool, show_progress=False), show_progress=False)
     queries = bm25s.tokenize(target, return_ids=False, show_progress=False)
     theirs = np.mean([index.get_scores(query) for query in queries], axis=0)
-    ours = our_scores(REGISTRY["bm25"], Bm25Options(k1=k1, b=b), pool, target, tmp_path)
+    ours = our_scores("bm25", Bm25Options(k1=k1, b=b), pool, target, tmp_path)
     assert np.ptp(theirs) > 0.1
     np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)  # theirs are float32
 
@@ -136,7 +129,7 @@ def test_bm25_is_that_of_rank_bm25_with_lucene_s_weight_of_a_word(kind, tmp_path
     target = target[:10]  # it reads the whole pool for each word of a query
     documents = bm25s.tokenize(pool, return_ids=False, show_progress=False)
     queries = bm25s.tokenize(target, return_ids=False, show_progress=False)
-    ours = our_scores(REGISTRY["bm25"], Bm25Options(), pool, target, tmp_path)
+    ours = our_scores("bm25", Bm25Options(), pool, target, tmp_path)
     theirs = {
         kind: np.mean([kind(documents).get_scores(query) for query in queries], axis=0)
         for kind in (Lucene, package.BM25Okapi)
