@@ -57,7 +57,8 @@ class Leaks(Strict):
         default=0.97,
         gt=0,
         le=1,
-        description="Rows whose cosine to a held-out row is at least this; null: off.",
+        description="Cosine to a held-out row from which on its words, in whatever order, make a"
+        " near-duplicate; null: off.",
     )
 
 

@@ -10,6 +10,6 @@ EQUAL, NGRAM, NEAR = "equal", "ngram", "near"
 IN_WORDS = {
     EQUAL: "it equals a held-out row, but for case, punctuation and spaces",
     NGRAM: "it has words of a held-out row in their order",
-    NEAR: "its vector is that of a near-duplicate of a held-out row",
+    NEAR: "it has the words of a held-out row, somewhat changed, and nearly its vector",
 }
 """What each kind of leak is."""

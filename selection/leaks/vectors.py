@@ -1,8 +1,7 @@
 """Which rows of a pool say nearly what a held-out row says, by their vectors and their words?
 
-A cosine tells alone only where it is high: `benchmarks/leaks.py` measures it. From 0.9 on a row may
-be of the same topic only, or a review of another film, and is near where it also has half of the
-held-out row's own runs of three words.
+A vector says where to look, and the words whether it is so. An embedder may have read only the
+beginning of both rows, or find all of a topic alike; `benchmarks/leaks.py` measures how often.
 """
 
 from __future__ import annotations
@@ -19,13 +18,53 @@ from selection.leaks.words import words_of
 from selection.neighbours.targets import nearest_targets
 
 SUSPECT_COSINE = 0.9
-"""From which on the words are looked at."""
+"""From which on a row is near that has enough of a held-out row's runs of three words; from the
+cosine of `NearEvidence` on, one that has enough of its words in whatever order."""
 
 SHINGLE = 3
-"""Words of a run that is compared (Broder 1997, as in `selection.corpus.near_texts`)."""
+"""Words of a run (Broder 1997, as in `selection.corpus.near_texts`)."""
 
 CONTAINED = 0.5
-"""Share of the held-out row's own runs that a near-duplicate has at least."""
+"""Share of a held-out row's own words, or runs, that a near-duplicate has at least."""
+
+
+class Own:
+    """The runs of words that hardly any other held-out row has.
+
+    Parameters
+    ----------
+    rows : words of each held-out row.
+    length : of a run.
+    """
+
+    def __init__(self, rows: Sequence[Sequence[str]], length: int) -> None:
+        self._length = length
+        runs = [self._runs(words) for words in rows]
+        n_rows = Counter(run for of_row in runs for run in of_row)
+        self._rows_of: dict[tuple[str, ...], list[int]] = {}
+        for number, of_row in enumerate(runs):
+            for run in of_row:
+                if n_rows[run] <= TEMPLATE_ROWS:
+                    self._rows_of.setdefault(run, []).append(number)
+        self._n_own = Counter(number for of_run in self._rows_of.values() for number in of_run)
+
+    def shares(self, words: Sequence[str]) -> dict[int, float]:
+        """How much a row with these words has of each held-out row of which it has enough.
+
+        A held-out row with fewer runs of its own than `FEWEST_WORDS` words in a row have is none.
+        """
+        shared = Counter(
+            number for run in self._runs(words) for number in self._rows_of.get(run, ())
+        )
+        return {
+            number: count / self._n_own[number]
+            for number, count in shared.items()
+            if self._n_own[number] > FEWEST_WORDS - SHINGLE
+            and count >= CONTAINED * self._n_own[number]
+        }
+
+    def _runs(self, words: Sequence[str]) -> set[tuple[str, ...]]:
+        return set(zip(*(words[i:] for i in range(self._length)), strict=False))
 
 
 class NearEvidence:
@@ -37,7 +76,7 @@ class NearEvidence:
     numbers_M : np.ndarray of shape (M,), int64
         Numbers of the vectors' rows in `evidence`.
     evidence : has the words.
-    cosine : from which on a vector tells alone.
+    cosine : from which on words in whatever order are enough.
     """
 
     def __init__(
@@ -45,28 +84,8 @@ class NearEvidence:
     ) -> None:
         self.vectors_MD, self.numbers_M, self.cosine = vectors_MD, numbers_M, cosine
         self.tells_M = _tells(vectors_MD, cosine)
-        shingles = [_shingles(words) for words in evidence.words_of_rows]
-        rows_of = Counter(one for of_row in shingles for one in of_row)
-        self._n_own = Counter[int]()
-        self._rows_of: dict[tuple[str, ...], list[int]] = {}
-        for number, of_row in enumerate(shingles):
-            for one in of_row:
-                if rows_of[one] <= TEMPLATE_ROWS:
-                    self._rows_of.setdefault(one, []).append(number)
-                    self._n_own[number] += 1
-
-    def row_of_words(self, words: Sequence[str]) -> int | None:
-        """Number of the held-out row of which a row with these words has enough, and the most."""
-        shared = Counter(
-            number for one in _shingles(words) for number in self._rows_of.get(one, ())
-        )
-        shares = {
-            number: count / self._n_own[number]
-            for number, count in shared.items()
-            if self._n_own[number] > FEWEST_WORDS - SHINGLE
-        }
-        best = min(shares, key=lambda number: (-shares[number], number), default=None)
-        return None if best is None or shares[best] < CONTAINED else best
+        self.own_words = Own(evidence.words_of_rows, 1)
+        self.own_runs = Own(evidence.words_of_rows, SHINGLE)
 
 
 def find_leaking_vectors(
@@ -85,10 +104,13 @@ def find_leaking_vectors(
         nearest_N, cosine_N = nearest_N1[:, 0], cosines_N1[:, 0]
         tells_N = (cosine_N >= near.cosine) & near.tells_M[nearest_N]
         for place in np.flatnonzero(tells_N | (cosine_N >= SUSPECT_COSINE)).tolist():
-            if tells_N[place]:
-                found.append((place, int(near.numbers_M[nearest_N[place]])))
-            elif (number := near.row_of_words(words_of(text_at(place)))) is not None:
-                found.append((place, number))
+            words = words_of(text_at(place))
+            shares = near.own_runs.shares(words)
+            nearest = int(near.numbers_M[nearest_N[place]])
+            if not shares and tells_N[place] and nearest in near.own_words.shares(words):
+                shares = {nearest: 1.0}
+            if shares:
+                found.append((place, min(shares, key=lambda number: (-shares[number], number))))
     place, number = np.array(found, dtype=np.int64).reshape(-1, 2).T
     return Leaks(place, np.full(len(place), NEAR), number)
 
@@ -104,7 +126,3 @@ def _tells(vectors_MD: np.ndarray, cosine: float) -> np.ndarray:
         return np.ones(m, dtype=bool)
     _, cosines_MK = nearest_targets(vectors_MD, vectors_MD, others + 1)  # itself too
     return cosines_MK[:, -1] < cosine
-
-
-def _shingles(words: Sequence[str]) -> set[tuple[str, ...]]:
-    return set(zip(*(words[i:] for i in range(SHINGLE)), strict=False))
