@@ -8,22 +8,16 @@ a minute, and is the encoder's formula over a vocabulary that another test count
 from __future__ import annotations
 
 import inspect
-import json
 import statistics
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
-import yaml
 from chats import chat, tokenizer_like
+from counting_flops import Spent, counted, inline_lane, write_encoder, write_task
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.utils.flop_counter import FlopCounterMode
 
 from selection.arms.evaluate import evaluate_checkpoint, evaluation_passes
 from selection.arms.harness import run_on_checkpoint
@@ -34,7 +28,7 @@ from selection.costs import ModelShape
 from selection.costs.passes import passes_flops
 from selection.costs.rows import rows_forward_flops, trained_flops
 from selection.embedding import bert, transformer
-from selection.embedding.embedder import DESCRIPTION_FILE, encode, load_embedder
+from selection.embedding.embedder import encode, load_embedder
 from selection.embedding.tuning import tune_embedder, tuning_flops
 from selection.methods import REGISTRY
 from selection.methods.contract.cost import CostInputs, SelectorSize
@@ -68,20 +62,6 @@ CHATS = [
     if len(text) > 300
 ]
 TUNING = Tuning.model_validate({"learning_rate": 0.003, "batch_size": 8, "epochs": 1})
-
-
-class Inline:
-    """Runs where it is asked: the counter sees one thread."""
-
-    def submit(self, call: Callable[..., Any], *arguments: Any) -> Future[Any]:
-        done: Future[Any] = Future()
-        done.set_result(call(*arguments))
-        return done
-
-
-@contextmanager
-def inline_lane() -> Iterator[tuple[Any, int]]:
-    yield Inline(), 1
 
 
 @pytest.fixture(autouse=True)
@@ -119,26 +99,6 @@ def model(tokenizer, tmp_path_factory) -> Selector:
         for lora in (False, True):
             trained_flops(shape, np.array(widths), accountant=ACCOUNTANT, lora=lora)
     return Selector(folder, shape, ACCOUNTANT)
-
-
-class Spent:
-    """A meter that adds up."""
-
-    def __init__(self) -> None:
-        self.flops = 0.0
-
-    def affords(self, flops: float) -> bool:
-        return True
-
-    def charge(self, flops: float) -> None:
-        self.flops += flops
-
-
-def counted(run: Callable[[], Any]) -> tuple[Any, float]:
-    """Give what a step gives, and what torch counts meanwhile."""
-    with FlopCounterMode(display=False) as counter:
-        result = run()
-    return result, float(counter.get_total_flops())
 
 
 def evaluating(examples: list[Example], labels: list[str]) -> Any:
@@ -202,29 +162,7 @@ def fine_tuning(lora_rank: int | None) -> Any:
 
 def running_tasks(kind: str) -> Any:
     def step(model: Selector, work: Path) -> tuple[float, float]:
-        rows = [{"q": text[:200], "c": LABELS_10[:4], "gold": n % 4} for n, text in enumerate(CUT)]
-        (work / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-        task = {
-            "task": kind,
-            "dataset_path": "json",
-            "dataset_kwargs": {"data_files": {"test": "rows.jsonl"}},
-            "test_split": "test",
-            "output_type": kind,
-            "doc_to_text": "{{q}}",
-        } | {
-            "multiple_choice": {"doc_to_choice": "c", "doc_to_target": "gold"},
-            "loglikelihood_rolling": {
-                "doc_to_text": "",
-                "doc_to_target": "{{q}}",
-                "metric_list": [{"metric": "bits_per_byte"}],
-            },
-            "generate_until": {
-                "doc_to_target": "{{c[gold]}}",
-                "generation_kwargs": {"until": ["\n\n\n"], "max_gen_toks": 4},
-                "metric_list": [{"metric": "exact_match"}],
-            },
-        }[kind]
-        (work / "task.yaml").write_text(yaml.safe_dump(task))
+        write_task(work, kind, CUT, LABELS_10[:4])
         spent = Spent()
         harness = Harness.model_validate({"tasks": [kind], "include_path": str(work)})
         (_, charged), flops = counted(
@@ -285,34 +223,6 @@ def preparing(name: str, asset: str, **options: Any) -> Any:
         raise AssertionError(f"{name} prepares no {asset}")
 
     return step
-
-
-def write_encoder(folder: Path, *, pooling: str = "mean", prompt: str = "") -> Path:
-    """A BERT of two layers with MiniLM's tokenizer, as an embedder of the pipeline."""
-    from sentence_transformers import SentenceTransformer
-    from sentence_transformers.base.modules import Transformer
-    from sentence_transformers.sentence_transformer.modules import Pooling
-    from transformers import AutoTokenizer, BertConfig, BertModel
-
-    from selection.embedding.build import minilm_folder
-
-    words = AutoTokenizer.from_pretrained(minilm_folder())
-    sizes = {"num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 128}
-    torch.manual_seed(0)
-    BertModel(BertConfig(vocab_size=len(words), hidden_size=64, **sizes)).save_pretrained(
-        folder / "parts"
-    )
-    words.save_pretrained(folder / "parts")
-    made = SentenceTransformer(
-        modules=[Transformer(str(folder / "parts")), Pooling(64, pooling_mode=pooling)],
-        prompts={"say": prompt},
-        default_prompt_name="say" if prompt else None,
-        device="cpu",
-    )
-    made.save_pretrained(str(folder / "made/model"), create_model_card=False)
-    facts = {"family": "transformer", "max_tokens": 256}
-    (folder / "made" / DESCRIPTION_FILE).write_text(json.dumps(facts))
-    return folder / "made"
 
 
 PROMPT = "Represent this sentence for searching relevant passages of all kinds: "

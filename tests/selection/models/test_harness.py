@@ -14,7 +14,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from selection.budget.meter import BudgetExhausted
-from selection.costs.passes import Passes
 from selection.models import harness_tasks
 from selection.models.base import new_model, tiny_config
 from selection.models.harness import count_harness_passes, run_harness
@@ -194,15 +193,11 @@ def test_an_answer_longer_than_the_model_reads_is_refused_before_anything_runs(f
 def test_the_meter_is_asked_before_each_pass_and_stops_the_next_one(folder):
     tasks = HarnessTasks(("choice",), folder)
     free = UpTo(np.inf)
-
-    def price(passes: Passes) -> float:
-        return 7.0 * passes.tokens
-
-    whole = run(tasks, meter=free, price=price)
+    whole = run(tasks, meter=free, price=lambda passes: 7.0 * passes.tokens)
     assert free.charged == 7.0 * whole.passes.tokens
     half = UpTo(free.charged / 2)
     with pytest.raises(BudgetExhausted):
-        run(tasks, meter=half, price=price)
+        run(tasks, meter=half, price=lambda passes: 7.0 * passes.tokens)
     assert 0 < half.charged <= half.room
     # and nothing of the stopped run is left on the model
     assert run(tasks) == whole
