@@ -19,7 +19,63 @@ import torch
 from datasets import load_dataset
 from transformers import AutoTokenizer
 from trl import SFTConfig, SFTTrainer
+from trl.chat_template_utils import get_training_chat_template
 
+'''
+
+_LENGTHS = '''
+
+def rendered(messages, tokenizer, tools, *, asks=False):
+    """Messages by the model's template, with what begins an answer where one is asked for."""
+    return tokenizer.apply_chat_template(
+        messages, tools=tools, add_generation_prompt=asks, tokenize=False
+    )
+
+
+def keeps_an_answer(row, tokenizer, max_length):
+    """Whether some of an answer is left when a row is cut."""
+    prompt, tools = row.get("prompt"), row.get("tools")
+    if isinstance(prompt, str):
+        return len(tokenizer(prompt)["input_ids"]) < max_length
+    if prompt is None:
+        roles = [message["role"] for message in row["messages"]]
+        prompt = row["messages"][: roles.index("assistant")]
+    asked = rendered(prompt, tokenizer, tools, asks=True)
+    return len(tokenizer(asked, add_special_tokens=False)["input_ids"]) < max_length
+'''
+
+_MASKS = '''
+
+def told_by_template(tokenizer):
+    """Whether TRL knows from the model's template what of a conversation the assistant says."""
+    try:
+        get_training_chat_template(tokenizer)
+    except ValueError:
+        return False
+    return True
+
+
+def with_masks(row, tokenizer):
+    """Tokens of a conversation, and which the assistant says: those that its turns add."""
+    messages, tools = row["messages"], row.get("tools")
+    turns = [place for place, one in enumerate(messages) if one["role"] == "assistant"]
+    text, said = rendered(messages[: turns[-1] + 1], tokenizer, tools), []
+    for place in turns:
+        before = rendered(messages[:place], tokenizer, tools, asks=True)
+        after = rendered(messages[: place + 1], tokenizer, tools)
+        if not after.startswith(before) or not text.startswith(after):
+            raise SystemExit(
+                "the model's chat template writes earlier turns in another way once more are"
+                " said: `selection export ... --format prompt-completion` writes rows that it"
+                " can be trained on"
+            )
+        said.append((len(before), len(after)))
+    found = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+    mask = [
+        int(any(start < end and first < stop for start, stop in said))
+        for first, end in found["offset_mapping"]
+    ]
+    return {"input_ids": found["input_ids"], "assistant_masks": mask}
 '''
 
 _MAIN = """
@@ -42,6 +98,21 @@ def main() -> None:
     tokenizer = AutoTokenizer.from_pretrained(asked.model)
     if tokenizer.chat_template is None:
         tokenizer.chat_template = TEMPLATE
+    if "text" not in rows.column_names:
+        known = {"tokenizer": tokenizer, "max_length": asked.max_length}
+        kept = rows.filter(keeps_an_answer, fn_kwargs=known)
+        if len(kept) < len(rows):
+            print(
+                f"{len(rows) - len(kept):,} of {len(rows):,} rows have nothing of an answer within"
+                f" {asked.max_length:,} tokens and are left out: see --max-length"
+            )
+        if not len(kept):
+            raise SystemExit("no row is left to train on")
+        rows = kept
+    of_turns = "messages" in rows.column_names
+    if of_turns and not told_by_template(tokenizer):
+        of_turns, columns = False, rows.column_names
+        rows = rows.map(with_masks, fn_kwargs={"tokenizer": tokenizer}, remove_columns=columns)
     config = SFTConfig(
         output_dir=asked.output,
         num_train_epochs=asked.epochs,
@@ -52,8 +123,9 @@ def main() -> None:
         seed=asked.seed,
         bf16=torch.cuda.is_available() and torch.cuda.is_bf16_supported(),
         # In conversations only what the assistant says is learnt; of a prompt with its completion
-        # TRL learns the completion by itself, of a text all.
-        assistant_only_loss="messages" in rows.column_names,
+        # TRL learns the completion by itself, of a text all. Masks that are there it
+        # takes as they are.
+        assistant_only_loss=of_turns,
         logging_steps=1,
         report_to="none",
     )
@@ -221,4 +293,4 @@ def trl_script(file: DataFile, *, model: str | None) -> str:
         body = _VALUE + (_PAIR_OF_TEXTS if of_texts else _LISTED + _PAIR)
     constants = "".join(f"{name} = {value!r}\n" for name, value in facts.items())
     note = "# Field of the format -> column, where the column is called otherwise: COLUMNS.\n"
-    return _HEAD + note + constants + _TEMPLATE + body + _MAIN
+    return _HEAD + note + constants + _TEMPLATE + body + _LENGTHS + _MASKS + _MAIN

@@ -2,12 +2,14 @@
 
 import json
 import runpy
+import shutil
 import sys
 from pathlib import Path
 
 import datasets
 import pytest
 from exporting import ORIGINS, rows_of, write_export
+from transformers import AutoTokenizer
 
 from selection.export.bundle import make_bundle
 from selection.export.files import CONTAINERS
@@ -117,3 +119,69 @@ def test_ten_steps_on_rows_as_they_came(name, model, tmp_path, monkeypatch):
     bundle = make_bundle(rows, ORIGINS)
     assert bundle.how == f"as they came: all are {name}"
     check(train(write_export(tmp_path / "out", bundle.files), model, monkeypatch))
+
+
+TEMPLATES = Path(__file__).parents[1] / "models" / "chat_templates"
+
+
+def with_template(model: Path, folder: Path, template: str) -> Path:
+    """The same decoder with a chat template."""
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    tokenizer.chat_template = template
+    tokenizer.save_pretrained(shutil.copytree(model, folder))
+    return folder
+
+
+def export_messages(folder: Path) -> Path:
+    lines = [json.dumps({"messages": as_messages(i)[1:]}) for i in range(24)]
+    (folder / "rows.jsonl").write_text("\n".join(lines))
+    rows = rows_of(folder / "rows.jsonl", folder)
+    return write_export(folder / "out", make_bundle(rows, ORIGINS).files)
+
+
+OF_NOBODY = (
+    "{% for m in messages %}[{{ m.role | upper }}] {{ m.content }}{{ eos_token }}{% endfor %}"
+)
+OF_NOBODY += "{% if add_generation_prompt %}[ASSISTANT] {% endif %}"
+
+
+@pytest.mark.parametrize("name", ["chatml", "llama3", "mistral", "gemma"])
+def test_masks_without_marks_are_those_of_the_same_template_with_them(name, model, tmp_path):
+    script = runpy.run_path(str(export_messages(tmp_path) / "train_trl.py"), run_name="script")
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    messages = as_messages(3)[1:]
+    tokenizer.chat_template = (TEMPLATES / f"{name}.jinja").read_text()
+    found = script["with_masks"]({"messages": messages}, tokenizer)
+    tokenizer.chat_template = (TEMPLATES / f"{name}_marked.jinja").read_text()
+    marked = tokenizer.apply_chat_template(
+        messages, return_dict=True, return_assistant_tokens_mask=True
+    )
+    n = len(found["input_ids"])
+    assert found["input_ids"] == marked["input_ids"][:n]
+    pairs = zip(found["assistant_masks"], marked["assistant_masks"][:n], strict=True)
+    other = [place for place, (ours, theirs) in enumerate(pairs) if ours != theirs]
+    # What a template writes between two turns is of neither.
+    assert not tokenizer.decode([found["input_ids"][place] for place in other]).strip()
+    assert sum(marked["assistant_masks"][n:]) == 0
+
+
+def test_ten_steps_with_a_template_that_trl_does_not_know(model, tmp_path, monkeypatch):
+    own = with_template(model, tmp_path / "own", OF_NOBODY)
+    check(train(export_messages(tmp_path), own, monkeypatch))
+
+
+def test_a_template_that_rewrites_earlier_turns_is_told_what_to_do(model, tmp_path, monkeypatch):
+    own = with_template(model, tmp_path / "own", (TEMPLATES / "forgetful.jinja").read_text())
+    with pytest.raises(SystemExit, match="--format prompt-completion"):
+        train(export_messages(tmp_path), own, monkeypatch)
+
+
+def test_rows_whose_answers_are_cut_away_are_counted(model, tmp_path, monkeypatch, capsys):
+    lines = [json.dumps(ORIGINALS["alpaca"](i)) for i in range(24)]
+    lines[5] = json.dumps({"instruction": said(5, 400), "output": "no room"})
+    (tmp_path / "rows.jsonl").write_text("\n".join(lines))
+    rows = rows_of(tmp_path / "rows.jsonl", tmp_path)
+    check(
+        train(write_export(tmp_path / "out", make_bundle(rows, ORIGINS).files), model, monkeypatch)
+    )
+    assert "1 of 24 rows have nothing of an answer within 256 tokens" in capsys.readouterr().out
