@@ -12,6 +12,7 @@ from selection.chats.turns import (
     EMPTY,
     ChatFault,
     conversation,
+    parsed,
     read_messages,
     side_of,
     spoken,
@@ -73,6 +74,9 @@ def _instruction(row: Row, columns: Columns) -> Conversation:
 def _history(history: object, what: str) -> list[Turn]:
     """Pairs of question and answer that come before the instruction."""
     if history in EMPTY:
+        return []
+    history = parsed(history, what)  # a text of JSON, as in a CSV
+    if history is None:
         return []
     if not isinstance(history, list | tuple):
         raise ChatFault(f"wrong type: column {what!r} is {type(history).__name__}, not a list")

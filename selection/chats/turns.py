@@ -63,7 +63,7 @@ def read_messages(
     ChatFault
         Naming the turn, counted from 1.
     """
-    messages = _parsed(messages, what)
+    messages = parsed(messages, what)
     if isinstance(messages, str) or not isinstance(messages, Sequence):
         raise ChatFault(f"wrong type: column {what!r} is {_kind(messages)}, not a list of turns")
     said = told(system)
@@ -99,7 +99,7 @@ def conversation(
         before = turn.role
     if before != "assistant":
         raise ChatFault(f"no answer: the last of {len(turns)} turns is {before}'s")
-    return Conversation(tuple(turns), system, _json(_parsed(tools, "tools")))
+    return Conversation(tuple(turns), system, _json(parsed(tools, "tools")))
 
 
 def spoken(role: Role, value: object, what: str) -> Turn:
@@ -187,11 +187,11 @@ def _turn(message: Mapping[str, object], role: str, content: str | None, where: 
 def _calls(message: Mapping[str, object], where: str) -> str | None:
     """Return the calls of a message, in OpenAI's newer form or its older one of a single call."""
     several, one = (message.get(name) for name in CALLS)
-    value = _parsed(several, "tool_calls")
+    value = parsed(several, "tool_calls")
     if one is not None:
         if value:
             raise ChatFault(f"two values: {where} has {' and '.join(map(repr, CALLS))}")
-        value = [{"type": "function", "function": _parsed(one, CALL)}]
+        value = [{"type": "function", "function": parsed(one, CALL)}]
     return _json([_with_arguments(call) for call in value] if isinstance(value, list) else value)
 
 
@@ -202,7 +202,7 @@ def _with_arguments(call: object) -> object:
     if not isinstance(call, Mapping) or not isinstance(function, Mapping) or not arguments:
         return call
     try:
-        read = _parsed(arguments, "arguments")
+        read = parsed(arguments, "arguments")
     except ChatFault:
         return call  # an assistant's slip, which is what it is to be trained on
     return {**call, "function": {**function, "arguments": read}}
@@ -211,7 +211,7 @@ def _with_arguments(call: object) -> object:
 def _one_call(content: str | None, where: str) -> str | None:
     """Return ShareGPT's call as OpenAI writes it."""
     try:
-        call = _parsed(content, CALL)
+        call = parsed(content, CALL)
     except ChatFault as fault:
         raise ChatFault(f"no call: {where} is a {CALL}: {fault}") from fault
     if not isinstance(call, dict) or not isinstance(call.get("name"), str):
@@ -222,7 +222,7 @@ def _one_call(content: str | None, where: str) -> str | None:
     return _json([_with_arguments({"type": "function", "function": function})])
 
 
-def _parsed(value: object, what: str) -> object:
+def parsed(value: object, what: str) -> object:
     """Return what a text of JSON says, and any other value as it is."""
     if not isinstance(value, str):
         return value

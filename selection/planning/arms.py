@@ -109,7 +109,7 @@ def _paid_arm(
         selection,
         blocks * block,
         tokens,
-        int(tokens * size.rows / size.tokens),
+        min(size.rows, int(tokens * size.rows / size.tokens)),
         feasible,
         "" if feasible else _why_not(total, selection, block),
         f"{cost.accountant} + {study.accountant}",

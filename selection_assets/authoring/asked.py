@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from resources.project import project_root
+from resources.project import project_root, store_root
 from selection.basics.whole_files import write_bytes_whole
 from selection.config.decoders import PretrainedBase
 from selection.config.files import ConfigurationError
@@ -47,6 +47,13 @@ class Asked:
                 raise ConfigurationError(
                     f"{path} is not there: name a file or a folder of this machine; for a data set"
                     " of a hub write the pool's file (`selection new` writes one to begin with)"
+                )
+            if not path.is_file() and not path.is_dir():
+                raise ConfigurationError(f"{path} is no file and no folder: name one of rows")
+            if path.resolve().is_relative_to(store_root().resolve()):
+                raise ConfigurationError(
+                    f"{path} is within the store, which holds what was published: export its rows"
+                    " with `selection export` and name that folder"
                 )
         real = [path.resolve() for path in self.pool]
         if len(set(real)) < len(real):

@@ -84,8 +84,9 @@ def study_text(name: str, fields: Fields) -> str:
             ("base_model",),
         ),
         (
-            "Every method is held against random. Others: length, bm25, dsir, embedding,"
-            " round_robin; with a `selector`: perplexity, gradient.",
+            "Every method is held against random. Others: length, bm25, dsir, embedding; with a"
+            " `selector` perplexity and gradient; and variants under names of their own, such as"
+            " `round_robin: {method: embedding, variant: round_robin}`.",
             ("methods",),
         ),
         (

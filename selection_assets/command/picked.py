@@ -145,7 +145,7 @@ def _quarantine(arm: Picked) -> str:
             kind = row["reason"].partition(": ")[0]
             found.setdefault(kind, [0, f"{source}: {one_line(row['origin'])}"])[0] += 1
     if not found:
-        return "no row was unusable"
+        return f"no row of {'these sources' if len(arm.corpus) > 1 else 'this source'} was unusable"
     rows = [[kind, count, first] for kind, (count, first) in sorted(found.items())]
     return f"rows that could not be used\n{text_table(['reason', 'listed', 'first'], rows)}"
 
@@ -241,7 +241,9 @@ def _warnings(arm: Picked) -> Iterator[str]:
         )
     if spent["underspent"]:
         yield f"{arm.method} at {arm.budget} is underspent: {spent['underspent']}"
-    asked = arm.subset.json("arm.json")["row_budget"]
+    [asked] = [each.rows for each in arm.study.budgets if each.key == arm.budget]
+    if asked is None:
+        asked = arm.subset.json("arm.json")["row_budget"]
     if asked is not None and arm.chosen.num_rows < asked:
         yield f"{asked:,} rows were asked for, and the pool has no more that may be picked"
 

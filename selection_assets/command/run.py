@@ -5,7 +5,6 @@ import sys
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import assert_never
 
 import click
 from tqdm import tqdm
@@ -13,19 +12,11 @@ from tqdm import tqdm
 from resources.dead_runs import clear_dead_runs
 from resources.device import Device
 from resources.ledger.ledger import Ledger
-from resources.project import project_root, resolve
+from resources.project import project_root
 from resources.workspace import Workspace
 from selection.basics.whole_files import write_bytes_whole
-from selection.config.pool import (
-    DocstringSources,
-    DropFolder,
-    FileSources,
-    HubSource,
-    Pool,
-    SourceSpec,
-)
+from selection.config.pool import Pool
 from selection.config.study import Study
-from selection.config.targets import DocstringTarget, FileTarget, Target
 from selection.reports.numbers import number
 from selection_assets.command.asked import asked_study, pool_text, wait_until_still
 from selection_assets.command.closing import closing_text, stopped_text
@@ -45,6 +36,7 @@ from selection_assets.refresh.waiting import watched_waiting
 from selection_assets.refresh.work import Work
 from selection_assets.rehearsal.finding import findings_text
 from selection_assets.rehearsal.rehearse import NotReady, rehearse, require_ready
+from selection_assets.shared.read_paths import data_paths
 from selection_assets.studies import load_pools, see_that_data_are_there
 
 Goal = Mapping[str, str | None]
@@ -245,24 +237,6 @@ def find_study(name: str) -> Study:
     for path in data_paths(study):
         see_that_data_are_there(study, path)
     return study
-
-
-def data_paths(study: Study) -> list[Path]:
-    """Files and folders that a study, its contrast and its pool read."""
-    parts = [*load_pools()[study.pool].sources, study.target]
-    if study.contrast is not None:
-        parts.append(study.contrast)
-    return [path for part in parts for path in _paths_of(part)]
-
-
-def _paths_of(part: SourceSpec | Target) -> list[Path]:
-    match part:
-        case FileSources() | DropFolder() | FileTarget():
-            return [resolve(part.path)]
-        case DocstringSources() | HubSource() | DocstringTarget():
-            return []
-        case _:
-            assert_never(part)
 
 
 def use_dagster_home() -> None:

@@ -12,9 +12,10 @@ from resources.store.artifacts import UNPARTITIONED
 from selection.config.files import ConfigurationError
 from selection.config.names import Strict
 from selection_assets.assets.target_examples import build_examples
-from selection_assets.command.run import data_paths, find_study
+from selection_assets.command.run import find_study
 from selection_assets.graph import study_stages
 from selection_assets.shared.local_models import local_model_version
+from selection_assets.shared.read_paths import data_paths
 from selection_assets.studies import load_study
 
 HUB_MODEL = {"kind": "pretrained", "model": "HuggingFaceTB/SmolLM2-135M", "revision": "main"}

@@ -24,6 +24,7 @@ from selection_assets.command.exporting.rejected import write_rejected
 from selection_assets.planning.current import find_current_plan
 from selection_assets.planning.known_rates import trained_model
 from selection_assets.shared.chosen_rows import chosen_rows, draws_of, hub_model, origins_of
+from selection_assets.shared.read_paths import all_data_paths
 from selection_assets.stage.keys import arm_key
 
 FILE = "training_file"
@@ -61,7 +62,7 @@ def export_rows(name: str, arm: str, out: Path, wanted: Wanted) -> str:
     from selection_assets.command.run import make_up_to
 
     method, budget = read_arm(asked_study(name), arm)
-    check_free(out, store_root())
+    check_free(out, store_root(), all_data_paths())
     study = make_up_to(name, FILE, "exported", quietly=True, arm=arm_key(method, budget))
     ledger = open_ledger(store_root())
     made = _current(study, ledger, FILE, method, budget)
@@ -100,7 +101,9 @@ def export_checkpoint(name: str, arm: str, out: Path, seed: int | None) -> str:
     """
     study, ledger = asked_study(name), open_ledger(store_root())
     method, budget = read_arm(study, arm)
-    check_free(out, store_root())
+    if not study.trains:
+        raise CannotExport(f"study {study.name} trains nothing (`trains: false`): it has no model")
+    check_free(out, store_root(), all_data_paths())
     trained = _current(study, ledger, "finetuned_checkpoint", method, budget)
     subset, _ = _made_from(ledger, trained)
     _, corpus = _made_from(ledger, subset)

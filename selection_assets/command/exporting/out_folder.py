@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,8 +17,12 @@ NOTE = ".selection-export.json"
 """Says which files an export has written: these alone may be replaced by the next."""
 
 
-def check_free(out: Path, store: Path) -> None:
+def check_free(out: Path, store: Path, read: Iterable[tuple[Path, str]]) -> None:
     """See that a folder can be written: it is not there, empty, or an export that nobody changed.
+
+    Parameters
+    ----------
+    read : files and folders of which nothing may be written within, and who reads each.
 
     Raises
     ------
@@ -30,6 +34,12 @@ def check_free(out: Path, store: Path) -> None:
         raise CannotExport(
             f"{shown} is within the store, which holds what was published; give another folder"
         )
+    for path, who in read:
+        if out.resolve().is_relative_to(path.resolve()):
+            raise CannotExport(
+                f"{shown} is within {printable_name(str(path))}, which {who} reads: what is written"
+                " there would be read as well; give another folder"
+            )
     if out.is_symlink() or (out.exists() and not out.is_dir()):
         raise CannotExport(f"{shown} is no folder; give another name")
     if out.is_dir():

@@ -80,11 +80,16 @@ def pick(
     budget = _budget({"share": share, "rows": rows, "tokens": tokens, "flops": flops})
     if flops is not None and model is None:
         raise ConfigurationError("--flops needs --model: what they can train depends on the model")
+    if revision is not None and model is None:
+        raise ConfigurationError("--revision is of a hub's --model: name that too")
     if out is None and not dry_run:
         raise ConfigurationError("say where the training file is to be written: --out FOLDER")
     if out is not None:
+        from selection_assets.shared.read_paths import all_data_paths
+
         out = out.expanduser()
-        check_free(out, store_root())
+        asked = [(path, "the pool that is asked for") for path in _paths(pool)]
+        check_free(out, store_root(), [*asked, *all_data_paths()])
     from selection_assets.command.exporting.export_folder import Wanted
     from selection_assets.command.picking.steps import pick_rows, price
     from selection_assets.refresh.run_work import RefreshFailed

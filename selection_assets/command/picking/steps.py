@@ -8,6 +8,7 @@ import click
 
 from resources.project import project_root
 from resources.workspace import Workspace
+from selection.config.files import ConfigurationError
 from selection_assets.authoring.asked import Asked, Written, known_pool, write_study
 from selection_assets.authoring.names import name_after
 from selection_assets.authoring.roots import in_project
@@ -38,7 +39,8 @@ def price(
     Raises
     ------
     ConfigurationError
-        When something that is asked for is not there, or is no setting of a study.
+        When something that is asked for is not there, or is no setting of a study, and when the
+        budget has no room for a row.
     """
     asked = Asked(pool, target)
     asked.require_there()
@@ -53,7 +55,13 @@ def price(
     for file in written.files:
         click.echo(f"wrote {file.relative_to(project_root())}")
     study = plan_study(written.study.name, quietly=False)
-    click.echo(price_text(study, ledger, find_plan(study, ledger)))
+    arms = find_plan(study, ledger)
+    click.echo(price_text(study, ledger, arms))
+    small = [arm["budget"] for arm in arms if arm["feasible"] and not arm["rows"]]
+    if small:
+        raise ConfigurationError(
+            f"a budget of {small[0]} has no room for a middling row: give more"
+        )
     return written
 
 

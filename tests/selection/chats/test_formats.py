@@ -148,11 +148,13 @@ def test_a_call_of_sharegpt_is_one_of_openai(tmp_path):
     assert (said.system, said.turns[2]) == ("Be brief.", Turn("tool", "blue"))
 
 
-def test_an_instruction_has_its_input_its_system_and_its_history(tmp_path):
+@pytest.mark.parametrize("written", [list, json.dumps])
+def test_an_instruction_has_its_input_its_system_and_its_history(tmp_path, written):
+    """A CSV has the history as a text of JSON."""
     row = ROWS["alpaca"] | {
         "input": "At noon.",
         "system": "Be brief.",
-        "history": [["Hello?", "Hello."]],
+        "history": written([["Hello?", "Hello."]]),
     }
     said = Conversation.from_json(only(read(write(tmp_path / "a.jsonl", row))).turns)
     assert said.system == "Be brief."

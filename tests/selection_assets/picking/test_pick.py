@@ -135,6 +135,24 @@ def test_tokens_are_counted_by_the_embedder_where_there_is_no_model(files):
     assert 500 - longest < sum(tokens) <= 500
 
 
+def test_more_than_the_pool_has_is_said_and_less_than_a_row_is_refused(files):
+    said = pick(files, "--rows", "5000", "--method", "length", "--out", str(files / "all"))
+    assert "5,000 rows were asked for, and the pool has no more" in said
+    options = ("--target", str(files / "target.jsonl"), "--out", str(files / "none"))
+    nothing = selection("pick", str(files / "texts.jsonl"), *options, "--tokens", "1")
+    assert nothing.exit_code == 2
+    assert "a budget of 1tokens has no room for a middling row" in nothing.output
+    assert not (files / "none").exists()
+
+
+def test_what_a_study_that_trains_nothing_has_not_is_said(files):
+    pick(files, "--rows", "40", "--dry-run")
+    out = ("--out", str(files / "model"), "--checkpoint")
+    result = selection("export", "chats_target", "ot x 40rows", *out)
+    assert result.exit_code != 0
+    assert "trains nothing (`trains: false`): it has no model" in result.output
+
+
 def test_auto_takes_the_default_where_nothing_is_known_and_says_so(files):
     said = pick(files, "--method", "auto", "--rows", "40", "--dry-run")
     assert "method: ot, since no report of the pool chats has a method ahead of random" in said

@@ -149,6 +149,8 @@ def test_a_pool_is_known_by_its_files_and_keeps_what_was_edited(data):
         ([".", "--target", "target.jsonl"], "(the target) lies in"),
         (["more", "more/notes.jsonl", "--target", "target.jsonl"], "(also in the pool) lies in"),
         (["chats.jsonl", "--target", "target.jsonl", "--method", "magic"], "magic"),
+        (["/dev/null", "--target", "target.jsonl"], "is no file and no folder"),
+        (["chats.jsonl", "--target", "/dev/zero"], "is no file and no folder"),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_is_written(data, arguments, said):
@@ -163,11 +165,19 @@ def test_what_cannot_be_is_refused_before_anything_is_written(data, arguments, s
         (["--share", "500%", "--out", "x"], "is no share of the pool; write 5% or 0.05"),
         (["--flops", "1e12", "--out", "x"], "--flops needs --model"),
         ([], "say where the training file is to be written"),
+        (["--revision", "abc", "--out", "x"], "--revision is of a hub's --model"),
     ],
 )
 def test_options_of_pick_that_mean_nothing_are_refused_first(data, options, said):
     assert said in refused("pick", "chats.jsonl", "--target", "target.jsonl", *options)
     assert not (root() / "studies").exists()
+
+
+def test_rows_are_not_written_where_the_pool_is_read(data):
+    result = selection("pick", "more", "--target", "target.jsonl", "--out", "more/inner")
+    assert result.exit_code == 1
+    assert "is within more, which the pool that is asked for reads" in result.output
+    assert not (root() / "studies").exists() and not Path("more/inner").exists()
 
 
 def test_names_remind_of_what_they_are_made_from():
