@@ -11,13 +11,12 @@ from typing import Any
 
 from harness import Measured, own_process
 from transport_judge import Judge
-from transport_problem import load_problem
+from transport_problem import EPS_REL, load_problem
 from transport_solvers import HEADLINE, SOLVERS, YARDSTICK, Solver, prepare, run
 
 from selection.reports.tables import text_table
 from selection.transport.stability import top_overlap
 
-EPS_REL = 0.05
 TOP_SHARE = 0.01
 COARSE, FINE = 1e-3, 1e-5
 # A peer's float32 may miss what exact arithmetic reaches in so many iterations by a few.

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from harness import measure, peak_of_process
 from pools import BLOCK, blocks, mapped, read_target
+from transport_problem import EPS_REL
 
 from selection.methods.ot.options import OtOptions
 from selection.transport.kernel import block_rows
@@ -130,12 +131,12 @@ def score_alone(folder: Path, n: int) -> tuple[float, int]:
 def _pass(folder: Path, precision: Precision) -> PoolPass:
     """Solve on the first block: which potentials a pass scores with does not change its time."""
     target_MD = read_target(folder)
-    solved = solve_potentials(next(blocks(folder, BLOCK)), target_MD)
+    solved = solve_potentials(next(blocks(folder, BLOCK)), target_MD, eps_rel=EPS_REL)
     return PoolPass([Side(target_MD, solved)], precision=precision)
 
 
 def sampled_solve(folder: Path, n: int) -> dict[str, Any]:
-    """Solve on a sample with the options of a study, certify, and score every row."""
+    """Solve on a sample of a study's size, at the eps of all solvers, certify, and score."""
     import torch  # noqa: F401  # the engine loads it in its first call
 
     target_MD = read_target(folder)
@@ -151,7 +152,7 @@ def sampled_solve(folder: Path, n: int) -> dict[str, Any]:
             target_MD,
             n_rows=options.solve_rows,
             certificate=Certificate(options.max_pool_residual, options.min_overlap),
-            options={"eps_rel": options.eps_rel, "tol": options.tol},
+            options={"eps_rel": EPS_REL, "tol": options.tol},
         )
         for _ in PoolPass([Side(target_MD, found.potentials)]).over(blocks(folder, n)):
             pass
@@ -172,7 +173,7 @@ def streamed_solve(folder: Path, n: int) -> dict[str, Any]:
     import torch  # noqa: F401  # the engine loads it in its first call
 
     pool_ND, target_MD = mapped(folder, n), read_target(folder)
-    one = measure(lambda: solve_potentials(pool_ND, target_MD, path="streamed"))
+    one = measure(lambda: solve_potentials(pool_ND, target_MD, eps_rel=EPS_REL, path="streamed"))
     return {
         "seconds": one.seconds,
         "peak_bytes": one.peak_bytes,
@@ -193,12 +194,11 @@ def warm_refresh(folder: Path, rows: int, added: int, repeats: int) -> dict[str,
     """
     target_MD = read_target(folder)
     pool_ND = np.array(mapped(folder, rows + added))
-    before = solve_potentials(pool_ND[:rows], target_MD, precision="auto")
+    options: dict[str, Any] = {"eps_rel": EPS_REL, "precision": "auto"}
+    before = solve_potentials(pool_ND[:rows], target_MD, **options)
     ways: dict[str, Callable[[], Potentials | None]] = {
-        "cold_solve": lambda: solve_potentials(pool_ND, target_MD, precision="auto"),
-        "warm_start": lambda: solve_potentials(
-            pool_ND, target_MD, warm_start=before, precision="auto"
-        ),
+        "cold_solve": lambda: solve_potentials(pool_ND, target_MD, **options),
+        "warm_start": lambda: solve_potentials(pool_ND, target_MD, warm_start=before, **options),
         "warm_refresh": lambda: refresh_potentials(
             before, pool_ND[:rows], pool_ND[rows:], target_MD, precision=before.precision
         ),

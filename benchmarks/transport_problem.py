@@ -10,6 +10,8 @@ from typing import Any, Literal
 import numpy as np
 from pools import mapped, read_target, unit
 
+EPS_REL = 0.05
+"""Of every solve of the comparison, as a share of the mean cost."""
 Schedule = Literal["own rule", "target first", "rows first", "symmetric"]
 """In which order a solver updates: it decides how many iterations a tolerance takes."""
 

@@ -38,7 +38,7 @@ def solve_potentials(
     candidates: ArrayLike | torch.Tensor,
     target: ArrayLike | torch.Tensor,
     *,
-    eps_rel: float = 0.05,
+    eps_rel: float = 0.02,
     eps: float | None = None,
     a: ArrayLike | torch.Tensor | None = None,
     b: ArrayLike | torch.Tensor | None = None,

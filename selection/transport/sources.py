@@ -45,7 +45,7 @@ def source_distances(
     target: np.ndarray,
     *,
     n_rows: int,
-    eps_rel: float = 0.05,
+    eps_rel: float = 0.02,
     tol: float = 1e-3,
     say: Callable[[str], None] = lambda line: None,
     **options: Any,

@@ -35,8 +35,8 @@ from selection.transport.sampled import Certificate, solve_on_sample
 from selection.transport.scores import calibrated_scores
 from selection.transport.solution import Side
 
-# Before a run the passes are unknown: real pools at the default eps and tol took 3 to 7.
-_PLANNED_PASSES = 5
+# Before a run the passes are unknown: real pools at the default eps and tol took 9 to 13.
+_PLANNED_PASSES = 11
 
 
 class OtMethod(Method[OtOptions]):
