@@ -79,7 +79,7 @@ def drop_file(project: Project) -> Path:
 CHANGES: dict[str, tuple[dict[str, Any], set[str]]] = {
     "nothing": ({}, set()),
     "an option of ot": (
-        {"methods": {"random": {}, "length": {}, "embedding": {}, "ot": {"eps_rel": 0.02}}},
+        {"methods": {"random": {}, "length": {}, "embedding": {}, "ot": {"eps_rel": 0.01}}},
         {"small/budget_plan", "small/ot_potentials", "small/ot_scores"},
     ),
     "the seeds": (
@@ -165,7 +165,7 @@ def test_a_changed_option_of_ot_runs_its_arms_again_and_trains_no_others(copied)
     copied.refresh()
     path = copied.root / "studies/small.yaml"
     content = yaml.safe_load(path.read_text())
-    content["methods"]["ot"] = {"eps_rel": 0.02}
+    content["methods"]["ot"] = {"eps_rel": 0.01}
     path.write_text(yaml.safe_dump(content, sort_keys=False))
     methods, budgets = copied.study.named_methods, copied.study.budgets
     others = {arm_key(name, b.key) for name in methods for b in budgets if name != "ot"}
