@@ -3,6 +3,7 @@
 HUB = "as if it came from a hub"
 READING = "reading, the same for every arm"
 COUNTING = "counting what rows cost to train on, the same for every arm"
+LEAVING_OUT = "finding the rows that leak the target, left out by every arm alike"
 MEASURING = "measuring, the same for every arm"
 REPORTS = "for people"
 UNUSED = "nothing that an arm of this study selects by"
@@ -11,6 +12,7 @@ WHY = {
     "raw_corpus": READING,
     "target_examples": READING,
     "contrast_examples": READING,
+    "target_leaks": LEAVING_OUT,
     "base_tokenizer": COUNTING,
     "selector_tokenizer": COUNTING,
     "pool_tokens": COUNTING,
