@@ -19,13 +19,13 @@ from resources.store.artifacts import Artifact, CorruptArtifact
 from resources.store.publishing_lock import StoreBusy
 from selection.config.files import ConfigurationError
 from selection.reports.escaping import printable
-from selection_assets.command.closing import records_table, shares_table, totals_table
 from selection_assets.command.exporting.export import export
 from selection_assets.command.gc import gc
 from selection_assets.command.lineage import NotInLedger, find_lineage, lineage_text
 from selection_assets.command.picking.new import new
 from selection_assets.command.picking.pick import pick
 from selection_assets.command.recover import recover
+from selection_assets.command.spent import records_table, shares_table, totals_table
 from selection_assets.command.stopping import BY_A_SIGNAL, STOPPED
 from selection_assets.command.ui import ui
 from selection_assets.command.why import NoSuchRow, find_why, why_text

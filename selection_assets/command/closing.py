@@ -1,12 +1,11 @@
 """What `selection run` prints when a study is up to date."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from resources.ledger.ledger import Ledger
-from resources.ledger.lineage import LedgerRow, plan_errors, shares, totals
+from resources.ledger.lineage import totals
 from resources.store.artifacts import UNPARTITIONED, Artifact
 from selection.arms.evaluate import loss_matrix
 from selection.config.study import Study
@@ -19,8 +18,14 @@ from selection.reports.tables import text_table
 from selection_assets.charging.charges import charges_of
 from selection_assets.charging.seconds import TimedStudy
 from selection_assets.charging.view import hardware, with_seconds
+from selection_assets.command.spent import (
+    cap_line,
+    plan_errors_line,
+    records_table,
+    shares_table,
+    totals_table,
+)
 from selection_assets.stage.keys import arm_key
-from selection_assets.stage.payers import standing_of
 
 LINE_COLUMNS = {
     "line": "reference line",
@@ -30,7 +35,6 @@ LINE_COLUMNS = {
     "bits_per_byte": "bits per byte",
     "warm_up_flops": "warm-up FLOPs a seed",
 }
-SPENT_COLUMNS = {"steps": "steps", "flops": "FLOPs", "device_seconds": "device seconds"}
 
 
 def closing_text(study: Study, ledger: Ledger, recomputed: str, not_read: str = "") -> str:
@@ -122,45 +126,6 @@ def stopped_text(
         f"`selection run {study.name}` goes on from here",
     ]
     return "\n" + "\n\n".join(part for part in parts if part)
-
-
-def records_table(columns: Mapping[str, str], records: Iterable[LedgerRow]) -> str:
-    """Lay out records for a terminal, a column for each heading."""
-    rows = [[record[name] for name in columns] for record in records]
-    return text_table(list(columns.values()), rows)
-
-
-def totals_table(spent: list[LedgerRow]) -> str:
-    """Lay out the ledger's totals."""
-    columns = {"campaign": "campaign", "state": "state"} | SPENT_COLUMNS
-    return records_table(columns | {"wall_seconds": "wall seconds", "usd": "USD"}, spent)
-
-
-def shares_table(ledger: Ledger, study: str | None) -> str:
-    """Lay out what each study bears of its own work and of its pool's."""
-    columns = {"bearer": "borne by", "campaign": "of the work of"} | SPENT_COLUMNS
-    rows = [row for row in shares(ledger) if study in (None, row["bearer"])]
-    return records_table(columns | {"usd": "USD"}, rows)
-
-
-def plan_errors_line(ledger: Ledger, study: str) -> str:
-    """One line: by how much the plan was wrong, as a median over assets."""
-    found = plan_errors(ledger, study)
-    said = []
-    for kind, name in (("flops", "FLOPs"), ("seconds", "seconds")):
-        errors = [abs(row[f"{kind}_error"]) for row in found if row[f"{kind}_error"] is not None]
-        if errors:
-            said.append(f"{median(errors):.1%} in {name} ({len(errors)} assets)")
-    return f"the plan's error, median over assets: {', '.join(said)}" if said else ""
-
-
-def cap_line(study: Study, ledger: Ledger) -> str:
-    """One line: how the study stands against its cap; nothing without one."""
-    stands = standing_of(study, ledger)
-    if stands is None:
-        return ""
-    cap, spent = stands.cap, stands.cap.charge(stands.settled)
-    return f"cap: {cap.show(cap.limit)}; spent {cap.show(spent)}, left {cap.show(stands.left)}"
 
 
 def pictures(frontier: Artifact, study: Study, ledger: Ledger) -> list[Path]:
