@@ -15,6 +15,7 @@ from shared_builds import built_once
 from small_project import Project, docstring_lines, enter
 from smallest_study import NAME, SOURCES
 
+from selection.judging.verdicts import TWO_SEEDS
 from selection.subset.lengths import length_limit
 from selection_assets.shared.counted_rows import beyond_limit
 
@@ -160,7 +161,8 @@ def test_an_arm_that_cannot_spend_its_budget_is_marked_and_has_no_verdict(projec
     assert rows["ot"]["verdict"] == rows["ot"]["corrected"] == "underspent"
     assert rows["ot"]["difference"] is None and not rows["ot"]["on_frontier"]
     assert rows["random"]["verdict"] == "reference"
-    assert rows["length"]["verdict"] in {"better", "worse", "not distinguishable"}
+    assert rows["length"]["verdict"] == TWO_SEEDS
+    assert rows["length"]["difference"] is not None
     note = f"ot at 13pct is underspent: {why}. It has no verdict."
     assert note in (project.root / "said.txt").read_text()
     for path in (
