@@ -100,7 +100,7 @@ def judge_at_equal_seconds(
         arm.seconds.total: arm for arm in arms if arm.method == RANDOM and arm.seconds is not None
     }
     found = {(arm.method, arm.budget): _reference(arm, timed) for arm in others}
-    references = [one for one in found.values() if isinstance(one, Arm)]
+    references = [one.reference for one in found.values() if isinstance(one, _InPlace)]
     if not references:
         return {key: AtEqualSeconds(None, str(why)) for key, why in found.items()}
     deviation_R = deviations(
@@ -108,18 +108,15 @@ def judge_at_equal_seconds(
     )
     judged = {}
     for arm in others:
-        reference = found[arm.method, arm.budget]
-        if not isinstance(reference, Arm):
-            judged[arm.method, arm.budget] = AtEqualSeconds(None, reference)
+        against = found[arm.method, arm.budget]
+        if not isinstance(against, _InPlace):
+            judged[arm.method, arm.budget] = AtEqualSeconds(None, against)
             continue
-        # It stands for the run of random that it is nearest to.
-        assert arm.seconds is not None
-        near = _nearest(arm.seconds.total, list(timed))
         verdict = verdict_against(
-            reference,
+            against.reference,
             arm,
             here=[one for one in others if one.budget == arm.budget],
-            references=[reference if at == near else run for at, run in timed.items()],
+            references=[against.reference if run is against.run else run for run in timed.values()],
             deviation_R=deviation_R,
             level=level,
         )
@@ -127,17 +124,21 @@ def judge_at_equal_seconds(
     return judged
 
 
-def _reference(arm: Arm, timed: Mapping[float, Arm]) -> Arm | str:
-    """Random in as many seconds as an arm took, or why there is none."""
+@dataclass(frozen=True)
+class _InPlace:
+    """Random in as many seconds as an arm took, in place of the run that it is nearest to."""
+
+    reference: Arm
+    run: Arm
+
+
+def _reference(arm: Arm, timed: Mapping[float, Arm]) -> _InPlace | str:
+    """What an arm is held against, or why there is nothing."""
     if arm.seconds is None or not timed:
         return UNTIMED
     seconds = arm.seconds.total
     random_SE = loss_at(seconds, [(at, run.nll_SE) for at, run in timed.items()])
     if random_SE is None:
         return FASTER if seconds < min(timed) else SLOWER
-    return replace(timed[_nearest(seconds, list(timed))], nll_SE=random_SE)
-
-
-def _nearest(seconds: float, times: Sequence[float]) -> float:
-    """By their ratio."""
-    return min(times, key=lambda at: abs(np.log(at / seconds)))
+    run = timed[min(timed, key=lambda at: abs(np.log(at / seconds)))]  # by their ratio
+    return _InPlace(replace(run, nll_SE=random_SE), run)
