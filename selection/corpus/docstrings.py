@@ -131,10 +131,10 @@ def _licence(package: str) -> str | None:
     top = package.partition(".")[0]
     if top in sys.stdlib_module_names:
         return "PSF-2.0"
-    distributions = importlib.metadata.packages_distributions().get(top)
-    if not distributions:
+    distribution = _distribution(top)
+    if distribution is None:
         return None
-    fields = importlib.metadata.metadata(distributions[0])
+    fields = importlib.metadata.metadata(distribution)
     for key in ("License-Expression", "License"):
         values = [value.strip() for value in fields.get_all(key) or ()]
         # Some projects put the whole licence into the field.
@@ -143,6 +143,19 @@ def _licence(package: str) -> str | None:
     prefix = "License :: "
     classifiers = [c for c in fields.get_all("Classifier") or () if c.startswith(prefix)]
     return classifiers[0].rpartition(" :: ")[2] if classifiers else None
+
+
+def _distribution(top: str) -> str | None:
+    """Return the name of the distribution that a package is installed by."""
+    try:
+        files = importlib.metadata.files(top) or ()
+    except importlib.metadata.PackageNotFoundError:
+        files = ()
+    if any(file.parts[0] in (top, f"{top}.py") for file in files):
+        return top
+    # It looks through the lists of files of all that is installed, which takes a second or more.
+    others = importlib.metadata.packages_distributions().get(top)
+    return others[0] if others else None
 
 
 def _sources(root: Path, module: str) -> Iterator[tuple[Path, str]]:
@@ -182,5 +195,6 @@ def _documented(tree: ast.Module) -> Iterator[tuple[str, str]]:
                 scope = f"{name}."
             elif not isinstance(node, ast.Module):
                 scope = f"{name}.<locals>."
-        inner = [(child, scope) for child in ast.iter_child_nodes(node)]
-        waiting.extend(reversed(inner))
+        # Nothing is defined within an expression, and nearly all nodes are in one.
+        children = (n for n in ast.iter_child_nodes(node) if not isinstance(n, ast.expr))
+        waiting.extend((child, scope) for child in reversed([*children]))

@@ -1,5 +1,6 @@
 """Docstrings of installed packages as text."""
 
+import importlib.metadata
 import subprocess
 import sys
 from pathlib import Path
@@ -127,6 +128,36 @@ def test_a_package_is_read_in_order_without_running_it(package: str) -> None:
     assert package not in sys.modules
     deep = list(read_docstrings("undisturbed.sub.deep"))
     assert deep == records[4:]
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        "try:\n    pass\nexcept ValueError:\n    {}\nelse:\n    pass",
+        "try:\n    pass\nfinally:\n    {}",
+        "if x:\n    pass\nelif y:\n    {}",
+        "for x in y:\n    pass\nelse:\n    {}",
+        "while x:\n    {}",
+        "with x as y:\n    {}",
+        "match x:\n    case 1:\n        {}",
+    ],
+)
+def test_what_is_defined_within_a_statement_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, around: str
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    prose = "This sentence has clearly more than eight words in it."
+    (tmp_path / "conditional.py").write_text(around.format(f'def f(): "{prose}"'))
+    assert [record.origin for record in read_docstrings("conditional")] == ["conditional:f"]
+
+
+@pytest.mark.parametrize("package", ["numpy", "ot", "sklearn", "yaml", "pyarrow"])
+def test_a_licence_is_that_of_the_distribution_that_has_the_package(package: str) -> None:
+    [distribution, *_] = importlib.metadata.packages_distributions()[package]
+    fields = importlib.metadata.metadata(distribution)
+    declared = {*fields.values(), *(value.rpartition(" :: ")[2] for value in fields.values())}
+    found = next(record for record in read_docstrings(package) if isinstance(record, Record))
+    assert found.licence in declared
 
 
 def test_the_files_of_a_package_are_those_that_are_read(package: str) -> None:
