@@ -95,7 +95,8 @@ class Evidence:
     ----------
     row_id : of the held-out rows that are distinct by their words, sorted.
     words_of_rows : of each.
-    joined : joined words of each, to its number.
+    joined : table of the hashes of their joined words.
+    joined_rows : numbers of the rows of these hashes: all but those without any word.
     runs : by shape.
     n_runs : np.ndarray of shape (n_rows,), int64
         How many runs are evidence to each.
@@ -114,11 +115,12 @@ class Evidence:
             distinct.setdefault("".join(found) or row.row_id, (row, found))
         self.row_id = [row.row_id for row, _ in distinct.values()]
         self.words_of_rows = [found for _, found in distinct.values()]
-        self.joined = {joined: number for number, joined in enumerate(distinct)}
         passages = list(enumerate(self.words_of_rows))
         passages += _prompts([row for row, _ in distinct.values()])
         self.row_P = np.array([number for number, _ in passages], dtype=np.int64)
-        windows = self._windows = Windows([found for _, found in passages])
+        windows = self._windows = Windows([" ".join(found).encode() for _, found in passages])
+        self.joined_rows = np.flatnonzero([bool(found) for found in self.words_of_rows])
+        self.joined = HashTable(windows.joined_T[self.joined_rows])
         self.size_P = windows.ends_T - windows.starts_T
         self.hash_P = windows.hashed(windows.starts_T, windows.ends_T)
         weight_P = windows.weights()

@@ -10,7 +10,7 @@ import numpy as np
 from selection.leaks.held_out import Evidence, Runs
 from selection.leaks.kinds import EQUAL, NGRAM
 from selection.leaks.windows import Windows, distinct_pairs
-from selection.leaks.words import words_of
+from selection.leaks.words import cut_later
 
 COMMON_ROWS = 10
 """A run of words in more rows of a source than these, such as the head of a licence, is no evidence
@@ -56,14 +56,12 @@ def find_leaking_texts(
     texts : read once, in parts.
     with_runs : False: only those that are equal.
     """
-    equal: list[tuple[int, int]] = []
+    equal: list[tuple[np.ndarray, np.ndarray]] = []
     found = [_Found(runs, evidence) for runs in evidence.runs if with_runs]
     for first, part in _parts(texts):
-        words = [words_of(text) for text in part]
-        for place, joined in enumerate(map("".join, words), first):
-            if joined in evidence.joined:
-                equal.append((place, evidence.joined[joined]))
-        windows = Windows(words if found else [])
+        windows = Windows([cut_later(text) for text in part])
+        at, joined = evidence.joined.find(windows.joined_T)
+        equal.append((at + first, evidence.joined_rows[joined]))
         for of_shape in found:
             of_shape.look(windows, first)
     place, row, share = map(
@@ -82,8 +80,8 @@ _Pairs = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Places, held-out rows, and how much of the row is there."""
 
 
-def _of_equal(equal: list[tuple[int, int]]) -> _Pairs:
-    place, row = np.array(equal, dtype=np.int64).reshape(-1, 2).T
+def _of_equal(equal: list[tuple[np.ndarray, np.ndarray]]) -> _Pairs:
+    place, row = _joined(equal)
     return place, row, np.full(len(place), _ALL_OF_IT)
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain
 
 import numpy as np
 
-from selection.leaks.words import WORD, weights_of
+from selection.leaks.words import WORD, WORD_BYTES, weights_of
 
 # Odd, so that it has an inverse among numbers of 64 bits; else of no meaning.
 _BASE = 0x9E3779B97F4A7C15
@@ -18,9 +17,13 @@ _FILTER_BITS = 22
 class Windows:
     """The words of some texts laid end to end, and runs of them.
 
-    A run's hash is a polynomial in the hashes of its words, modulo 2**64 (Karp & Rabin 1987,
-    "Efficient randomized pattern-matching algorithms"), so that each takes one product of sums
-    made once. Python's hashes of words differ between processes: so do these.
+    A run's hash is a polynomial in the hashes of its words, modulo 2**64, and a word's is one in
+    its bytes (Karp & Rabin 1987, "Efficient randomized pattern-matching algorithms"): each takes
+    one product of sums made once, and no word becomes an object of Python's.
+
+    Parameters
+    ----------
+    texts : as `cut_later` gives them.
 
     Attributes
     ----------
@@ -30,20 +33,30 @@ class Windows:
         Where the words of a text begin and end.
     heavy_W : np.ndarray of shape (n_words + 1,), int64
         Weights of all words before each.
+    joined_T : np.ndarray of shape (n_texts,), uint64
+        Hash of a text's words without anything between them.
     """
 
-    def __init__(self, texts: Sequence[Sequence[str]]) -> None:
-        lengths = np.array([len(words) for words in texts], dtype=np.int64)
-        words = list(chain.from_iterable(texts))
-        n = len(words)
-        self.ends_T = np.cumsum(lengths)
-        self.starts_T = self.ends_T - lengths
-        self.text_W = np.repeat(np.arange(len(texts)), lengths)
-        self.heavy_W = np.concatenate([[0], np.cumsum(weights_of(words))])
-        hashes = np.fromiter(map(hash, words), dtype=np.int64, count=n).view(np.uint64)
-        sums = np.cumsum(hashes * _powers(_BASE, n))
-        self._sums = np.concatenate([np.zeros(1, np.uint64), sums])
-        self._inverse = _powers(_INVERSE, n + 1)  # an empty text may stand at the end
+    def __init__(self, texts: Sequence[bytes]) -> None:
+        bytes_B = WORD_BYTES[np.frombuffer(b"\n".join([*texts, b""]), dtype=np.uint8)]
+        edges = np.diff((bytes_B != 0).view(np.int8), prepend=0)
+        begin_W, end_W = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
+        # Each text ends in a line break of its own, which is in no word.
+        stops_T = np.cumsum([len(text) + 1 for text in texts], dtype=np.int64)
+        self.ends_T = np.searchsorted(begin_W, stops_T)
+        self.starts_T = np.concatenate([[0], self.ends_T])[:-1]
+        self.text_W = np.repeat(np.arange(len(texts)), self.ends_T - self.starts_T)
+        self.heavy_W = _before(weights_of(_characters(bytes_B, begin_W, end_W)))
+        powers, inverses = _powers(_BASE, len(bytes_B) + 1), _powers(_INVERSE, len(bytes_B) + 1)
+        sums = _before(bytes_B * powers[:-1])
+        of_word = (sums[end_W] - sums[begin_W]) * inverses[begin_W]
+        at = _before(end_W - begin_W)
+        sums = _before(of_word * powers[at[:-1]])
+        self.joined_T = (sums[self.ends_T] - sums[self.starts_T]) * inverses[at[self.starts_T]]
+        n = len(begin_W)
+        # So that a word of one byte is another thing than the same byte in a longer word.
+        self._sums = _before(_mixed(of_word) * powers[:n])
+        self._inverse = inverses[: n + 1]  # an empty text may stand at the end
 
     def weights(self) -> np.ndarray:
         """How heavy each text is, of shape (n_texts,)."""
@@ -100,6 +113,30 @@ def distinct_pairs(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, n
     n = int(second.max(initial=0)) + 1
     both = np.unique(first * n + second)
     return both // n, both % n
+
+
+def _characters(bytes_B: np.ndarray, begin_W: np.ndarray, end_W: np.ndarray) -> np.ndarray:
+    """Code points of the words of one character of three bytes or four; 0 for the others."""
+    found = np.zeros(len(begin_W), dtype=np.int64)
+    lead_W, size_W = bytes_B[begin_W], end_W - begin_W
+    for size, lead, kept in ((3, 0xE0, 0x0F), (4, 0xF0, 0x07)):
+        words = np.flatnonzero((size_W == size) & (lead_W & ~np.uint8(kept) == lead))
+        found[words] = lead_W[words] & kept
+        for place in range(1, size):
+            found[words] = found[words] << 6 | bytes_B[begin_W[words] + place] & 0x3F
+    return found
+
+
+def _before(values: np.ndarray) -> np.ndarray:
+    """Sum of all values before each, and of all at the end."""
+    return np.concatenate([np.zeros(1, values.dtype), np.cumsum(values)])
+
+
+def _mixed(hashes: np.ndarray) -> np.ndarray:
+    """Spread each bit of a hash over all (the end of splitmix64)."""
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        hashes = (hashes ^ hashes >> np.uint64(shift)) * np.uint64(factor)
+    return hashes ^ hashes >> np.uint64(31)
 
 
 def _powers(base: int, n: int) -> np.ndarray:

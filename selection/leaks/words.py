@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
 
 import numpy as np
 import regex
@@ -14,17 +13,18 @@ WORD = 4
 
 # Without spaces a character stands alone: about two make a word of Chinese or Japanese, and about
 # four one of Thai, Lao, Burmese or Khmer.
-_HALF_WORDS = r"\u3040-\u30ff\u31f0-\u31ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-_QUARTER_WORDS = r"\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
-_UNSPACED = re.compile(f"[{_HALF_WORDS}{_QUARTER_WORDS}]")
-_IS_QUARTER = re.compile(f"[{_QUARTER_WORDS}]")
+_LIGHT = [
+    *[(0x0E00, 0x0EFF, 1), (0x1000, 0x109F, 1), (0x1780, 0x17FF, 1), (0x3040, 0x30FF, 2)],
+    *[(0x31F0, 0x31FF, 2), (0x3400, 0x9FFF, 2), (0xF900, 0xFAFF, 2), (0x20000, 0x3FFFF, 2)],
+]
+"""First and last code point of these scripts, and the weight of a character."""
 
+_UNSPACED = "".join(rf"\U{first:08x}-\U{last:08x}" for first, last, _ in _LIGHT)
 _ASCII_WORDS = re.compile("[a-z0-9]+")
 # What is not seen splits no word: zero-width spaces and joiners, soft hyphens, selectors.
 _UNSEEN = regex.compile(r"[\p{Default_Ignorable_Code_Point}\p{Cf}]+")
 _WORDS = regex.compile(
-    rf"(?V1)[[\p{{L}}\p{{M}}\p{{N}}]&&[{_HALF_WORDS}{_QUARTER_WORDS}]]"
-    rf"|[[\p{{L}}\p{{M}}\p{{N}}]--[{_HALF_WORDS}{_QUARTER_WORDS}]]+"
+    rf"(?V1)[[\p{{L}}\p{{M}}\p{{N}}]&&[{_UNSPACED}]]|[[\p{{L}}\p{{M}}\p{{N}}]--[{_UNSPACED}]]+"
 )
 
 
@@ -42,12 +42,38 @@ def words_of(text: str) -> list[str]:
     return _WORDS.findall(folded)
 
 
-def weights_of(words: Sequence[str]) -> np.ndarray:
-    """How much of a word each of the words is, in `WORD`ths: int64 of the same length."""
-    weights = np.full(len(words), WORD, dtype=np.int64)
-    if _UNSPACED.search("".join(words)) is None:
-        return weights
-    for place, word in enumerate(words):
-        if _UNSPACED.match(word):
-            weights[place] = 1 if _IS_QUARTER.match(word) else 2
+def cut_later(text: str) -> bytes:
+    """Return bytes of which `WORD_BYTES` are the words of `words_of`.
+
+    Nearly all text of a pool is ASCII, and of that nothing else needs a look.
+    """
+    return text.encode() if text.isascii() else " ".join(words_of(text)).encode()
+
+
+def _word_bytes() -> np.ndarray:
+    table = np.arange(256, dtype=np.uint8)
+    for byte in range(128):
+        table[byte] = ord(chr(byte).lower()) if chr(byte).isalnum() else 0
+    return table
+
+
+WORD_BYTES = _word_bytes()
+"""Of each byte of UTF-8 what it is in a word, in lower case; 0 where it is in none."""
+
+
+def weights_of(characters: np.ndarray) -> np.ndarray:
+    """How much of a word each word is, in `WORD`ths, by its code point, if it is one character.
+
+    Parameters
+    ----------
+    characters : np.ndarray of any integer dtype
+        0 for a word of several.
+
+    Returns
+    -------
+    np.ndarray of the same shape, int64
+    """
+    weights = np.full(characters.shape, WORD, dtype=np.int64)
+    for first, last, weight in _LIGHT:
+        weights[(characters >= first) & (characters <= last)] = weight
     return weights

@@ -1,10 +1,12 @@
 """What differs in case, punctuation, spaces and unseen characters only has the same words."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selection.leaks.words import WORD, weights_of, words_of
+from selection.leaks.windows import Windows
+from selection.leaks.words import WORD, WORD_BYTES, cut_later, words_of
 
 
 @pytest.mark.parametrize(
@@ -38,7 +40,8 @@ def test_marks_stay_within_their_word():
 def test_a_script_without_spaces_has_a_word_a_character_and_lighter_ones():
     words = words_of("我在GPU上ภาษา")
     assert words == [*"我在", "gpu", "上", *"ภาษา"]
-    assert weights_of(words).tolist() == [2, 2, WORD, 2, 1, 1, 1, 1]
+    heavy_W = Windows([cut_later("我在GPU上ภาษา")]).heavy_W
+    assert np.diff(heavy_W).tolist() == [2, 2, WORD, 2, 1, 1, 1, 1]
 
 
 PARTS = st.text(
@@ -50,6 +53,31 @@ PARTS = st.text(
 def test_the_words_of_a_text_are_those_of_its_words(text):
     words = words_of(text)
     assert words_of(" ".join(words)) == words or not "".join(words).isascii()
+
+
+@given(PARTS | st.text(st.characters(max_codepoint=127)))
+def test_bytes_are_cut_into_the_same_words(text):
+    bytes_B = WORD_BYTES[np.frombuffer(cut_later(text), dtype=np.uint8)]
+    assert bytes(bytes_B).replace(b"\0", b" ").decode().split() == words_of(text)
+
+
+@given(st.lists(PARTS | st.text("ab 在ภ\U00020000", max_size=4), max_size=6))
+def test_texts_laid_end_to_end_keep_their_words_and_their_hashes(texts):
+    words = [words_of(text) for text in texts]
+    windows = Windows([cut_later(text) for text in texts])
+    ends = np.cumsum([len(of_text) for of_text in words])
+    assert windows.ends_T.tolist() == ends.tolist()
+    assert windows.text_W.tolist() == [t for t, of in enumerate(words) for _ in of]
+    flat = [word for of_text in words for word in of_text]
+    each = windows.hashed(np.arange(len(flat)), np.arange(len(flat)) + 1)
+    assert len(set(each.tolist())) == len(set(flat))
+    joined = {
+        hash_: "".join(of) for hash_, of in zip(windows.joined_T.tolist(), words, strict=True)
+    }
+    assert all(
+        joined[h] == "".join(of) for h, of in zip(windows.joined_T.tolist(), words, strict=True)
+    )
+    assert len(joined) == len({"".join(of) for of in words})
 
 
 @given(st.lists(st.text("abcXYZ019éßñçĄ", min_size=1, max_size=8), min_size=1), st.data())
