@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from itertools import chain
 
 import numpy as np
 
 from selection.basics.text import normalise
+from selection.basics.words import words
 
 WORDS = 3
 """Of a shingle: so many words that follow one another."""
@@ -17,8 +17,6 @@ ALIKE = 0.6
 """Least Jaccard similarity of the shingles of two texts that are nearly the same."""
 
 _AT_ONCE = 512
-_WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|\w+")
-"""A word; of scripts that put no spaces between words, a character."""
 
 
 def near_groups(texts: Sequence[str]) -> np.ndarray:
@@ -59,7 +57,7 @@ def near_groups(texts: Sequence[str]) -> np.ndarray:
 
 
 def _shingles(text: str) -> list[str]:
-    words = _WORD.findall(normalise(text).casefold())
-    if len(words) < WORDS:
-        return [" ".join(words)]
-    return [" ".join(words[i : i + WORDS]) for i in range(len(words) - WORDS + 1)]
+    found = words(normalise(text).casefold())
+    if len(found) < WORDS:
+        return [" ".join(found)]
+    return [" ".join(found[i : i + WORDS]) for i in range(len(found) - WORDS + 1)]
