@@ -14,7 +14,7 @@ import numpy as np
 
 from selection.judging.against import deviations, verdict_against
 from selection.judging.result import RANDOM, Arm
-from selection.judging.verdicts import Label, Verdict
+from selection.judging.verdicts import Judgement, Label, Verdict, counting_all
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -29,17 +29,17 @@ class AtEqualSeconds:
 
     Attributes
     ----------
-    verdict : by its own interval; None where there is none.
+    judgement : None where there is none.
     why_not : why there is none; "" where there is one.
     """
 
-    verdict: Verdict | None
+    judgement: Judgement | None
     why_not: str = ""
 
     @property
     def said(self) -> Label | str:
-        """The verdict's label, or why there is none."""
-        return self.why_not if self.verdict is None else self.verdict.label
+        """What is left of the verdict when all are counted, or why there is none."""
+        return self.why_not if self.judgement is None else self.judgement.corrected
 
 
 def loss_at(seconds: float, points: Sequence[tuple[float, ArrayLike]]) -> np.ndarray | None:
@@ -85,6 +85,8 @@ def judge_at_equal_seconds(
 ) -> dict[tuple[str, str], AtEqualSeconds]:
     """Judge every arm but random's against random in as many seconds.
 
+    Holm's correction counts all of them, as `judged.judge_arms` counts those at equal FLOPs.
+
     Parameters
     ----------
     arms : of one study; those without seconds are not judged, and the underspent are left out.
@@ -106,13 +108,12 @@ def judge_at_equal_seconds(
     deviation_R = deviations(
         [*others, *timed.values(), *references], n_resamples=n_resamples, seed=0
     )
-    judged = {}
+    verdicts: dict[tuple[str, str], Verdict] = {}
     for arm in others:
         against = found[arm.method, arm.budget]
         if not isinstance(against, _InPlace):
-            judged[arm.method, arm.budget] = AtEqualSeconds(None, against)
             continue
-        verdict = verdict_against(
+        verdicts[arm.method, arm.budget] = verdict_against(
             against.reference,
             arm,
             here=[one for one in others if one.budget == arm.budget],
@@ -120,8 +121,11 @@ def judge_at_equal_seconds(
             deviation_R=deviation_R,
             level=level,
         )
-        judged[arm.method, arm.budget] = AtEqualSeconds(verdict)
-    return judged
+    judgements = dict(zip(verdicts, counting_all(list(verdicts.values())), strict=True))
+    return {
+        key: AtEqualSeconds(judgements.get(key), "" if key in judgements else str(against))
+        for key, against in found.items()
+    }
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ HEADINGS = [
 def times_table(
     arms: Sequence[Arm], rows: Sequence[Mapping[str, Any]], *, level: float, n_resamples: int
 ) -> tuple[list[str], list[list[Any]]]:
-    """Lay out both costs of every arm, and both verdicts on it.
+    """Lay out both costs of every arm, and what is left of both verdicts when all are counted.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def times_table(
         if seconds is not None:
             took = [seconds.selection, seconds.training, seconds.total]
         at_seconds = judged.get((arm.method, arm.budget))
-        at_equal = row["verdict"] if at_seconds is None else at_seconds.said
+        at_equal = row["corrected"] if at_seconds is None else at_seconds.said
         flops = row["selection_flops"] + row["training_flops"]
-        found.append([arm.method, arm.budget, flops, *took, row["verdict"], at_equal])
+        found.append([arm.method, arm.budget, flops, *took, row["corrected"], at_equal])
     return HEADINGS, found

@@ -85,7 +85,8 @@ def _times(study: Study, ledger: Ledger, rows: Sequence[Mapping[str, Any]]) -> l
     arms = [Arm(row, *losses[arm_key(row["method"], row["budget"])]) for row in rows]
     return [
         "each arm's selection and one seed's warm-up, and its verdict against random at equal FLOPs"
-        f" and, between random's budgets, at equal seconds; measured on:"
+        " and, between random's budgets, at equal seconds, each corrected for the number of arms;"
+        " measured on:"
         f" {'; '.join(hardware(study, ledger))}",
         text_table(
             *times_table(

@@ -54,9 +54,19 @@ def test_a_saving_that_its_own_seconds_eat_up_is_no_better_at_equal_seconds():
     found = judge_at_equal_seconds(arms, **OPTIONS)
     assert found["m0", "10pct"].said == "not distinguishable"
     assert found["m1", "10pct"].said == "better"
-    verdict = found["m1", "10pct"].verdict
-    assert verdict is not None and verdict.difference == pytest.approx(-0.1, abs=0.01)
-    assert found["m0", "10pct"].verdict.difference == pytest.approx(0.0, abs=0.01)
+    of_m0, of_m1 = (found[name, "10pct"].judgement for name in ("m0", "m1"))
+    assert of_m1 is not None and of_m1.verdict.difference == pytest.approx(-0.1, abs=0.01)
+    assert of_m0 is not None and of_m0.verdict.difference == pytest.approx(0.0, abs=0.01)
+
+
+def test_many_arms_without_any_effect_are_counted():
+    """Of 40 such arms some have an interval without zero, and hardly any is left by Holm."""
+    arms = simulated([(20.0, known_curve(20.0))] * 40)
+    found = [one.judgement for one in judge_at_equal_seconds(arms, **OPTIONS).values()]
+    raw = [one for one in found if one and one.verdict.label != "not distinguishable"]
+    assert raw
+    assert all(one.corrected_p >= one.verdict.p_value for one in raw)
+    assert [one for one in raw if one.corrected != "not distinguishable"] == []
 
 
 @pytest.mark.parametrize("budget", BUDGETS)
@@ -64,8 +74,9 @@ def test_at_a_budget_s_own_seconds_the_verdict_is_that_budget_s(budget):
     arms = simulated([(BUDGETS[budget], 5.0)])
     there = [*arms[:-1], replace(arms[-1], figures=arms[-1].figures | {"budget": budget})]
     plain = judge_arms(there, **OPTIONS)["m0", budget].verdict
-    found = judge_at_equal_seconds(arms, **OPTIONS)["m0", "10pct"].verdict
-    assert found is not None
+    judged = judge_at_equal_seconds(arms, **OPTIONS)["m0", "10pct"].judgement
+    assert judged is not None
+    found = judged.verdict
     assert dataclasses.astuple(found)[1:] == pytest.approx(dataclasses.astuple(plain)[1:])
     assert found.label == plain.label
 
@@ -82,7 +93,7 @@ def test_outside_of_random_s_runs_nothing_is_said():
     found = judge_at_equal_seconds(simulated([(9.9, 5.0), (40.1, 5.0), (None, 5.0)]), **OPTIONS)
     said = [found[f"m{number}", "10pct"] for number in range(3)]
     assert [one.said for one in said] == [FASTER, SLOWER, UNTIMED]
-    assert all(one.verdict is None for one in said)
+    assert all(one.judgement is None for one in said)
 
 
 def test_without_a_timed_random_nothing_is_said():
