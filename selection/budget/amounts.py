@@ -38,7 +38,7 @@ class Amount:
 
     def __bool__(self) -> bool:
         """Whether there is any work at all."""
-        return self.flops > 0 or self.seconds > 0
+        return bool(self.flops > 0 or self.seconds > 0)  # numpy's truth is no bool of Python's
 
 
 @dataclass(frozen=True)

@@ -30,4 +30,4 @@ def estimate_flops(embedder: Embedder, texts: Sequence[str]) -> float:
     middles = (np.arange(SAMPLE_TEXTS) + 0.5) * len(texts) / SAMPLE_TEXTS
     sample = by_length[middles.astype(np.int64)]
     flops = count_flops(embedder, [texts[int(i)] for i in sample])
-    return flops * characters.sum() / max(1.0, characters[sample].sum())
+    return float(flops * characters.sum() / max(1.0, characters[sample].sum()))

@@ -1,5 +1,6 @@
 import math
 
+import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -23,6 +24,11 @@ caps = st.one_of(
 
 def within(small: Amount, large: Amount) -> bool:
     return small.flops <= large.flops and small.seconds <= large.seconds
+
+
+@pytest.mark.parametrize("much", [0.0, 1.0])
+def test_an_amount_of_numpy_s_numbers_is_true_or_false_too(much):
+    assert bool(Amount(np.float64(much)).beyond(Amount())) is bool(much)
 
 
 @given(amounts, amounts)
