@@ -84,10 +84,26 @@ def require_words(tokenizer: Any, folder: Path) -> None:
 
 
 def texts_unknown(tokenizer: Any, texts: Sequence[str]) -> int:
-    """Count texts of which the tokenizer knows no part."""
-    unknown = tokenizer.unk_token_id
+    """Count texts of which a tokenizer of transformers knows no part."""
     if not texts:
         return 0
     # Not verbose: it would warn of texts that are longer than the model reads.
     ids = tokenizer(list(texts), add_special_tokens=False, verbose=False)["input_ids"]
-    return sum(set(row) <= {unknown} for row in ids)
+    return sum(set(row) <= {tokenizer.unk_token_id} for row in ids)
+
+
+def texts_unknown_to(file: Path, texts: Sequence[str]) -> int:
+    """Count texts of which the tokenizer of a file, with BERT's tokens, knows no part.
+
+    Transformers, which takes seconds to import, is not needed for that.
+    """
+    from tokenizers import Tokenizer
+
+    tokenizer: Any = Tokenizer.from_file(str(file))
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    unknown = {tokenizer.token_to_id("[UNK]")}
+    return sum(
+        set(found.ids) <= unknown
+        for found in tokenizer.encode_batch(list(texts), add_special_tokens=False)
+    )

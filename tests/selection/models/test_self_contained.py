@@ -9,7 +9,11 @@ from smallest_study import write_model
 
 from selection.config.embedders import EmbedderSpec, SentenceTransformerModel
 from selection.embedding.build import minilm_folder, write_embedder
-from selection.embedding.encoder_folder import check_encoder_folder, texts_unknown
+from selection.embedding.encoder_folder import (
+    check_encoder_folder,
+    texts_unknown,
+    texts_unknown_to,
+)
 from selection.models.self_contained import check_self_contained
 
 TRANSFORMER = "sentence_transformers.models.Transformer"
@@ -103,5 +107,7 @@ def test_texts_in_letters_that_a_tokenizer_does_not_know_are_counted():
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(minilm_folder())
-    assert texts_unknown(tokenizer, ["known words", "ꙮ", "ꙮ and"]) == 1
-    assert texts_unknown(tokenizer, []) == 0
+    file = minilm_folder() / "tokenizer.json"
+    for texts, unknown in ((["known words", "ꙮ", "ꙮ and", "ꙮ " * 200 + "and"], 1), ([], 0)):
+        assert texts_unknown(tokenizer, texts) == unknown
+        assert texts_unknown_to(file, texts) == unknown
