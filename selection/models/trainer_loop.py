@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import gc
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -100,8 +97,7 @@ def run_trainer(
         callbacks=[keeper],
     )
     trainer.remove_callback(PrinterCallback)
-    with _only_new_garbage():
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     step = keeper.stopped_before
     if step is not None:
         # Refuses by itself, and says what is left; what is left may have grown since.
@@ -118,23 +114,6 @@ def run_trainer(
         base.eval()
     model.eval()
     return [(int(e["step"]), e[STEP_LOSS]) for e in trainer.state.log_history if STEP_LOSS in e]
-
-
-@contextmanager
-def _only_new_garbage() -> Iterator[None]:
-    """Look for garbage among what was made since alone.
-
-    Each training of accelerate begins and ends by looking through all that lives, which beside
-    Dagster takes longer than a small model's training.
-    """
-    if gc.get_freeze_count():
-        yield
-        return
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
 
 
 def shifted_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:

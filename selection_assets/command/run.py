@@ -14,6 +14,7 @@ from resources.device import Device
 from resources.ledger.ledger import Ledger
 from resources.project import project_root
 from resources.workspace import Workspace
+from selection.basics.garbage import only_new_garbage
 from selection.basics.whole_files import write_bytes_whole
 from selection.config.pool import Pool
 from selection.config.study import Study
@@ -168,7 +169,8 @@ def _look_at_all(
     sources = sources_of(pool, ledger)
     if not quietly and (said := pool_text(pool, sources.not_read)):
         click.echo(said)
-    findings = rehearse(study, pool, sources.unusable, fetch=fetch)
+    with only_new_garbage():
+        findings = rehearse(study, pool, sources.unusable, fetch=fetch)
     if not quietly:
         click.echo(f"{findings_text(findings)}\n")
     require_ready(findings)

@@ -15,6 +15,7 @@ from resources.ledger.spends import Cost
 from resources.publish import publish
 from resources.refused import refused
 from resources.store.artifacts import Artifact, CorruptArtifact
+from selection.basics.garbage import only_new_garbage
 from selection.budget.amounts import Amount
 from selection.budget.meter import BudgetExhausted
 from selection_assets.stage.metadata import metadata
@@ -87,7 +88,8 @@ def _is_whole(published: Artifact, step: Step) -> bool:
 
 def _make(stage: Stage, step: Step, outside: Mapping[str, str]) -> Made:
     compute = _compute_reserved if stage.costly else _compute_timed
-    pending, facts, checks = compute(stage, step, outside)
+    with only_new_garbage():
+        pending, facts, checks = compute(stage, step, outside)
     return Made(step, publish(step.workspace.ledger, pending), facts, checks)
 
 
