@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,21 +49,34 @@ class Scale:
 
 # A part of a pool has few words to learn from: they are read three times.
 PRETRAINING_EPOCHS = 3
+SMALL = Scale(
+    studies=("ag_news", "chemprot"),
+    rows={"domains": 120},
+    test=300,
+    epochs=PRETRAINING_EPOCHS,
+    base={"width": 96, "layers": 3, "ffn_width": 256, "pretraining_words": 55_000},
+    selector={"width": 24, "layers": 1, "heads": 2, "ffn_width": 64, "pretraining_words": 55_000},
+    fields={"budgets": [0.05, 0.1]},
+)
 SCALES = {
-    "small": Scale(
-        studies=("ag_news", "chemprot"),
-        rows={"domains": 120},
-        test=300,
-        epochs=PRETRAINING_EPOCHS,
-        base={"width": 96, "layers": 3, "ffn_width": 256, "pretraining_words": 55_000},
-        selector={
-            "width": 24,
-            "layers": 1,
-            "heads": 2,
-            "ffn_width": 64,
-            "pretraining_words": 55_000,
+    "small": SMALL,
+    # As small, with the embedder tuned on each target, and what reads its vectors.
+    "tuned": replace(
+        SMALL,
+        fields=SMALL.fields
+        | {
+            "embedder": {
+                "name": "tuned_minilm",
+                "model": {"kind": "static_minilm", "width": 256},
+                "tuning": {"learning_rate": 1.0e-2},
+            },
+            "methods": {
+                "random": None,
+                "embedding": None,
+                "round_robin": {"method": "embedding", "variant": "round_robin"},
+                "ot": None,
+            },
         },
-        fields={"budgets": [0.05, 0.1]},
     ),
     "medium": Scale(
         rows={"domains": 240, "instructions": 90},

@@ -1,4 +1,7 @@
-"""What the papers claim, point by point, and what the studies say to it."""
+"""What the papers claim, point by point, and what the studies say to it.
+
+Of several entries of a method the one with its paper's options counts.
+"""
 
 from __future__ import annotations
 

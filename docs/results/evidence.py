@@ -42,13 +42,36 @@ def on_most(tally: Tally, label: Label = "better") -> bool:
 
 def named(studies: Sequence[JudgedStudy], *kinds: str) -> list[str]:
     """Names that the studies give to kinds of methods: `embedding`, or `embedding round_robin`."""
+    known = _kinds(studies)
+    return [
+        name for name in known if any(f"{known[name]} ".startswith(f"{kind} ") for kind in kinds)
+    ]
+
+
+def as_published(studies: Sequence[JudgedStudy], *kinds: str) -> list[str]:
+    """Those of `named` with the paper's options, else with the defaults, else all of a kind.
+
+    Claims are of a method as it was published; what else it can do is no part of them.
+    """
+    known = _kinds(studies)
+    found: list[str] = []
+    for kind in kinds:
+        names = named(studies, kind)
+        by_paper, plain = (
+            [name for name in names if known[name] == said] for said in (PAPERS.get(kind), kind)
+        )
+        found += by_paper or plain or names
+    return found
+
+
+PAPERS = {"dsir": "dsir smoothing=paper"}
+"""Kinds of which the paper's options are not the defaults."""
+
+
+def _kinds(studies: Sequence[JudgedStudy]) -> dict[str, str]:
     results = [study.result for study in studies]
     known = {name: kind for result in results for name, kind in result.kinds.items()}
-    return [
-        name
-        for name in methods_of(results)
-        if not {known[name], known[name].partition(" ")[0]}.isdisjoint(kinds)
-    ]
+    return {name: known[name] for name in methods_of(results)}
 
 
 def lacking(what: str) -> Evidence:

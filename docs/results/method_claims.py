@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from docs.results.equal_data import equal_data
-from docs.results.evidence import Evidence, Tally, enough, lacking, named, on_most
+from docs.results.evidence import (
+    Evidence,
+    Tally,
+    as_published,
+    enough,
+    lacking,
+    named,
+    on_most,
+)
 from selection.judging.judged import JudgedStudy
 from selection.judging.result import RANDOM, budgets_of
 from selection.judging.verdicts import UNDECIDED
@@ -16,19 +24,19 @@ TRANSPORT, TURNS = "ot", "embedding round_robin"
 def transport_beats_random(studies: Sequence[JudgedStudy], *, labelled: bool) -> Evidence:
     """Optimal transport against random on the labelled targets, or on those of generation."""
     of_kind = [study for study in studies if study.result.labelled == labelled]
-    return _beats_all(of_kind, named(of_kind, TRANSPORT), [RANDOM])
+    return _beats_all(of_kind, as_published(of_kind, TRANSPORT), [RANDOM])
 
 
 def transport_beats_dsir(studies: Sequence[JudgedStudy]) -> Evidence:
     """Optimal transport against importance resampling."""
-    return _beats_all(studies, named(studies, TRANSPORT), named(studies, "dsir"))
+    return _beats_all(studies, as_published(studies, TRANSPORT), as_published(studies, "dsir"))
 
 
 def nudging_beats_alignment(studies: Sequence[JudgedStudy]) -> Evidence:
     """Optimal transport against every method that seeks rows like the target's."""
     turns = named(studies, TURNS)
-    aligned = [n for n in named(studies, "dsir", "bm25", "embedding") if n not in turns]
-    return _beats_all(studies, named(studies, TRANSPORT), aligned)
+    aligned = [n for n in as_published(studies, "dsir", "bm25", "embedding") if n not in turns]
+    return _beats_all(studies, as_published(studies, TRANSPORT), aligned)
 
 
 def round_robin_beats_gradient(studies: Sequence[JudgedStudy]) -> Evidence:

@@ -159,8 +159,9 @@ class StudyResult:
     lines : `zero_shot`, `fine_tuning_only` and `full_data` to their reports, those that ran.
     infeasible : method, budget and reason of each arm that could not be afforded.
     costs : method to what its selection costs, if nobody shares it.
-    kinds : each method's name in the study to what it is: a method of the registry and, after a
-        space, its variant, such as `embedding round_robin` or `perplexity mid`.
+    kinds : each method's name in the study to what it is: a method of the registry and, after
+        spaces, its variant and the options that are not the defaults, such as `perplexity mid` or
+        `dsir smoothing=paper`.
     pool : PoolFacts.
     level, n_resamples : of every interval.
 

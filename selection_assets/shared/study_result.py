@@ -49,6 +49,12 @@ def study_result(
 
 
 def _kind(named: NamedMethod) -> str:
-    """What a method is: its name in the registry, and its variant after a space."""
-    options = named.options.model_dump()
-    return " ".join([named.method.name, *(options[name] for name in VARIANTS if name in options)])
+    """What a method is: its name in the registry, its variant, and options unlike the defaults."""
+    options, defaults = named.options.model_dump(), type(named.options)().model_dump()
+    variant = [options[name] for name in VARIANTS if name in options]
+    changed = [
+        f"{name}={value}"
+        for name, value in options.items()
+        if name not in VARIANTS and value != defaults[name]
+    ]
+    return " ".join([named.method.name, *variant, *changed])

@@ -1,10 +1,13 @@
 """The papers' claims: confirmed where they were planted, not where they were not, silent else."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from planted import five, planted
 
 from docs.results.claims import CLAIMS, look_at
+from docs.results.evidence import as_published, named
 from selection.judging.judged import judge
 
 NOTHING = {
@@ -116,3 +119,20 @@ def test_methods_that_could_not_be_afforded_hold_no_place_on_a_frontier():
     _, found = look_at([judge(study) for study in studies])[4]
     assert found.status == "confirmed"
     assert "could not be afforded" in found.figures
+
+
+def test_a_claim_is_of_a_method_as_its_paper_has_it():
+    kinds = {"dsir": "dsir", "embedding": "dsir normalise=length", "ot": "ot nearest_sources=2"}
+    effects = {name: 0.0 for name in ("random", *kinds)}
+
+    def studies(**changed):
+        return [
+            judge(replace(study, kinds=study.kinds | kinds | changed))
+            for study in five(effects, seed=1)
+        ]
+
+    assert as_published(studies(), "dsir") == ["dsir"]
+    assert as_published(studies(embedding="dsir smoothing=paper"), "dsir") == ["embedding"]
+    assert as_published(studies(), "ot") == ["ot"]  # the only one that there is
+    assert sorted(named(studies(), "dsir")) == ["dsir", "embedding"]
+    assert named(studies(dsir="dsirs"), "dsir") == ["embedding"]
