@@ -1,0 +1,38 @@
+"""What embedding will cost: exact for few texts, near for many, and a plain number for both."""
+
+import numpy as np
+import pytest
+from model2vec import StaticModel
+from real_texts import generated_texts
+from tokenizers import Tokenizer
+
+from selection.embedding.build import minilm_folder
+from selection.embedding.embedder import encode
+from selection.embedding.estimate import SAMPLE_TEXTS, count_flops, estimate_flops
+from selection.embedding.static import StaticEmbedder
+
+WIDTH = 8
+
+
+@pytest.fixture(scope="module")
+def embedder(tmp_path_factory: pytest.TempPathFactory) -> StaticEmbedder:
+    folder = tmp_path_factory.mktemp("static")
+    tokenizer = Tokenizer.from_file(str(minilm_folder() / "tokenizer.json"))
+    vectors = np.random.default_rng(0).normal(size=(tokenizer.get_vocab_size(), WIDTH))
+    StaticModel(vectors.astype(np.float32), tokenizer).save_pretrained(folder)
+    return StaticEmbedder.load(folder, "auto")
+
+
+@pytest.mark.parametrize("n", [0, 1, SAMPLE_TEXTS])
+def test_few_texts_are_counted(embedder, n):
+    texts = [text for texts in generated_texts(n // 3 + 1).values() for text in texts][:n]
+    estimated = estimate_flops(embedder, texts)
+    assert type(estimated) is float
+    assert estimated == count_flops(embedder, texts) == encode(embedder, texts).n_tokens * WIDTH
+
+
+def test_many_texts_are_estimated_within_a_twentieth(embedder):
+    texts = [text for texts in generated_texts(2 * SAMPLE_TEXTS).values() for text in texts]
+    estimated = estimate_flops(embedder, texts)
+    assert type(estimated) is float  # numpy's would not be compared as a plain number is
+    assert estimated == pytest.approx(count_flops(embedder, texts), rel=0.05)
