@@ -105,7 +105,13 @@ def test_a_ui_whose_daemon_died_ends_and_says_so(server):
     assert "Traceback" not in printed
 
 
-@pytest.mark.parametrize("command", [UI, [*IN_THE_BACKGROUND, *UI]], ids=["alone", "of a script"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param(UI, id="alone", marks=pytest.mark.slow),
+        pytest.param([*IN_THE_BACKGROUND, *UI], id="of a script"),
+    ],
+)
 def test_a_ui_that_is_asked_to_end_takes_its_daemon_with_it(tmp_path: Path, command: list):
     project = write_tiny_project(tmp_path / "project").root
     home = project / "dagster_home"

@@ -50,7 +50,7 @@ def python_without(
     )
 
 
-@pytest.fixture(scope="module", params=BFLOAT16)
+@pytest.fixture(scope="module", params=["shown", pytest.param("hidden", marks=pytest.mark.slow)])
 def report(request, tmp_path_factory):
     """What it writes on a processor without bfloat16 products, and on one with them."""
     folder = tmp_path_factory.mktemp("twin")

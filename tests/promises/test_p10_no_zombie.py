@@ -110,7 +110,9 @@ def test_the_next_run_settles_what_the_last_one_left_and_waits_for_nothing(
     figures.record("P10", runs_killed_and_settled=1)
 
 
-@pytest.mark.parametrize("event", ["PIPELINE_START", "ENGINE_EVENT"])
+@pytest.mark.parametrize(
+    "event", ["PIPELINE_START", pytest.param("ENGINE_EVENT", marks=pytest.mark.slow)]
+)
 def test_a_run_killed_before_it_says_which_process_it_is_does_not_stay_for_ever(
     project, event, figures
 ):

@@ -84,7 +84,10 @@ def cut_tail(store: Path) -> None:
     edit(store.parent / "store", "DELETE FROM forecast")
 
 
-LOSSES = [remove, empty, no_tables, older, damaged, cut, cut_tail]
+LOSSES = [
+    *(remove, older, cut, cut_tail),
+    *(pytest.param(lose, marks=pytest.mark.slow) for lose in (empty, no_tables, damaged)),
+]
 Loss = Callable[[Path], None]
 
 

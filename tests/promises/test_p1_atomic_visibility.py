@@ -91,7 +91,7 @@ def test_a_process_dies_when_it_passes_a_point_for_the_wanted_time(tmp_path):
     assert tags(current(tmp_path)) == {"n"}
 
 
-@pytest.mark.parametrize("kills", [5, pytest.param(40, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [3, pytest.param(40, marks=pytest.mark.slow)])
 def test_a_reader_beside_a_writer_that_is_killed_never_sees_a_mixture(tmp_path, kills, figures):
     chance = random.Random(kills)
     reads = 0

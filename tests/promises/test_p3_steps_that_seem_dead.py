@@ -32,6 +32,7 @@ from selection.budget.meter import BudgetExhausted
 
 FLOPS = Cap("flops", 100.0)
 SECONDS = Cap("device_hours", 12 / 3600)
+TIME = Cap("device_hours", 3 / 3600)
 CAMPAIGNS = {FLOPS: "in flops", SECONDS: "in hours"}
 
 WORK = """
@@ -177,7 +178,7 @@ def cost_of(meter: Reservation) -> Cost:
 
 
 few = settings(
-    max_examples=5,
+    max_examples=3,
     stateful_step_count=16,
     deadline=None,
     suppress_health_check=list(HealthCheck),
@@ -233,8 +234,16 @@ def overrun(ledger: Ledger) -> float:
     return sum(float(row["s"]) for row in found)
 
 
-@pytest.mark.parametrize("cap", [FLOPS, Cap("device_hours", 3 / 3600)], ids=lambda cap: cap.unit)
-@pytest.mark.parametrize("place", ["here", "elsewhere"])
+@pytest.mark.parametrize(
+    ("place", "cap"),
+    [
+        ("here", FLOPS),
+        ("elsewhere", TIME),
+        pytest.param("here", TIME, marks=pytest.mark.slow),
+        pytest.param("elsewhere", FLOPS, marks=pytest.mark.slow),
+    ],
+    ids=lambda given: getattr(given, "unit", given),
+)
 def test_a_step_that_is_stopped_beyond_its_lease_and_continued_stays_within_the_cap(
     tmp_path, cap, place, figures
 ):

@@ -216,7 +216,7 @@ class Clients(RuleBasedStateMachine):
 
 
 small = settings(
-    max_examples=8,
+    max_examples=4,
     stateful_step_count=14,
     deadline=None,
     suppress_health_check=list(HealthCheck),

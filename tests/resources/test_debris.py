@@ -90,7 +90,7 @@ ACTIONS = st.lists(
 )
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
 @given(actions=ACTIONS, days=st.sampled_from([0.0, 14.0]))
 def test_nothing_that_the_ledger_names_is_ever_removed(tmp_path_factory, actions, days):
     """Versions are published, superseded, taken up again and crashed in every order."""
@@ -187,7 +187,7 @@ def test_a_publisher_loses_nothing_while_others_clear_away(tmp_path):
     publishers = [Child(PUBLISH_FOR_EVER, tmp_path, name) for name in ("a", "b")]
     for publisher in publishers:
         publisher.next_line()
-    until = time.monotonic() + 3
+    until = time.monotonic() + 1.5
     cleared = 0
     while time.monotonic() < until:
         found = find(tmp_path, days=0)

@@ -45,7 +45,13 @@ def start(namespace: list[str]) -> Child:
     return step
 
 
-@pytest.mark.parametrize("namespace", [[], ANOTHER_NAMESPACE], ids=["here", "other numbers"])
+@pytest.mark.parametrize(
+    "namespace",
+    [
+        pytest.param([], id="here", marks=pytest.mark.slow),
+        pytest.param(ANOTHER_NAMESPACE, id="other numbers"),
+    ],
+)
 def test_a_step_keeps_its_folders_and_ends_well(ledger, namespace, figures):
     if namespace and subprocess.run([*namespace, "true"], capture_output=True).returncode:
         pytest.skip("another process namespace cannot be had here")

@@ -183,7 +183,13 @@ def test_a_damaged_version_is_made_again_instead_of_reused(toy):
     assert toy.current("numbers") == [1, 2]
 
 
-@pytest.mark.parametrize("point", ["after_stage", "after_rename", "before_ledger", "after_ledger"])
+@pytest.mark.parametrize(
+    "point",
+    [
+        *("after_rename", "after_ledger"),
+        *(pytest.param(point, marks=pytest.mark.slow) for point in ("after_stage", "before_ledger")),
+    ],
+)
 def test_a_killed_step_done_again_gives_what_an_undisturbed_one_gives(project, point):
     asset, source = "library/raw_corpus", "asyncio"
     with project.instance() as instance:

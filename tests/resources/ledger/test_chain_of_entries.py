@@ -131,7 +131,7 @@ operations = st.lists(
 )
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 @given(operations)
 def test_a_ledger_that_only_its_own_code_has_written_verifies(tmp_path_factory, done):
     root = tmp_path_factory.mktemp("random")

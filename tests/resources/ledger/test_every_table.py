@@ -36,7 +36,7 @@ VALUES = {
 }
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data(), st.sampled_from(TABLES), st.sampled_from(["update", "delete", "insert"]))
 def test_any_change_of_one_row_of_any_table_is_found(figures, connection, data, table, action):
     described = connection.execute(f"DESCRIBE {table}").fetchall()

@@ -107,6 +107,7 @@ def test_what_is_left_out_of_lora_is_its_adapters(tmp_path):
     assert known + 2 * adapters < counter.get_total_flops() <= known + 3 * adapters
 
 
+@pytest.mark.slow
 def test_lora_on_70b_measures_about_one_forward():
     forward = forward_flops(LLAMA_70B, 1, accountant="measured")
     both = training_flops(LLAMA_70B, 1, accountant="measured", lora=True)

@@ -43,7 +43,7 @@ SETTINGS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(SETTINGS)
 def test_it_is_the_least_number_of_targets_that_a_search_finds(setting):
     found = break_even(**setting).targets

@@ -155,6 +155,7 @@ def test_a_folder_without_tokenizer_is_refused(folder):
         load_tokenizer(folder)
 
 
+@pytest.mark.slow
 def test_a_pinned_hub_model_loads_from_the_local_cache_without_a_network(folder, tmp_path):
     snapshot = tmp_path / "home" / "hub" / "models--some--model" / "snapshots" / COMMIT
     shutil.copytree(folder, snapshot)

@@ -32,7 +32,7 @@ DOCUMENTED = [inspect.getdoc(getattr(statistics, name)) for name in statistics._
 TEXTS = sorted({text[:240] for text in DOCUMENTED if text})
 TOKENIZER = train_tokenizer(TEXTS, vocab_size=400)
 BLOCKS = pack(tokenize(TOKENIZER, TEXTS), block_size=32, eos_id=0, pad_id=1)
-KILLED_RUN = Recipe(epochs=math.ceil(1600 / len(BLOCKS.ids)), batch_size=4)  # some 400 steps
+KILLED_RUN = Recipe(epochs=math.ceil(600 / len(BLOCKS.ids)), batch_size=4)  # some 150 steps
 
 
 def model(architecture: Any = "llama"):
@@ -55,7 +55,7 @@ def run(trained, data, recipe, work_dir, **options):
 def killed_run(work_dir):
     """Train as `KILLED_RUN` says; also the entry point of the process that the test kills."""
     trained = model()
-    return run(trained, BLOCKS, KILLED_RUN, work_dir, save_steps=20), weights_digest(trained)
+    return run(trained, BLOCKS, KILLED_RUN, work_dir, save_steps=10), weights_digest(trained)
 
 
 @pytest.mark.parametrize(

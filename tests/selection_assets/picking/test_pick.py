@@ -18,7 +18,7 @@ HTTP = [record.text for record in read_docstrings("http", min_words=5, max_words
 OTHER = [
     record.text
     for package in ("asyncio", "email", "multiprocessing")
-    for record in read_docstrings(package, min_words=5, max_words=60)
+    for record in list(read_docstrings(package, min_words=5, max_words=60))[:120]
 ]
 PLANTED, TARGET = HTTP[::2], HTTP[1::2]
 
