@@ -15,6 +15,7 @@ from small_project import Project
 
 from resources.processes import is_alive
 
+SELECTION = "from selection_assets.command.start import console; console()"
 ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
 
 
@@ -29,14 +30,17 @@ class Zygote:
         )
         assert self._child.next_line() == "ready\n"
 
-    def start(self, project: Project, *arguments: str, **environment: str) -> "Attempt":
-        """Fork a run of `selection` in a project."""
+    def start(
+        self, project: Project, *arguments: str, script: str = SELECTION, **environment: str
+    ) -> "Attempt":
+        """Fork a run of `selection`, or of another script, in a project."""
         log = project.root / "attempts.log"
         places = {
             "SELECTION_ROOT": str(project.root),
             "DAGSTER_HOME": str(project.root / "dagster_home"),
         }
         order = {
+            "script": script,
             "arguments": list(arguments),
             "environment": places | environment,
             "log": str(log),

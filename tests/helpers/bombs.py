@@ -77,8 +77,8 @@ def _varint(number: int, length: int = 1) -> bytes:
 
 
 def bad_lines_in_gzip(path: Path) -> None:
-    """150,000 lines that are no JSON in 1 KB, after the good ones."""
-    path.write_bytes(gzip.compress(GOOD_LINES + b"x\n" * 150_000))
+    """50,000 lines that are no JSON in 1 KB, after the good ones."""
+    path.write_bytes(gzip.compress(GOOD_LINES + b"x\n" * 50_000))
 
 
 def unpacks_too_far(path: Path) -> None:
@@ -93,8 +93,8 @@ def lists_in_json(path: Path) -> None:
 
 
 def repeated_rows(path: Path) -> None:
-    """A good row in 100,000 places."""
-    path.write_bytes(gzip.compress(GOOD_LINES + row(GOOD[0]) * 100_000))
+    """A good row in 30,000 places."""
+    path.write_bytes(gzip.compress(GOOD_LINES + row(GOOD[0]) * 30_000))
 
 
 def blank_lines_after_a_quote(path: Path) -> None:

@@ -29,6 +29,17 @@ class Outcome:
     flops: dict[tuple[str, str], float]
 
 
+NOTHING = Outcome(selected={}, current=set(), files={}, flops={})
+"""What there is before a study has run."""
+
+
+def check_readers(ledger: Ledger, old: Outcome, new: Outcome) -> None:
+    """Everything current verifies, and is what it was or what it will be."""
+    for artifact in current_artifacts(ledger):
+        artifact.verify()
+        assert (artifact.asset, artifact.partition, artifact.version) in old.current | new.current
+
+
 def study_outcome(ledger: Ledger) -> Outcome:
     """Read everything, each file verified in full.
 

@@ -1,4 +1,4 @@
-"""Forks runs of the `selection` command from a process that has already imported everything.
+"""Forks runs of `selection`, or of a script, from a process that has imported everything.
 
 A run that starts in milliseconds can be killed hundreds of times. The process only imports: no
 tensor is computed and no thread of ours started before a fork. It reads one order a line and
@@ -12,6 +12,7 @@ import json
 import os
 import sys
 import traceback
+from typing import Any
 
 IMPORTED = (
     *("dagster", "torch", "transformers", "sentence_transformers", "peft", "ot", "faiss"),
@@ -28,7 +29,7 @@ def main() -> None:
         order = json.loads(line)
         child = os.fork()
         if child == 0:
-            _run(order["arguments"], order["environment"], order["log"])
+            _run(order)
         _answer(child)
         _, status = os.waitpid(child, 0)
         _answer(os.waitstatus_to_exitcode(status))
@@ -49,19 +50,18 @@ def import_everything() -> None:
     gc.freeze()
 
 
-def _run(arguments: list[str], environment: dict[str, str], log: str) -> None:
-    """Become a `selection` command of its own; never returns."""
+def _run(order: dict[str, Any]) -> None:
+    """Become a process of its own, of the `selection` command or of a script; never returns."""
     code = 70
     try:
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        printed = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        printed = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         os.dup2(printed, 1)
         os.dup2(printed, 2)
-        os.environ.update(environment)
-        sys.argv = ["selection", *arguments]
-        from selection_assets.command.start import console
-
-        console()
+        os.environ.update(order["environment"])
+        sys.argv = ["selection", *order["arguments"]]
+        exec(compile(order["script"], "a script", "exec"), {"__name__": "__main__"})
+        code = 0
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 1
     finally:

@@ -8,7 +8,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 from attempts import Zygote
-from real_processes import Child, die
+from real_processes import Child
 from small_project import Project, enter
 from smallest_study import NAME
 
@@ -114,9 +114,9 @@ def test_the_next_run_settles_what_the_last_one_left_and_waits_for_nothing(
     "event", ["PIPELINE_START", pytest.param("ENGINE_EVENT", marks=pytest.mark.slow)]
 )
 def test_a_run_killed_before_it_says_which_process_it_is_does_not_stay_for_ever(
-    project, event, figures
+    zygote, project, event, figures
 ):
-    die(DIE_BEFORE, event)
+    zygote.start(project, event, script=DIE_BEFORE).die()
     with project.instance() as instance:
         assert not statuses(instance) <= {"FAILURE", "SUCCESS"}
         tick(instance)

@@ -38,6 +38,7 @@ def states(project: Project, step: HeldSpend) -> set[str]:
     return {row["state"] for row in found}
 
 
+@pytest.mark.slow
 def test_a_step_whose_run_was_killed_stops_by_itself_and_says_what_it_has_spent(project, figures):
     run = Child(RUN)
     step = begun(project, run)
@@ -64,6 +65,7 @@ def test_the_device_is_nobody_else_s_while_such_a_step_lives(project, figures):
         assert storage.get_concurrency_info(GPU_POOL).active_run_ids == {step.run_id}
         os.kill(step.pid, signal.SIGCONT)
         wait_until(lambda: not is_alive(step.pid))
+        assert states(project, step) == {"lost"}, "nobody else has looked since it went on"
         clear_dead_runs(instance, project.ledger.spending)
         assert storage.get_concurrency_info(GPU_POOL).active_run_ids == set()
         assert instance.get_run_by_id(step.run_id).status == dg.DagsterRunStatus.CANCELED

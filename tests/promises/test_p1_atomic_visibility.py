@@ -12,10 +12,9 @@ from everything import publish_everything
 from real_processes import Child, die, run
 from small_project import Project, enter
 from smallest_study import NAME, change_everything
-from study_outcome import Outcome, check_same, clear_away, study_outcome
+from study_outcome import NOTHING, Outcome, check_readers, check_same, clear_away, study_outcome
 
 from resources.ledger.ledger import open_ledger
-from resources.ledger.lineage import current_artifacts
 from resources.store.artifacts import Artifact
 
 PUBLISH = Path(everything.__file__).read_text()
@@ -31,8 +30,6 @@ for i in itertools.count():
 
 POINTS = ("after_stage", "after_fsync", "after_rename", "before_ledger", "after_ledger")
 """Where a step that publishes may die; `after_reserve` is passed by costly ones only."""
-
-NOTHING = Outcome(selected={}, current=set(), files={}, flops={})
 
 
 def tags(artifact: Artifact) -> set[str]:
@@ -107,13 +104,6 @@ def test_a_reader_beside_a_writer_that_is_killed_never_sees_a_mixture(tmp_path, 
     figures.record("P1", reads_beside_a_writer=reads, writers_killed_beside_a_reader=kills)
 
 
-def check_readers(project: Project, old: Outcome, new: Outcome) -> None:
-    """Everything current verifies, and is what it was or what it will be."""
-    for artifact in current_artifacts(project.ledger):
-        artifact.verify()
-        assert (artifact.asset, artifact.partition, artifact.version) in old.current | new.current
-
-
 def walk(zygote: Zygote, project: Project, deaths: list[str], old: Outcome, new: Outcome) -> int:
     """Run the study again and again, dying at each point in turn; returns how often it died."""
     died = 0
@@ -122,7 +112,7 @@ def walk(zygote: Zygote, project: Project, deaths: list[str], old: Outcome, new:
         attempt = zygote.start(project, "run", NAME, SELECTION_CRASH_AT=point)
         code = attempt.wait()
         for _ in enter(project):
-            check_readers(project, old, new)
+            check_readers(project.ledger, old, new)
             if code == 0:
                 clear_away(project.ledger)
         if code == 0:
@@ -131,6 +121,7 @@ def walk(zygote: Zygote, project: Project, deaths: list[str], old: Outcome, new:
         died += 1
 
 
+@pytest.mark.slow
 def test_a_study_that_dies_at_some_steps_shows_each_version_whole_or_not_at_all(
     zygote, fresh, undisturbed, tmp_path, figures
 ):

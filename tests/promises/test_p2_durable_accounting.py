@@ -12,7 +12,7 @@ from attempts import Attempt, Zygote
 from figures import Figures
 from small_project import Project, enter
 from smallest_study import NAME
-from study_outcome import Outcome, check_same, clear_away, study_outcome
+from study_outcome import NOTHING, Outcome, check_readers, check_same, clear_away, study_outcome
 
 PATIENCE = 1.5
 """Seconds that we wait for the moment aimed at."""
@@ -48,6 +48,8 @@ def test_runs_killed_at_random_times_come_to_what_an_undisturbed_one_does(
         number = survived["projects_compared_with_an_undisturbed_one"]
         project = Project(shutil.copytree(fresh, tmp_path / f"project-{number}"))
         while kill_one(zygote, project, chance, survived, most_steps):
+            for _ in enter(project):  # P1, wherever a study was killed
+                check_readers(project.ledger, NOTHING, undisturbed)
             if survived["kills_survived"] >= kills:
                 zygote.start(project, "run", NAME).finish()
                 break

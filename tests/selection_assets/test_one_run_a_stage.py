@@ -7,7 +7,6 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from real_processes import die
 from small_project import Project, enter
 from smallest_study import NAME, SOURCES
 from tiny_project import drop
@@ -80,8 +79,13 @@ def test_bad_sources_among_many_are_left_out_of_every_run_after(grown):
         assert set(instance.get_dynamic_partitions("shelf_source")) == good
 
 
-def test_a_refresh_that_was_killed_among_many_partitions_goes_on_with_the_rest(grown, figures):
-    die(REFRESH, NAME, "raw_corpus", SELECTION_CRASH_AT="after_ledger:3")
+def test_a_refresh_that_was_killed_among_many_partitions_goes_on_with_the_rest(
+    zygote, grown, figures
+):
+    killed = zygote.start(
+        grown, NAME, "raw_corpus", script=REFRESH, SELECTION_CRASH_AT="after_ledger:3"
+    )
+    killed.die()
     survived = grown.ledger.current_versions(CORPUS)
     assert len(survived) == len(SOURCES) + 3
     work = up_to(grown, "raw_corpus")

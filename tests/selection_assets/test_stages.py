@@ -4,7 +4,6 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-from real_processes import die
 from toy_stages import Toy, failure, reused
 
 from resources.project import ROOT_VARIABLE
@@ -187,14 +186,17 @@ def test_a_damaged_version_is_made_again_instead_of_reused(toy):
     "point",
     [
         *("after_rename", "after_ledger"),
-        *(pytest.param(point, marks=pytest.mark.slow) for point in ("after_stage", "before_ledger")),
+        *(
+            pytest.param(point, marks=pytest.mark.slow)
+            for point in ("after_stage", "before_ledger")
+        ),
     ],
 )
-def test_a_killed_step_done_again_gives_what_an_undisturbed_one_gives(project, point):
+def test_a_killed_step_done_again_gives_what_an_undisturbed_one_gives(zygote, project, point):
     asset, source = "library/raw_corpus", "asyncio"
     with project.instance() as instance:
         instance.add_dynamic_partitions("library_source", [source])
-    die(MATERIALIZE, asset, source, SELECTION_CRASH_AT=point)
+    zygote.start(project, asset, source, script=MATERIALIZE, SELECTION_CRASH_AT=point).die()
     survived = project.ledger.current(asset, source)
     assert (survived is not None) == (point == "after_ledger")
 

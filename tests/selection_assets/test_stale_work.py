@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,6 @@ import dagster as dg
 import numpy as np
 import pytest
 import yaml
-from real_processes import Child
 from small_project import SOURCES, Project, enter
 
 from resources.dead_runs import clear_dead_runs
@@ -234,13 +234,15 @@ def test_too_many_bad_rows_keep_the_earlier_version_and_stop_what_comes_after(co
     assert materialize(copied, [CORPUS, EMBEDDINGS], SOURCE).success
 
 
-def test_a_training_killed_between_its_seeds_ends_in_the_same_checkpoint(copied):
+def test_a_training_killed_between_its_seeds_ends_in_the_same_checkpoint(zygote, copied):
     asset, arm = "small/finetuned_checkpoint", arm_key("ot", "30pct")
     undisturbed = copied.ledger.current(asset, arm)
     work = copied.workspace.folder / "artifacts/.work"
-    process = Child(TRAIN, asset, arm, FORCE_TAG)
-    process.wait_until(lambda: bool(list(work.glob("*/seed_0.json"))))
-    process.shoot()
+    training = zygote.start(copied, asset, arm, FORCE_TAG, script=TRAIN)
+    while training.is_alive() and not list(work.glob("*/seed_0.json")):
+        time.sleep(0.02)
+    training.kill()
+    training.die()
     assert copied.ledger.current(asset, arm) == undisturbed
     assert list(work.glob("*/seed_0.json"))
 

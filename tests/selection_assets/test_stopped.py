@@ -20,7 +20,7 @@ from selection_assets.refresh.work import Work
 
 pytestmark = pytest.mark.study
 
-STOPS = 6
+STOPS = 4
 STEPS = 26
 """Partitions that the study materializes."""
 
@@ -44,7 +44,7 @@ def test_a_run_that_is_stopped_again_and_again_says_one_line_and_comes_to_the_sa
         assert said.rstrip().splitlines()[-1] == f"Error: {STOPPED}"
         attempt.log.unlink()
         stopped += 1
-    assert stopped >= 3
+    assert stopped >= 2
     zygote.start(project, "run", NAME).finish()
     for current in enter(project):
         clear_away(current.ledger)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from real_processes import die
+from small_project import Project
 
 from selection.corpus.docstrings import read_docstrings
 from selection.embedding.build import minilm_folder
@@ -60,9 +60,9 @@ def model():
     return load()
 
 
-def test_a_killed_run_is_resumed_at_its_shard(model, tmp_path):
+def test_a_killed_run_is_resumed_at_its_shard(zygote, model, tmp_path):
     texts = read_texts()
-    die(RUN, tmp_path)
+    zygote.start(Project(tmp_path), str(tmp_path), script=RUN).die()
     assert len(list(tmp_path.glob("*.safetensors"))) == 2
     resumed = Counting(model)
     done = []

@@ -2,11 +2,7 @@
 
 import inspect
 import math
-import os
-import signal
 import statistics
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -16,6 +12,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from small_project import Project
 
 from selection.models.base import load_model, new_model, save_checkpoint, tiny_config
 from selection.models.batches import training_order
@@ -157,22 +154,17 @@ def test_fine_tuning_on_labelled_examples_runs_after_a_warm_up(tmp_path):
     assert result.losses[-1][1] < result.losses[0][1]
 
 
-def test_a_run_killed_in_mid_training_ends_with_the_same_weights(tmp_path):
-    environment = os.environ | {
-        "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])
-    }
+def test_a_run_killed_in_mid_training_ends_with_the_same_weights(zygote, tmp_path):
     script = (
-        "import sys, pathlib, test_training\ntest_training.killed_run(pathlib.Path(sys.argv[1]))\n"
+        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        "import pathlib, test_training\n"
+        "test_training.killed_run(pathlib.Path(sys.argv[1]))\n"
     )
-    process = subprocess.Popen(
-        [sys.executable, "-c", script, str(tmp_path / "killed")], env=environment
-    )
-    try:
-        while process.poll() is None and not list(tmp_path.glob(f"killed/*/{MARKER}")):
-            time.sleep(0.01)
-    finally:
-        process.kill()
-    assert process.wait() == -signal.SIGKILL, "the run ended before it could be killed"
+    run = zygote.start(Project(tmp_path), str(tmp_path / "killed"), script=script)
+    while run.is_alive() and not list(tmp_path.glob(f"killed/*/{MARKER}")):
+        time.sleep(0.01)
+    run.kill()
+    run.die()
     resumed, weights = killed_run(tmp_path / "killed")
     whole, expected = killed_run(tmp_path / "whole")
     assert 0 < resumed.tokens_resumed < whole.tokens_processed

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +22,8 @@ from perplexity_chain import (
     score,
     with_losses,
 )
-from places import HELPERS
 from pydantic import ValidationError
+from small_project import Project
 from torch.utils.flop_counter import FlopCounterMode
 
 from selection.budget.meter import BudgetExhausted
@@ -115,14 +113,15 @@ def test_the_meter_stops_it_and_the_next_attempt_goes_on(selector, made, tmp_pat
     assert np.abs(moved).max() < TOLERANCE  # its blocks, and so its batches, were others
 
 
-def test_a_killed_process_leaves_its_finished_blocks_to_the_next(selector, tmp_path, monkeypatch):
-    command = (
-        f"import sys; sys.path[:0] = [{str(Path(__file__).parent)!r}, {HELPERS!r}];"
+def test_a_killed_process_leaves_its_finished_blocks_to_the_next(
+    zygote, selector, tmp_path, monkeypatch
+):
+    script = (
+        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r});"
         "from pathlib import Path; from test_perplexity_preparations import killed;"
         f"killed(Path({str(selector.folder)!r}), Path({str(tmp_path)!r}))"
     )
-    ended = subprocess.run([sys.executable, "-c", command], check=False)
-    assert ended.returncode == -signal.SIGKILL
+    zygote.start(Project(tmp_path), script=script).die()
     monkeypatch.setattr(perplexities, "BLOCK_ROWS", 9)
     reading = METHOD.preparations(PerplexityOptions(epochs=0))[-1]
     meter = Counted()
