@@ -23,7 +23,7 @@ from selection.models.tokenizer import train_tokenizer
 NAMES = ("hub", "folder")
 MODEL, COMMIT = "some-lab/small-model", "0123456789abcdef0123456789abcdef01234567"
 SOURCES = ("asyncio", "email")
-ROWS = 120  # of each source: the files of weights matter here, not how much is trained
+ROWS = 70  # of each source: the files of weights matter here, not how much is trained
 WIDTH, LAYERS, FFN, LENGTH = 32, 2, 64, 64
 WARM_UP_RANK, TUNING_RANK = 4, 2
 RUN = """

@@ -6,11 +6,12 @@ measure as long as ever (`patient`).
 
 import pytest
 
-from selection.planning import measuring
+from selection.planning import arithmetic, measuring
 
 _PATIENTLY = {"ENOUGH": measuring.ENOUGH, "REPEATS": measuring.REPEATS}
 
 measuring.ENOUGH, measuring.REPEATS = 0.05, 1
+arithmetic.MOST_ROWS = 2_048  # else an array of 256 MB is made for it, each time
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ IMPORTED = (
     *("dagster", "torch", "transformers", "sentence_transformers", "peft", "ot", "faiss"),
     *("sklearn", "datasets", "matplotlib.pyplot", "model2vec", "selection_assets.command.run"),
     *("selection_assets.definitions", "quick_storage", "distilled_once", "quick_probes"),
+    "quick_trainings",
 )
 
 
