@@ -75,13 +75,13 @@ def test_there_is_a_recipe_for_each_thing_that_is_added_most():
     assert all(recipe.new_files and recipe.commands for recipe in RECIPES.values())
 
 
+@pytest.mark.slow
 def test_a_new_method_is_one_file_that_the_registry_its_tests_and_a_study_find(tmp_path):
     tests, found = followed("a new method", tmp_path)
     assert re.search(r"[5-9] passed", tests)
     assert "varied/variety_scores" in found
 
 
-@pytest.mark.slow
 def test_a_new_kind_of_source_is_read(tmp_path):
     [tests] = followed("a new kind of source", tmp_path)
     assert "1 passed" in tests

@@ -22,6 +22,7 @@ from selection.models.tokenizer import train_tokenizer
 
 NAMES = ("hub", "folder")
 MODEL, COMMIT = "some-lab/small-model", "0123456789abcdef0123456789abcdef01234567"
+NOT_THERE = "f" * 40
 SOURCES = ("asyncio", "email")
 ROWS = 70  # of each source: the files of weights matter here, not how much is trained
 WIDTH, LAYERS, FFN, LENGTH = 32, 2, 64, 64
@@ -35,8 +36,16 @@ import_everything()
 for study in sys.argv[1:]:
     main(["run", study], standalone_mode=False)
     print("\\f", end="", flush=True)
+
+from hub_model import MODEL, NOT_THERE
+from selection.models.base import load_model
+
+try:
+    load_model(MODEL, revision=NOT_THERE)
+except ValueError as error:
+    print(error)
 """
-"""Both studies in one process: what takes longest is to import everything."""
+"""Both studies, and a commit that is not there, in one process: what takes longest is importing."""
 
 TASK = """
 task: fill_in
@@ -152,7 +161,7 @@ class HubStudies:
         return {"HF_HOME": str(self.home), "HF_HUB_OFFLINE": "1"}
 
     def printed(self, study: str) -> str:
-        """What `selection run` has printed."""
+        """What `selection run` has printed; of `NOT_THERE`, why it cannot be had."""
         return (self.root / f"{study}.printed").read_text()
 
 
@@ -175,7 +184,7 @@ def hub_studies(hub_files: Path, tmp_path_factory: pytest.TempPathFactory) -> Hu
         write_studies(made.root, write_hub_cache(made.home, hub_files))
         for _ in enter(Project(made.root)):
             printed = run(RUN, *NAMES, **made.offline).split("\f")
-            for name, text in zip(NAMES, printed[:-1], strict=True):
+            for name, text in zip((*NAMES, NOT_THERE), printed, strict=True):
                 (made.root / f"{name}.printed").write_text(text)
 
     folder = built_once(tmp_path_factory, "hub_studies", build)

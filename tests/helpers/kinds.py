@@ -18,11 +18,13 @@ NEEDS_A_STUDY = {"finished_root", "fresh", "hub_studies", "zygote"}
 LONGEST_FIRST = (
     "selection_assets/test_every_method.py",
     "selection_assets/test_real_models.py",
+    "tests/test_browser.py",
     "promises/test_p2_durable_accounting.py",
     "selection_assets/test_budget_in_force.py",
-    "promises/test_p1_atomic_visibility.py",
-    "tests/test_browser.py",
     "selection_assets/test_ledger_under_fire.py",
+    "tests/test_ui_command.py",
+    "picking/test_pick.py",
+    "selection_assets/test_code_version.py",
     "selection_assets/test_growing_source.py",
 )
 """Files that two workers would otherwise wait for at the end."""

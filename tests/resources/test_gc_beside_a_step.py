@@ -72,7 +72,7 @@ def test_a_step_keeps_its_folders_and_ends_well(ledger, namespace, figures):
     figures.record("P2", clearings_beside_a_step_at_work=2)
 
 
-@pytest.mark.parametrize("kind", ["work", "stage"])
+@pytest.mark.parametrize("kind", [pytest.param("work", marks=pytest.mark.slow), "stage"])
 def test_what_a_killed_step_has_left_is_removed_at_once(ledger, kind):
     step = start([])
     if kind == "stage":
@@ -80,4 +80,5 @@ def test_what_a_killed_step_has_left_is_removed_at_once(ledger, kind):
         step.next_line()
     step.shoot()
     assert "removed" in clear_away()
-    assert not list((ledger.artifacts / f".{kind}").iterdir())
+    for folder in {".work", f".{kind}"}:
+        assert not list((ledger.artifacts / folder).iterdir())

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import yaml
 from small_project import Project, docstring_lines, enter
-from smallest_study import SPLITS, write_model, write_smallest_project
+from smallest_study import SPLITS
 
 from selection.config.files import ConfigurationError
 from selection.embedding.embedder import encode, load_embedder
@@ -34,10 +34,10 @@ def change_study(project: Project, **fields) -> None:
 
 
 @pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def root(fresh: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A study whose `ot` uses its options, and has selected its rows."""
     folder = tmp_path_factory.mktemp("ot_options")
-    project = write_smallest_project(folder / "project", model=write_model(folder / "model"))
+    project = Project(Path(shutil.copytree(fresh, folder / "project")))
     for entered in enter(project):
         lines = docstring_lines("logging").splitlines()[: sum(SPLITS.values())]
         splits = [split for split, count in SPLITS.items() for _ in range(count)]

@@ -137,6 +137,7 @@ def test_a_process_of_its_own_ends_with_the_message_and_nothing_else(project):
     assert done.stderr.rstrip().endswith("or set `target.columns.label` to null")
 
 
+@pytest.mark.slow
 def test_what_dagster_forks_its_steps_from_ends_quietly_too(project):
     from selection_assets.definitions import PRELOADED
 

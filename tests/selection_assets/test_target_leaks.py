@@ -19,7 +19,7 @@ from selection_assets.studies import load_study
 pytestmark = pytest.mark.study
 
 TARGET = [record.text for record in read_docstrings("http", min_words=40, max_words=120)][:30]
-PLAIN = [record.text for record in read_docstrings("email", min_words=10, max_words=120)]
+PLAIN = [record.text for record in read_docstrings("email", min_words=10, max_words=120)][:150]
 TEST, DEV, TRAIN = TARGET[:10], TARGET[10:20], TARGET[20:]
 METHODS = ("random", "ot", "bm25")
 

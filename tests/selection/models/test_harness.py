@@ -272,10 +272,9 @@ def test_a_link_out_of_the_folder_is_refused(tmp_path):
 
 def test_a_number_of_shots_that_the_task_forbids_is_refused(tmp_path):
     folder = write_tasks(tmp_path / "tasks", mine=FEWSHOT | {"num_fewshot": 0})
+    tasks = HarnessTasks(("mine",), folder, num_fewshot=2)
     with pytest.raises(ValueError, match="keeps to that"):
-        count_harness_passes(
-            TOKENIZER, HarnessTasks(("mine",), folder, num_fewshot=2), max_length=64
-        )
+        count_harness_passes(TOKENIZER, tasks, max_length=64)
 
 
 def test_a_missing_folder_is_named(tmp_path):
@@ -283,6 +282,7 @@ def test_a_missing_folder_is_named(tmp_path):
         count_harness_passes(TOKENIZER, HarnessTasks(("a",), tmp_path / "nowhere"), max_length=64)
 
 
+@pytest.mark.slow
 def test_an_unknown_task_is_named_and_the_harness_own_need_pinned_data(folder):
     """One test, because reading the harness's own tasks takes long."""
     with pytest.raises(ValueError, match=r"no task nothing_like_it in lm_eval .*include_path"):
