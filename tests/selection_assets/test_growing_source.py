@@ -113,6 +113,7 @@ def test_only_a_new_row_is_read_and_paid_for(grown):
         assert spent["flops"] == pytest.approx(spent["planned_flops"], rel=0.05)
 
 
+@pytest.mark.slow
 def test_another_model_reads_every_row_again(grown):
     files = row_by_row(load_studies()["read"])
     before = {asset: values(current(grown, asset), file) for asset, file in files.items()}
