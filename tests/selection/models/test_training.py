@@ -55,17 +55,24 @@ def killed_run(work_dir):
     return run(trained, BLOCKS, KILLED_RUN, work_dir, save_steps=10), weights_digest(trained)
 
 
+RECIPES = {
+    "full": Recipe(epochs=8, batch_size=8, learning_rate=3e-3),
+    "bfloat16": Recipe(epochs=8, batch_size=8, learning_rate=3e-3, precision="bfloat16"),
+    "lora": Recipe(epochs=8, batch_size=8, learning_rate=1e-2, lora_rank=8),
+}
+
+
 @pytest.mark.parametrize(
-    "recipe",
+    ("architecture", "name"),
     [
-        Recipe(epochs=8, batch_size=8, learning_rate=3e-3),
-        Recipe(epochs=8, batch_size=8, learning_rate=3e-3, precision="bfloat16"),
-        Recipe(epochs=8, batch_size=8, learning_rate=1e-2, lora_rank=8),
+        *(("llama", name) for name in RECIPES),
+        ("gpt_neox", "full"),
+        pytest.param("gpt_neox", "bfloat16", marks=pytest.mark.slow),
+        pytest.param("gpt_neox", "lora", marks=pytest.mark.slow),
     ],
-    ids=["full", "bfloat16", "lora"],
 )
-@pytest.mark.parametrize("architecture", ["llama", "gpt_neox"])
-def test_training_lowers_the_loss_and_repeats_exactly(recipe, architecture, tmp_path):
+def test_training_lowers_the_loss_and_repeats_exactly(architecture, name, tmp_path):
+    recipe = RECIPES[name]
     first, second = model(architecture), model(architecture)
     result = run(first, BLOCKS, recipe, tmp_path / "a")
     again = run(second, BLOCKS, recipe, tmp_path / "b")
