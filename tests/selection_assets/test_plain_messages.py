@@ -107,14 +107,7 @@ FROM_OUTSIDE: dict[str, tuple[Change, str]] = {
 }
 
 
-DEAR = {"a budget that buys nothing"}
-"""Causes that only the plan finds."""
-
-
-@pytest.mark.parametrize(
-    "cause",
-    [pytest.param(cause, marks=[pytest.mark.slow] * (cause in DEAR)) for cause in FROM_OUTSIDE],
-)
+@pytest.mark.parametrize("cause", FROM_OUTSIDE)
 def test_what_a_file_or_a_setting_causes_is_a_message_and_no_traceback(cause, project, figures):
     change, said = FROM_OUTSIDE[cause]
     change(project, project.root)
