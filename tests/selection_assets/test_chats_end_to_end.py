@@ -41,7 +41,6 @@ def write_chats(root: Path) -> None:
     (root / "target.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     study = STUDY.replace("{train: 12, dev: 12, test: 16}", "{train: 5, dev: 5, test: 5}")
     study = study.replace("sequence_length: 16", f"sequence_length: {LONGEST}")
-    study = study.replace("\nseeds: [0, 1]", "\nseeds: [0]")
     study = study.replace("vocabulary: 300", "vocabulary: 500").replace("{batch_size: 32}", "{}")
     (root / "studies/least.yaml").write_text(study)
 

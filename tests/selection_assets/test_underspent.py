@@ -42,9 +42,7 @@ def write_long_rows(root: Path) -> None:
         with (root / f"drop/{source}.jsonl").open("a") as file:
             file.writelines(json.dumps({"text": text}) + "\n" for text in own)
     path = root / f"studies/{NAME}.yaml"
-    study = yaml.safe_load(path.read_text())
-    study["base_model"]["sequence_length"] = 64  # trained in a quarter of the steps
-    study |= {
+    study = yaml.safe_load(path.read_text()) | {
         "methods": {"random": None, "length": None, "ot": {"nearest_sources": 1}},
         "budgets": [0.13],
         "selection": {"max_row_tokens": LIMIT, "near_duplicate_cosine": None},

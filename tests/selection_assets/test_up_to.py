@@ -32,8 +32,9 @@ def test_a_study_stops_at_its_subsets_and_goes_on_from_there(project):
     assert "`selection run least` goes on from here" in result.stdout
     again = selection("run", NAME, "--up-to", "selected_subset")
     assert "nothing had changed: nothing recomputed" in again.stdout
-    rest = selection("run", NAME, "--dry-run").stdout
-    assert "finetuned_checkpoint" in rest and "selected_subset" not in rest
+    trained = selection("run", NAME, "--up-to", "finetuned_checkpoint")
+    assert trained.exit_code == 0 and f"{NAME}/finetuned_checkpoint" in made(project)
+    assert "selected_subset" not in trained.stdout.partition("recomputed ")[2].partition("\n")[0]
 
 
 def test_an_asset_of_the_pool_comes_with_the_plan_and_nothing_else(project):
