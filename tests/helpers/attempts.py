@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 import zygote
@@ -39,8 +40,10 @@ class Zygote:
             "SELECTION_ROOT": str(project.root),
             "DAGSTER_HOME": str(project.root / "dagster_home"),
         }
+        file = project.root / f"script_{sha256(script.encode()).hexdigest()[:12]}.py"
+        file.write_text(script, encoding="utf-8")
         order = {
-            "script": script,
+            "script": str(file),
             "arguments": list(arguments),
             "environment": places | environment,
             "log": str(log),

@@ -10,6 +10,7 @@ import gc
 import importlib
 import json
 import os
+import runpy
 import sys
 import traceback
 from typing import Any
@@ -61,7 +62,7 @@ def _run(order: dict[str, Any]) -> None:
         os.dup2(printed, 2)
         os.environ.update(order["environment"])
         sys.argv = ["selection", *order["arguments"]]
-        exec(compile(order["script"], "a script", "exec"), {"__name__": "__main__"})
+        runpy.run_path(order["script"], run_name="__main__")
         code = 0
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 1
