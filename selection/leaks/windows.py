@@ -47,16 +47,19 @@ class Windows:
         self.starts_T = np.concatenate([[0], self.ends_T])[:-1]
         self.text_W = np.repeat(np.arange(len(texts)), self.ends_T - self.starts_T)
         self.heavy_W = _before(weights_of(_characters(bytes_B, begin_W, end_W)))
-        powers, inverses = _powers(_BASE, len(bytes_B) + 1), _powers(_INVERSE, len(bytes_B) + 1)
-        sums = _before(bytes_B * powers[:-1])
-        of_word = (sums[end_W] - sums[begin_W]) * inverses[begin_W]
+        powers = _powers(_BASE, len(bytes_B) + 1)
+        sums = _before(powers[:-1], bytes_B)
+        of_word = sums[end_W] - sums[begin_W]
+        del sums  # of a text of megabytes each of these is eight times its size
+        inverses = _powers(_INVERSE, len(bytes_B) + 1)
+        of_word *= inverses[begin_W]
         at = _before(end_W - begin_W)
-        sums = _before(of_word * powers[at[:-1]])
+        sums = _before(of_word, powers[at[:-1]])
         self.joined_T = (sums[self.ends_T] - sums[self.starts_T]) * inverses[at[self.starts_T]]
         n = len(begin_W)
         # So that a word of one byte is another thing than the same byte in a longer word.
-        self._sums = _before(_mixed(of_word) * powers[:n])
-        self._inverse = inverses[: n + 1]  # an empty text may stand at the end
+        self._sums = _before(_mixed(of_word), powers[:n])
+        self._inverse = inverses[: n + 1].copy()  # an empty text may stand at the end
 
     def weights(self) -> np.ndarray:
         """How heavy each text is, of shape (n_texts,)."""
@@ -127,9 +130,12 @@ def _characters(bytes_B: np.ndarray, begin_W: np.ndarray, end_W: np.ndarray) -> 
     return found
 
 
-def _before(values: np.ndarray) -> np.ndarray:
-    """Sum of all values before each, and of all at the end."""
-    return np.concatenate([np.zeros(1, values.dtype), np.cumsum(values)])
+def _before(values: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+    """Sum of all values, by their weights, before each, and of all at the end."""
+    sums = np.zeros(len(values) + 1, dtype=values.dtype)
+    np.multiply(values, 1 if weights is None else weights, out=sums[1:])
+    np.cumsum(sums[1:], out=sums[1:])
+    return sums
 
 
 def _mixed(hashes: np.ndarray) -> np.ndarray:
@@ -143,4 +149,4 @@ def _powers(base: int, n: int) -> np.ndarray:
     """The powers 0 to n - 1 of a base, modulo 2**64."""
     factors = np.full(n, base, dtype=np.uint64)
     factors[:1] = 1
-    return np.multiply.accumulate(factors)
+    return np.multiply.accumulate(factors, out=factors)
