@@ -196,5 +196,5 @@ def _documented(tree: ast.Module) -> Iterator[tuple[str, str]]:
             elif not isinstance(node, ast.Module):
                 scope = f"{name}.<locals>."
         # Nothing is defined within an expression, and nearly all nodes are in one.
-        children = (n for n in ast.iter_child_nodes(node) if not isinstance(n, ast.expr))
-        waiting.extend((child, scope) for child in reversed([*children]))
+        inner = [n for n in ast.iter_child_nodes(node) if not isinstance(n, ast.expr)]
+        waiting.extend((child, scope) for child in reversed(inner))

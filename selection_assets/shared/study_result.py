@@ -50,11 +50,11 @@ def study_result(
 
 def _kind(named: NamedMethod) -> str:
     """What a method is: its name in the registry, its variant, and options unlike the defaults."""
-    options, defaults = named.options.model_dump(), type(named.options)().model_dump()
+    options = named.options.model_dump()
     variant = [options[name] for name in VARIANTS if name in options]
     changed = [
         f"{name}={value}"
-        for name, value in options.items()
-        if name not in VARIANTS and value != defaults[name]
+        for name, value in named.options.model_dump(exclude_defaults=True).items()
+        if name not in VARIANTS
     ]
     return " ".join([named.method.name, *variant, *changed])
