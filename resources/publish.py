@@ -1,32 +1,38 @@
-"""Publish what a step has staged, in one row of the ledger; if that fails, close what it held."""
+"""Publish what steps have staged, each in one row of the ledger; else close what they held."""
 
-from resources.ledger.ledger import Ledger, Pending
+from collections.abc import Sequence
+
+import dagster as dg
+
+from resources.ledger.ledger import Ledger
+from resources.ledger.pending import Pending
 from resources.ledger.spending import OverCap
 from resources.refused import refused
 from resources.store.artifacts import Artifact
 
 
-def publish(ledger: Ledger, made: Pending) -> Artifact:
-    """Publish a pending artifact; its work folder has then served its purpose.
+def publish(ledger: Ledger, many: Sequence[Pending]) -> list[Artifact | dg.Failure]:
+    """Publish pending artifacts, in one transaction; their work folders have then had their use.
 
-    Raises
-    ------
-    dagster.Failure
-        When a cap has no room for what was spent after a step was recorded as lost.
+    Returns
+    -------
+    list of Artifact or dagster.Failure
+        For each: as it is published; or that a cap has no room for what was spent after its step
+        was recorded as lost.
     """
     try:
-        published = ledger.publish(made)
-    except OverCap as error:
-        raise refused(str(error)) from error
+        published = ledger.publish_all(many)
+        for made, one in zip(many, published, strict=True):
+            if made.work is not None and isinstance(one, Artifact):
+                made.work.remove()
+        return [refused(str(one)) if isinstance(one, OverCap) else one for one in published]
     except BaseException:
         # The process may live long, and so would what it has reserved.
-        if made.spend is not None:
-            ledger.spending.lose(spend=made.spend, begun=made.cost.spent)
+        for made in many:
+            if made.spend is not None:
+                ledger.spending.lose(spend=made.spend, begun=made.cost.spent)
         raise
-    else:
-        if made.work is not None:
-            made.work.remove()
-        return published
     finally:
-        if made.work is not None:
-            made.work.hold.release()
+        for made in many:
+            if made.work is not None:
+                made.work.hold.release()

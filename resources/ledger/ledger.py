@@ -1,83 +1,22 @@
 """What was made, from what, and what it cost: the writing side of the DuckDB file."""
 
 import hashlib
-import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from datetime import UTC, datetime
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-from resources.crash import crash_point
 from resources.ledger import chain
-from resources.ledger.audit import audit, materialization_id
-from resources.ledger.continuation import carry_on, short_for
+from resources.ledger.audit import audit
 from resources.ledger.database import Database
 from resources.ledger.loss import LedgerLost, refuse_absent, refuse_older
-from resources.ledger.publication import Publication, differing_records, record_values
-from resources.ledger.refusals import refuse_to_publish
-from resources.ledger.spend_rows import newest, state_of
-from resources.ledger.spending import LEASE, OverCap, Spending
-from resources.ledger.spends import Cost, Spender, insert_spend, settle_in
-from resources.store.artifacts import Artifact, ArtifactStore, Staged
-from resources.store.held_folder import HeldFolder
-from resources.store.records import Record, record_of
-from selection.budget.amounts import Cap
-
-
-@dataclass(frozen=True)
-class Identity:
-    """Which materialization this is: the same identity is never recorded twice.
-
-    Attributes
-    ----------
-    asset, partition : what is made.
-    input_hash : hash of the data versions of everything read, files outside included.
-    code_version : of the asset, its parameters included.
-    """
-
-    asset: str
-    partition: str
-    input_hash: str
-    code_version: str
-
-    @property
-    def work(self) -> str:
-        """Key of the folder in which a killed attempt left its work."""
-        return "\0".join(vars(self).values())
-
-
-@dataclass(frozen=True)
-class Pending:
-    """A staged artifact with all that the ledger will say of it.
-
-    Attributes
-    ----------
-    campaign : the study or pool whose work it is.
-    inputs : ids of the materializations that were read.
-    rows : how many rows or examples it holds.
-    spend : the reservation, to be settled; a step that needed none gets a settled entry, which no
-        cap refuses and every cap of who pays counts.
-    work : the folder in which it was made, for the next attempt if it cannot be published.
-    make_current : False for a version that failed a blocking check: it can be inspected, but
-        readers keep the version before it.
-    paid_by : payers, caps and price as `Spender` has them, of a step that needed no reservation.
-    """
-
-    staged: Staged
-    identity: Identity
-    campaign: str
-    inputs: Sequence[str]
-    run_id: str
-    rows: int
-    started_at: datetime
-    cost: Cost
-    spend: str | None
-    work: HeldFolder | None = None
-    make_current: bool = True
-    paid_by: tuple[Mapping[str, float], Mapping[str, Cap], float | None] = ({}, {}, None)
+from resources.ledger.pending import Identity, Pending
+from resources.ledger.publication import differing_records
+from resources.ledger.publishing import publish_all
+from resources.ledger.spending import OverCap, Spending
+from resources.store.artifacts import Artifact, ArtifactStore
 
 
 class Ledger:
@@ -131,74 +70,22 @@ class Ledger:
     def publish(self, made: Pending) -> Artifact:
         """Make a staged artifact visible and record it, its inputs and its cost.
 
-        The files move first; one transaction then makes the version current, and a record beside
-        the files says all that it says. Publishing the same identity and content again finds what
-        is there.
-
-        A step whose reservation was meanwhile recorded as lost reserves anew, in the same
-        transaction, what it has spent beyond that.
-
         Raises
         ------
         OverCap
-            When a cap does not admit that: nothing is published.
+            When its reservation was recorded as lost, and a cap does not admit what it has spent
+            beyond that: nothing is published.
         """
-        staged, cost = made.staged, made.cost
-        made_by = made.identity
-        what = made_by.asset, made_by.partition
-        hashes = made_by.input_hash, made_by.code_version, staged.version
-        materialization = materialization_id(*what, *hashes)
-        entry = made.spend or uuid.uuid4().hex
-        anew = uuid.uuid4().hex
-        published = Publication(
-            materialization,
-            *what,
-            *hashes,
-            run_id=made.run_id,
-            rows=made.rows,
-            bytes=staged.bytes,
-            started_at=made.started_at,
-            finished_at=datetime.now(UTC),
-            inputs=tuple(sorted(set(made.inputs))),
-            current=made.make_current,
-        )
-        begun = record_of(self.artifacts, published.path, entry)
+        [published] = self.publish_all([made])
+        if isinstance(published, OverCap):
+            raise published
+        return published
 
-        def write(connection: duckdb.DuckDBPyConnection) -> tuple[Record, str]:
-            record = begun.continued_by(newest(connection, entry))
-            if state_of(connection, record.spend) == "lost":
-                if short := short_for(connection, record.spend, cost.spent):
-                    return record, refuse_to_publish(connection, record.spend, *short)
-                carry_on(connection, record.spend, anew, cost.spent, lease=LEASE)
-                record = record.continued_by(anew)
-            if made.spend is None:
-                spender = Spender(made.campaign, *what, made.run_id, cost.device, *made.paid_by)
-                insert_spend(connection, entry, spender, made.started_at, reserved=cost.spent)
-            settle_in(connection, record.spend, cost, published)
-            values = record_values(connection, record.spend)
-            record.write(values | {"current": published.current})
-            return record, ""
-
-        def find(connection: duckdb.DuckDBPyConnection) -> tuple[Record, str] | None:
-            settled = connection.execute(
-                "SELECT id FROM spend WHERE id = ? AND materialization = ?",
-                [newest(connection, entry), materialization],
-            ).fetchone()
-            return (record_of(self.artifacts, published.path, settled[0]), "") if settled else None
-
+    def publish_all(self, many: Sequence[Pending]) -> list[Artifact | OverCap]:
+        """Do so with several, in one transaction: each becomes visible, or its cap refuses it."""
         if not self._database.path.exists():
             self.head()  # before there is anything that could have been another ledger's
-        with self.store.publishing():
-            begun.begin()
-            folder = self.store.publish(staged, *what)
-            crash_point("before_ledger")
-            record, refused = self._database.write_once(write, find)
-            if not refused:
-                record.end()
-        if refused:
-            raise OverCap(refused)
-        crash_point("after_ledger")
-        return Artifact(*what, staged.version, folder, materialization)
+        return publish_all(self._database, self.store, many)
 
     def current(self, asset: str, partition: str) -> Artifact | None:
         """Return the current version, or None when there is none."""

@@ -1,4 +1,4 @@
-"""Run the partitions that a run asks for, one after another: each is published for itself."""
+"""Run the partitions that a run asks for, one after another, and publish what each has made."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -18,9 +18,10 @@ from selection_assets.stage.failures import (
     why_not_passed,
 )
 from selection_assets.stage.inputs import asset_key, read_by
-from selection_assets.stage.run_step import Made, run_step
+from selection_assets.stage.run_step import Computed, Made, run_step
 from selection_assets.stage.stage import Stage
 from selection_assets.stage.step import Step
+from selection_assets.stage.waiting import Waiting
 
 Loaded = Mapping[str, Mapping[str, Artifact | None]]
 Event = dg.AssetMaterialization | dg.AssetCheckResult | dg.Output
@@ -53,7 +54,7 @@ def run_partitions(
         context.log.info("device: %s", context.resources.device.describe())
         stop_with_the_run()
 
-    def make(partition: str) -> Made:
+    def make(partition: str) -> Made | Computed:
         inputs = _inputs(stage, partition, loaded)
         versions = {
             name: {key: artifact.version for key, artifact in found.items()}
@@ -66,30 +67,52 @@ def run_partitions(
 
     checked: dict[str, Sequence[dg.AssetCheckResult]] = {}
     not_made: dict[str, NotMade] = {}
-    cause: Exception | None = None
-    for key in tqdm(keys, desc=stage.name, unit=" partitions", leave=False, disable=len(keys) < 2):
-        partition = UNPARTITIONED if key is None else str(key)
-        try:
-            done = make(partition)
-        except Exception as error:
-            cause, why = error, why_not_made(stage, error)
-            context.log.error("%s [%s]: %s", stage.name, partition, why.reason, exc_info=True)
-            not_made[partition] = why
-            if why.kind == Kind.BROKEN:
+    causes: list[Exception] = []
+
+    def fail(partition: str, error: Exception) -> None:
+        why = why_not_made(stage, error)
+        context.log.error("%s [%s]: %s", stage.name, partition, why.reason, exc_info=error)
+        not_made[partition] = why
+        causes.append(error)
+
+    def tell(done: Mapping[str, Made | Exception]) -> Iterator[dg.AssetMaterialization]:
+        for partition, made in done.items():
+            if isinstance(made, Exception):
+                fail(partition, made)
+                continue
+            if made.checks:
+                checked[partition] = made.checks
+            if made.failed_checks:
+                not_made[partition] = why_not_passed(stage, made)
+            else:
+                yield materialization(
+                    stage, made, dagster_keys[partition], newest, context.instance
+                )
+
+    dagster_keys = {UNPARTITIONED if key is None else str(key): key for key in keys}
+    waiting = Waiting(ledger, alone=stage.costly)
+    shown = tqdm(
+        dagster_keys, desc=stage.name, unit=" partitions", leave=False, disable=len(keys) < 2
+    )
+    try:
+        for partition in shown:
+            try:
+                waiting.add(partition, make(partition))
+            except Exception as error:  # noqa: BLE001 (logged there, and raised at the end)
+                fail(partition, error)
+            yield from tell(waiting.publish_if_due())
+            if any(one.kind == Kind.BROKEN for one in not_made.values()):
                 break
-            continue
-        if done.checks:
-            checked[partition] = done.checks
-        if done.failed_checks:
-            not_made[partition] = why_not_passed(stage, done)
-        else:
-            yield materialization(stage, done, key, newest, context.instance)
+    except BaseException:
+        list(tell(waiting.publish()))  # what is finished is kept, and found by the next run
+        raise
+    yield from tell(waiting.publish())
     if checked or not not_made:
         yield from outcomes(stage, checked, context.instance)
     if not_made:
         beside = [] if stage.partitions is None else passed_over(context)
         yield from still_there(stage, beside, context.instance)
-        raise failure(stage, not_made, len(keys)) from cause
+        raise failure(stage, not_made, len(keys)) from (causes[-1] if causes else None)
     yield TOLD
 
 

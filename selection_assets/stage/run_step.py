@@ -1,4 +1,4 @@
-"""Run one partition of a stage: reuse, or reserve, compute, measure, stage and publish."""
+"""Run one partition of a stage: reuse, or reserve, compute, measure and stage."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -9,10 +9,9 @@ from typing import Any
 import dagster as dg
 
 from resources.held_clock import HeldClock
-from resources.ledger.ledger import Pending
+from resources.ledger.pending import Pending
 from resources.ledger.reservation import Reservation
 from resources.ledger.spends import Cost
-from resources.publish import publish
 from resources.refused import refused
 from resources.store.artifacts import Artifact, CorruptArtifact
 from selection.basics.garbage import only_new_garbage
@@ -29,6 +28,24 @@ from selection_assets.stage.step_cost import (
     spender,
     stopped_at,
 )
+
+
+@dataclass(frozen=True)
+class Computed:
+    """A partition of which a version is staged, to be published.
+
+    Attributes
+    ----------
+    step : that has computed it.
+    pending : the version, with all that the ledger will say of it.
+    facts : shown in the UI.
+    checks : their outcomes.
+    """
+
+    step: Step
+    pending: Pending
+    facts: Mapping[str, Any]
+    checks: Sequence[dg.AssetCheckResult]
 
 
 @dataclass(frozen=True)
@@ -57,8 +74,8 @@ class Made:
 
 def run_step(
     stage: Stage, step: Step, outside: Mapping[str, str], published: Artifact | None
-) -> Made:
-    """Make one partition, unless the same work is already published.
+) -> Made | Computed:
+    """Compute one partition, unless the same work is already published.
 
     A costly stage starts only when what it may cost is reserved. A kill leaves the reservation
     open, for the sensor to close; anything milder closes it here.
@@ -70,8 +87,10 @@ def run_step(
     """
     if published is not None and _is_whole(published, step):
         return Made(step, published)
+    compute = _compute_reserved if stage.costly else _compute_timed
     try:
-        return _make(stage, step, outside)
+        with only_new_garbage():
+            return compute(stage, step, outside)
     finally:
         step.leave_work()
 
@@ -84,16 +103,6 @@ def _is_whole(published: Artifact, step: Step) -> bool:
         step.context.log.warning("%s; it is made again", error)
         return False
     return True
-
-
-def _make(stage: Stage, step: Step, outside: Mapping[str, str]) -> Made:
-    compute = _compute_reserved if stage.costly else _compute_timed
-    with only_new_garbage():
-        pending, facts, checks = compute(stage, step, outside)
-    return Made(step, publish(step.workspace.ledger, pending), facts, checks)
-
-
-Computed = tuple[Pending, dict[str, Any], list[dg.AssetCheckResult]]
 
 
 def _compute_timed(stage: Stage, step: Step, outside: Mapping[str, str]) -> Computed:
@@ -194,4 +203,4 @@ def _compute(
         make_current=all(check.passed or check.only_warns for check in draft.checks),
         paid_by=(who.payers, who.caps, who.usd_per_device_hour),
     )
-    return pending, shown, checks
+    return Computed(step, pending, shown, checks)

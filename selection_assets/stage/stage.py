@@ -7,7 +7,8 @@ from typing import Any, Concatenate, ParamSpec
 
 import dagster as dg
 
-from resources.ledger.ledger import Identity, hash_inputs
+from resources.ledger.ledger import hash_inputs
+from resources.ledger.pending import Identity
 from selection.config.study import Study
 from selection_assets.stage.code_version import Code, Parameters, code_version
 from selection_assets.stage.step import Draft, Expected, Step

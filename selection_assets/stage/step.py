@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import dagster as dg
 
 from resources.device import Device
-from resources.ledger.ledger import Identity
+from resources.ledger.pending import Identity
 from resources.store.artifacts import Artifact
 from resources.store.contents import Content
 from resources.store.held_folder import HeldFolder

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from resources.ledger.ledger import Identity, Pending, open_ledger
+from resources.ledger.ledger import open_ledger
+from resources.ledger.pending import Identity, Pending
 from resources.ledger.spends import Cost, Spender
 from resources.store.artifacts import ArtifactStore
 from selection.budget.amounts import Amount

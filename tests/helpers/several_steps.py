@@ -1,6 +1,8 @@
 """A job of costly steps that run side by side, each in a process of its own."""
 
+import os
 import time
+from pathlib import Path
 
 import dagster as dg
 
@@ -12,6 +14,9 @@ from selection_assets.stage.step import Draft, Expected, Step
 PARTS = 5
 AT_ONCE = 3
 CHARGES = 8
+
+UNTIL = "UNTIL"
+"""Names in the environment the file for which each step waits before it ends, if any."""
 
 RUN = """
 import dagster as dg
@@ -37,7 +42,9 @@ def build_part(number: int) -> Stage:
     def part(step: Step) -> Draft:
         for _ in range(CHARGES):
             step.meter.charge(1.0)
-            time.sleep(0.3)  # long enough for others to look while it runs
+            time.sleep(0.3)  # long enough for others to be at work beside it
+        while UNTIL in os.environ and not Path(os.environ[UNTIL]).exists():
+            time.sleep(0.1)
         return Draft({"number.json": [number]}, rows=1, flops=float(CHARGES), accountant="detailed")
 
     return part

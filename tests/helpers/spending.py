@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from resources.ledger.ledger import Identity, Ledger, Pending
+from resources.ledger.ledger import Ledger
+from resources.ledger.pending import Identity, Pending
 from resources.ledger.spends import Cost, Spender
 from resources.processes import Process, this_process
 from resources.store.artifacts import Artifact

@@ -12,7 +12,8 @@ import pytest
 from spending import publish_report
 
 from resources.ledger.audit import audit
-from resources.ledger.ledger import Identity, Ledger, open_ledger
+from resources.ledger.ledger import Ledger, open_ledger
+from resources.ledger.pending import Identity
 from resources.ledger.spending import OverCap
 from resources.ledger.spends import Cost, Spender
 from resources.store.artifacts import Artifact

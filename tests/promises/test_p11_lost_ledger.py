@@ -12,9 +12,10 @@ from small_project import Project, enter
 from spending import publish_report, reserve
 from tampering import edit
 
-from resources.ledger.ledger import Identity, Ledger
+from resources.ledger.ledger import Ledger
 from resources.ledger.loss import LedgerLost
 from resources.ledger.note import NOTE
+from resources.ledger.pending import Identity
 from resources.ledger.spending import OverCap
 from resources.ledger.spends import Cost, Spender
 from resources.store.artifacts import Artifact

@@ -22,7 +22,8 @@ from resources.dead_runs import settle_finished_runs
 from resources.held_clock import LONG_GAP, TICK_SECONDS
 from resources.ledger.audit import audit
 from resources.ledger.caps import standing
-from resources.ledger.ledger import Identity, Ledger, open_ledger
+from resources.ledger.ledger import Ledger, open_ledger
+from resources.ledger.pending import Identity
 from resources.ledger.reservation import Reservation
 from resources.ledger.spending import OverCap
 from resources.ledger.spends import Cost

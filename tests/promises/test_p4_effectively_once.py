@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from real_processes import Child
 from spending import publish_report
 
-from resources.ledger.ledger import Identity, Ledger, open_ledger
+from resources.ledger.ledger import Ledger, open_ledger
+from resources.ledger.pending import Identity
 from resources.ledger.spends import Cost
 from resources.store.artifacts import Artifact
 
@@ -17,7 +18,9 @@ import sys, time
 from datetime import UTC, datetime
 from pathlib import Path
 from resources.store.artifacts import ArtifactStore
-from resources.ledger.ledger import Cost, Identity, Pending, open_ledger
+from resources.ledger.ledger import open_ledger
+from resources.ledger.pending import Identity, Pending
+from resources.ledger.spends import Cost
 
 ledger, go, rounds = open_ledger(Path(sys.argv[1])), Path(sys.argv[2]), int(sys.argv[4])
 store = ArtifactStore(ledger.artifacts)

@@ -7,7 +7,8 @@ import pytest
 from spending import publish_report
 
 from resources.ledger.database import ATTEMPTS, Database
-from resources.ledger.ledger import Identity, Ledger
+from resources.ledger.ledger import Ledger
+from resources.ledger.pending import Identity
 from resources.ledger.spending import OverCap
 from resources.ledger.spends import Cost, Spender
 from resources.store.artifacts import ArtifactStore

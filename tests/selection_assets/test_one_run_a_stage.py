@@ -30,6 +30,12 @@ with dg.DagsterInstance.get() as instance:
     study = load_study(sys.argv[1])
     refresh(study, build_definitions(), Workspace().ledger, instance, up_to=sys.argv[2])
 """
+BY_THREES = f"""
+from math import inf
+from selection_assets.stage import waiting
+
+waiting.AT_MOST, waiting.SECONDS = 3, inf
+{REFRESH}"""
 
 
 @pytest.fixture
@@ -83,11 +89,11 @@ def test_a_refresh_that_was_killed_among_many_partitions_goes_on_with_the_rest(
     zygote, grown, figures
 ):
     killed = zygote.start(
-        grown, NAME, "raw_corpus", script=REFRESH, SELECTION_CRASH_AT="after_ledger:3"
+        grown, NAME, "raw_corpus", script=BY_THREES, SELECTION_CRASH_AT="after_ledger:2"
     )
     killed.die()
     survived = grown.ledger.current_versions(CORPUS)
-    assert len(survived) == len(SOURCES) + 3
+    assert len(survived) == len(SOURCES) + 2 * 3
     work = up_to(grown, "raw_corpus")
     made = {name for one in work for asset, name in one.steps if asset == CORPUS}
     assert made == {*NEW} - survived.keys()

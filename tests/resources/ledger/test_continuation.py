@@ -7,7 +7,8 @@ import pytest
 from reservations import begin, kinds, reserved, row, wait_until
 from spending import ELSEWHERE, publish_report, reserve
 
-from resources.ledger.ledger import Identity, Ledger, open_ledger
+from resources.ledger.ledger import Ledger, open_ledger
+from resources.ledger.pending import Identity
 from resources.ledger.reservation import Reservation
 from resources.ledger.spend_rows import NotRunning
 from resources.ledger.spending import OverCap

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from tampering import COST, edit, problems, publish
 
 from resources.ledger.audit import DERIVED, audit
-from resources.ledger.ledger import Identity, Pending, open_ledger
+from resources.ledger.ledger import open_ledger
+from resources.ledger.pending import Identity, Pending
 from resources.ledger.replay import KEYS, LEASES
 
 TABLES = [*KEYS, "entry"]

@@ -11,7 +11,8 @@ from real_processes import Child
 from spending import GONE, reserve
 
 from resources.ledger.database import Database
-from resources.ledger.ledger import Identity, Ledger, Pending, hash_inputs, open_ledger
+from resources.ledger.ledger import Ledger, hash_inputs, open_ledger
+from resources.ledger.pending import Identity, Pending
 from resources.ledger.spends import Cost
 from resources.store.artifacts import Artifact
 
@@ -26,7 +27,8 @@ import itertools, sys
 from datetime import UTC, datetime
 from pathlib import Path
 from resources.ledger.spends import Cost, Spender
-from resources.ledger.ledger import Identity, Pending, open_ledger
+from resources.ledger.ledger import open_ledger
+from resources.ledger.pending import Identity, Pending
 from selection.budget.amounts import Amount
 
 ledger = open_ledger(Path(sys.argv[1]))

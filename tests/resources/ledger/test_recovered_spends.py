@@ -7,7 +7,8 @@ import pytest
 from spending import publish_report
 from tampering import COST, STEP, entries, publish, reserve
 
-from resources.ledger.ledger import Identity, Ledger, open_ledger
+from resources.ledger.ledger import Ledger, open_ledger
+from resources.ledger.pending import Identity
 from resources.ledger.recover import rebuild
 from selection.budget.amounts import Amount
 
