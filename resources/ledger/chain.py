@@ -2,12 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 
 import duckdb
+
+from resources.ledger.rows import insert
 
 Kind = Literal[
     "cap",
@@ -24,8 +26,14 @@ Kind = Literal[
     "restore",
 ]
 
+New = tuple[Kind, str, Mapping[str, Any]]
+"""An entry that is to be added: its kind, subject and values."""
+
 LAST = "seq = (SELECT max(seq) FROM entry)"
 """Which entry is the last, found without sorting them: every transaction asks."""
+
+ENTRY = ("seq", "made_at", "kind", "subject", "body", "previous", "hash")
+"""Columns of an entry."""
 
 START = "0" * 64
 """What stands for the hash of the entry before the first."""
@@ -60,27 +68,33 @@ class Entry:
 
 def append(
     connection: duckdb.DuckDBPyConnection, kind: Kind, subject: str, values: Mapping[str, Any]
-) -> str:
-    """Add an entry within the caller's transaction; returns its hash.
+) -> None:
+    """Add an entry within the caller's transaction.
 
     Raises
     ------
     ValueError
         For a kind that no audit could replay.
     """
-    if kind not in get_args(Kind):
+    append_all(connection, [(kind, subject, values)])
+
+
+def append_all(connection: duckdb.DuckDBPyConnection, entries: Sequence[New]) -> None:
+    """Add several, in their order."""
+    unknown = {kind for kind, *_ in entries} - {*get_args(Kind)}
+    if unknown:
         known = ", ".join(get_args(Kind))
-        raise ValueError(f"no entry of the ledger is of kind {kind!r}; known: {known}")
-    entries, previous = head(connection)
-    seq = entries + 1
-    at = datetime.now(UTC).isoformat()
-    body = json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    digest = _hash(seq, at, kind, subject, body, previous)
-    connection.execute(
-        "INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?)",
-        [seq, at, kind, subject, body, previous, digest],
-    )
-    return digest
+        raise ValueError(f"no entry of the ledger is of kind {unknown.pop()!r}; known: {known}")
+    seq, previous = head(connection)
+    rows = []
+    for kind, subject, values in entries:
+        seq += 1
+        at = datetime.now(UTC).isoformat()
+        body = json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        digest = _hash(seq, at, kind, subject, body, previous)
+        rows.append((seq, at, kind, subject, body, previous, digest))
+        previous = digest
+    insert(connection, "entry", ENTRY, rows)
 
 
 def head(connection: duckdb.DuckDBPyConnection) -> tuple[int, str]:
@@ -91,9 +105,7 @@ def head(connection: duckdb.DuckDBPyConnection) -> tuple[int, str]:
 
 def read(connection: duckdb.DuckDBPyConnection) -> list[Entry]:
     """All entries, in order."""
-    found = connection.execute(
-        "SELECT seq, made_at, kind, subject, body, previous, hash FROM entry ORDER BY seq"
-    ).fetchall()
+    found = connection.execute(f"SELECT {', '.join(ENTRY)} FROM entry ORDER BY seq").fetchall()
     return [Entry(*row) for row in found]
 
 

@@ -1,6 +1,6 @@
 """A published version as the ledger holds it: its row, what it was made from, and its record."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,6 +8,7 @@ from typing import Any
 
 import duckdb
 
+from resources.ledger.rows import insert
 from resources.store.records import PUBLISHED, list_records, record_of
 from resources.store.sealed import BrokenSeal, read_sealed
 
@@ -50,24 +51,26 @@ class Publication:
         inputs, current = list(row.pop("inputs")), row.pop("current")
         return {"made": row, "inputs": inputs, "current": current}
 
-    def write(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Write the rows within the caller's transaction; one that is there already stays."""
-        row = self.values["made"]
-        connection.execute(
-            f"INSERT INTO materialization ({', '.join(row)}) VALUES ({', '.join('?' for _ in row)})"
-            " ON CONFLICT DO NOTHING",
-            list(row.values()),
-        )
-        for upstream in self.inputs:
-            connection.execute(
-                "INSERT INTO input VALUES (?, ?) ON CONFLICT DO NOTHING", [self.id, upstream]
-            )
-        if self.current:
-            connection.execute(
-                "INSERT INTO current_version VALUES (?, ?, ?)"
-                " ON CONFLICT DO UPDATE SET materialization = excluded.materialization",
-                [self.asset, self.partition, self.id],
-            )
+
+def write_publications(connection: duckdb.DuckDBPyConnection, made: Sequence[Publication]) -> None:
+    """Write the rows of versions within the caller's transaction; what is there already stays."""
+    rows = [one.values["made"] for one in made]
+    insert(
+        connection,
+        "materialization",
+        list(rows[0]),
+        [list(row.values()) for row in rows],
+        "ON CONFLICT DO NOTHING",
+    )
+    inputs = [(one.id, upstream) for one in made for upstream in one.inputs]
+    insert(connection, "input", ("materialization", "upstream"), inputs, "ON CONFLICT DO NOTHING")
+    insert(
+        connection,
+        "current_version",
+        ("asset", "partition", "materialization"),
+        [(one.asset, one.partition, one.id) for one in made if one.current],
+        "ON CONFLICT DO UPDATE SET materialization = excluded.materialization",
+    )
 
 
 def version_path(made: Mapping[str, Any]) -> str:
@@ -75,34 +78,49 @@ def version_path(made: Mapping[str, Any]) -> str:
     return f"{made['asset']}/{made['partition']}/{made['data_version']}"
 
 
-def record_values(connection: duckdb.DuckDBPyConnection, spend: str) -> dict[str, Any]:
-    """What the tables say of a publication: enough to say it again in another ledger.
+def record_values(
+    connection: duckdb.DuckDBPyConnection, spends: Sequence[str]
+) -> dict[str, dict[str, Any]]:
+    """What the tables say of publications: enough to say it again in another ledger.
 
     Returns
     -------
     dict
-        `spend` and `made` are the rows without signs of life and without who held the spend,
-        `shares` campaign to share,
-        `inputs` ids; times are ISO 8601.
+        By spend: `spend` and `made` are the rows without signs of life and without who held the
+        spend, `shares` campaign to share, `inputs` ids; times are ISO 8601.
     """
-    paid = _row(
+    paid = _rows(
         connection,
         "SELECT * EXCLUDE (begun_flops, begun_seconds, lease_until, host, pid, process_started)"
-        " FROM spend WHERE id = ?",
-        spend,
+        " FROM spend WHERE id IN (SELECT unnest(?))",
+        spends,
     )
-    made = paid["materialization"]
-    shares = connection.execute(
-        "SELECT campaign, share FROM share WHERE spend = ?", [spend]
-    ).fetchall()
-    inputs = connection.execute(
-        "SELECT upstream FROM input WHERE materialization = ? ORDER BY upstream", [made]
-    ).fetchall()
+    versions = sorted({row["materialization"] for row in paid.values()})
+    made = _rows(
+        connection,
+        "SELECT * EXCLUDE path FROM materialization WHERE id IN (SELECT unnest(?))",
+        versions,
+    )
+    shares: dict[str, dict[str, float]] = {spend: {} for spend in spends}
+    for spend, campaign, share in connection.execute(
+        "SELECT spend, campaign, share FROM share WHERE spend IN (SELECT unnest(?))", [spends]
+    ).fetchall():
+        shares[spend][campaign] = share
+    inputs: dict[str, list[str]] = {version: [] for version in versions}
+    for version, upstream in connection.execute(
+        "SELECT materialization, upstream FROM input WHERE materialization IN (SELECT unnest(?))"
+        " ORDER BY upstream",
+        [versions],
+    ).fetchall():
+        inputs[version].append(upstream)
     return {
-        "spend": paid,
-        "shares": dict(shares),
-        "made": _row(connection, "SELECT * EXCLUDE path FROM materialization WHERE id = ?", made),
-        "inputs": [upstream for (upstream,) in inputs],
+        spend: {
+            "spend": row,
+            "shares": shares[spend],
+            "made": made[row["materialization"]],
+            "inputs": inputs[row["materialization"]],
+        }
+        for spend, row in paid.items()
     }
 
 
@@ -117,6 +135,7 @@ def differing_records(connection: duckdb.DuckDBPyConnection, artifacts: Path) ->
         "SELECT s.id, m.path FROM spend s JOIN materialization m ON m.id = s.materialization"
         " WHERE s.state = 'settled' ORDER BY m.path, s.id"
     ).fetchall()
+    values = record_values(connection, [spend for spend, _ in published])
     for spend, path in published:
         file = record_of(artifacts, path, spend).file
         try:
@@ -124,7 +143,7 @@ def differing_records(connection: duckdb.DuckDBPyConnection, artifacts: Path) ->
         except (BrokenSeal, FileNotFoundError) as error:
             yield f"the record of {path} is not whole: {error}"
             continue
-        holds = record_values(connection, spend)
+        holds = values[spend]
         # A later publication of the same may have been made from more.
         if not set(said.pop("inputs", ())) <= set(holds.pop("inputs")):
             yield f"{file} names other inputs than the ledger"
@@ -149,11 +168,14 @@ def _unknown_records(connection: duckdb.DuckDBPyConnection, artifacts: Path) -> 
             yield f"{file} is the record of a publication that the ledger does not have"
 
 
-def _row(connection: duckdb.DuckDBPyConnection, statement: str, key: str) -> dict[str, Any]:
-    answer = connection.execute(statement, [key])
+def _rows(
+    connection: duckdb.DuckDBPyConnection, statement: str, ids: Sequence[str]
+) -> dict[str, dict[str, Any]]:
+    answer = connection.execute(statement, [ids])
     names = [column[0] for column in answer.description or []]
-    [row] = answer.fetchall()
-    return {
-        name: value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value
-        for name, value in zip(names, row, strict=True)
-    }
+    rows = [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
+    return {row["id"]: {name: _said(value) for name, value in row.items()} for row in rows}
+
+
+def _said(value: Any) -> Any:
+    return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value

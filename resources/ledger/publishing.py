@@ -20,7 +20,8 @@ from resources.ledger.publication import Publication, record_values
 from resources.ledger.refusals import refuse_to_publish
 from resources.ledger.spend_rows import newest, state_of
 from resources.ledger.spending import LEASE, OverCap
-from resources.ledger.spends import Spender, insert_spend, settle_in
+from resources.ledger.spends import Spender, settle_in
+from resources.ledger.unreserved import Unreserved, settle_unreserved
 from resources.store.artifacts import Artifact, ArtifactStore
 from resources.store.records import Record, record_of
 
@@ -45,12 +46,11 @@ def publish_all(
     with store.publishing():
         folders = []
         for one in ones:
-            one.begun.begin()
+            one.record.begin()
             folders.append(store.publish(one.made.staged, *one.what))
         crash_point("before_ledger")
         written = database.write_once(
-            lambda connection: [one.find(connection) or one.write(connection) for one in ones],
-            lambda _: None,  # each looks itself up
+            lambda connection: _write(connection, ones), lambda connection: _find(connection, ones)
         )
         for record, refused in written:
             if not refused:
@@ -62,8 +62,35 @@ def publish_all(
     ]
 
 
+Written = list[tuple[Record, str]]
+"""For each version, its record and why a cap refuses it."""
+
+
+def _find(connection: duckdb.DuckDBPyConnection, ones: Sequence["_Version"]) -> Written | None:
+    """What `_write` did, where an attempt whose outcome nobody learnt was committed."""
+    found = []
+    for one in ones:  # all of them are there, or none
+        record = one.find(connection)
+        if record is None:
+            return None
+        found.append((record, ""))
+    return found
+
+
+def _write(connection: duckdb.DuckDBPyConnection, ones: Sequence["_Version"]) -> Written:
+    unreserved = [one.unreserved() for one in ones if one.made.spend is None]
+    if unreserved:
+        settle_unreserved(connection, unreserved)
+    refused = [one.settle(connection) if one.made.spend is not None else "" for one in ones]
+    settled = [one for one, why in zip(ones, refused, strict=True) if not why]
+    values = record_values(connection, [one.record.spend for one in settled])
+    for one in settled:
+        one.record.write(values[one.record.spend] | {"current": one.published.current})
+    return [(one.record, why) for one, why in zip(ones, refused, strict=True)]
+
+
 class _Version:
-    """One of the versions on their way; whatever it is tried, its spends keep their names."""
+    """One of the versions on their way; whatever is tried again, its spends keep their names."""
 
     def __init__(self, made: Pending, artifacts: Path) -> None:
         self.made = made
@@ -84,36 +111,37 @@ class _Version:
         self._spend = made.spend or uuid.uuid4().hex
         self._anew = uuid.uuid4().hex
         self._artifacts = artifacts
-        self.begun = self._record(self._spend)
+        self.record = self._record(self._spend)
 
     def artifact(self, folder: Path) -> Artifact:
         """What readers get."""
         return Artifact(*self.what, self.made.staged.version, folder, self.published.id)
 
-    def find(self, connection: duckdb.DuckDBPyConnection) -> tuple[Record, str] | None:
-        """Return what `write` did, where the ledger has it."""
+    def find(self, connection: duckdb.DuckDBPyConnection) -> Record | None:
+        """Its record, where the ledger has the version paid for by one of its spends."""
         settled = connection.execute(
             "SELECT id FROM spend WHERE id = ? AND materialization = ?",
             [newest(connection, self._spend), self.published.id],
         ).fetchone()
-        return (self._record(settled[0]), "") if settled else None
+        return self._record(settled[0]) if settled else None
 
-    def write(self, connection: duckdb.DuckDBPyConnection) -> tuple[Record, str]:
-        """Write it and its record; returns that, and why a cap refuses it."""
-        made, cost = self.made, self.made.cost
-        record = self.begun.continued_by(newest(connection, self._spend))
-        if state_of(connection, record.spend) == "lost":
-            if short := short_for(connection, record.spend, cost.spent):
-                return record, refuse_to_publish(connection, record.spend, *short)
-            carry_on(connection, record.spend, self._anew, cost.spent, lease=LEASE)
-            record = record.continued_by(self._anew)
-        if made.spend is None:
-            spender = Spender(made.campaign, *self.what, made.run_id, cost.device, *made.paid_by)
-            insert_spend(connection, record.spend, spender, made.started_at, reserved=cost.spent)
-        settle_in(connection, record.spend, cost, self.published)
-        values = record_values(connection, record.spend)
-        record.write(values | {"current": self.published.current})
-        return record, ""
+    def unreserved(self) -> Unreserved:
+        """Its spend, where none was opened before it was made."""
+        made = self.made
+        spender = Spender(made.campaign, *self.what, made.run_id, made.cost.device, *made.paid_by)
+        return Unreserved(self._spend, spender, made.started_at, made.cost, self.published)
+
+    def settle(self, connection: duckdb.DuckDBPyConnection) -> str:
+        """Settle its reservation, or what goes on from it; returns why a cap refuses that."""
+        cost = self.made.cost
+        self.record = self.record.continued_by(newest(connection, self._spend))
+        if state_of(connection, self.record.spend) == "lost":
+            if short := short_for(connection, self.record.spend, cost.spent):
+                return refuse_to_publish(connection, self.record.spend, *short)
+            carry_on(connection, self.record.spend, self._anew, cost.spent, lease=LEASE)
+            self.record = self.record.continued_by(self._anew)
+        settle_in(connection, self.record.spend, cost, self.published)
+        return ""
 
     def _record(self, spend: str) -> Record:
         return record_of(self._artifacts, self.published.path, spend)

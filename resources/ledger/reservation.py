@@ -112,7 +112,7 @@ class Reservation:
                 self._longest_part = max(self._longest_part, begun.seconds - self._part_began)
             self._part_began = begun.seconds
             need = begun + Amount(flops, self._longest_part)
-            if _clock() - self._heard_at > STALE * self._lease.total_seconds():
+            if self._is_stale():
                 self._see_open(need)
             return not need.beyond(self._allowed) or self._grow(need)
 
@@ -132,6 +132,8 @@ class Reservation:
     def see_covered(self, spent: Amount) -> None:
         """Count what a step that is done has spent, and see that it is still set aside for it.
 
+        While its last sign of life is fresh, the ledger is not asked: publishing asks it.
+
         Raises
         ------
         BudgetExhausted
@@ -139,7 +141,7 @@ class Reservation:
         """
         self._flops = max(self._flops, spent.flops)
         with self._lock:
-            covered = self._see_open(spent)
+            covered = not self._is_stale() or self._see_open(spent)
         if not covered:
             raise self._exhausted("its work is done")
 
@@ -182,6 +184,9 @@ class Reservation:
             " the cap has no room for more. What was finished is kept: raise the cap with"
             " `selection cap` and run again to go on from there"
         )
+
+    def _is_stale(self) -> bool:
+        return _clock() - self._heard_at > STALE * self._lease.total_seconds()
 
     def _see_open(self, need: Amount) -> bool:
         """Give a sign of life, and reserve anew where the reservation was closed as lost."""

@@ -4,13 +4,14 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 
 import duckdb
 
 from resources.ledger import chain
 from resources.ledger.caps import short_of
-from resources.ledger.publication import Publication
+from resources.ledger.publication import Publication, write_publications
+from resources.ledger.rows import insert
 from resources.ledger.spend_rows import charged_before, see_running, shares_of
 from resources.processes import Process, this_process
 from selection.budget.amounts import SECONDS_AN_HOUR, Amount, Cap
@@ -123,7 +124,29 @@ def insert_spend(
     ----------
     continues : a spend of the same attempt, which was closed as lost.
     """
-    values = {
+    values = opening(spender, reserved, planned=planned, continues=continues)
+    chain.append(connection, "reserve", spend, values | opened(spender, started_at))
+    row = values | {
+        "id": spend,
+        "state": "running",
+        "begun_flops": 0.0,
+        "begun_seconds": 0.0,
+        "started_at": started_at,
+        "lease_until": lease,
+    }
+    insert(connection, "spend", list(row), [list(row.values())])
+    write_shares(connection, {spend: spender})
+
+
+def opening(
+    spender: Spender,
+    reserved: Amount,
+    *,
+    planned: tuple[float | None, float | None] = (None, None),
+    continues: str | None = None,
+) -> dict[str, Any]:
+    """Columns of a spend that are known when it is opened, as its row and its entry have them."""
+    return {
         "campaign": spender.campaign,
         "asset": spender.asset,
         "partition": spender.partition,
@@ -139,22 +162,28 @@ def insert_spend(
         "process_started": spender.holder.started,
         "continues": continues,
     }
-    said = {"shares": dict(spender.shares), "started_at": started_at.isoformat()}
-    chain.append(connection, "reserve", spend, values | said)
-    names = ", ".join(values)
-    marks = ", ".join("?" for _ in values)
-    connection.execute(
-        f"INSERT INTO spend (id, state, begun_flops, begun_seconds, started_at, lease_until,"
-        f" {names}) VALUES (?, 'running', 0, 0, ?, ?, {marks})",
-        [spend, started_at, lease, *values.values()],
+
+
+def opened(spender: Spender, started_at: datetime) -> dict[str, Any]:
+    """What the entry says beside `opening`."""
+    return {"shares": dict(spender.shares), "started_at": started_at.isoformat()}
+
+
+def write_shares(connection: duckdb.DuckDBPyConnection, spends: Mapping[str, Spender]) -> None:
+    """Write who pays for spends that are opened; what kept their steps from starting is over."""
+    insert(
+        connection,
+        "share",
+        ("spend", "campaign", "share"),
+        [
+            (spend, campaign, share)
+            for spend, spender in spends.items()
+            for campaign, share in spender.shares.items()
+        ],
     )
-    connection.executemany(
-        "INSERT INTO share VALUES (?, ?, ?)",
-        [[spend, campaign, share] for campaign, share in spender.shares.items()],
-    )
     connection.execute(
-        "DELETE FROM refusal WHERE asset = ? AND partition = ?",
-        [spender.asset, spender.partition],
+        "DELETE FROM refusal WHERE (asset, partition) IN (SELECT unnest(?), unnest(?))",
+        [[one.asset for one in spends.values()], [one.partition for one in spends.values()]],
     )
 
 
@@ -182,8 +211,26 @@ def close(
     row = connection.execute(
         "SELECT usd_per_device_hour FROM spend WHERE id = ?", [spend]
     ).fetchone()
-    price = row[0] if row else None
-    values = {
+    values = closing(cost, row[0] if row else None, made)
+    kind = "settle" if state == "settled" else "lose"
+    chain.append(connection, kind, spend, values | closed(ended_at, made))
+    if made is not None:
+        write_publications(connection, [made])
+    assignments = ", ".join(f"{name} = ?" for name in values)
+    connection.execute(
+        f"UPDATE spend SET state = ?, ended_at = ?, {assignments} WHERE id = ?",
+        [state, ended_at, *values.values(), spend],
+    )
+
+
+def closing(cost: Cost, price: float | None, made: Publication | None) -> dict[str, Any]:
+    """Columns of a spend that are known when it is closed, as its row and its entry have them.
+
+    Parameters
+    ----------
+    price : of an hour of the device, in USD.
+    """
+    return {
         "flops": cost.spent.flops,
         "resumed_flops": cost.resumed_flops,
         "device_seconds": cost.device_seconds,
@@ -192,17 +239,12 @@ def close(
         "accountant": cost.accountant,
         "materialization": None if made is None else made.id,
     }
-    kind = "settle" if state == "settled" else "lose"
+
+
+def closed(ended_at: datetime, made: Publication | None) -> dict[str, Any]:
+    """What the entry says beside `closing`."""
     nothing = {"made": None, "inputs": [], "current": False}
-    said = {"ended_at": ended_at.isoformat()} | (nothing if made is None else made.values)
-    chain.append(connection, kind, spend, values | said)
-    if made is not None:
-        made.write(connection)
-    assignments = ", ".join(f"{name} = ?" for name in values)
-    connection.execute(
-        f"UPDATE spend SET state = ?, ended_at = ?, {assignments} WHERE id = ?",
-        [state, ended_at, *values.values(), spend],
-    )
+    return {"ended_at": ended_at.isoformat()} | (nothing if made is None else made.values)
 
 
 def cover(connection: duckdb.DuckDBPyConnection, spend: str, spent: Amount) -> None:

@@ -1,6 +1,5 @@
 """selected_subset[method x budget]: the rows an arm trains on, and the fate of every row."""
 
-from collections.abc import Mapping
 from dataclasses import asdict
 
 import dagster as dg
@@ -8,15 +7,13 @@ import numpy as np
 import pyarrow as pa
 
 from resources.store.artifacts import Artifact
-from selection.basics.brevity import some_of
 from selection.basics.tables import places_of, rows_where
 from selection.config.study import Study
 from selection.leaks.kinds import TARGET_LEAK
-from selection.models.chat_tokens import TrainOn
 from selection.subset.choose import DOES_NOT_FIT, Subset, choose_rows
 from selection.subset.lengths import TOO_LONG, LengthLimit, length_limit
 from selection.subset.spent import why_underspent
-from selection_assets.shared.counted_rows import beyond_limit, row_faults, row_tokens
+from selection_assets.shared.candidates import candidate_pool
 from selection_assets.shared.held_out import held_out_rows, leaking_rows
 from selection_assets.shared.pool_rows import pool_vectors, whole_texts
 from selection_assets.stage.inputs import (
@@ -27,7 +24,7 @@ from selection_assets.stage.inputs import (
     whole_pool,
     whole_pool_embeddings,
 )
-from selection_assets.stage.keys import POOL_TOKENS, arm_of, arm_partitions, study_key
+from selection_assets.stage.keys import arm_of, arm_partitions, study_key
 from selection_assets.stage.stage import Stage, stage
 from selection_assets.stage.step import Check, Draft, Step
 
@@ -76,9 +73,13 @@ def build_selected_subset(study: Study) -> Stage:
         """`subset.parquet` by draw and rank; `fates.parquet` for every candidate; `spent.json`."""
         method, budget = arm_of(step.partition)
         plan = planned_arm(step.one("budget_plan"), method, budget)
-        candidates = _candidates(step, named[method].scores_asset, study.train_on, limit)
-        vectors, without_vector = _aligned_vectors(candidates, step.inputs["corpus_embeddings"])
-        leaks = leaking_rows(step.inputs["target_leaks"].values())
+        # What is the same for every arm is read once: there may be thousands of sources.
+        pool = step.once("pool", lambda: candidate_pool(step.inputs, study.train_on, limit))
+        embedded = step.once("vectors", lambda: pool_vectors(step.inputs["corpus_embeddings"]))
+        leaks = step.once("leaks", lambda: leaking_rows(step.inputs["target_leaks"].values()))
+        candidates = pool.scored(step.inputs[named[method].scores_asset])
+        first = rows_where(candidates, "draw", 0)["row_id"].to_pylist()
+        vectors, without_vector = _aligned_vectors(first, *embedded)
         held_out = {row.row_id for row in held_out_rows(step.one("target_examples"))}
         leaking = held_out | set(leaks["row_id"].to_pylist())
         excluded = dict.fromkeys(without_vector, NO_VECTOR)
@@ -193,50 +194,16 @@ def _spent(
     }
 
 
-def _candidates(step: Step, scores_asset: str, train_on: TrainOn, limit: LengthLimit) -> pa.Table:
-    """Every scored row with its text, turns and tokens; the same order of rows in every draw."""
-    corpus, scores = step.inputs["raw_corpus"], step.inputs[scores_asset]
-    missing = sorted(set(corpus) - set(scores))
-    if missing:
-        raise dg.Failure(
-            f"no scores for {', '.join(some_of(missing))}; materialize them first",
-            allow_retries=False,
-        )
-    tokens, parts = step.inputs[POOL_TOKENS], []
-    for source in sorted(corpus):
-        texts = corpus[source].table("rows.parquet", ["row_id", "source", "text", "turns"])
-        of_source = _scored(scores[source]).join(texts, "row_id", join_type="inner")
-        faults = row_faults(of_source, tokens[source], train_on)
-        # A row that cannot be trained on has no tokens, and is not selected.
-        counted = np.where(faults == "", row_tokens(of_source, tokens[source]), 1)
-        beyond = (faults == "") & beyond_limit(of_source, tokens[source], limit)
-        faults = np.where(beyond, TOO_LONG, faults)
-        of_source = of_source.append_column("n_tokens", pa.array(counted))
-        parts.append(of_source.append_column("fault", pa.array(faults, pa.string())))
-    order = [("draw", "ascending"), ("source", "ascending"), ("row_id", "ascending")]
-    return pa.concat_tables(parts).sort_by(order)
-
-
 def _untrainable(candidates: pa.Table) -> dict[str, str]:
     """Rows too long, and conversations that the base model cannot be trained on, and why."""
     faults = zip(candidates["row_id"].to_pylist(), candidates["fault"].to_pylist(), strict=True)
     return {row: fault for row, fault in faults if fault}
 
 
-def _scored(scores: Artifact) -> pa.Table:
-    """Scores with the reasons for which their method excludes rows; "" where it excludes none."""
-    table = scores.table("scores.parquet")
-    if "excluded" not in table.column_names:
-        table = table.append_column("excluded", pa.array([""] * table.num_rows, pa.string()))
-    return table.select(["row_id", "draw", "score", "excluded"])
-
-
 def _aligned_vectors(
-    candidates: pa.Table, embeddings: Mapping[str, Artifact]
+    first: list[str], row_id: np.ndarray, vectors: np.ndarray
 ) -> tuple[np.ndarray, list[str]]:
     """Vectors of the first draw's rows, and the ids of rows that have none (zero there)."""
-    first = rows_where(candidates, "draw", 0)["row_id"].to_pylist()
-    row_id, vectors = pool_vectors(embeddings)
     place = {row: i for i, row in enumerate(row_id)}
     aligned = vectors[[place.get(row, 0) for row in first]]
     without = [i for i, row in enumerate(first) if row not in place]

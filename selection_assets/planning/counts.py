@@ -14,13 +14,12 @@ from selection.costs import ModelShape
 from selection.embedding.embedder import Embedder
 from selection.embedding.estimate import count_flops, estimate_flops
 from selection.methods.contract.cost import SelectorSize
-from selection.methods.contract.values import Rows
 from selection.models.chat_lengths import ANSWER_CUT, TEMPLATE_REFUSES
 from selection.models.chat_tokens import TrainOn
 from selection.models.windows import read_lengths
 from selection.planning.arms import PoolSize
 from selection_assets.shared.contrast import EXAMPLES
-from selection_assets.shared.counted_rows import row_faults, row_tokens
+from selection_assets.shared.counted_rows import faults_of, read_counted
 from selection_assets.shared.decoders import tokens_asset
 from selection_assets.shared.pool_rows import iterate_sources
 from selection_assets.shared.target_rows import dev_examples
@@ -80,12 +79,14 @@ def count_pool(
     drawn: list[tuple[float, str]] = []
     for source, of_source in iterate_sources(step.inputs["raw_corpus"]):
         rows[source] = len(of_source.row_id)
-        of_base = step.inputs[POOL_TOKENS][source]
-        of_rows = row_faults(pa.table({"row_id": of_source.row_id}), of_base, train_on)
+        row_id = pa.array(of_source.row_id)
+        counted = read_counted(row_id, step.inputs[POOL_TOKENS][source])
+        of_rows = faults_of(counted, train_on)
         faults.update(of_rows.tolist())
-        n_tokens += int(_counted(step, POOL_TOKENS, source, of_source)[of_rows == ""].sum())
+        n_tokens += int(counted["n_tokens"].to_numpy()[of_rows == ""].sum())
         if selector is not None:
-            lengths.append(_counted(step, tokens_asset("selector"), source, of_source))
+            by_selector = read_counted(row_id, step.inputs[tokens_asset("selector")][source])
+            lengths.append(by_selector["n_tokens"].to_numpy())
         embedding_flops += flops_of(model, of_source.text)
         draws = keyed_uniform(of_source.row_id, seed=0, purpose="probe")
         least = np.argsort(draws, kind="stable")[:PROBE_ROWS].tolist()
@@ -124,10 +125,6 @@ def count_pool(
         contrast_embedding_flops=contrast_flops,
     )
     return PoolCounts(size, rows, [text for _, text in drawn])
-
-
-def _counted(step: Step, asset: str, source: str, rows: Rows) -> np.ndarray:
-    return row_tokens(pa.table({"row_id": rows.row_id}), step.inputs[asset][source])
 
 
 def _steering(examples: Artifact, model: Embedder) -> tuple[int, float]:

@@ -85,44 +85,31 @@ def chat_facts(counted: pa.Table) -> dict[str, Any]:
     }
 
 
-def row_tokens(rows: pa.Table, tokens: Artifact) -> np.ndarray:
-    """Tokens of the rows of a source, in their order, as `counted_rows` counts them.
+def read_counted(row_id: pa.ChunkedArray | pa.Array, tokens: Artifact) -> pa.Table:
+    """Read what `counted_rows` has counted of rows of one source, in their order.
 
     Parameters
     ----------
-    rows : with their `row_id`, all of them rows of the source.
-    tokens : the source's `pool_tokens`.
-
-    Returns
-    -------
-    np.ndarray of shape (n,), int64
+    row_id : of the rows, of shape (n,).
+    tokens : the source's tokens.
 
     Raises
     ------
     ValueError
         When a row is not counted, because the rows have changed since.
     """
-    return _counted(rows, tokens)["n_tokens"].to_numpy()
+    counted = tokens.table("tokens.parquet")
+    place = places_of(row_id, counted["row_id"])
+    if (place < 0).any():
+        raise ValueError(
+            f"{tokens.folder} lacks {int((place < 0).sum())} of the rows: materialize"
+            f" {tokens.asset}[{tokens.partition}] again"
+        )
+    return counted.take(pa.array(place))
 
 
-def row_faults(rows: pa.Table, tokens: Artifact, train_on: TrainOn) -> np.ndarray:
-    """Why each row cannot be trained on: a fate, or "" for one that can; of shape (n,), str.
-
-    Parameters
-    ----------
-    rows, tokens : as of `row_tokens`; the tokens those of the base model.
-    """
-    return faults_of(_counted(rows, tokens), train_on)
-
-
-def beyond_limit(rows: pa.Table, tokens: Artifact, limit: LengthLimit) -> np.ndarray:
-    """Which rows have more tokens than may be selected, of shape (n,), bool.
-
-    Parameters
-    ----------
-    rows, tokens : as of `row_tokens`.
-    """
-    counted = _counted(rows, tokens)
+def beyond_limit(counted: pa.Table, limit: LengthLimit) -> np.ndarray:
+    """Which counted rows have more tokens than may be selected, of shape (n,), bool."""
     lengths, is_chat = counted["n_tokens"].to_numpy(), np.zeros(counted.num_rows, dtype=bool)
     if "n_cut" in counted.column_names:
         is_chat = counted["n_cut"].is_valid().to_numpy()
@@ -131,7 +118,7 @@ def beyond_limit(rows: pa.Table, tokens: Artifact, limit: LengthLimit) -> np.nda
 
 
 def faults_of(counted: pa.Table, train_on: TrainOn) -> np.ndarray:
-    """The same of rows that are counted already."""
+    """Why each counted row cannot be trained on, of shape (n,), str: "" for one that can."""
     faults = np.full(counted.num_rows, "", dtype=object)
     if "refused" not in counted.column_names:  # of a study that trains nothing
         return faults.astype(str)
@@ -141,14 +128,3 @@ def faults_of(counted: pa.Table, train_on: TrainOn) -> np.ndarray:
     lengths = ChatLengths(computed, *numbers, refused=of_chats["refused"].to_pylist())
     faults[chats] = chat_faults(lengths, train_on)
     return faults.astype(str)
-
-
-def _counted(rows: pa.Table, tokens: Artifact) -> pa.Table:
-    counted = tokens.table("tokens.parquet")
-    place = places_of(rows["row_id"], counted["row_id"])
-    if (place < 0).any():
-        raise ValueError(
-            f"{tokens.folder} lacks {int((place < 0).sum())} of the rows: materialize"
-            f" {tokens.asset}[{tokens.partition}] again"
-        )
-    return counted.take(pa.array(place))

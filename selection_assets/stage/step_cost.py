@@ -30,7 +30,8 @@ def reserve(stage: Stage, step: Step) -> Reservation:
     spending = step.workspace.ledger.spending
     identity = step.identity
     expected = _expected(stage, step)
-    seen = rates_seen(step.workspace.ledger, step.device.model_name).get(identity.asset)
+    ledger, device = step.workspace.ledger, step.device.model_name
+    seen = step.once("rates", lambda: rates_seen(ledger, device)).get(identity.asset)
     if seen is not None:  # its own record says more of its seconds than any probe
         expected = Expected(expected.flops, seen.seconds(expected.flops))
     who = spender(stage, step)

@@ -1,0 +1,99 @@
+"""The rows that an arm may select: all of the pool that its method has scored."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import dagster as dg
+import numpy as np
+import pyarrow as pa
+
+from resources.store.artifacts import Artifact
+from selection.basics.brevity import some_of
+from selection.basics.tables import places_of
+from selection.models.chat_tokens import TrainOn
+from selection.subset.lengths import TOO_LONG, LengthLimit
+from selection_assets.shared.counted_rows import beyond_limit, faults_of, read_counted
+from selection_assets.stage.keys import POOL_TOKENS
+
+
+@dataclass(frozen=True)
+class CandidatePool:
+    """Every row of the pool, whatever it scores.
+
+    Attributes
+    ----------
+    of_source : source to its rows: row_id, source, text, turns, n_tokens, and `fault`, the fate of
+        a row that cannot be trained on or is too long ("" of the others).
+    """
+
+    of_source: Mapping[str, pa.Table]
+
+    def scored(self, scores: Mapping[str, Artifact]) -> pa.Table:
+        """Give the rows with a score; the same order of rows in every draw.
+
+        Parameters
+        ----------
+        scores : source to the scores of one method.
+
+        Returns
+        -------
+        pa.Table
+            The pool's columns with draw, score and `excluded`, the reason for which the method
+            leaves a row out ("" where it does not).
+
+        Raises
+        ------
+        dagster.Failure
+            When a source has no scores.
+        """
+        missing = sorted(set(self.of_source) - set(scores))
+        if missing:
+            raise dg.Failure(
+                f"no scores for {', '.join(some_of(missing))}; materialize them first",
+                allow_retries=False,
+            )
+        parts = [_joined(_scores(scores[source]), rows) for source, rows in self.of_source.items()]
+        order = [("draw", "ascending"), ("source", "ascending"), ("row_id", "ascending")]
+        return pa.concat_tables(parts).sort_by(order)
+
+
+def candidate_pool(
+    inputs: Mapping[str, Mapping[str, Artifact]], train_on: TrainOn, limit: LengthLimit
+) -> CandidatePool:
+    """Read texts and tokens of all sources.
+
+    Parameters
+    ----------
+    inputs : of a step that reads `raw_corpus` and `pool_tokens`.
+    """
+    corpus, tokens = inputs["raw_corpus"], inputs[POOL_TOKENS]
+    of_source = {}
+    for source in sorted(corpus):
+        rows = corpus[source].table("rows.parquet", ["row_id", "source", "text", "turns"])
+        counted = read_counted(rows["row_id"], tokens[source])
+        faults = faults_of(counted, train_on)
+        usable = faults == ""
+        # A row that cannot be trained on has no tokens, and is not selected.
+        n_tokens = np.where(usable, counted["n_tokens"].to_numpy(), 1)
+        faults = np.where(usable & beyond_limit(counted, limit), TOO_LONG, faults)
+        rows = rows.append_column("n_tokens", pa.array(n_tokens))
+        of_source[source] = rows.append_column("fault", pa.array(faults, pa.string()))
+    return CandidatePool(of_source)
+
+
+def _scores(scores: Artifact) -> pa.Table:
+    table = scores.table("scores.parquet")
+    if "excluded" not in table.column_names:
+        table = table.append_column("excluded", pa.array([""] * table.num_rows, pa.string()))
+    return table.select(["row_id", "draw", "score", "excluded"])
+
+
+def _joined(scores: pa.Table, rows: pa.Table) -> pa.Table:
+    """The rows that are scored, once a draw."""
+    place = places_of(scores["row_id"], rows["row_id"])
+    known = np.flatnonzero(place >= 0)
+    joined = rows.take(pa.array(place[known]))
+    scores = scores.take(pa.array(known))
+    for name in ("draw", "score", "excluded"):
+        joined = joined.append_column(name, scores[name])
+    return joined
