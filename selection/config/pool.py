@@ -60,7 +60,7 @@ class ColumnNames(Strict):
 
 
 ABOUT = ("licence", "label", "split")
-"""Fields that are read only from columns that are named."""
+"""Fields about a row: read only from columns that are named, but for its licence."""
 
 DEFAULT_COLUMNS = ColumnNames()
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from selection.basics.text import text_fault
+from selection.corpus.licences import licence_name
 from selection.corpus.limits import MAX_DOCSTRING_CHARS, MAX_PYTHON_BYTES
 from selection.corpus.prose import description, passages
 from selection.corpus.records import BadRecord, Record, UnreadPart
@@ -136,10 +137,9 @@ def _licence(package: str) -> str | None:
         return None
     fields = importlib.metadata.metadata(distribution)
     for key in ("License-Expression", "License"):
-        values = [value.strip() for value in fields.get_all(key) or ()]
-        # Some projects put the whole licence into the field.
-        if values and values[0] and len(values[0]) <= 80 and "\n" not in values[0]:
-            return values[0]
+        values = fields.get_all(key)
+        if values and (name := licence_name(values[0])):
+            return name
     prefix = "License :: "
     classifiers = [c for c in fields.get_all("Classifier") or () if c.startswith(prefix)]
     return classifiers[0].rpartition(" :: ")[2] if classifiers else None

@@ -19,6 +19,9 @@ from selection.chats.formats import (
 from selection.chats.turns import EMPTY
 from selection.config.pool import ColumnNames
 
+LICENCE = ("licence", "license")
+"""Columns in which a row's licence is looked for, where none is named."""
+
 
 @dataclass(frozen=True)
 class RowRules:
@@ -57,7 +60,13 @@ class RowRules:
 
     def wanted(self) -> set[str]:
         """Return every column that a row may be asked for."""
-        return {*self.content.values(), *self.columns.columns_about().values(), *self.where}
+        about = {*self.columns.columns_about().values(), *self.licence_columns}
+        return {*self.content.values(), *about, *self.where}
+
+    @property
+    def licence_columns(self) -> tuple[str, ...]:
+        """Columns that may say a row's licence, and need not; none where one is named."""
+        return LICENCE if self.columns.licence is None else ()
 
     def columns_of_turns(self) -> set[str]:
         """Return the columns whose values may be lists, of messages or of tools."""

@@ -17,6 +17,7 @@ from selection.chats.formats import (
     Format,
 )
 from selection.chats.turns import ChatFault
+from selection.corpus.licences import licence_name
 from selection.corpus.limits import MAX_COLUMNS_TOLD
 from selection.corpus.originals import Original, write_columns
 from selection.corpus.records import BadRecord, Record, UnreadPart, told_columns
@@ -121,7 +122,7 @@ def _to_record(
             raise RowFault(f"null filter column: {_absent(column, row)}")
         if _scalar(found, column) != value:
             return None
-    values: dict[str, Any] = {**_about(row, rules, sparse)}
+    values: dict[str, Any] = {"licence": _licence(row, rules), **_about(row, rules, sparse)}
     found = rules.format_of(row)
     if found is None or found is TEXT:
         record = Record(_text(row, rules), origin)
@@ -147,6 +148,12 @@ def _about(row: Mapping[str, object], rules: RowRules, sparse: bool) -> dict[str
         values[field] = None if value is None else _scalar(value, column)
         _check(values[field], column)
     return values
+
+
+def _licence(row: Mapping[str, object], rules: RowRules) -> str | None:
+    """Its licence, in a column that nobody has named."""
+    names = (licence_name(row.get(column)) for column in rules.licence_columns)
+    return next((name for name in names if name is not None), None)
 
 
 def _conversation(

@@ -40,7 +40,7 @@ def pool_text(pool: Pool) -> str:
             (
                 "A file is one source; of a drop folder every file and sub-folder is one. Formats"
                 " are found by looking; for other columns write, such as,"
-                " `columns: {messages: turns, licence: license}` (docs/files.md).",
+                " `columns: {messages: turns, licence: terms}` (docs/files.md).",
                 {"sources": sources},
             ),
             (
