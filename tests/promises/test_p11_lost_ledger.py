@@ -211,9 +211,8 @@ def test_verify_names_a_record_that_could_not_rebuild_the_ledger(project):
     records = project.root / "store/artifacts/.records/small/x"
     [changed] = (records / "other").rglob("*.json")
     for content in (changed.read_text().replace('"rows": 1', '"rows": 2'), "{}", None):
-        if content is None:
-            changed.unlink()
-        else:
+        changed.unlink()
+        if content is not None:
             changed.write_text(content)
         [problem] = project.ledger.verify()
         assert changed.name.removesuffix(".json") in problem
