@@ -7,6 +7,7 @@ import dagster as dg
 from dagster_shared.error import SerializableErrorInfo
 
 from resources.dead_runs import process_tags
+from selection_assets.refresh.signals import noted_signals
 from selection_assets.refresh.work import Work, failed_text
 from selection_assets.stage.asked import range_tags
 from selection_assets.stage.failures import Kind, NotMade, told_by
@@ -78,20 +79,22 @@ def run_work(
         When a signal has stopped it.
     """
     many = len(work.partitions) > 1
-    result = job.execute_in_process(
-        asset_selection=[dg.AssetKey.from_user_string(asset) for asset in work.assets],
-        partition_key=None if many or not work.partitions else work.partitions[0],
-        instance=instance,
-        # A run that dies at once can then still be told from one that is about to start.
-        tags=process_tags() | (range_tags(work.partitions, known) if many else {}),
-        # The error below says why it failed; the traceback is in the run's log.
-        run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-        raise_on_error=False,
-    )
+    with noted_signals() as asked_to_stop:
+        result = job.execute_in_process(
+            asset_selection=[dg.AssetKey.from_user_string(asset) for asset in work.assets],
+            partition_key=None if many or not work.partitions else work.partitions[0],
+            instance=instance,
+            # A run that dies at once can then still be told from one that is about to start.
+            tags=process_tags() | (range_tags(work.partitions, known) if many else {}),
+            # The error below says why it failed; the traceback is in the run's log.
+            run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
+            raise_on_error=False,
+        )
+        stopped = asked_to_stop()
     failures = result.get_step_failure_events()
     # A signal may come between two steps, and what Dagster itself does may fail: no step says so.
     between = result.filter_events(lambda event: event.is_job_failure and not failures)
-    if any(_is_stopped(event) for event in (*failures, *between)):
+    if stopped or any(_is_stopped(event) for event in (*failures, *between)):
         raise KeyboardInterrupt
     ended = Ended(work, {asset: told for event in failures for asset, told in told_by(event)})
     untold = [*(event for event in failures if not told_by(event)), *between]

@@ -63,12 +63,12 @@ def fail_beside_the_step(context: dg.HookContext) -> None:
     raise SystemExit("this process is not wanted any more")
 
 
-def run_with(hook: dg.HookDefinition) -> None:
+def run_with(*hooks: dg.HookDefinition) -> None:
     @dg.asset(key_prefix="toy")
     def figure() -> int:
         return 42
 
-    job = dg.define_asset_job("one", hooks={hook})
+    job = dg.define_asset_job("one", hooks={*hooks})
     with dg.instance_for_test() as instance:
         resolved = dg.Definitions(assets=[figure], jobs=[job]).resolve_job_def("one")
         run_work(resolved, Work(("toy/figure",)), instance, known=[])
@@ -77,6 +77,19 @@ def run_with(hook: dg.HookDefinition) -> None:
 def test_a_signal_between_two_steps_is_no_failure():
     with pytest.raises(KeyboardInterrupt):
         run_with(stop_beside_the_step)
+
+
+def test_a_signal_after_the_last_step_is_not_lost(monkeypatch):
+    """Dagster forgets it; what would have been run next must not be."""
+    finish = dg.DagsterEvent.job_success
+
+    def stopped_while_finishing(context: object) -> dg.DagsterEvent:
+        signal.raise_signal(signal.SIGINT)
+        return finish(context)  # pyright: ignore[reportArgumentType]
+
+    monkeypatch.setattr(dg.DagsterEvent, "job_success", stopped_while_finishing)
+    with pytest.raises(KeyboardInterrupt):
+        run_with()
 
 
 def test_what_fails_beside_the_steps_says_why():
