@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 
@@ -12,6 +13,8 @@ from selection.leaks.words import WORD, WORD_BYTES, weights_of
 _BASE = 0x9E3779B97F4A7C15
 _INVERSE = pow(_BASE, -1, 2**64)
 _FILTER_BITS = 22
+_KEPT_POWERS = 2**22
+"""More bytes than most lots of texts have; each table of so many takes 32 MB."""
 
 
 class Windows:
@@ -146,7 +149,18 @@ def _mixed(hashes: np.ndarray) -> np.ndarray:
 
 
 def _powers(base: int, n: int) -> np.ndarray:
-    """The powers 0 to n - 1 of a base, modulo 2**64."""
+    """The powers 0 to n - 1 of a base, modulo 2**64; of lengths that come often, made once."""
+    return _made_powers(base)[:n] if n <= _KEPT_POWERS else _make_powers(base, n)
+
+
+@cache
+def _made_powers(base: int) -> np.ndarray:
+    powers = _make_powers(base, _KEPT_POWERS)
+    powers.flags.writeable = False
+    return powers
+
+
+def _make_powers(base: int, n: int) -> np.ndarray:
     factors = np.full(n, base, dtype=np.uint64)
     factors[:1] = 1
     return np.multiply.accumulate(factors, out=factors)

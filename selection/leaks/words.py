@@ -21,6 +21,7 @@ _LIGHT = [
 
 _UNSPACED = "".join(rf"\U{first:08x}-\U{last:08x}" for first, last, _ in _LIGHT)
 _ASCII_WORDS = re.compile("[a-z0-9]+")
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
 # What is not seen splits no word: zero-width spaces and joiners, soft hyphens, selectors.
 _UNSEEN = regex.compile(r"[\p{Default_Ignorable_Code_Point}\p{Cf}]+")
 _WORDS = regex.compile(
@@ -45,9 +46,22 @@ def words_of(text: str) -> list[str]:
 def cut_later(text: str) -> bytes:
     """Return bytes of which `WORD_BYTES` are the words of `words_of`.
 
-    Nearly all text of a pool is ASCII, and of that nothing else needs a look.
+    Nearly all text of a pool is ASCII, and of that nothing else needs a look: neither the texts
+    that are, nor what stands between two spaces elsewhere.
     """
-    return text.encode() if text.isascii() else " ".join(words_of(text)).encode()
+    if text.isascii():
+        return text.encode()
+    parts, done = [], 0
+    # What a space is between becomes neither one word nor another character by any of the steps.
+    for seen in _NOT_ASCII.finditer(text):
+        if seen.start() < done:
+            continue
+        begin = text.rfind(" ", done, seen.start()) + 1 or done
+        end = text.find(" ", seen.end())
+        end = len(text) if end < 0 else end
+        parts += [text[done:begin], " ".join(words_of(text[begin:end]))]
+        done = end
+    return "".join([*parts, text[done:]]).encode()
 
 
 def _word_bytes() -> np.ndarray:
