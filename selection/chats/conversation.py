@@ -15,6 +15,10 @@ BETWEEN = "\n\n"
 """What stands between two turns where a conversation is read as one text."""
 
 
+class ChatFault(ValueError):
+    """Why a row is no conversation: ``kind: detail``, not yet safe to print."""
+
+
 @dataclass(frozen=True, slots=True)
 class Turn:
     """What one side says.
@@ -27,12 +31,16 @@ class Turn:
         Canonical JSON (`canonical`) of the calls that an assistant makes.
     name : str or None
         Of the tool that answers.
+    trained : bool
+        False where its row says that this answer is not to be trained on; of roles other than the
+        assistant's it says nothing.
     """
 
     role: Role
     content: str
     tool_calls: str | None = None
     name: str | None = None
+    trained: bool = True
 
     @property
     def spoken(self) -> str:
@@ -76,8 +84,13 @@ class Conversation:
 
     def to_json(self) -> str:
         """Return it as canonical JSON: `from_json` gives it back."""
+        # What a turn does not differ from the usual in is left out.
         turns = [
-            {name: value for name in Turn.__slots__ if (value := getattr(turn, name)) is not None}
+            {
+                name: value
+                for name in Turn.__slots__
+                if (value := getattr(turn, name)) is not None and value is not True
+            }
             for turn in self.turns
         ]
         said = {"system": self.system, "tools": self.tools, "turns": turns}

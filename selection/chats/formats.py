@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from itertools import chain
 
 from selection.basics.text import normalise
-from selection.chats.conversation import BETWEEN, Conversation, Turn
+from selection.chats.conversation import BETWEEN, ChatFault, Conversation, Turn
 from selection.chats.turns import (
     EMPTY,
-    ChatFault,
     conversation,
     parsed,
     read_messages,

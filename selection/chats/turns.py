@@ -10,7 +10,8 @@ from typing import cast
 from selection.basics.json_depth import depth_exceeds
 from selection.basics.json_keys import RepeatedKey, distinct_keys
 from selection.basics.text import text_fault
-from selection.chats.conversation import Conversation, Role, Turn, canonical
+from selection.chats.conversation import ChatFault, Conversation, Role, Turn, canonical
+from selection.chats.trained import is_trained
 
 EMPTY = (None, "", [])
 """How tables and lines say that a row has nothing in a column."""
@@ -39,10 +40,6 @@ BEFORE: Mapping[Role, tuple[str | None, ...]] = MappingProxyType(
     {"user": (None, "assistant"), "assistant": ("user", "tool"), "tool": ("assistant", "tool")}
 )
 """Whose turn may come before a role's; None for the first."""
-
-
-class ChatFault(ValueError):
-    """Why a row is no conversation: ``kind: detail``, not yet safe to print."""
 
 
 def read_messages(
@@ -74,6 +71,7 @@ def read_messages(
             raise ChatFault(f"wrong type: {where} is {_kind(message)}, not an object")
         role, content = _role(message, where), _content(message, where)
         if role == "system":
+            is_trained(message, where, role, is_answer=False)
             told_here = told(content, f"{where} (system)")
             if turns or (said is not None and told_here is not None):
                 raise ChatFault(f"system in the middle: {where} is a system's, and not the first")
@@ -99,6 +97,8 @@ def conversation(
         before = turn.role
     if before != "assistant":
         raise ChatFault(f"no answer: the last of {len(turns)} turns is {before}'s")
+    if not any(turn.trained for turn in turns if turn.role == "assistant"):
+        raise ChatFault("no answer to train on: its messages say so of each")
     return Conversation(tuple(turns), system, _json(parsed(tools, "tools")))
 
 
@@ -173,15 +173,17 @@ def _content(message: Mapping[str, object], where: str) -> str | None:
 
 
 def _turn(message: Mapping[str, object], role: str, content: str | None, where: str) -> Turn:
+    trained = is_trained(message, where, role, is_answer=role in ("assistant", CALL))
     if role == CALL:
-        return Turn("assistant", "", _one_call(content, where))
+        return Turn("assistant", "", _one_call(content, where), trained=trained)
     assert role in BEFORE, "system and calls are told apart before"
     calls = _calls(message, where) if role == "assistant" else None
     if calls and not (content or "").strip():
-        return Turn("assistant", "", calls)
+        return Turn("assistant", "", calls, trained=trained)
     name = message.get("name") if role == "tool" else None
     of_tool = _usable(name, f"the name of {where}") if isinstance(name, str) and name else None
-    return Turn(cast("Role", role), _usable(content, f"{where} ({role})"), calls, of_tool)
+    content = _usable(content, f"{where} ({role})")
+    return Turn(cast("Role", role), content, calls, of_tool, trained)
 
 
 def _calls(message: Mapping[str, object], where: str) -> str | None:

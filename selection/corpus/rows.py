@@ -11,12 +11,11 @@ from itertools import islice
 from typing import Any
 
 from selection.basics.text import text_fault
-from selection.chats.conversation import Conversation
+from selection.chats.conversation import ChatFault, Conversation
 from selection.chats.formats import (
     TEXT,
     Format,
 )
-from selection.chats.turns import ChatFault
 from selection.corpus.licences import licence_name
 from selection.corpus.limits import MAX_COLUMNS_TOLD
 from selection.corpus.originals import Original, write_columns

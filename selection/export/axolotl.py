@@ -61,6 +61,8 @@ def _data_set(file: DataFile) -> dict[str, object] | None:
     match file.format:
         case "text":
             return {"type": "completion", "field": file.column("text")}
+        case _ if len(file.untrained) > 1:  # it reads one name only
+            return None
         case "messages" if not file.has("system"):
             return _chat(file, "messages", {})
         case "sharegpt" if not file.has("system"):
@@ -89,6 +91,8 @@ def _chat(file: DataFile, field: str, names: Mapping[str, str]) -> dict[str, obj
     }
     if file.has("tools"):
         chat["field_tools"] = file.column("tools")
+    for name in file.untrained:
+        chat["message_field_training"] = name
     if names:
         chat["message_property_mappings"] = dict(names)
     return chat

@@ -11,6 +11,7 @@ from typing import Literal, get_args
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from selection.chats.trained import untrained_by
 from selection.chats.turns import EMPTY
 from selection.corpus.kept_columns import not_kept, read_schema, typed_table
 from selection.export.rows import CannotExport, ExportFormat, ExportRow, write_lines
@@ -51,6 +52,7 @@ class DataFile:
     renamed : field -> column, of fields whose column is called otherwise; the same for all rows.
     columns : that some row has a value in.
     listed : columns that have a list in some row.
+    untrained : names under which some messages say that they are not to be trained on.
     """
 
     name: str
@@ -60,6 +62,7 @@ class DataFile:
     renamed: Mapping[str, str]
     columns: frozenset[str]
     listed: frozenset[str]
+    untrained: frozenset[str]
 
     def column(self, field: str) -> str:
         """Return the column of a field of the format."""
@@ -135,7 +138,19 @@ def _file(
         content = "".join(f"{line}\n" for line in lines).encode()
     else:
         content = _parquet(rows, parsed, typed=wanted == "original")
-    return DataFile(f"{name}.{container}", of, content, len(rows), renamed, columns, listed)
+    messages = (
+        one for _, cell in cells if isinstance(cell, list) for one in cell if isinstance(one, dict)
+    )
+    return DataFile(
+        f"{name}.{container}",
+        of,
+        content,
+        len(rows),
+        renamed,
+        columns,
+        listed,
+        untrained=frozenset(filter(None, map(untrained_by, messages))),
+    )
 
 
 def _parquet(

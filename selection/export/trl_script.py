@@ -25,6 +25,16 @@ from trl.chat_template_utils import get_training_chat_template
 
 _LENGTHS = '''
 
+def is_trained(message):
+    """Whether a message is to be trained on, as far as it says."""
+    return not any(message.get(name) in (0, False) for name in ("weight", "train", "training"))
+
+
+def answers(messages, *, trained):
+    """Places of what the assistant says, all of it or what is trained on."""
+    said = [place for place, one in enumerate(messages) if one["role"] == "assistant"]
+    return [place for place in said if is_trained(messages[place])] if trained else said
+
 def rendered(messages, tokenizer, tools, *, asks=False):
     """Messages by the model's template, with what begins an answer where one is asked for."""
     return tokenizer.apply_chat_template(
@@ -38,8 +48,8 @@ def keeps_an_answer(row, tokenizer, max_length):
     if isinstance(prompt, str):
         return len(tokenizer(prompt)["input_ids"]) < max_length
     if prompt is None:
-        roles = [message["role"] for message in row["messages"]]
-        prompt = row["messages"][: roles.index("assistant")]
+        messages = row["messages"]
+        prompt = messages[: answers(messages, trained=True)[0]]
     asked = rendered(prompt, tokenizer, tools, asks=True)
     return len(tokenizer(asked, add_special_tokens=False)["input_ids"]) < max_length
 '''
@@ -55,11 +65,16 @@ def told_by_template(tokenizer):
     return True
 
 
+def all_trained(row):
+    """Whether all that the assistant says is to be trained on: TRL knows of nothing else."""
+    return all(is_trained(one) for one in row["messages"] if one["role"] == "assistant")
+
+
 def with_masks(row, tokenizer):
-    """Tokens of a conversation, and which the assistant says: those that its turns add."""
+    """Tokens of a conversation, and which are trained on: those that the assistant's turns add."""
     messages, tools = row["messages"], row.get("tools")
-    turns = [place for place, one in enumerate(messages) if one["role"] == "assistant"]
-    text, said = rendered(messages[: turns[-1] + 1], tokenizer, tools), []
+    turns = answers(messages, trained=True)
+    text, said = rendered(messages, tokenizer, tools), []
     for place in turns:
         before = rendered(messages[:place], tokenizer, tools, asks=True)
         after = rendered(messages[: place + 1], tokenizer, tools)
@@ -110,7 +125,7 @@ def main() -> None:
             raise SystemExit("no row is left to train on")
         rows = kept
     of_turns = "messages" in rows.column_names
-    if of_turns and not told_by_template(tokenizer):
+    if of_turns and not (told_by_template(tokenizer) and all(map(all_trained, rows))):
         of_turns, columns = False, rows.column_names
         rows = rows.map(with_masks, fn_kwargs={"tokenizer": tokenizer}, remove_columns=columns)
     config = SFTConfig(
@@ -214,7 +229,11 @@ ROLES = {
 def example(row):
     """One row as TRL takes it; a call is the text that it is."""
     turns = [
-        {"role": ROLES[turn["from"].strip().lower()], "content": turn["value"]}
+        {
+            "role": ROLES[turn["from"].strip().lower()],
+            "content": turn["value"],
+            "weight": int(is_trained(turn)),
+        }
         for turn in value(row, "conversations")
     ]
     return {"messages": system(row) + turns, **beside(row)}

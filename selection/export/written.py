@@ -42,9 +42,11 @@ def as_alpaca(said: Conversation) -> Written:
     Raises
     ------
     CannotSay
-        For turns of tools, and calls.
+        For turns of tools, calls, and answers that are not to be trained on.
     """
     for turn in said.turns:
+        if not turn.trained:
+            raise CannotSay("an answer is not to be trained on")
         if turn.role == "tool":
             raise CannotSay("a tool speaks")
         if turn.tool_calls is not None:
@@ -59,7 +61,15 @@ def as_alpaca(said: Conversation) -> Written:
 
 
 def as_prompt_completion(said: Conversation) -> Written:
-    """All before the last answer, and that answer, each a list of messages."""
+    """All before the last answer, and that answer, each a list of messages.
+
+    Raises
+    ------
+    CannotSay
+        Where that answer is not to be trained on.
+    """
+    if not said.turns[-1].trained:
+        raise CannotSay("the last answer is not to be trained on")
     messages = _listed(said)
     return {"prompt": messages[:-1], "completion": messages[-1:], **_tools(said)}
 
@@ -86,7 +96,12 @@ def _message(turn: Turn) -> Written:
         message["tool_calls"] = _calls(json.loads(turn.tool_calls))
     if turn.name is not None:
         message["name"] = turn.name
-    return message
+    return message | _weight(turn)
+
+
+def _weight(turn: Turn) -> Written:
+    """OpenAI's word for an answer that is shown and not learnt."""
+    return {} if turn.trained else {"weight": 0}
 
 
 def _calls(calls: object) -> object:
@@ -112,11 +127,12 @@ def _is_json(text: str) -> bool:
 
 def _shared(turn: Turn) -> Written:
     if turn.role == "assistant" and turn.tool_calls is not None:
-        return {"from": "function_call", "value": _one_call(turn)}
+        return {"from": "function_call", "value": _one_call(turn), **_weight(turn)}
     if turn.role == "tool":
         said: Written = {"from": "observation", "value": turn.content}
         return said | ({"name": turn.name} if turn.name is not None else {})
-    return {"from": "human" if turn.role == "user" else "gpt", "value": turn.content}
+    side = "human" if turn.role == "user" else "gpt"
+    return {"from": side, "value": turn.content, **_weight(turn)}
 
 
 def _one_call(turn: Turn) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -50,15 +51,15 @@ class ChatText:
     answers : tuple of (int, int)
         Half-open ranges of its characters, in order: what the assistant is to write, each with
         what ends the turn.
-    first_of_last : int
-        Number of the range with which the last turn begins.
+    turns : tuple of int
+        To which of the assistant's turns each range belongs, from 0 on.
     names : tuple of (int, int)
         Ranges of special tokens' names that stand in what somebody said, and so are text.
     """
 
     text: str
     answers: tuple[tuple[int, int], ...]
-    first_of_last: int
+    turns: tuple[int, ...]
     names: tuple[tuple[int, int], ...]
 
 
@@ -118,13 +119,17 @@ def write_chat(conversation: Conversation, tokenizer: PreTrainedTokenizerBase) -
         if system not in text:
             raise TemplateRefusal("the template leaves out the system prompt")
     if marked:
-        before = [i for i, m in enumerate(messages) if m["role"] == "assistant"][-1]
-        _, earlier = _run(template, messages[:before], tools, plain, marks=True)
-        spans, first_of_last = marked, len(earlier)
+        places = [place for place, one in enumerate(messages) if one["role"] == "assistant"]
+        # A turn may have several marks, or none.
+        before = [
+            len(_run(template, messages[:place], tools, plain, marks=True)[1])
+            for place in places[1:]
+        ]
+        spans, turns = marked, [bisect_right(before, number) for number in range(len(marked))]
     else:
         spans = answer_spans(messages, text, write, names)
-        first_of_last = len(spans) - 1
-    return _restored(text, spans, first_of_last, {char: name for name, char in stand_ins.items()})
+        turns = list(range(len(spans)))
+    return _restored(text, spans, turns, {char: name for name, char in stand_ins.items()})
 
 
 def _run(
@@ -203,12 +208,12 @@ def _messages(
 def _restored(
     text: str,
     spans: Sequence[tuple[int, int]],
-    first_of_last: int,
+    turns: Sequence[int],
     name_of: Mapping[str, str],
 ) -> ChatText:
     """Put names back where characters stand for them, and move the ranges along."""
     if not name_of:
-        return ChatText(text, tuple(spans), first_of_last, ())
+        return ChatText(text, tuple(spans), tuple(turns), ())
     parts, names, moved = [], [], [0] * (len(text) + 1)
     length = 0
     for place, char in enumerate(text):
@@ -220,4 +225,4 @@ def _restored(
         length += len(part)
     moved[len(text)] = length
     ranges = tuple((moved[start], moved[end]) for start, end in spans)
-    return ChatText("".join(parts), ranges, first_of_last, tuple(names))
+    return ChatText("".join(parts), ranges, tuple(turns), tuple(names))

@@ -34,12 +34,16 @@ class Answer:
     start, end : half-open range of token ids, what ends the turn included.
     said : end of the range without what ends the turn.
     texts : what each token from `start` to `said` stands for.
+    is_last : whether it is of the last turn.
+    trained : False where the row says that it is not to be trained on.
     """
 
     start: int
     end: int
     said: int
     texts: tuple[str, ...]
+    is_last: bool
+    trained: bool
 
 
 @dataclass(frozen=True)
@@ -50,24 +54,25 @@ class ChatTokens:
     ----------
     ids : list of int
     answers : tuple of Answer, in order.
-    first_of_last : number of the answer with which the last turn begins.
     """
 
     ids: list[int]
     answers: tuple[Answer, ...]
-    first_of_last: int
 
     def trained(self, train_on: TrainOn) -> tuple[Answer, ...]:
-        """The answers that count: all of them, or those of the last turn."""
-        return self.answers[self.first_of_last :] if train_on == "last_assistant" else self.answers
+        """The answers that count, of all turns or of the last; those that the row rules out do not."""
+        last_only = train_on == "last_assistant"
+        return tuple(a for a in self.answers if a.trained and (a.is_last or not last_only))
 
     def loss_mask(self, train_on: TrainOn) -> list[int]:
-        """1 where a token is trained on; the first one, which nothing predicts, never is."""
-        if train_on == "all":
-            return [0] + [1] * (len(self.ids) - 1)
-        mask = [0] * len(self.ids)
-        for answer in self.trained(train_on):
-            mask[answer.start : answer.end] = [1] * (answer.end - answer.start)
+        """1 where a token is trained on; the first one, which nothing predicts, never is.
+
+        With `all` that is everything but answers that the row rules out.
+        """
+        mask = [int(train_on == "all")] * len(self.ids)
+        counted = self.trained(train_on)
+        for answer in self.answers:
+            mask[answer.start : answer.end] = [int(answer in counted)] * (answer.end - answer.start)
         mask[0] = 0
         return mask
 
@@ -103,13 +108,21 @@ def chat_tokens(
     if written.names:
         ids, offsets = _as_text(ids, offsets, written, special, tokenizer)
     ends = frozenset(special.values())
-    answers = tuple(_answer(span, ids, offsets, written.text, ends) for span in written.answers)
+    said = [turn.trained for turn in conversation.turns if turn.role == "assistant"]
+    answers = tuple(
+        Answer(
+            *_tokens_of(span, ids, offsets, written.text, ends),
+            is_last=turn == len(said) - 1,
+            trained=said[turn],
+        )
+        for span, turn in zip(written.answers, written.turns, strict=True)
+    )
     if not answers or any(answer.start >= answer.end for answer in answers):
         raise ValueError(_unreadable(row, tokenizer, "an answer has no token"))
     for number, answer in enumerate(answers, start=1):
         if answer.said == answer.start:
             raise TemplateRefusal(f"the template leaves out what answer {number} says")
-    return ChatTokens(ids, answers, written.first_of_last)
+    return ChatTokens(ids, answers)
 
 
 def read_chat(turns: str) -> Conversation:
@@ -151,13 +164,13 @@ def _as_text(
     return new_ids, new_offsets
 
 
-def _answer(
+def _tokens_of(
     span: tuple[int, int],
     ids: list[int],
     offsets: list[tuple[int, int]],
     text: str,
     special: frozenset[int],
-) -> Answer:
+) -> tuple[int, int, int, tuple[str, ...]]:
     """The tokens that have a character of the range, and how many of them say something."""
     start = bisect_right(offsets, span[0], key=itemgetter(1))
     end = bisect_left(offsets, span[1], key=itemgetter(0))
@@ -175,7 +188,7 @@ def _answer(
         first, last = max(first, reached), min(last, span[1])
         texts.append(text[first:last] if last > first else "")
         reached = max(reached, last)
-    return Answer(start, end, said, tuple(texts))
+    return start, end, said, tuple(texts)
 
 
 def _blank(offset: tuple[int, int], text: str) -> bool:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class AnswerCut(ValueError):
-    """Nothing of a row's answers is left within the longest sequence."""
+    """Nothing of a row's answers is left to be trained on within the longest sequence."""
 
 
 @dataclass(frozen=True)
@@ -88,10 +88,16 @@ def render_chat(
 def cut_chat(chat: ChatTokens, max_length: int, train_on: TrainOn) -> Rendered:
     """Cut a conversation at its end; `AnswerCut` where nothing of its answers is left."""
     ids = chat.ids[:max_length]
-    counted = [answer for answer in chat.trained(train_on) if answer.start < len(ids)]
+    wanted = chat.trained(train_on)
+    if not wanted:
+        raise AnswerCut(
+            "its last answer is not to be trained on, as it says itself; set"
+            " `train_on: assistant`, or drop the row"
+        )
+    counted = [answer for answer in wanted if answer.start < len(ids)]
     if not counted:
         raise AnswerCut(
-            f"its answer begins after {chat.trained(train_on)[0].start} tokens, and"
+            f"its answer begins after {wanted[0].start} tokens, and"
             f" max_length={max_length}; raise max_length or drop the row"
         )
     places = [place for a in counted for place in range(max(a.start, 1), min(a.said, len(ids)))]

@@ -86,6 +86,19 @@ HALF_RIGHT = {
     "too many marks: over 30 combining marks": called(
         json.dumps({"name": "f", "arguments": "a" + "\u0301" * 40}, ensure_ascii=False)
     ),
+    "no answer to train on": chat(USER, GPT | {"weight": 0}),
+    "wrong type: 'weight' of turn 2 of 'messages' is '0.5', not 0 or 1": chat(
+        USER, GPT | {"weight": 0.5}
+    ),
+    "wrong type: 'train' of turn 2 of 'messages' is 'no', not 0 or 1": chat(
+        USER, GPT | {"train": "no"}
+    ),
+    "two values: turn 2 of 'messages' has 'weight' and 'train', which differ": chat(
+        USER, GPT | {"weight": 1, "train": False}
+    ),
+    "not an answer: turn 1 of 'messages' (user) says that it is trained on": chat(
+        USER | {"train": True}, GPT
+    ),
     "no known format: name its columns, such as `columns: {text: title}`; the row has 'title'": {
         "title": "x",
         "body": "y",

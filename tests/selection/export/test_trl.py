@@ -165,6 +165,18 @@ def test_masks_without_marks_are_those_of_the_same_template_with_them(name, mode
     assert sum(marked["assistant_masks"][n:]) == 0
 
 
+def test_ten_steps_on_rows_of_which_some_answers_are_not_trained_on(model, tmp_path, monkeypatch):
+    rows = [as_messages(i) for i in range(24)]
+    for number, messages in enumerate(rows):  # a table of them has nulls where nothing is said
+        messages[2 + 2 * (number % 2)] |= {"weight": 0} if number % 3 else {}
+    (tmp_path / "rows.jsonl").write_text(
+        "\n".join(json.dumps({"messages": messages}) for messages in rows)
+    )
+    kept = rows_of(tmp_path / "rows.jsonl", tmp_path)
+    bundle = make_bundle(kept, ORIGINS, container="parquet")
+    check(train(write_export(tmp_path / "out", bundle.files), model, monkeypatch))
+
+
 def test_ten_steps_with_a_template_that_trl_does_not_know(model, tmp_path, monkeypatch):
     own = with_template(model, tmp_path / "own", OF_NOBODY)
     check(train(export_messages(tmp_path), own, monkeypatch))

@@ -1,6 +1,7 @@
 """What is written in a format reads as the same conversation again."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -45,6 +46,9 @@ def conversations(draw: st.DrawFn) -> Conversation:
                 for _ in range(draw(st.integers(1, 2)))
             ]
         turns.append(Turn("assistant", draw(WORDS)))
+    answers = [place for place, turn in enumerate(turns) if turn.role == "assistant"]
+    for place in draw(st.sets(st.sampled_from(answers), max_size=len(answers) - 1)):
+        turns[place] = replace(turns[place], trained=False)
     tools = draw(st.none() | st.just(canonical([{"type": "function", "function": {"name": "f"}}])))
     return Conversation(tuple(turns), draw(st.none() | WORDS), tools)
 
@@ -63,15 +67,21 @@ def test_a_conversation_that_a_format_can_say_reads_as_the_same_again(name, said
     try:
         row = WRITERS[name](said)
     except CannotSay:
-        assert name in ("sharegpt", "alpaca")
-        assert any(turn.role == "tool" for turn in said.turns)
+        with_tools = any(turn.role == "tool" for turn in said.turns)
+        all_trained = all(turn.trained for turn in said.turns)
+        assert {
+            "sharegpt": with_tools,
+            "alpaca": with_tools or not all_trained,
+            "prompt-completion": not said.turns[-1].trained,
+        }[name]
         return
     assert read(json.loads(json.dumps(row)), name) == said
 
 
 @given(said=conversations())
-def test_alpaca_says_whatever_has_no_tools(said):
-    plain = [turn for turn in said.turns if turn.role != "tool" and turn.tool_calls is None]
+def test_alpaca_says_whatever_has_no_tools_and_is_trained_on(said):
+    spoken = (turn for turn in said.turns if turn.role != "tool" and turn.tool_calls is None)
+    plain = [replace(turn, trained=True) for turn in spoken]
     asked = Conversation(tuple(plain), said.system, said.tools)
     assert read(WRITERS["alpaca"](asked), "alpaca") == asked
 
