@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from selection.export.files import LOADERS, DataFile
+from selection.export.trl_examples import example_code, pair_of
 
 _HEAD = '''\
 """Train a model on the rows that lie beside this script: `python train_trl.py --help`.
@@ -176,120 +177,6 @@ TEMPLATE = """\\
 {%- if add_generation_prompt %}{{ "assistant:\\\\n" }}{% endif %}"""
 '''
 
-_VALUE = '''
-
-def value(row, field):
-    """What a row has in the column of a field; None for nothing."""
-    return row.get(COLUMNS.get(field, field)) or None
-
-
-def beside(row):
-    """A row's tools, where it has some."""
-    tools = value(row, "tools")
-    return {} if tools is None else {"tools": tools}
-
-
-def system(row):
-    """A row's system prompt as a message, where it has one in a column."""
-    told = value(row, "system")
-    return [] if told is None else [{"role": "system", "content": told}]
-'''
-
-_LISTED = '''
-
-def listed(said, role):
-    """Messages: a text is one of them."""
-    return [{"role": role, "content": said}] if isinstance(said, str) else list(said)
-'''
-
-_TEXT = '''
-
-def example(row):
-    """One row as TRL takes it."""
-    return {"text": row[COLUMNS.get("text", "text")]}
-'''
-
-_MESSAGES = '''
-
-def example(row):
-    """One row as TRL takes it."""
-    return {"messages": system(row) + value(row, "messages"), **beside(row)}
-'''
-
-_SHAREGPT = '''
-
-ROLES = {
-    **dict.fromkeys(("system", "developer"), "system"),
-    **dict.fromkeys(("user", "human"), "user"),
-    **dict.fromkeys(("assistant", "gpt", "model", "chatgpt", "function_call"), "assistant"),
-    **dict.fromkeys(("tool", "function", "observation"), "tool"),
-}
-
-
-def example(row):
-    """One row as TRL takes it; a call is the text that it is."""
-    turns = [
-        {
-            "role": ROLES[turn["from"].strip().lower()],
-            "content": turn["value"],
-            "weight": int(is_trained(turn)),
-        }
-        for turn in value(row, "conversations")
-    ]
-    return {"messages": system(row) + turns, **beside(row)}
-'''
-
-_ALPACA = '''
-
-def example(row):
-    """One row as TRL takes it."""
-    before = []
-    for asked, answered in value(row, "history") or []:
-        before += [
-            {"role": "user", "content": asked},
-            {"role": "assistant", "content": answered},
-        ]
-    asked = "\\n\\n".join(filter(None, (value(row, "instruction"), value(row, "input"))))
-    prompt = system(row) + before + [{"role": "user", "content": asked}]
-    completion = [{"role": "assistant", "content": value(row, "output")}]
-    return {"prompt": prompt, "completion": completion, **beside(row)}
-'''
-
-_PREFERENCE = '''
-
-def example(row):
-    """One row as TRL takes it: the chosen answer; the rejected one is not learnt from."""
-    said = listed(value(row, "chosen"), "assistant")
-    if said[0]["role"] not in ("system", "developer", "user"):
-        said = listed(value(row, "prompt"), "user") + said
-    said = system(row) + said
-    return {"prompt": said[:-1], "completion": said[-1:], **beside(row)}
-'''
-
-_PAIR = '''
-
-def example(row):
-    """One row as TRL takes it."""
-    prompt = system(row) + listed(value(row, ASKED), "user")
-    completion = listed(value(row, ANSWERED), "assistant")
-    return {"prompt": prompt, "completion": completion, **beside(row)}
-'''
-
-_PAIR_OF_TEXTS = '''
-
-def example(row):
-    """One row as TRL takes it."""
-    return {"prompt": value(row, ASKED), "completion": value(row, ANSWERED)}
-'''
-
-_EXAMPLES = {
-    "text": _TEXT,
-    "messages": _VALUE + _MESSAGES,
-    "sharegpt": _VALUE + _SHAREGPT,
-    "alpaca": _VALUE + _ALPACA,
-    "preference": _VALUE + _LISTED + _PREFERENCE,
-}
-
 
 def trl_script(file: DataFile, *, model: str | None) -> str:
     """Return the script for a file.
@@ -304,12 +191,7 @@ def trl_script(file: DataFile, *, model: str | None) -> str:
         "COLUMNS": dict(file.renamed),
         "MODEL": model,
     }
-    body = _EXAMPLES.get(file.format)
-    if body is None:
-        facts["ASKED"], facts["ANSWERED"] = asked, answered = tuple(file.format.split("-"))
-        of_texts = not file.has("system") and not file.has("tools")
-        of_texts = of_texts and not (file.is_listed(asked) or file.is_listed(answered))
-        body = _VALUE + (_PAIR_OF_TEXTS if of_texts else _LISTED + _PAIR)
+    facts |= pair_of(file)
     constants = "".join(f"{name} = {value!r}\n" for name, value in facts.items())
     note = "# Field of the format -> column, where the column is called otherwise: COLUMNS.\n"
-    return _HEAD + note + constants + _TEMPLATE + body + _LENGTHS + _MASKS + _MAIN
+    return _HEAD + note + constants + _TEMPLATE + example_code(file) + _LENGTHS + _MASKS + _MAIN

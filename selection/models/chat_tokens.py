@@ -60,7 +60,7 @@ class ChatTokens:
     answers: tuple[Answer, ...]
 
     def trained(self, train_on: TrainOn) -> tuple[Answer, ...]:
-        """The answers that count, of all turns or of the last; those that the row rules out do not."""
+        """The answers that count, of all turns or of the last; never what the row rules out."""
         last_only = train_on == "last_assistant"
         return tuple(a for a in self.answers if a.trained and (a.is_last or not last_only))
 
