@@ -102,7 +102,7 @@ def write_study(asked: Asked, fields: Mapping[str, Any], name: str | None) -> Wr
     Parameters
     ----------
     fields : of the study, its name and pool left out.
-    name : of the study; None to make one of those of pool and target.
+    name : of the study; None for whichever says this, or one made of those of pool and target.
 
     Raises
     ------
@@ -117,7 +117,8 @@ def write_study(asked: Asked, fields: Mapping[str, Any], name: str | None) -> Wr
     whole = {**fields, "pool": pool.name}
     if "base_model" in fields:
         whole["base_model"] = _named_model(fields["base_model"], known, pool)
-    study = study_of(whole, known.studies, _named(name, known, pool, asked.target))
+    same = known.studies if name is None else {}
+    study = study_of(whole, same, _named(name, known, pool, asked.target))
     if known.studies.get(study.name, study) != study:
         raise ConfigurationError(
             f"the study {study.name!r} is there and says something else: give another --name, or"

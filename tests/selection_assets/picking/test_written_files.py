@@ -127,6 +127,9 @@ def test_the_same_again_writes_nothing_and_something_else_takes_another_name(dat
     assert (root() / "studies/mine.yaml").read_text() == text
     said = refused("new", "chats", "chats.jsonl", "--target", "target.jsonl")
     assert "the name 'chats' is taken" in said
+    assert "wrote studies/second.yaml" in new("second", "chats.jsonl", "--target", "target.jsonl")
+    second = (root() / "studies/second.yaml").read_text()
+    assert second == text.replace("name: mine", "name: second")
 
 
 def test_a_pool_is_known_by_its_files_and_keeps_what_was_edited(data):
