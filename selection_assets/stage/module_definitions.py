@@ -63,7 +63,7 @@ def read_module(module: str) -> Module:
         raise ValueError(f"no file of the module {module} to take a code version from")
     tree = ast.parse(file.read_text(encoding="utf-8"))
     found = Module()
-    for node in ast.walk(tree):
+    for node in _statements(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 found.imports.setdefault(alias.asname or alias.name, set()).add((alias.name, "*"))
@@ -121,12 +121,30 @@ def within(module: str, part: str) -> bool:
 
 def _strip(tree: ast.Module) -> None:
     """Take away what says nothing about what code does: imports, docstrings, texts of constants."""
-    for node in ast.walk(tree):
-        for name in ("body", "orelse", "finalbody"):
+    for node in _statements(tree):
+        for name in _BLOCKS:
             statements = getattr(node, name, None)
             if isinstance(statements, list):
                 kept = [statement for statement in statements if not _is_silent(statement)]
                 setattr(node, name, kept or ([ast.Pass()] if name == "body" else []))
+
+
+_BLOCKS = ("body", "orelse", "finalbody")
+
+
+def _statements(tree: ast.Module) -> Iterator[ast.AST]:
+    """A module, its statements, and all that has statements in them, such as a handler.
+
+    Nothing is stated within an expression, and nearly all nodes are in one.
+    """
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        for name in (*_BLOCKS, "handlers", "cases"):
+            below = getattr(node, name, ())
+            if isinstance(below, list):
+                waiting += below
 
 
 def _is_silent(statement: ast.stmt) -> bool:
