@@ -7,7 +7,6 @@ from typing import Literal
 
 import numpy as np
 from pydantic import Field
-from scipy.sparse import csc_array
 
 from selection.basics.text import normalise
 from selection.basics.words import terms
@@ -143,6 +142,7 @@ def _weights(
 ) -> dict[str, np.ndarray]:
     """Give the weights of each document's words, as compressed rows whose columns ascend."""
     from bm25s import BM25
+    from scipy.sparse import csc_array
 
     index = BM25(k1=options.k1, b=options.b, method="lucene", backend="numpy", dtype="float32")
     vocabulary = {term: term for term in range(n_terms)}

@@ -12,7 +12,6 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from selection.methods.bm25.index import Bm25Index, Bm25Options, terms_of
 from selection.methods.contract.common import prepared_by
@@ -22,6 +21,7 @@ from selection.methods.contract.protocol import FitInputs, Fitted, Method, Score
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from scipy.sparse import csr_array
 
 INDEX = Bm25Index()
 _TOP_TERMS = 5
@@ -92,6 +92,8 @@ METHOD = Bm25Method()
 
 def _weights(files: Files, row_id: np.ndarray) -> csr_array:
     """Give the index's rows of these row ids, float64 and in their order."""
+    from scipy.sparse import csr_array
+
     indexed, arrays = files.array("row_id.npy"), files.arrays("weights.safetensors")
     place = np.minimum(np.searchsorted(indexed, row_id), len(indexed) - 1)
     missing = np.flatnonzero(indexed[place] != row_id)

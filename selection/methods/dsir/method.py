@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field
-from scipy.sparse import csr_array
 
 from selection.basics.draws import keyed_gumbel
 from selection.methods.contract.common import draw_per_seed
@@ -32,6 +31,7 @@ from selection.methods.dsir.ngrams import NgramCounts, NgramOptions, bucket, cou
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from scipy.sparse import csr_array
 
 COUNTS = NgramCounts()
 _TOP_NGRAMS = 5

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xxhash
 from pydantic import Field
-from scipy.sparse import csr_array
 
 from selection.basics.text import normalise
 from selection.basics.words import tokens
@@ -27,6 +27,9 @@ from selection.methods.contract.preparation import (
     PrepareInputs,
 )
 from selection.methods.contract.values import Rows
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 _BLOCK_ROWS = 8192
 
@@ -63,6 +66,8 @@ def count_ngrams(texts: Sequence[str], buckets: int) -> csr_array:
     csr_array of shape (n, buckets), int32
         Columns ascend in each row.
     """
+    from scipy.sparse import csr_array
+
     indices: list[int] = []
     counts: list[int] = []
     indptr = np.zeros(len(texts) + 1, dtype=np.int64)
@@ -108,6 +113,8 @@ class NgramCounts(Preparation):
 
     def features(self, files: Files) -> csr_array:
         """Give the counts, of shape (n, buckets), int32."""
+        from scipy.sparse import csr_array
+
         arrays = files.arrays("counts.safetensors")
         indptr = np.concatenate([[0], np.cumsum(arrays["row_lengths"], dtype=np.int64)])
         shape = (len(arrays["row_lengths"]), int(arrays["buckets"][0]))
