@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from selection.chats.conversation import ChatFault
 
-NAMES = ("weight", "train", "training")
-"""Under which it says so: OpenAI's, and two of axolotl's."""
+TRAINED_BY = ("weight", "train", "training")
+"""Names under which it says so: OpenAI's, and two of axolotl's."""
 
 
 def is_trained(message: Mapping[str, object], where: str, role: str, *, is_answer: bool) -> bool:
@@ -18,7 +18,7 @@ def is_trained(message: Mapping[str, object], where: str, role: str, *, is_answe
     ChatFault
         When it says what cannot be done, or two things.
     """
-    said = {name: value for name in NAMES if (value := message.get(name)) is not None}
+    said = {name: value for name in TRAINED_BY if (value := message.get(name)) is not None}
     for name, value in said.items():
         if value not in (0, 1):
             raise ChatFault(f"wrong type: {name!r} of {where} is {str(value)[:40]!r}, not 0 or 1")
@@ -31,4 +31,4 @@ def is_trained(message: Mapping[str, object], where: str, role: str, *, is_answe
 
 def untrained_by(message: Mapping[str, object]) -> str | None:
     """Return the name under which a message says that it is not trained on, if it does."""
-    return next((name for name in NAMES if message.get(name) in (0, False)), None)
+    return next((name for name in TRAINED_BY if message.get(name) == 0), None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from selection.chats.trained import TRAINED_BY
 from selection.export.files import LOADERS, DataFile
 from selection.export.trl_examples import example_code, pair_of
 
@@ -28,7 +29,7 @@ _LENGTHS = '''
 
 def is_trained(message):
     """Whether a message is to be trained on, as far as it says."""
-    return not any(message.get(name) in (0, False) for name in ("weight", "train", "training"))
+    return all(message.get(name) != 0 for name in TRAINED_BY)
 
 
 def answers(messages, *, trained):
@@ -190,6 +191,7 @@ def trl_script(file: DataFile, *, model: str | None) -> str:
         "LOADER": LOADERS[Path(file.name).suffix],
         "COLUMNS": dict(file.renamed),
         "MODEL": model,
+        "TRAINED_BY": TRAINED_BY,
     }
     facts |= pair_of(file)
     constants = "".join(f"{name} = {value!r}\n" for name, value in facts.items())

@@ -150,11 +150,11 @@ def _mixed(hashes: np.ndarray) -> np.ndarray:
 
 def _powers(base: int, n: int) -> np.ndarray:
     """The powers 0 to n - 1 of a base, modulo 2**64; of lengths that come often, made once."""
-    return _made_powers(base)[:n] if n <= _KEPT_POWERS else _make_powers(base, n)
+    return _kept_powers(base)[:n] if n <= _KEPT_POWERS else _make_powers(base, n)
 
 
 @cache
-def _made_powers(base: int) -> np.ndarray:
+def _kept_powers(base: int) -> np.ndarray:
     powers = _make_powers(base, _KEPT_POWERS)
     powers.flags.writeable = False
     return powers
