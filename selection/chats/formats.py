@@ -175,7 +175,7 @@ TEXT = Format("text", ("text",), (), _no_conversation)
 """A row that is no conversation."""
 
 
-def whole_format(filled: Collection[str], formats: Collection[Format]) -> Format | None:
+def whole_format(filled: set[str], formats: Collection[Format]) -> Format | None:
     """Return the first format of which a row has all that it needs, if there is one.
 
     Parameters
@@ -183,7 +183,7 @@ def whole_format(filled: Collection[str], formats: Collection[Format]) -> Format
     filled : fields in which the row has a value.
     """
     for known in formats:
-        if all(field in filled for field in known.needs):
+        if filled.issuperset(known.needs):
             return known
     return None
 
@@ -199,9 +199,9 @@ class Fields:
     there : all of which it has the column.
     """
 
-    filled: Collection[str]
-    given: Collection[str]
-    there: Collection[str]
+    filled: set[str]
+    given: set[str]
+    there: set[str]
 
 
 def half_format(fields: Fields, formats: Collection[Format]) -> Format | None:

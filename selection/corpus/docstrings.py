@@ -20,6 +20,9 @@ from selection.corpus.records import BadRecord, Record, UnreadPart
 
 _TEST_FOLDERS = frozenset({"test", "tests"})
 Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+_BLOCKS = ("body", "handlers", "orelse", "finalbody", "cases")
+"""Fields of a statement that hold statements, in the order of the source: nothing is defined
+elsewhere, and nearly all nodes of a tree are elsewhere."""
 
 
 def read_docstrings(
@@ -195,6 +198,5 @@ def _documented(tree: ast.Module) -> Iterator[tuple[str, str]]:
                 scope = f"{name}."
             elif not isinstance(node, ast.Module):
                 scope = f"{name}.<locals>."
-        # Nothing is defined within an expression, and nearly all nodes are in one.
-        inner = [n for n in ast.iter_child_nodes(node) if not isinstance(n, ast.expr)]
+        inner = [child for block in _BLOCKS for child in getattr(node, block, ())]
         waiting.extend((child, scope) for child in reversed(inner))

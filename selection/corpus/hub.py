@@ -115,9 +115,9 @@ def _open(
         return iter(found), {}, None, ""
     # Only the columns asked for: others may be images or sounds, costly to decode.
     wanted = [column for column in found.column_names if column in rules.wanted()]
-    asked = {*rules.columns.columns_about().values(), *rules.where}
+    asked = {*rules.about.values(), *rules.where}
     fits = rules.fits(wanted)
-    absent = asked if fits else {*asked, *rules.columns.columns_named().values()}
+    absent = asked if fits else {*asked, *rules.named.values()}
     absent -= set(found.column_names)
     if absent:
         raise ValueError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -80,7 +80,15 @@ class Corpus:
 
 
 class _Kept(NamedTuple):
-    record: Record
+    """What is kept of a record; the row as it came is in no table and is not."""
+
+    text: str
+    prompt: str | None
+    response: str | None
+    turns: str | None
+    format: str
+    licence: str | None
+    label: str | None
     n_words: int
     origins: list[str]
 
@@ -119,12 +127,10 @@ def ingest(
         formats[record.format] += 1
         key = record.row_id
         if key not in kept:
-            if record.original is not None:
-                if originals is not None:
-                    originals.keep(key, record.original)
-                record = replace(record, original=None)
+            if record.original is not None and originals is not None:
+                originals.keep(key, record.original)
             taken.keep(record)
-            kept[key] = _Kept(record, count_words(record.text), [record.origin])
+            kept[key] = _kept(record)
         elif len(kept[key].origins) < MAX_ORIGINS:
             taken.keep_origin(record.origin)
             kept[key].origins.append(record.origin)
@@ -150,22 +156,24 @@ def quarantine_table(faults: Faults, source: str) -> pa.Table:
     return _table(QUARANTINE_SCHEMA, rows)
 
 
+def _kept(record: Record) -> _Kept:
+    return _Kept(
+        text=record.text if record.looked_at is None else record.looked_at,
+        prompt=record.prompt,
+        response=record.response,
+        turns=record.turns,
+        format=record.format,
+        licence=record.licence,
+        label=record.label,
+        n_words=count_words(record.text),
+        origins=[record.origin],
+    )
+
+
 def _rows(kept: dict[str, _Kept], source: str) -> Iterator[dict[str, object]]:
     for key in sorted(kept):
-        record, n_words, origins = kept.pop(key)  # so that no row is there twice
-        yield {
-            "row_id": key,
-            "source": source,
-            "text": record.text if record.looked_at is None else record.looked_at,
-            "prompt": record.prompt,
-            "response": record.response,
-            "turns": record.turns,
-            "format": record.format,
-            "licence": record.licence,
-            "label": record.label,
-            "n_words": n_words,
-            "origins": origins,
-        }
+        # Popped, so that no row is there twice.
+        yield {"row_id": key, "source": source, **kept.pop(key)._asdict()}
 
 
 def _table(schema: pa.Schema, rows: Iterable[Mapping[str, object]]) -> pa.Table:

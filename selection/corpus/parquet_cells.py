@@ -51,7 +51,7 @@ class Table:
             elif not (_usable(kind) or (column in turns and _may_be_turns(kind))):
                 faults[column] = f"wrong type: column {column!r} is {kind}"
         read = sorted((rules.wanted() & set(schema.names)) - faults.keys())
-        asked = {*rules.columns.columns_named().values(), *rules.where}
+        asked = {*rules.named.values(), *rules.where}
         some = rules.fits(read)
         odd = {column: said for column, said in faults.items() if some and column not in asked}
         faults = {column: said for column, said in faults.items() if column not in odd}

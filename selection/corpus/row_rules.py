@@ -46,11 +46,21 @@ class RowRules:
         A text comes last: a file that has both was rendered for people who have no turns. Where the
         column of the text is named, it is what counts.
         """
-        named = self.columns.columns_named().keys() - set(BESIDE)
+        named = self.named.keys() - set(BESIDE)
         asked = [known for known in (*CHATS, TEXT) if named & {*known.needs, *known.may}]
         if TEXT in asked:
             asked = [TEXT, *(known for known in asked if known is not TEXT)]
         return tuple(asked) or (*CHATS, TEXT)
+
+    @cached_property
+    def named(self) -> Mapping[str, str]:
+        """Field -> column, of those that are named."""
+        return self.columns.columns_named()
+
+    @cached_property
+    def about(self) -> Mapping[str, str]:
+        """Field -> column, of those of them that say something about a row."""
+        return self.columns.columns_about()
 
     @cached_property
     def content(self) -> Mapping[str, str]:
@@ -58,9 +68,17 @@ class RowRules:
         fields = (field for known in self.formats for field in (*known.needs, *known.may))
         return {field: self.columns.column_of(field) for field in fields}
 
+    @cached_property
+    def _fields_of(self) -> Mapping[str, list[str]]:
+        """Column -> fields, of the same."""
+        found: dict[str, list[str]] = {}
+        for field, column in self.content.items():
+            found.setdefault(column, []).append(field)
+        return found
+
     def wanted(self) -> set[str]:
         """Return every column that a row may be asked for."""
-        about = {*self.columns.columns_about().values(), *self.licence_columns}
+        about = {*self.about.values(), *self.licence_columns}
         return {*self.content.values(), *about, *self.where}
 
     @property
@@ -84,11 +102,14 @@ class RowRules:
             return found
         there = {field: row[column] for field, column in self.content.items() if column in row}
         empty = {field for field, value in there.items() if value == []}
-        return half_format(Fields(filled, filled | empty, there), self.formats)
+        return half_format(Fields(filled, filled | empty, set(there)), self.formats)
 
     def is_whole(self, row: Mapping[str, object]) -> bool:
         """Whether a row has all that one of the formats needs."""
         return whole_format(self._filled(row), self.formats) is not None
 
     def _filled(self, row: Mapping[str, object]) -> set[str]:
-        return {field for field, column in self.content.items() if row.get(column) not in EMPTY}
+        # A row has few columns, and there are many fields.
+        fields_of = self._fields_of
+        filled = (name for name, value in row.items() if name in fields_of and value not in EMPTY)
+        return {field for column in filled for field in fields_of[column]}

@@ -6,7 +6,6 @@ import codecs
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -59,10 +58,12 @@ def read_row(
         row = parse()
         if columns is None:
             columns = told_columns(tuple(islice(row, MAX_COLUMNS_TOLD)))
-        record = _to_record(row, rules, origin, columns, sparse)
-        kept = line() if record is not None and rules.originals and line is not None else None
-        if record is not None and kept is not None:
-            record = replace(record, original=_original(kept, table, rules))
+        record = None
+        if _is_wanted(row, rules):
+            values = _values(row, rules, sparse)
+            kept = line() if rules.originals and line is not None else None
+            original = None if kept is None else _original(kept, table, rules)
+            record = Record(origin=origin, columns=columns, original=original, **values)
     except RowsMissing as fault:
         yield UnreadPart(origin, str(fault), digest(), fault.missing)
     except RowFault as fault:
@@ -106,13 +107,7 @@ def row_digest(row: Mapping[str, object]) -> str:
     return hashlib.sha256(line.encode("utf-8")).hexdigest()
 
 
-def _to_record(
-    row: Mapping[str, object],
-    rules: RowRules,
-    origin: str,
-    columns: tuple[str, ...],
-    sparse: bool,
-) -> Record | None:
+def _is_wanted(row: Mapping[str, object], rules: RowRules) -> bool:
     for column, value in rules.where.items():
         if column not in row:
             raise RowFault(f"missing filter column: {_absent(column, row)}")
@@ -120,27 +115,32 @@ def _to_record(
         if found is None:  # it may belong to any of the sources that the column parts
             raise RowFault(f"null filter column: {_absent(column, row)}")
         if _scalar(found, column) != value:
-            return None
+            return False
+    return True
+
+
+def _values(row: Mapping[str, object], rules: RowRules, sparse: bool) -> dict[str, Any]:
+    """What a record has of a row's cells."""
     values: dict[str, Any] = {"licence": _licence(row, rules), **_about(row, rules, sparse)}
     found = rules.format_of(row)
     if found is None or found is TEXT:
-        record = Record(_text(row, rules), origin)
-        values |= _paired(row, rules)
+        whole = _text(row, rules)
+        values |= {"text": whole, **_paired(row, rules)}
     else:
         said = _conversation(row, found, rules.content)
-        record = Record(said.text, origin, format=found.name)
-        values |= {"prompt": said.prompt, "response": said.response, "turns": said.to_json()}
-    record = replace(record, columns=columns, **values)
-    size = len((record.turns or record.text).encode("utf-8"))
+        whole = said.to_json()
+        values |= {"text": said.text, "prompt": said.prompt, "response": said.response}
+        values |= {"turns": whole, "format": found.name}
+    size = len(whole) if whole.isascii() else len(whole.encode("utf-8"))
     if size > rules.max_bytes_per_row:
         raise RowFault(f"row too large: {size:,} bytes, limit {rules.max_bytes_per_row:,}")
-    return record
+    return values
 
 
 def _about(row: Mapping[str, object], rules: RowRules, sparse: bool) -> dict[str, str | None]:
     """What is said about a row, in columns that are named."""
     values: dict[str, str | None] = {}
-    for field, column in rules.columns.columns_about().items():
+    for field, column in rules.about.items():
         value = row.get(column)
         if column not in row and not sparse and field not in rules.may_be_absent:
             raise RowFault(f"missing column: {_absent(column, row)}")
@@ -169,7 +169,7 @@ def _paired(row: Mapping[str, object], rules: RowRules) -> dict[str, str | None]
     """Prompt and response that a text has beside it, where their columns are named."""
     values: dict[str, str | None] = {}
     for field in ("prompt", "response"):
-        column = rules.columns.columns_named().get(field)
+        column = rules.named.get(field)
         value = None if column is None else row.get(column)
         if column is not None and value is not None:
             values[field] = _string(value, column)

@@ -96,16 +96,15 @@ class _Found:
 
     def look(self, windows: Windows, first: int) -> None:
         """Look at some texts, of which the first stands at this place."""
-        words, length = self._evidence.words, self._runs.length
-        starts, ends = windows.long(length) if length else windows.heavy(words)
-        at, run = self._runs.table.find(windows.hashed(starts, ends))
-        text = windows.text_W[starts[at]] + first
+        length, words = self._runs.length, self._evidence.words
+        starts, run = windows.find(self._runs.table, length=length, words=words)
+        text = windows.text_W[starts] + first
         counts = self._is_evidence[run]
         self._shared.append(distinct_pairs(text[counts], run[counts]))
         which, passage = self._runs.passages.of_each(run)
-        begin = starts[at][which] - self._evidence.before_P[passage]
+        begin = starts[which] - self._evidence.before_P[passage]
         stop = begin + self._evidence.size_P[passage]
-        text, of_text = text[which], windows.text_W[starts[at][which]]
+        text, of_text = text[which], windows.text_W[starts[which]]
         # What it would be, outside its text, is another hash; only the bounds must hold.
         within = (begin >= windows.starts_T[of_text]) & (stop <= windows.ends_T[of_text])
         text, passage = text[within], passage[within]

@@ -24,6 +24,11 @@ cosine of `NearEvidence` on, one that has enough of its words in whatever order.
 SHINGLE = 3
 """Words of a run (Broder 1997, as in `selection.corpus.near_texts`)."""
 
+_COSINE_SLACK = 1e-3
+"""Far more than the rounding of a cosine in float32."""
+
+_BLOCK_ROWS = 8192
+
 CONTAINED = 0.5
 """Share of a held-out row's own words, or runs, that a near-duplicate has at least."""
 
@@ -99,20 +104,36 @@ def find_leaking_vectors(
     text_at : gives the text of a row; asked for suspects only.
     """
     found: list[tuple[int, int]] = []
-    if len(rows) and len(near.vectors_MD):
-        nearest_N1, cosines_N1 = nearest_targets(rows, near.vectors_MD, 1)
-        nearest_N, cosine_N = nearest_N1[:, 0], cosines_N1[:, 0]
-        tells_N = (cosine_N >= near.cosine) & near.tells_M[nearest_N]
-        for place in np.flatnonzero(tells_N | (cosine_N >= SUSPECT_COSINE)).tolist():
+    place_S = _maybe_near(rows, near)
+    if len(place_S):
+        nearest_S1, cosines_S1 = nearest_targets(rows[place_S], near.vectors_MD, 1)
+        nearest_S, cosine_S = nearest_S1[:, 0], cosines_S1[:, 0]
+        tells_S = (cosine_S >= near.cosine) & near.tells_M[nearest_S]
+        for at in np.flatnonzero(tells_S | (cosine_S >= SUSPECT_COSINE)).tolist():
+            place = int(place_S[at])
             words = words_of(text_at(place))
             shares = near.own_runs.shares(words)
-            nearest = int(near.numbers_M[nearest_N[place]])
-            if not shares and tells_N[place] and nearest in near.own_words.shares(words):
+            nearest = int(near.numbers_M[nearest_S[at]])
+            if not shares and tells_S[at] and nearest in near.own_words.shares(words):
                 shares = {nearest: 1.0}
             if shares:
                 found.append((place, min(shares, key=lambda number: (-shares[number], number))))
     place, number = np.array(found, dtype=np.int64).reshape(-1, 2).T
     return Leaks(place, np.full(len(place), NEAR), number)
+
+
+def _maybe_near(rows: np.ndarray, near: NearEvidence) -> np.ndarray:
+    """Places of the rows that may be suspects: rounding loses none, and few are too many."""
+    least, found = min(SUSPECT_COSINE, near.cosine) - _COSINE_SLACK, []
+    target_DM = near.vectors_MD.astype(np.float32).T
+    target_DM = target_DM / np.linalg.norm(target_DM, axis=0)
+    for start in range(0, len(rows) if target_DM.shape[1] else 0, _BLOCK_ROWS):
+        block_BD = np.asarray(rows[start : start + _BLOCK_ROWS], dtype=np.float32)
+        least_B = least * np.linalg.norm(block_BD, axis=1)
+        # Put so that a row without a direction, of which the exact search complains, is one too.
+        far_B = (block_BD @ target_DM).max(axis=1) < least_B
+        found.append(start + np.flatnonzero(~far_B))
+    return np.concatenate([np.empty(0, dtype=np.int64), *found])
 
 
 def _tells(vectors_MD: np.ndarray, cosine: float) -> np.ndarray:

@@ -12,7 +12,7 @@ from selection.leaks.words import WORD, WORD_BYTES, weights_of
 # Odd, so that it has an inverse among numbers of 64 bits; else of no meaning.
 _BASE = 0x9E3779B97F4A7C15
 _INVERSE = pow(_BASE, -1, 2**64)
-_FILTER_BITS = 22
+_FEWEST_BITS, _SPARSE_BITS, _MOST_BITS = 12, 4, 22
 _KEPT_POWERS = 2**22
 """More bytes than most lots of texts have; each table of so many takes 32 MB."""
 
@@ -41,10 +41,13 @@ class Windows:
     """
 
     def __init__(self, texts: Sequence[bytes]) -> None:
-        bytes_B = WORD_BYTES[np.frombuffer(b"\n".join([*texts, b""]), dtype=np.uint8)]
-        edges = np.diff((bytes_B != 0).view(np.int8), prepend=0)
-        begin_W, end_W = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
         # Each text ends in a line break of its own, which is in no word.
+        read = b"\n".join([*texts, b""]).translate(WORD_BYTES)
+        bytes_B = np.frombuffer(read, dtype=np.uint8)
+        is_word = bytes_B != 0
+        edges = np.flatnonzero(is_word[1:] != is_word[:-1]) + 1
+        edges = np.concatenate([np.flatnonzero(is_word[:1]), edges])
+        begin_W, end_W = edges[::2].copy(), edges[1::2].copy()
         stops_T = np.cumsum([len(text) + 1 for text in texts], dtype=np.int64)
         self.ends_T = np.searchsorted(begin_W, stops_T)
         self.starts_T = np.concatenate([[0], self.ends_T])[:-1]
@@ -78,15 +81,28 @@ class Windows:
         within = ends <= self.ends_T[self.text_W]
         return starts[within], ends[within]
 
-    def long(self, length: int) -> tuple[np.ndarray, np.ndarray]:
-        """Starts and ends of all runs of so many words, in whole texts."""
-        starts = np.arange(len(self.text_W))
-        within = starts + length <= self.ends_T[self.text_W]
-        return starts[within], starts[within] + length
-
     def hashed(self, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
         """Hash runs of words, uint64."""
         return (self._sums[ends] - self._sums[starts]) * self._inverse[starts]
+
+    def find(self, table: HashTable, *, length: int, words: int) -> tuple[np.ndarray, np.ndarray]:
+        """Where runs of a table begin, and which they are there.
+
+        Parameters
+        ----------
+        length : words of each run; 0: as many as are as heavy as `words` of them.
+        """
+        if not length and self.heavy_W[-1] == WORD * len(self.text_W):
+            length = words  # nearly always: no script without spaces
+        if not length:
+            starts, ends = self.heavy(words)
+            at, number = table.find(self.hashed(starts, ends))
+            return starts[at], number
+        # Those that would go on in the next text are hashed with the others, and hardly ever found.
+        n = max(0, len(self.text_W) - length + 1)
+        starts, number = table.find((self._sums[length:] - self._sums[:n]) * self._inverse[:n])
+        within = starts + length <= self.ends_T[self.text_W[starts]]
+        return starts[within], number[within]
 
 
 class HashTable:
@@ -101,14 +117,15 @@ class HashTable:
     def __init__(self, hashes: np.ndarray) -> None:
         self._order = np.argsort(hashes, kind="stable")
         self._sorted = hashes[self._order]
-        # Nearly all are ruled out by some of their bits.
-        self._shift = np.uint64(64 - _FILTER_BITS)
-        self._filter = np.zeros(2**_FILTER_BITS, dtype=bool)
+        # Nearly all are ruled out by some of their bits, in a table that a processor keeps near.
+        bits = min(max(_FEWEST_BITS, len(hashes).bit_length() + _SPARSE_BITS), _MOST_BITS)
+        self._shift = np.uint64(64 - bits)
+        self._filter = np.zeros(2**bits, dtype=bool)
         self._filter[hashes >> self._shift] = True
 
     def find(self, hashes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Places of those that are in the table, and the numbers that they have there."""
-        maybe = np.flatnonzero(self._filter[hashes >> self._shift])
+        maybe = np.flatnonzero(self._filter.take((hashes >> self._shift).view(np.int64)))
         at = np.searchsorted(self._sorted, hashes[maybe]).clip(max=len(self._sorted) - 1)
         found = self._sorted[at] == hashes[maybe]
         return maybe[found], self._order[at[found]]
@@ -135,9 +152,12 @@ def _characters(bytes_B: np.ndarray, begin_W: np.ndarray, end_W: np.ndarray) -> 
 
 def _before(values: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
     """Sum of all values, by their weights, before each, and of all at the end."""
-    sums = np.zeros(len(values) + 1, dtype=values.dtype)
-    np.multiply(values, 1 if weights is None else weights, out=sums[1:])
-    np.cumsum(sums[1:], out=sums[1:])
+    sums = np.empty(len(values) + 1, dtype=values.dtype)
+    sums[0], each = 0, sums[1:]
+    each[:] = values if weights is None else weights
+    if weights is not None:
+        each *= values
+    np.cumsum(each, out=each)
     return sums
 
 

@@ -64,11 +64,9 @@ def cut_later(text: str) -> bytes:
     return "".join([*parts, text[done:]]).encode()
 
 
-def _word_bytes() -> np.ndarray:
-    table = np.arange(256, dtype=np.uint8)
-    for byte in range(128):
-        table[byte] = ord(chr(byte).lower()) if chr(byte).isalnum() else 0
-    return table
+def _word_bytes() -> bytes:
+    ascii_ = (ord(chr(byte).lower()) if chr(byte).isalnum() else 0 for byte in range(128))
+    return bytes([*ascii_, *range(128, 256)])
 
 
 WORD_BYTES = _word_bytes()
