@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -81,11 +81,25 @@ class TooFewRows(ValueError):
 def read_target(
     spec: Target, path: Path | None, *, name: str = "target", trains: bool = True
 ) -> TargetExamples:
-    """Read the target and draw its splits, by a hash of each row and so always the same.
+    """Read the target and draw its splits; `path` is where a `FileTarget` lies.
+
+    The rest is as for `draw_target`.
+    """
+    return draw_target(spec, target_records(spec, path), name=name, trains=trains)
+
+
+def draw_target(
+    spec: Target,
+    read: Iterable[Record | BadRecord],
+    *,
+    name: str = "target",
+    trains: bool = True,
+) -> TargetExamples:
+    """Draw the splits of a target, by a hash of each row and so always the same.
 
     Parameters
     ----------
-    path : where a `FileTarget` lies.
+    read : all its rows, as `target_records` gives them.
     name : the study's field, `target` or `contrast`.
     trains : whether rows are needed to train on and to evaluate with; those that steer always are.
 
@@ -97,7 +111,7 @@ def read_target(
         When the rows take more memory than `ROW_MEMORY`; when shares are given to a file that has a
         column for its splits.
     """
-    records, faults = _good_and_bad(spec, path)
+    records, faults = _good_and_bad(spec, read)
     by_column = any(record.split is not None for record in records)
     pools: dict[str, dict[str, Record]] = {split: {} for split in SPLITS}
     taken: set[str] = set()
@@ -144,11 +158,11 @@ def read_target(
     )
 
 
-def _good_and_bad(spec: Target, path: Path | None) -> tuple[list[Record], Faults]:
+def _good_and_bad(spec: Target, read: Iterable[Record | BadRecord]) -> tuple[list[Record], Faults]:
     good: list[Record] = []
     tally = FaultTally()
     memory = Memory("the target", "give it fewer rows", ROW_MEMORY)
-    for record in target_records(spec, path):
+    for record in read:
         if isinstance(record, BadRecord):
             tally.add(record)
         else:

@@ -99,8 +99,8 @@ def build_selected_subset(study: Study) -> Stage:
                 reason=rows["excluded"].to_numpy(),
             )
             told = _told(rows.drop_columns(["excluded", "fault"]), chosen)
-            fates.append(_with_leaks(told.drop_columns(["text", "turns"]), leaks))
-            subsets.append(_as_trained(told.take(pa.array(chosen.selected))))
+            fates.append(_with_leaks(told, leaks))
+            subsets.append(_as_trained(pool.with_texts(told.take(pa.array(chosen.selected)))))
         subset, every_fate = pa.concat_tables(subsets), pa.concat_tables(fates)
         used = [int(s["n_tokens"].to_numpy().sum()) for s in subsets]
         spent = _spent(plan, used, fates, limit)

@@ -9,7 +9,7 @@ from selection.basics.brevity import some_of
 from selection.config.targets import FileTarget, Target
 from selection.corpus.faults import Faults, faults_of, whole_or_allowed_target
 from selection.corpus.records import BadRecord, Record
-from selection.corpus.target import TargetExamples, read_target, target_records
+from selection.corpus.target import TargetExamples, draw_target, target_records
 from selection.corpus.target_faults import has_label
 from selection.corpus.target_splits import SPLITS, parted_by
 from selection.models.chat_tokens import TrainOn
@@ -42,7 +42,7 @@ def look_at_target(name: str, target: Target, *, trains: bool) -> SeenTarget:
     Parameters
     ----------
     name : the study's field, `target` or `contrast`.
-    trains : as in `read_target`.
+    trains : as in `draw_target`.
     """
     try:
         path = resolve(target.path) if isinstance(target, FileTarget) else None
@@ -55,7 +55,7 @@ def look_at_target(name: str, target: Target, *, trains: bool) -> SeenTarget:
     parted = any(record.split is not None for record in good)
     used = [r for r in good if not parted or r.split in SPLITS]
     if whole:
-        problems, drawn = _of_whole(name, target, trains=trains)
+        problems, drawn = _of_whole(name, target, records, trains=trains)
         if drawn is not None:
             seen += f": {drawn.said}"
             used = [r for r in used if r.row_id in drawn.row_id]
@@ -113,11 +113,12 @@ class _Drawn:
         return cls(set(examples.rows["row_id"].to_pylist()), f"{counts}, by {by}")
 
 
-def _of_whole(name: str, target: Target, *, trains: bool) -> tuple[list[str], _Drawn | None]:
+def _of_whole(
+    name: str, target: Target, records: list[Record | BadRecord], *, trains: bool
+) -> tuple[list[str], _Drawn | None]:
     """What the checks of the asset would say, and the rows that are drawn, if that can be."""
-    path = resolve(target.path) if isinstance(target, FileTarget) else None
     try:
-        examples = read_target(target, path, name=name, trains=trains)
+        examples = draw_target(target, records, name=name, trains=trains)
     except UNREADABLE as error:
         return [str(error)], None
     faults, problems = examples.faults, list[str]()

@@ -22,11 +22,13 @@ class CandidatePool:
 
     Attributes
     ----------
-    of_source : source to its rows: row_id, source, text, turns, n_tokens, and `fault`, the fate of
-        a row that cannot be trained on or is too long ("" of the others).
+    of_source : source to its rows: row_id, source, n_tokens, and `fault`, the fate of a row that
+        cannot be trained on or is too long ("" of the others).
+    texts : source to text and turns of the same rows; the others are sorted and joined without.
     """
 
     of_source: Mapping[str, pa.Table]
+    texts: Mapping[str, pa.Table]
 
     def scored(self, scores: Mapping[str, Artifact]) -> pa.Table:
         """Give the rows with a score; the same order of rows in every draw.
@@ -56,6 +58,22 @@ class CandidatePool:
         order = [("draw", "ascending"), ("source", "ascending"), ("row_id", "ascending")]
         return pa.concat_tables(parts).sort_by(order)
 
+    def with_texts(self, chosen: pa.Table) -> pa.Table:
+        """Add text and turns to some rows, in their order."""
+        at = chosen["source"].to_numpy()
+        parts, places = [next(iter(self.texts.values())).slice(0, 0)], [np.empty(0, dtype=np.int64)]
+        for source in np.unique(at):
+            place = np.flatnonzero(at == source)
+            row_id = chosen["row_id"].take(pa.array(place))
+            row = places_of(row_id, self.of_source[source]["row_id"])
+            parts.append(self.texts[source].take(pa.array(row)))
+            places.append(place)
+        joined = pa.concat_tables(parts).take(pa.array(np.argsort(np.concatenate(places))))
+        after = chosen.schema.get_field_index("source") + 1
+        for name in reversed(joined.column_names):
+            chosen = chosen.add_column(after, joined.schema.field(name), joined[name])
+        return chosen
+
 
 def candidate_pool(
     inputs: Mapping[str, Mapping[str, Artifact]], train_on: TrainOn, limit: LengthLimit
@@ -67,7 +85,7 @@ def candidate_pool(
     inputs : of a step that reads `raw_corpus` and `pool_tokens`.
     """
     corpus, tokens = inputs["raw_corpus"], inputs[POOL_TOKENS]
-    of_source = {}
+    of_source, texts = {}, {}
     for source in sorted(corpus):
         rows = corpus[source].table("rows.parquet", ["row_id", "source", "text", "turns"])
         counted = read_counted(rows["row_id"], tokens[source])
@@ -76,9 +94,10 @@ def candidate_pool(
         # A row that cannot be trained on has no tokens, and is not selected.
         n_tokens = np.where(usable, counted["n_tokens"].to_numpy(), 1)
         faults = np.where(usable & beyond_limit(counted, limit), TOO_LONG, faults)
-        rows = rows.append_column("n_tokens", pa.array(n_tokens))
+        texts[source] = rows.select(["text", "turns"])
+        rows = rows.select(["row_id", "source"]).append_column("n_tokens", pa.array(n_tokens))
         of_source[source] = rows.append_column("fault", pa.array(faults, pa.string()))
-    return CandidatePool(of_source)
+    return CandidatePool(of_source, texts)
 
 
 def _scores(scores: Artifact) -> pa.Table:
