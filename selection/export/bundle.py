@@ -9,8 +9,9 @@ import pyarrow as pa
 
 from selection.export.axolotl import axolotl_config
 from selection.export.card import Origins, data_card
-from selection.export.files import Container, DataFile, lost_columns, receipts, write_files
-from selection.export.rows import ExportFormat, ExportRow, shuffled, usual_format
+from selection.export.files import DataFile, lost_columns, receipts, write_files
+from selection.export.formats import Container, ExportFormat
+from selection.export.rows import ExportRow, shuffled, usual_format
 from selection.export.trl_script import trl_script
 
 CARD = "README.md"

@@ -16,7 +16,7 @@ from selection.export.files import DataFile
 from selection.export.rows import ExportRow
 from selection.reports.escaping import escape
 from selection.reports.tables import Cell, markdown_table
-from selection.subset.choose import SELECTED
+from selection.subset.fates import SELECTED
 
 if TYPE_CHECKING:
     from huggingface_hub import CardData

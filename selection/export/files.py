@@ -6,7 +6,6 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,10 +13,9 @@ import pyarrow.parquet as pq
 from selection.chats.trained import untrained_by
 from selection.chats.turns import EMPTY
 from selection.corpus.kept_columns import not_kept, read_schema, typed_table
-from selection.export.rows import CannotExport, ExportFormat, ExportRow, write_lines
+from selection.export.formats import Container, ExportFormat
+from selection.export.rows import CannotExport, ExportRow, write_lines
 
-Container = Literal["jsonl", "parquet"]
-CONTAINERS: tuple[Container, ...] = get_args(Container)
 LOADERS = {".jsonl": "json", ".parquet": "parquet"}
 """What `datasets` calls the reader of a file, by its ending."""
 

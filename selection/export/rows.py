@@ -6,17 +6,14 @@ import json
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 from selection.basics.brevity import some_of
 from selection.basics.draws import keyed_uniform
 from selection.chats.conversation import Conversation
 from selection.chats.formats import TEXT
 from selection.corpus.originals import Original
+from selection.export.formats import FORMATS, ExportFormat
 from selection.export.written import WRITERS, CannotSay, Written, as_messages
-
-ExportFormat = Literal["original", "messages", "sharegpt", "alpaca", "prompt-completion", "text"]
-FORMATS: tuple[ExportFormat, ...] = get_args(ExportFormat)
 
 
 class CannotExport(ValueError):

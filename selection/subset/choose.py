@@ -9,13 +9,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from selection.neighbours.duplicates import NearDuplicates
+from selection.subset.fates import (
+    BELOW_CUTOFF,
+    DOES_NOT_FIT,
+    EXACT_DUPLICATE,
+    NEAR_DUPLICATE,
+    SELECTED,
+)
 from selection.subset.fill import fill_budget
 
-SELECTED = "selected"
-BELOW_CUTOFF = "below_cutoff"
-DOES_NOT_FIT = "does_not_fit"
-NEAR_DUPLICATE = "near_duplicate"
-EXACT_DUPLICATE = "exact_duplicate"
 _FATES = (SELECTED, BELOW_CUTOFF, DOES_NOT_FIT, NEAR_DUPLICATE, EXACT_DUPLICATE)
 
 

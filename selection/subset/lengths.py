@@ -8,9 +8,6 @@ import numpy as np
 
 from selection.models.packing import Packing
 
-TOO_LONG = "too_long"
-"""Fate of rows beyond the limit."""
-
 
 @dataclass(frozen=True)
 class LengthLimit:

@@ -10,8 +10,9 @@ from resources.store.artifacts import Artifact
 from selection.basics.tables import places_of, rows_where
 from selection.config.study import Study
 from selection.leaks.kinds import TARGET_LEAK
-from selection.subset.choose import DOES_NOT_FIT, Subset, choose_rows
-from selection.subset.lengths import TOO_LONG, LengthLimit, length_limit
+from selection.subset.choose import Subset, choose_rows
+from selection.subset.fates import DOES_NOT_FIT, TOO_LONG
+from selection.subset.lengths import LengthLimit, length_limit
 from selection.subset.spent import why_underspent
 from selection_assets.shared.candidates import candidate_pool
 from selection_assets.shared.held_out import held_out_rows, leaking_rows

@@ -20,7 +20,7 @@ from selection.leaks.kinds import TARGET_LEAK
 from selection.reports.escaping import one_line
 from selection.reports.numbers import number
 from selection.reports.tables import text_table
-from selection.subset.choose import BELOW_CUTOFF, DOES_NOT_FIT, NEAR_DUPLICATE
+from selection.subset.fates import BELOW_CUTOFF, DOES_NOT_FIT, NEAR_DUPLICATE
 from selection_assets.command.spent import cap_line, totals_table
 from selection_assets.shared.pool_rows import pool_vectors
 from selection_assets.stage.keys import arm_key, embedder_key, pool_key

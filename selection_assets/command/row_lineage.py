@@ -2,7 +2,7 @@
 
 from resources.ledger.ledger import Ledger
 from resources.ledger.lineage import CURRENT, LedgerRow, current_artifacts, files_of
-from selection.subset.choose import SELECTED
+from selection.subset.fates import SELECTED
 
 FATES = f"""
 WITH current AS ({CURRENT}),

@@ -11,7 +11,8 @@ from resources.store.artifacts import Artifact
 from selection.basics.brevity import some_of
 from selection.basics.tables import places_of
 from selection.models.chat_tokens import TrainOn
-from selection.subset.lengths import TOO_LONG, LengthLimit
+from selection.subset.fates import TOO_LONG
+from selection.subset.lengths import LengthLimit
 from selection_assets.shared.counted_rows import beyond_limit, faults_of, read_counted
 from selection_assets.stage.keys import POOL_TOKENS
 

@@ -15,9 +15,9 @@ from selection.basics.file_names import printable_name
 from selection.config.study import Study
 from selection.export.bundle import CARD, make_bundle
 from selection.export.card import Origins, with_ledger
-from selection.export.files import Container
+from selection.export.formats import Container, ExportFormat
 from selection.export.model_card import ModelFacts, model_card
-from selection.export.rows import CannotExport, ExportFormat
+from selection.export.rows import CannotExport
 from selection_assets.command.asked import asked_study
 from selection_assets.command.exporting.out_folder import check_free, write_folder
 from selection_assets.command.exporting.rejected import write_rejected

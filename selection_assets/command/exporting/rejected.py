@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from resources.store.artifacts import Artifact
 from selection.basics.tables import rows_where
 from selection.corpus.originals import read_originals
-from selection.subset.choose import SELECTED
+from selection.subset.fates import SELECTED
 from selection_assets.shared.pool_rows import whole_text
 
 REJECTED_SCHEMA = pa.schema(

@@ -10,8 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 from exporting import rows_of
 
-from selection.export.files import CONTAINERS, write_files
-from selection.export.rows import FORMATS, CannotExport, shuffled, usual_format
+from selection.export.files import write_files
+from selection.export.formats import CONTAINERS, FORMATS
+from selection.export.rows import CannotExport, shuffled, usual_format
 from selection.export.written import WRITERS
 
 ASKED, ANSWERED = (

@@ -12,8 +12,7 @@ from exporting import ORIGINS, rows_of, write_export
 from transformers import AutoTokenizer
 
 from selection.export.bundle import make_bundle
-from selection.export.files import CONTAINERS
-from selection.export.rows import FORMATS
+from selection.export.formats import CONTAINERS, FORMATS
 from selection.models.base import new_model, save_checkpoint, tiny_config
 from selection.models.tokenizer import train_tokenizer
 
