@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar, assert_never
 
-from resources.project import PLACES, project_root, resolve_whole
+from resources.paths import PLACES, resolve_whole
+from resources.project import project_root
 from selection.basics.brevity import some_of
 from selection.basics.file_names import printable_name
 from selection.config.decoders import Decoder, PretrainedBase, TinyBase

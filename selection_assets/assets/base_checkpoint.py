@@ -7,7 +7,7 @@ from typing import Any, assert_never
 import dagster as dg
 import pyarrow as pa
 
-from resources.project import resolve_whole
+from resources.paths import resolve_whole
 from selection.arms.base import GeneralSample, general_sample, pretrained_source, tiny_model
 from selection.arms.train import warm_up
 from selection.config.decoders import Decoder, PretrainedBase, TinyBase

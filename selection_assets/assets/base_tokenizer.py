@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import assert_never
 
-from resources.project import resolve_whole
+from resources.paths import resolve_whole
 from selection.arms.base import base_shape, general_sample, pretrained_source
 from selection.config.decoders import Decoder, PretrainedBase, TinyBase
 from selection.config.study import Study

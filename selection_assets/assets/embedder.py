@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Sequence
 from typing import Any
 
-from resources.project import resolve_whole
+from resources.paths import resolve_whole
 from resources.store.artifacts import Artifact
 from selection.config.embedders import EmbedderSpec
 from selection.config.study import Study

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import dagster as dg
 from tqdm import tqdm
 
-from resources.project import resolve
+from resources.paths import resolve
 from selection.config.pool import Pool
 from selection.config.study import Study
 from selection.corpus.faults import whole_or_allowed

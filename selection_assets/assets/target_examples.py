@@ -4,7 +4,7 @@ from typing import assert_never
 
 import pyarrow as pa
 
-from resources.project import resolve
+from resources.paths import resolve
 from selection.basics.brevity import some_of
 from selection.config.study import Study
 from selection.config.targets import DocstringTarget, FileTarget, Target

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import yaml
 
-from resources.project import project_file, project_root, readable_roots
+from resources.paths import readable_roots
+from resources.project import project_file, project_root
 from selection.basics.whole_files import write_bytes_whole
 from selection.config.files import ConfigurationError
 from selection.config.yaml_text import YamlRefused, read_yaml

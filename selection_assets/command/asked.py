@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import click
 from tqdm import tqdm
 
-from resources.project import resolve
+from resources.paths import resolve
 from selection.config.pool import DropFolder, Pool
 from selection.config.study import Study
 from selection.corpus.not_read import NotRead, not_read_text

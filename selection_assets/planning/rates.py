@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, assert_never
 
-from resources.project import resolve_whole
+from resources.paths import resolve_whole
 from resources.throughput import Throughput
 from selection.arms.base import pretrained_source
 from selection.config.decoders import PretrainedBase, TinyBase

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from resources.project import resolve_whole
+from resources.paths import resolve_whole
 from resources.store.artifacts import UNPARTITIONED
 from selection.arms.harness import harness_flops
 from selection.budget.amounts import Amount, Cap

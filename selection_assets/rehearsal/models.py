@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, assert_never
 
-from resources.project import resolve
+from resources.paths import resolve
 from selection.arms.base import base_shape, pretrained_source
 from selection.arms.harness import harness_tasks
 from selection.config.decoders import Decoder, PretrainedBase, TinyBase

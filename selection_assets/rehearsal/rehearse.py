@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from resources.project import resolve
+from resources.paths import resolve
 from selection.basics.brevity import some_of
 from selection.config.decoders import TinyBase
 from selection.config.files import ConfigurationError

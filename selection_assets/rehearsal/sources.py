@@ -7,7 +7,7 @@ from functools import partial
 
 import pyarrow as pa
 
-from resources.project import resolve
+from resources.paths import resolve
 from selection.config.pool import FileSources, HubSource, Pool, SourceSpec
 from selection.corpus.faults import faults_of, whole_or_allowed
 from selection.corpus.looked_at import looking_at

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from resources.project import resolve
+from resources.paths import resolve
 from selection.basics.brevity import some_of
 from selection.config.targets import FileTarget, Target
 from selection.corpus.faults import Faults, faults_of, whole_or_allowed_target

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 from tqdm import tqdm
 
-from resources.project import resolve, resolve_whole
+from resources.paths import resolve, resolve_whole
 from selection.arms.evaluate import evaluate_checkpoint, evaluation_passes, summarise
 from selection.arms.harness import run_on_checkpoint, summarise_harness
 from selection.arms.target import to_examples

@@ -2,7 +2,7 @@
 
 from typing import assert_never
 
-from resources.project import resolve, resolve_whole
+from resources.paths import resolve, resolve_whole
 from selection.config.decoders import Decoder, PretrainedBase, TinyBase
 from selection.config.embedders import (
     EmbedderModel,

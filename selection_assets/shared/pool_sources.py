@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from resources.ledger.ledger import Ledger
-from resources.project import resolve
+from resources.paths import resolve
 from resources.store.artifacts import Artifact, CorruptArtifact
 from selection.config.pool import Pool
 from selection.corpus.faults import remedy, whole_or_allowed

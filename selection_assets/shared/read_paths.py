@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import assert_never
 
-from resources.project import resolve
+from resources.paths import resolve
 from selection.config.pool import DocstringSources, DropFolder, FileSources, HubSource, SourceSpec
 from selection.config.study import Study
 from selection.config.targets import DocstringTarget, FileTarget, Target

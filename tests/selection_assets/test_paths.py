@@ -20,7 +20,7 @@ import selection.config.embedders
 import selection.config.pool
 import selection.config.study
 import selection.config.targets
-from resources.project import PLACES, resolve, resolve_whole
+from resources.paths import PLACES, resolve, resolve_whole
 from selection.config.files import ConfigurationError
 from selection.config.names import HubId, ProjectFolder, ProjectPath, Strict
 from selection.config.pool import Pool
