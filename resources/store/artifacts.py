@@ -1,5 +1,7 @@
 """Content-addressed artifact folders: written whole or not at all, verified when read."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 import os
@@ -10,16 +12,16 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
+from typing import TYPE_CHECKING, Any
 
 from resources.crash import crash_point
 from resources.store.contents import Content, flush, write_content
 from resources.store.held_folder import HeldFolder, Hold, make_and_hold
 from resources.store.publishing_lock import locked
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
 
 MANIFEST = "manifest.json"
 STAGE, WORK, LOCK = ".stage", ".work", ".publishing.lock"
@@ -75,10 +77,14 @@ class Artifact:
 
     def table(self, name: str, columns: list[str] | None = None) -> pa.Table:
         """Read a Parquet file."""
+        import pyarrow.parquet as pq
+
         return pq.read_table(self.path(name), columns=columns)
 
     def array(self, name: str) -> np.ndarray:
         """Memory-map a matrix."""
+        import numpy as np
+
         return np.load(self.path(name), mmap_mode="r", allow_pickle=False)
 
     def json(self, name: str) -> Any:

@@ -1,21 +1,29 @@
 """How is what an asset puts in a file written, so that it outlives a loss of power?"""
 
+from __future__ import annotations
+
 import json
 import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
+# numpy and Arrow take a while to import, and who only asks the ledger does without.
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
 
-Content = pa.Table | np.ndarray | dict | list | str | bytes | Path
+Content: TypeAlias = "pa.Table | np.ndarray | dict | list | str | bytes | Path"
 """What an asset may put in a file; the file's name says how it is written."""
 
 
 def write_content(target: Path, content: Content | Mapping[str, np.ndarray]) -> None:
     """Write a file as its name and its content say."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     if isinstance(content, Path):
         shutil.move(content, target)
     elif isinstance(content, pa.Table):
