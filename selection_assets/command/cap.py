@@ -1,4 +1,4 @@
-"""`selection cap`: what a study may still spend, and the one way to let it spend more."""
+"""What may a study still spend, and how is it let spend more?"""
 
 import getpass
 from typing import Any
@@ -58,6 +58,15 @@ def cap_text(found: dict[str, Any]) -> str:
         )
     parts = (standing, beyond, table, "\n".join(found["refused"]))
     return "\n\n".join(part for part in parts if part)
+
+
+def cap_line(study: Study, ledger: Ledger) -> str:
+    """One line: how the study stands against its cap; nothing without one."""
+    stands = standing_of(study, ledger)
+    if stands is None:
+        return ""
+    cap, spent = stands.cap, stands.cap.charge(stands.settled)
+    return f"cap: {cap.show(cap.limit)}; spent {cap.show(spent)}, left {cap.show(stands.left)}"
 
 
 def change_cap(study: Study, ledger: Ledger, cap: Cap, *, reason: str, actor: str | None) -> None:

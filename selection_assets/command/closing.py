@@ -18,8 +18,8 @@ from selection.reports.tables import text_table
 from selection_assets.charging.charges import charges_of
 from selection_assets.charging.seconds import TimedStudy
 from selection_assets.charging.view import hardware, with_seconds
+from selection_assets.command.cap import cap_line
 from selection_assets.command.spent import (
-    cap_line,
     plan_errors_line,
     records_table,
     shares_table,

@@ -3,15 +3,15 @@
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
+from resources.ledger.ledger import Ledger
 from resources.store.artifacts import Artifact
-from selection.basics.tables import rows_where
-from selection.subset.choose import DOES_NOT_FIT
-from selection.subset.lengths import TOO_LONG
+from selection.subset.fates import DOES_NOT_FIT, TOO_LONG
+from selection_assets.command.row_lineage import count_tokens_before
 
 
-def length_words(subset: Artifact, arm: Mapping[str, Any], fate: Mapping[str, Any]) -> str:
+def length_words(
+    ledger: Ledger, subset: Artifact, arm: Mapping[str, Any], fate: Mapping[str, Any]
+) -> str:
     """Say it of a row that was too long or did not fit; "" for another fate.
 
     Parameters
@@ -30,10 +30,7 @@ def length_words(subset: Artifact, arm: Mapping[str, Any], fate: Mapping[str, An
         )
     if fate["fate"] != DOES_NOT_FIT:
         return ""
-    chosen = rows_where(subset.table("subset.parquet"), "draw", fate["draw"])
-    before = chosen["rank"].to_numpy() < fate["rank"]
-    spent = int(np.sum(chosen["n_tokens"].to_numpy()[before]))
-    left = arm["token_budget"] - spent
+    left = arm["token_budget"] - count_tokens_before(ledger, subset, fate["draw"], fate["rank"])
     return (
         f"{where}: {DOES_NOT_FIT}, it has {fate['n_tokens']:,} tokens, and {left:,} of"
         f" {arm['token_budget']:,} were left when its turn came; shorter rows after it were tried"

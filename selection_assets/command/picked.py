@@ -21,7 +21,8 @@ from selection.reports.escaping import one_line
 from selection.reports.numbers import number
 from selection.reports.tables import text_table
 from selection.subset.fates import BELOW_CUTOFF, DOES_NOT_FIT, NEAR_DUPLICATE
-from selection_assets.command.spent import cap_line, totals_table
+from selection_assets.command.cap import cap_line
+from selection_assets.command.spent import totals_table
 from selection_assets.shared.pool_rows import pool_vectors
 from selection_assets.stage.keys import arm_key, embedder_key, pool_key
 

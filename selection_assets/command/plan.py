@@ -9,7 +9,8 @@ from selection.config.study import Study
 from selection.judging.width import width_text
 from selection.reports.numbers import number
 from selection.reports.tables import text_table
-from selection_assets.command.spent import cap_line, plan_errors_line
+from selection_assets.command.cap import cap_line
+from selection_assets.command.spent import plan_errors_line
 from selection_assets.planning.current import current_plan, foreseen, trained_parameters
 from selection_assets.planning.expected_loss import Quality, fit_quality
 from selection_assets.planning.memory import memory_line

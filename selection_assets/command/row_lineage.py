@@ -1,7 +1,10 @@
 """What does the ledger know of a row: in the pool, in quarantine, in subsets and in scores?"""
 
+from collections.abc import Collection
+
 from resources.ledger.ledger import Ledger
 from resources.ledger.lineage import CURRENT, LedgerRow, current_artifacts, files_of
+from resources.store.artifacts import Artifact
 from selection.subset.fates import SELECTED
 
 FATES = f"""
@@ -66,6 +69,24 @@ def find_scores(ledger: Ledger, subset: str, method: str, row_id: str) -> list[L
     return ledger.query(
         "SELECT DISTINCT * FROM read_parquet(?) WHERE row_id = ? ORDER BY draw", [files, row_id]
     )
+
+
+def find_texts(ledger: Ledger, target: Artifact, row_ids: Collection[str]) -> dict[str, str]:
+    """The texts of some examples of a target, by row id."""
+    found = ledger.query(
+        "SELECT row_id, text FROM read_parquet(?) WHERE list_contains(?, row_id)",
+        [files_of([target], "rows.parquet"), list(row_ids)],
+    )
+    return {row["row_id"]: row["text"] for row in found}
+
+
+def count_tokens_before(ledger: Ledger, subset: Artifact, draw: int, rank: int) -> int:
+    """How many tokens of a subset had been selected when the turn of a rank came."""
+    found = ledger.query(
+        "SELECT coalesce(sum(n_tokens), 0) AS n FROM read_parquet(?) WHERE draw = ? AND rank < ?",
+        [files_of([subset], "subset.parquet"), draw, rank],
+    )
+    return found[0]["n"]
 
 
 def _search(ledger: Ledger, file: str, column: str, prefix: str) -> list[LedgerRow]:

@@ -5,9 +5,7 @@ from statistics import median
 
 from resources.ledger.ledger import Ledger
 from resources.ledger.lineage import LedgerRow, plan_errors, shares
-from selection.config.study import Study
 from selection.reports.tables import text_table
-from selection_assets.stage.payers import standing_of
 
 SPENT_COLUMNS = {"steps": "steps", "flops": "FLOPs", "device_seconds": "device seconds"}
 
@@ -40,12 +38,3 @@ def plan_errors_line(ledger: Ledger, study: str) -> str:
         if errors:
             said.append(f"{median(errors):.1%} in {name} ({len(errors)} assets)")
     return f"the plan's error, median over assets: {', '.join(said)}" if said else ""
-
-
-def cap_line(study: Study, ledger: Ledger) -> str:
-    """One line: how the study stands against its cap; nothing without one."""
-    stands = standing_of(study, ledger)
-    if stands is None:
-        return ""
-    cap, spent = stands.cap, stands.cap.charge(stands.settled)
-    return f"cap: {cap.show(cap.limit)}; spent {cap.show(spent)}, left {cap.show(stands.left)}"

@@ -17,6 +17,7 @@ from selection_assets.command.row_lineage import (
     find_quarantined,
     find_rows,
     find_scores,
+    find_texts,
 )
 
 SHOWN = 200
@@ -117,7 +118,7 @@ def _fate(ledger: Ledger, subset: Artifact, fate: LedgerRow, row_id: str) -> Led
     named = {"study": subset.asset.split("/")[0], "method": arm["method"], "budget": arm["budget"]}
     shown = {k: v for k, v in fate.items() if k not in {"asset", "subset"}}
     of_row = {k: v for k, v in receipts.items() if k not in {"row_id", "draw", "score"}}
-    return named | shown | {"receipts": of_row, "in_words": length_words(subset, arm, fate)}
+    return named | shown | {"receipts": of_row, "in_words": length_words(ledger, subset, arm, fate)}
 
 
 def _leaks(fates: list[LedgerRow], texts: dict[str, str]) -> Iterator[str]:
@@ -146,17 +147,15 @@ def _target_texts(ledger: Ledger, fates: list[LedgerRow]) -> dict[str, str]:
     """The beginning of each example of a target that some receipt, or a leak, names."""
     texts: dict[str, str] = {}
     for study in {fate["study"] for fate in fates}:
-        named: set[str | None] = set()
+        named: set[str] = set()
         for fate in fates:
             if fate["study"] == study:
-                named |= target_rows_named(fate["receipts"]) | {fate.get("leak_of")}
+                leak_of = {fate["leak_of"]} if fate.get("leak_of") else set()
+                named |= target_rows_named(fate["receipts"]) | leak_of
         target = ledger.current(f"{study}/target_examples", UNPARTITIONED)
         if named and target is not None:
-            rows = target.table("rows.parquet", ["row_id", "text"]).to_pylist()
-            texts |= {
-                r["row_id"]: one_line(r["text"])[:SHOWN] for r in rows if r["row_id"] in named
-            }
-    return texts
+            texts |= find_texts(ledger, target, named)
+    return {row_id: one_line(text)[:SHOWN] for row_id, text in texts.items()}
 
 
 def _one_line(line: str) -> str:
