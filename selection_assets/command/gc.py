@@ -1,47 +1,11 @@
-"""`selection gc`: show what crashes left in the store, and remove it when asked."""
+"""What have crashes left in the store, and how is it removed?"""
 
-import json
 from typing import Any
 
-import click
-
 from resources.debris import find_debris, remove_debris
-from resources.ledger.ledger import Ledger, open_ledger
-from resources.project import store_root
+from resources.ledger.ledger import Ledger
 from selection.config.files import ConfigurationError
 from selection.reports.tables import text_table
-
-
-@click.command()
-@click.option("--delete", is_flag=True, help="Remove what is found; else it is only shown.")
-@click.option(
-    "--unfinished-days",
-    type=click.FloatRange(min=0),
-    default=14.0,
-    show_default=True,
-    help="Give up the work of a killed step that nobody touched for so long.",
-)
-@click.option(
-    "--paid-versions",
-    type=click.IntRange(min=1),
-    help="Remove the paid versions too that the ledger does not name: exactly so many.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
-def gc(delete: bool, unfinished_days: float, paid_versions: int | None, as_json: bool) -> None:
-    """Find what crashes left in the store, and with --delete remove it.
-
-    Nothing that the ledger names is touched, and a pipeline may run meanwhile. A version that was
-    paid for stays even if the ledger does not name it, unless --paid-versions says how many go.
-    """
-    if paid_versions is not None and not delete:
-        raise ConfigurationError("--paid-versions confirms what --delete removes: give both")
-    cleared = clear_away(
-        open_ledger(store_root()),
-        unfinished_days=unfinished_days,
-        delete=delete,
-        paid_versions=paid_versions or 0,
-    )
-    click.echo(json.dumps(cleared, indent=1) if as_json else gc_text(cleared, delete=delete))
 
 
 def clear_away(

@@ -1,37 +1,13 @@
-"""`selection recover`: rebuild what a lost or older ledger lacks, from what lies with its files."""
+"""What does a lost or older ledger lack, and how is it rebuilt from what lies with its files?"""
 
 import getpass
-import json
 from typing import Any
 
-import click
-
-from resources.ledger.ledger import Ledger, open_ledger
+from resources.ledger.ledger import Ledger
 from resources.ledger.loss import REMEDY
 from resources.ledger.recover import find_recovery, rebuild
-from resources.project import store_root
-from selection.config.files import ConfigurationError
 from selection.reports.numbers import number
 from selection.reports.tables import text_table
-
-
-@click.command()
-@click.option("--write", is_flag=True, help="Put it into the ledger; else it is only shown.")
-@click.option("--reason", default="", help="Why; the ledger keeps it.")
-@click.option("--actor", help="Who decided it; your login name unless given.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
-def recover(write: bool, reason: str, actor: str | None, as_json: bool) -> None:
-    """Rebuild what a lost or older ledger lacks from what lies with the artifacts.
-
-    Every file of every version is hashed before it comes back.
-    """
-    if write and not reason.strip():
-        raise ConfigurationError('a ledger is rebuilt for a reason: give --reason "..."')
-    if not write and (reason or actor):
-        raise ConfigurationError("--reason and --actor are kept by what --write does: give it too")
-    ledger = open_ledger(store_root())
-    found = recover_ledger(ledger, write=write, reason=reason, actor=actor)
-    click.echo(json.dumps(found, indent=1) if as_json else recovery_text(found))
 
 
 def recover_ledger(

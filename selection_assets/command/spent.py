@@ -7,6 +7,8 @@ from resources.ledger.ledger import Ledger
 from resources.ledger.lineage import LedgerRow, plan_errors, shares
 from selection.reports.tables import text_table
 
+ASSET_COLUMNS = ("asset", "partition", "state", "accountant", "flops", "device_seconds")
+ASSET_COLUMNS += ("wall_seconds", "usd")
 SPENT_COLUMNS = {"steps": "steps", "flops": "FLOPs", "device_seconds": "device seconds"}
 
 
@@ -14,6 +16,24 @@ def records_table(columns: Mapping[str, str], records: Iterable[LedgerRow]) -> s
     """Lay out records for a terminal, a column for each heading."""
     rows = [[record[name] for name in columns] for record in records]
     return text_table(list(columns.values()), rows)
+
+
+def spending_text(
+    ledger: Ledger, found: list[LedgerRow], spent: list[LedgerRow], study: str | None
+) -> str:
+    """Lay out what every asset cost, who paid for it, and what each study bears of it.
+
+    Parameters
+    ----------
+    found : of each partition, as `spending` gives it.
+    spent : of each campaign, as `totals` gives it.
+    study : only its shares; None for all.
+    """
+    return (
+        records_table({column: column for column in ASSET_COLUMNS}, found)
+        + f"\n\ncharged once, to whose work it is\n{totals_table(spent)}"
+        + f"\n\nborne by whom, shared work divided\n{shares_table(ledger, study)}"
+    )
 
 
 def totals_table(spent: list[LedgerRow]) -> str:

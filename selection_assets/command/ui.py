@@ -1,40 +1,33 @@
-"""`selection ui`: Dagster in the browser, for whom the door lets in."""
+"""How is Dagster opened in the browser, for whom the door lets in?"""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from selection.config.files import ConfigurationError
+from selection_assets.door.addresses import TOKEN_VARIABLE, plan_door
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
-# Dagster takes seconds to import, and a wrong option is to be told at once.
 
+def open_ui(host: str, port: int, allowed: Sequence[str], *, read_only: bool) -> None:
+    """Serve Dagster until somebody ends it.
 
-@click.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option(
-    "--port",
-    type=click.IntRange(1, 65535),
-    default=3000,
-    show_default=True,
-    help="Port to listen on.",
-)
-@click.option(
-    "--allow-host",
-    "allowed",
-    multiple=True,
-    metavar="ADDRESS",
-    help="Further address by which a browser opens it, such as https://selection.example; everybody"
-    " must then show a token, which is drawn unless $SELECTION_UI_TOKEN gives it.",
-)
-@click.option("--read-only", is_flag=True, help="Change nothing, and run no daemon.")
-def ui(host: str, port: int, allowed: tuple[str, ...], read_only: bool) -> None:
-    """Open Dagster at an address where nobody but its own pages can change anything."""
-    from selection_assets.door.addresses import TOKEN_VARIABLE, plan_door
+    Parameters
+    ----------
+    host, port : where to listen.
+    allowed : further addresses by which a browser opens it.
+    read_only : whether nothing can be changed there.
 
+    Raises
+    ------
+    ConfigurationError
+        When the address is no good, or cannot be listened on.
+    """
     door = plan_door(host, port, allowed)
+    # Dagster takes seconds to import, and a wrong option is to be told at once.
     from selection_assets.command.run import use_dagster_home
     from selection_assets.door.server import DaemonEnded, DaemonThere, listen, serve
 

@@ -24,7 +24,7 @@ from resources.project import ROOT_VARIABLE
 from resources.store.artifacts import ArtifactStore
 from resources.store.publishing_lock import StoreBusy, locked
 from resources.store.records import record_of
-from selection_assets.command.cli import gc
+from selection_assets.command.subcommands.gc import gc
 
 PUBLISH = Path(everything.__file__).read_text()
 LEFT = {

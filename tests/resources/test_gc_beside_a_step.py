@@ -10,7 +10,7 @@ from slow_step import RUN
 
 from resources.ledger.ledger import Ledger, open_ledger
 from resources.project import ROOT_VARIABLE
-from selection_assets.command.cli import gc
+from selection_assets.command.subcommands.gc import gc
 
 ANOTHER_NAMESPACE = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child"]
 

@@ -19,6 +19,7 @@ import resources.ledger.ledger
 from resources.dead_runs import clear_dead_runs
 from resources.ledger.database import Database
 from selection.reports.numbers import number
+from selection_assets.command.cli import main
 from selection_assets.command.closing import closing_text
 from selection_assets.command.run import recomputed
 
@@ -186,19 +187,38 @@ def test_a_ledger_held_by_another_program_is_a_message_that_names_it(
     assert f"{file} is open in another program" in result.stderr
 
 
-def test_the_installed_command_answers_in_a_process_of_its_own_without_torch(
-    finished: Project,
-) -> None:
+def test_the_installed_command_answers_in_a_process_of_its_own(finished: Project) -> None:
     row = current(finished, "small/selected_subset", ARM).table("subset.parquet").to_pylist()[0]
     program = Path(sys.executable).with_name("selection")
     done = subprocess.run(
         [program, "why", row["row_id"], "--json"], capture_output=True, text=True, check=True
     )
     assert json.loads(done.stdout)["row_id"] == row["row_id"]
-    heavy = (
-        "import sys, selection_assets.command.cli; print({'dagster', 'torch'} & set(sys.modules))"
+
+
+@pytest.mark.parametrize("command", [[], *([name] for name in main.commands)], ids=" ".join)
+def test_help_loads_nothing_that_is_installed_but_click(command: list[str]) -> None:
+    loaded = {name.partition(".")[0] for name in loaded_by(*command, "--help")}
+    ours = {"selection", "selection_assets", "resources"}
+    assert loaded - sys.stdlib_module_names - ours == {"click"}
+
+
+def test_what_only_reads_loads_no_study_no_arrays_and_no_pydantic(finished: Project) -> None:
+    row = current(finished, "small/selected_subset", ARM).table("subset.parquet").to_pylist()[0]
+    heavy = {"selection.config.study", "dagster", "numpy", "pyarrow", "pydantic", "scipy", "torch"}
+    for command in (["ledger"], ["verify"], ["lineage", CHECKPOINT], ["why", row["row_id"]]):
+        loaded = loaded_by(*command)
+        assert "duckdb" in loaded
+        assert loaded & heavy == set(), command
+
+
+def loaded_by(*arguments: str) -> set[str]:
+    """Modules that a command has loaded in a process of its own."""
+    code = (
+        "import sys; before = set(sys.modules); from selection_assets.command.cli import main;"
+        " main(standalone_mode=False); print(*(sys.modules.keys() - before), file=sys.stderr)"
     )
-    loaded = subprocess.run(
-        [sys.executable, "-c", heavy], capture_output=True, text=True, check=True
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True
     )
-    assert loaded.stdout.strip() == "set()"
+    return set(done.stderr.split())

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import click
 
-from selection.export.files import CONTAINERS, Container
-from selection.export.rows import FORMATS, CannotExport, ExportFormat
+from selection.export.formats import CONTAINERS, FORMATS, Container, ExportFormat
 
 
 @click.command()
@@ -36,6 +35,7 @@ def export(
     The rows come with receipts, a page for the hub, a script for TRL and a configuration for
     axolotl. They are brought up to date first; a checkpoint is taken as it was trained last.
     """
+    from selection.export.rows import CannotExport
     from selection_assets.command.exporting.export_folder import (
         Wanted,
         export_checkpoint,

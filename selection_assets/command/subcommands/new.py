@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from selection_assets.command.subcommands.pick import DEFAULT_SHARE
+
 
 @click.command()
 @click.argument("name")
@@ -28,7 +30,6 @@ def new(
     from resources.project import project_root
     from selection_assets.authoring.asked import Asked, write_study
     from selection_assets.authoring.study_file import comparing, selecting
-    from selection_assets.command.picking.pick import DEFAULT_SHARE
     from selection_assets.command.picking.steps import model_fields
 
     asked = Asked([Path(path).expanduser() for path in pool], Path(target).expanduser())

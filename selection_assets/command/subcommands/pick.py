@@ -5,13 +5,8 @@ from pathlib import Path
 
 import click
 
-from resources.project import store_root
-from selection.config.files import ConfigurationError
-from selection.export.files import CONTAINERS, Container
-from selection.export.rows import FORMATS, ExportFormat
-from selection_assets.command.exporting.out_folder import check_free
-
-# What takes seconds to import is imported once the options are known to be right.
+from selection.export.formats import CONTAINERS, FORMATS, Container, ExportFormat
+from selection_assets.command.errors import Misused
 
 DEFAULT_SHARE = 0.05
 UNITS = ("share", "rows", "tokens", "flops")
@@ -79,17 +74,20 @@ def pick(
     """
     budget = _budget({"share": share, "rows": rows, "tokens": tokens, "flops": flops})
     if flops is not None and model is None:
-        raise ConfigurationError("--flops needs --model: what they can train depends on the model")
+        raise Misused("--flops needs --model: what they can train depends on the model")
     if revision is not None and model is None:
-        raise ConfigurationError("--revision is of a hub's --model: name that too")
+        raise Misused("--revision is of a hub's --model: name that too")
     if out is None and not dry_run:
-        raise ConfigurationError("say where the training file is to be written: --out FOLDER")
+        raise Misused("say where the training file is to be written: --out FOLDER")
     if out is not None:
+        from resources.project import store_root
+        from selection_assets.command.exporting.out_folder import check_free
         from selection_assets.shared.read_paths import all_data_paths
 
         out = out.expanduser()
         asked = [(path, "the pool that is asked for") for path in _paths(pool)]
         check_free(out, store_root(), [*asked, *all_data_paths()])
+    # Dagster takes seconds to import: only once the options are known to be right.
     from selection_assets.command.exporting.export_folder import Wanted
     from selection_assets.command.picking.steps import pick_rows, price
     from selection_assets.refresh.run_work import RefreshFailed
@@ -114,6 +112,6 @@ def pick(
 def _budget(given: dict[str, float | None]) -> dict[str, float]:
     said = {unit: much for unit, much in given.items() if much is not None}
     if len(said) > 1:
-        raise ConfigurationError(f"give one of {', '.join(f'--{unit}' for unit in UNITS)}")
+        raise Misused(f"give one of {', '.join(f'--{unit}' for unit in UNITS)}")
     [(unit, much)] = said.items() if said else [("share", DEFAULT_SHARE)]
     return {"rows_share" if unit == "share" else unit: much}
