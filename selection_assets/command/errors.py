@@ -10,8 +10,8 @@ from selection_assets.command.stopping import BY_A_SIGNAL, STOPPED
 TRACEBACK = "SELECTION_TRACEBACK"
 """Of an error that nobody has foreseen the place in the code is shown where this is set."""
 
-NOT_OURS = (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError)
-"""What click tells, and ends with, by itself."""
+CLICKS_OWN = (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError)
+"""What click tells, or ends with, by itself."""
 
 
 class Plain(click.ClickException):
@@ -53,7 +53,7 @@ class PlainErrors(click.Group):
     def _told(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
-        except NOT_OURS:
+        except CLICKS_OWN:
             raise
         except Exception as error:
             told = told_plainly(error)
