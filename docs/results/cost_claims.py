@@ -94,7 +94,8 @@ def _places(studies: Sequence[JudgedStudy]) -> list[str]:
 
 
 def _too_dear(studies: Sequence[JudgedStudy], names: Sequence[str]) -> str:
-    n = sum(arm["method"] in names for study in studies for arm in study.result.infeasible)
+    lacking = [arm for study in studies for arm in study.result.infeasible]
+    n = sum(arm["method"] in names for arm in lacking if not arm["method_refuses"])
     return f" ({n} of their arms could not be afforded)" if n else ""
 
 

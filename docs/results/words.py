@@ -50,14 +50,18 @@ def scope(results: Sequence[StudyResult]) -> str:
         f"{counted(len(budgets_of(results)), 'budget')}, {_or(map(str, seeds))} seeds: "
         f"{counted(len(arms), 'arm')} ran"
     )
-    dear: dict[str, int] = {}
-    for result in results:
-        for arm in result.infeasible:
-            dear[arm["method"]] = dear.get(arm["method"], 0) + 1
-    if not dear:
-        return f"{text}, and all could be afforded."
-    left_out = ", ".join(f"{n} of {method}" for method, n in dear.items())
-    return f"{text}; {sum(dear.values())} could not be run within their budgets: {left_out}."
+    lacking = [arm for result in results for arm in result.infeasible]
+    dear = Counter(arm["method"] for arm in lacking if not arm["method_refuses"])
+    refused = Counter(arm["method"] for arm in lacking if arm["method_refuses"])
+    parts = [
+        f"{counts.total()} {why}: {', '.join(f'{n} of {method}' for method, n in counts.items())}"
+        for counts, why in (
+            (dear, "could not be run within their budgets"),
+            (refused, "could not be run because their methods refuse the target"),
+        )
+        if counts
+    ]
+    return "; ".join([text, *parts]) + "." if parts else f"{text}, and all could be afforded."
 
 
 def worth(effects: Sequence[MeanEffect]) -> list[str]:

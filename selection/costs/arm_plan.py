@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,9 @@ class ArmPlan:
     token_budget : tokens that may be trained on, a whole number of blocks.
     rows : about how many rows of mean length that is.
     row_budget : rows that may be selected, where the budget counts them; None where it does not.
-    feasible, reason : whether anything is left to train with, and why not.
+    feasible, reason : whether it can run, and why not: nothing is left to train with, the cap
+        does not admit it, or its method cannot rank this pool for this target.
+    method_refuses : whether it is the last of these, which no budget mends.
     """
 
     method: str
@@ -32,3 +34,16 @@ class ArmPlan:
     reason: str
     accountant: str
     row_budget: int | None = None
+    method_refuses: bool = False
+
+    def not_run(self, reason: str, *, method_refuses: bool = False) -> ArmPlan:
+        """Return the arm as one that does not run, for this reason."""
+        return replace(
+            self,
+            training_flops=0.0,
+            token_budget=0,
+            rows=0,
+            feasible=False,
+            reason=reason,
+            method_refuses=method_refuses,
+        )

@@ -157,7 +157,8 @@ class StudyResult:
     arms : those that ran.
     budgets : key of each budget to its total FLOPs, smallest first.
     lines : `zero_shot`, `fine_tuning_only` and `full_data` to their reports, those that ran.
-    infeasible : method, budget and reason of each arm that could not be afforded.
+    infeasible : method, budget and reason of each arm that did not run, and whether it is its
+        method that refuses (`method_refuses`); the others could not be afforded.
     costs : method to what its selection costs, if nobody shares it.
     kinds : each method's name in the study to what it is: a method of the registry and, after
         spaces, its variant and the options that are not the defaults, such as `perplexity mid` or
@@ -209,7 +210,7 @@ class StudyResult:
 
     @property
     def methods(self) -> list[str]:
-        """All methods, those included of which no arm could be afforded; random first."""
+        """All methods, those included of which no arm could run; random first."""
         names = dict.fromkeys(
             [*(arm.method for arm in self.arms), *(arm["method"] for arm in self.infeasible)]
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 from selection.config.budgets import Budget
@@ -67,7 +68,12 @@ def epoch_flops(study: Study, shape: ModelShape, size: PoolSize) -> float:
     return blocks_of(size.tokens, shape) * block_flops(study, shape)
 
 
-def plan_arms(study: Study, shape: ModelShape | None, size: PoolSize) -> list[ArmPlan]:
+def plan_arms(
+    study: Study,
+    shape: ModelShape | None,
+    size: PoolSize,
+    refusals: Mapping[str, str] = MappingProxyType({}),
+) -> list[ArmPlan]:
     """Plan every arm: ``C_train(S) + sum over the pool of C_select <= K`` (CCDS, 2410.16208).
 
     An arm of a budget that counts rows or tokens is feasible whatever its selection costs.
@@ -75,8 +81,9 @@ def plan_arms(study: Study, shape: ModelShape | None, size: PoolSize) -> list[Ar
     Parameters
     ----------
     shape : of the base model; None where no budget is of FLOPs.
+    refusals : method to why it cannot rank this pool for this target, of those that cannot.
     """
-    arms = []
+    arms = list[ArmPlan]()
     for method, cost in selection_costs(study, size).items():
         for budget in study.budgets:
             if budget.is_paid:
@@ -84,7 +91,10 @@ def plan_arms(study: Study, shape: ModelShape | None, size: PoolSize) -> list[Ar
                 arms.append(_paid_arm(study, shape, size, method, cost, budget))
             else:
                 arms.append(_counted_arm(study, size, method, cost, budget))
-    return arms
+    return [
+        arm.not_run(refusals[arm.method], method_refuses=True) if arm.method in refusals else arm
+        for arm in arms
+    ]
 
 
 def _paid_arm(

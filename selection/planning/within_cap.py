@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from selection.budget.amounts import Amount, Cap
 from selection.config.study import Study
@@ -58,14 +58,7 @@ def fit_cap(study: Study, arms: Sequence[ArmPlan], bill: Bill, cap: Cap | None) 
             spent += need
             paid.add(arm.method)
         else:
-            fits[arm.method, arm.budget] = replace(
-                arm,
-                training_flops=0.0,
-                token_budget=0,
-                rows=0,
-                feasible=False,
-                reason=_why_not(cap, need, spent),
-            )
+            fits[arm.method, arm.budget] = arm.not_run(_why_not(cap, need, spent))
     kept = [fits.get((arm.method, arm.budget), arm) for arm in arms]
     whole = cap.charge(spent + bill.full_data) <= cap.limit
     return WithinCap(kept, whole, "" if whole else _why_not(cap, bill.full_data, spent))

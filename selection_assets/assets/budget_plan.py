@@ -52,7 +52,7 @@ def build_budget_plan(study: Study) -> Stage:
     @stage(
         key=study_key(study, "budget_plan"),
         campaign=study.name,
-        # Whose costs it asks.
+        # Whose costs it asks, and what they refuse.
         also_code=[type(named.method) for named in study.named_methods.values()],
         ins={
             "raw_corpus": whole_pool(study),
@@ -81,10 +81,10 @@ def build_budget_plan(study: Study) -> Stage:
         costly=True,
         metered=True,
         payers=[study],
-        checks={"an_arm_is_feasible": "At least one arm besides random can be afforded."},
+        checks={"an_arm_is_feasible": "At least one arm besides random can run."},
     )
     def budget_plan(step: Step) -> Draft:
-        """`plan.json`: every arm with what it costs, what it buys, and why it cannot be afforded.
+        """`plan.json`: every arm with what it costs, what it buys, and why it cannot run.
 
         What each step is expected to take, in FLOPs and in seconds on this device, goes to the
         ledger: a step without a forecast does not start.
@@ -92,7 +92,7 @@ def build_budget_plan(study: Study) -> Stage:
         known, workspace = PlanInputs.read(step, study), step.workspace
         size, shape = known.size, known.shapes.get("base")
         seen = rates_seen(workspace.ledger, step.device.model_name)
-        plan = StudyPlan(study, shape, size, workload(known), seen)
+        plan = StudyPlan(study, shape, size, workload(known), seen, known.refusals)
         cap = cap_in_force(study, workspace.ledger)
         spending = workspace.ledger.spending
         sunk = spending.sunk(study.name, asset=step.identity.asset)
@@ -110,6 +110,7 @@ def build_budget_plan(study: Study) -> Stage:
         shown = view_arms(study, arms, forecast, quality, parameters)
         picture = budget_bars(within.arms)
         feasible = [arm["method"] for arm in arms if arm["feasible"]]
+        too_dear = [arm for arm in within.arms if not (arm.feasible or arm.method_refuses)]
         whys = [f"{a.method} at {a.budget}: {a.reason}" for a in within.arms if not a.feasible]
         return Draft(
             files={
@@ -152,13 +153,18 @@ def build_budget_plan(study: Study) -> Stage:
                     any(method != "random" for method in feasible)
                     or set(study.methods) == {"random"},
                     {"feasible": feasible, "not_feasible_because": whys[:3]},
-                    remedy="take larger `budgets`"
-                    + ("" if cap is None else f", or raise the cap: selection cap {study.name}"),
+                    # What a method refuses has its remedy beside it.
+                    remedy=_remedy(study, cap) if too_dear else "",
                 )
             ],
         )
 
     return budget_plan
+
+
+def _remedy(study: Study, cap: Cap | None) -> str:
+    raised = "" if cap is None else f", or raise the cap: selection cap {study.name}"
+    return f"take larger `budgets`{raised}"
 
 
 def _decoder_inputs(study: Study) -> dict[str, dg.AssetIn]:
@@ -178,7 +184,8 @@ def _cap_version(study: Study) -> dict[str, str]:
 
 def _check_something_fits(study: Study, within: WithinCap, cap: Cap | None) -> None:
     """Stop before anything is spent on a study of which no arm fits under its cap."""
-    if cap is None or any(arm.feasible for arm in within.arms):
+    willing = [arm for arm in within.arms if not arm.method_refuses]
+    if cap is None or not willing or any(arm.feasible for arm in willing):
         return
     reasons = [f"{arm.method} at {arm.budget}: {arm.reason}" for arm in within.arms]
     raise refused(

@@ -168,9 +168,9 @@ def planned_arm(budget_plan: Artifact, method: str, budget: str) -> dict:
     arms = budget_plan.json("plan.json")["arms"]
     arm = next(a for a in arms if a["method"] == method and a["budget"] == budget)
     if not arm["feasible"]:
+        remedy = "" if arm["method_refuses"] else "; raise the budget"
         raise dg.Failure(
-            f"{method} at {budget} is infeasible: {arm['reason']}; raise the budget",
-            allow_retries=False,
+            f"{method} at {budget} is infeasible: {arm['reason']}{remedy}", allow_retries=False
         )
     return arm
 

@@ -159,7 +159,7 @@ def _rehearse(
 def _look_at_all(
     study: Study, pool: Pool, ledger: Ledger, *, fetch: bool, quietly: bool = False
 ) -> int:
-    """Show what is not read and what was checked; returns how many sources are of no use.
+    """Show what is not read and what was checked; returns how much would be left out.
 
     Raises
     ------
@@ -202,7 +202,7 @@ def dry_run_study(name: str, *, up_to: str | None = None) -> None:
     Raises
     ------
     NotReady
-        When something is wrong, a source that would be left out among it.
+        When something is wrong, a source or method that would be left out among it.
     """
     study = find_study(name)
     ledger = Workspace().ledger
@@ -213,7 +213,7 @@ def dry_run_study(name: str, *, up_to: str | None = None) -> None:
     left_out = _look_at_all(study, pool, ledger, fetch=False)
     _print_work(name, study, ledger, up_to)
     if left_out:
-        raise NotReady(f"it would do without {left_out} of its sources; see above")
+        raise NotReady(f"it would do without {left_out} of its sources and methods; see above")
 
 
 def _print_work(name: str, study: Study, ledger: Ledger, up_to: str | None) -> None:

@@ -21,7 +21,7 @@ from selection_assets.planning.counts import PoolCounts, count_pool
 from selection_assets.shared.decoders import decoders_of, read_shape
 from selection_assets.shared.embedders import load_on, tuning_flops_of
 from selection_assets.shared.pool_rows import iterate_sources, read_rows
-from selection_assets.shared.target_rows import labels_of
+from selection_assets.shared.target_rows import labels_of, steering_rows
 from selection_assets.stage.step import Step
 
 
@@ -109,6 +109,21 @@ class PlanInputs:
                 case _:
                     assert_never(decoder)
         return total
+
+    @cached_property
+    def refusals(self) -> dict[str, str]:
+        """Method to why it cannot rank this pool for this target; only those that cannot."""
+        target = steering_rows(self.step.one("target_examples"), None).text
+        corpus = self.step.inputs["raw_corpus"]
+        said = {
+            name: named.method.refusal(
+                target,
+                (text for _, rows in iterate_sources(corpus) for text in rows.text),
+                named.options,
+            )
+            for name, named in self.study.named_methods.items()
+        }
+        return {name: why for name, why in said.items() if why}
 
     def read_middling_source(self) -> object:
         """Read the rows of a source of middling size, as steps do."""

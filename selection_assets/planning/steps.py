@@ -38,6 +38,7 @@ class StudyPlan:
     size, load : what there is to compute.
     seen : asset to the rate at which it has been made on this device; where there is one, it
         says more of the seconds to come than any probe.
+    refusals : method to why it cannot rank this pool for this target, of those that cannot.
     """
 
     study: Study
@@ -45,16 +46,17 @@ class StudyPlan:
     size: PoolSize
     load: Workload
     seen: Mapping[str, Rate]
+    refusals: Mapping[str, str]
 
     def within(self, cap: Cap | None, rates: Rates, sunk: Amount) -> WithinCap:
-        """Plan every arm and mark those that the cap does not admit.
+        """Plan every arm and mark those that its method refuses, or the cap does not admit.
 
         Parameters
         ----------
         sunk : what the study has already spent on nothing that it still needs.
         """
         study = self.study
-        arms = plan_arms(study, self.shape, self.size)
+        arms = plan_arms(study, self.shape, self.size, self.refusals)
         costs = selection_costs(study, self.size)
         steps = study_steps(study, self.load, arms, _phases(costs))
         cost = {step: self._amount(step, work, rates) for step, work in steps.items()}

@@ -21,7 +21,8 @@ class Finding:
     what : the part of the study or pool, such as `base_model`.
     seen : what was looked at of it.
     problem : what is wrong and what to do; "" where nothing is.
-    stops : whether the study cannot do without it; a source that is wrong is left out.
+    stops : whether the study cannot do without it; a source that is wrong is left out, and so is a
+        method that refuses the target.
     files : of a source, as far as they were read.
     """
 

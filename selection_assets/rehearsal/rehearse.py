@@ -10,6 +10,7 @@ from selection.config.pool import Pool
 from selection.config.study import Study
 from selection.corpus.sources import list_sources
 from selection_assets.rehearsal.finding import Finding, problems_text
+from selection_assets.rehearsal.methods import look_at_methods
 from selection_assets.rehearsal.models import look_at_decoder, look_at_embedder, look_at_harness
 from selection_assets.rehearsal.rows import try_rows
 from selection_assets.rehearsal.sources import look_at_sources
@@ -51,8 +52,10 @@ def rehearse(study: Study, pool: Pool, unusable: Collection[str], *, fetch: bool
                 field=field,
                 train_on=study.train_on if role == "base" else None,
             )
-    texts = [record.text for record in target.records[:READ_BY_THE_EMBEDDER]]
-    findings.append(look_at_embedder(study.embedder.model, texts, fetch=fetch))
+    texts = [record.text for record in target.records]
+    findings += look_at_methods(study, pool, texts, unusable, fetch=fetch)
+    some = texts[:READ_BY_THE_EMBEDDER]
+    findings.append(look_at_embedder(study.embedder.model, some, fetch=fetch))
     if study.evaluation.harness is not None:
         findings.append(look_at_harness(study.evaluation.harness))
     return findings

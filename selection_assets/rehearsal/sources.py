@@ -97,6 +97,20 @@ def look_at_sources(pool: Pool, unusable: Collection[str], *, fetch: bool) -> li
     return [Finding("sources", seen, files=tuple(files)), *others]
 
 
+def beginning_texts(pool: Pool, unusable: Collection[str]) -> Iterator[str]:
+    """Texts of the first rows of every source that can be read; one source is read after another.
+
+    Rows of a hub are read if its files are here or can be fetched.
+    """
+    for spec in pool.sources:
+        for _, source in _readers(pool, spec, unusable):
+            try:
+                records = _Beginning.read(source).records
+            except UNREADABLE:
+                continue  # `look_at_sources` says so
+            yield from (record.text for record in records if isinstance(record, Record))
+
+
 def _readers(
     pool: Pool, spec: SourceSpec, unusable: Collection[str]
 ) -> Iterator[tuple[list[str], Source]]:

@@ -47,7 +47,7 @@ class Stage:
         partition.
     payers : the studies that use it; they pay in equal parts.
     serves : names of the methods, by study, that it is made for; none: it is made for all. A study
-        of which none of them has an arm that can be afforded does without it.
+        of which none of them has an arm that can run does without it.
     checks : name and description of the checks its drafts report.
     reads : for a partition, the inputs that it really reads; all of them when not given.
     outside : for a partition, versions of the files and packages that it reads from outside.

@@ -59,7 +59,8 @@ def planted(
         for method, effect in effects.items():
             left = total - COSTS[method].total
             if left < BLOCK:
-                infeasible.append({"method": method, "budget": key, "reason": "too dear"})
+                lacking = {"method": method, "budget": key, "reason": "too dear"}
+                infeasible.append(lacking | {"method_refuses": False})
                 continue
             noise_SE = rng.normal(0, seed_noise, (n_seeds, 1)) + rng.normal(
                 0, 0.02, (n_seeds, n_examples)

@@ -9,13 +9,15 @@ often a row of the target uses each word.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from selection.methods.bm25.index import Bm25Index, Bm25Options, terms_of
 from selection.methods.contract.common import prepared_by
-from selection.methods.contract.known_terms import known_share, require_known
+from selection.methods.contract.known_terms import known_share, refusal_at, refusal_by_words
 from selection.methods.contract.preparation import Files, Preparation
 from selection.methods.contract.protocol import FitInputs, Fitted, Method, ScoreInputs, Scores
 
@@ -33,6 +35,12 @@ class Bm25Method(Method[Bm25Options]):
     name: str = "bm25"
     receipts: frozenset[str] = frozenset({"top_terms"})
     options: type[Bm25Options] = Bm25Options
+
+    def refusal(self, target: Sequence[str], pool: Iterable[str], options: Bm25Options) -> str:
+        """Refuse a target of whose words the pool has next to none; stop words are none."""
+        return refusal_by_words(
+            target, pool, lambda texts: chain.from_iterable(terms_of(texts, options))
+        )
 
     def preparations(self, options: Bm25Options) -> tuple[Preparation, ...]:
         """The index of the whole pool, which every target of it shares."""
@@ -62,7 +70,8 @@ class Bm25Method(Method[Bm25Options]):
         queries = terms_of(inputs.target.text, options)
         words = Counter(word for query in queries for word in query)
         share = known_share(words, number)
-        require_known(share, self.name)
+        if why := refusal_at(share):
+            raise ValueError(f"method {self.name!r} cannot rank this pool: {why}")
         counts = np.zeros(len(number), dtype=np.int64)
         for word in words.keys() & number.keys():
             counts[number[word]] = words[word]

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterable
+from collections.abc import Callable, Container, Iterable
 
 from selection.basics.text import normalise
 from selection.basics.words import has_letter, words
-from selection.methods.contract.values import Rows
 
 LEAST_KNOWN = 0.01
 """Share of the target's words, as often as it uses them, that the pool must have. Of another
 domain in the same language most are known; of another script some names at most."""
+
+WordsOf = Callable[[Iterable[str]], Iterable[str]]
+"""The words of some texts, in order, as a method tells them."""
 
 
 def known_share(target: Counter[str], pool: Container[str]) -> float:
@@ -24,38 +26,39 @@ def known_share(target: Counter[str], pool: Container[str]) -> float:
     return known / max(sum(spelled.values()), 1)
 
 
-def known_share_at_least(target: Iterable[str], pool: Iterable[Rows], enough: float) -> float:
+def known_share_at_least(
+    target: Iterable[str], pool: Iterable[str], words_of: WordsOf, enough: float
+) -> float:
     """Give that share, or one of at least `enough`: the pool's texts are read until then."""
-    counts = Counter(_lower_words(target))
+    counts = Counter(words_of(target))
     found: set[str] = set()
     share = 0.0
-    for rows in pool:
-        for text in rows.text:
-            new = counts.keys() & set(_lower_words([text])) - found
-            if new:
-                found |= new
-                share = known_share(counts, found)
-            if share >= enough:
-                return share
+    for text in pool:
+        new = counts.keys() & set(words_of([text])) - found
+        if new:
+            found |= new
+            share = known_share(counts, found)
+        if share >= enough:
+            return share
     return share
 
 
-def require_known(share: float, method: str) -> None:
-    """Refuse a target of whose words the pool has next to none.
-
-    Raises
-    ------
-    ValueError
-        With the share and what to do.
-    """
-    if share < LEAST_KNOWN:
-        raise ValueError(
-            f"method {method!r} ranks by words that pool and target share, and the pool has"
-            f" {share:.2%} of the words of this target's rows (at least {LEAST_KNOWN:.0%} are"
-            f" needed): add sources in the target's language, or take {method!r} out of the"
-            " study's `methods`"
-        )
+def refusal_by_words(target: Iterable[str], pool: Iterable[str], words_of: WordsOf) -> str:
+    """Say why a method of words cannot rank a pool for a target; "" where it can."""
+    return refusal_at(known_share_at_least(target, pool, words_of, LEAST_KNOWN))
 
 
-def _lower_words(texts: Iterable[str]) -> list[str]:
+def refusal_at(share: float) -> str:
+    """Say why, where the pool has this share of the target's words; "" where that is enough."""
+    if share >= LEAST_KNOWN:
+        return ""
+    return (
+        f"it ranks by words that pool and target share, and the pool has {share:.2%} of the words"
+        f" of this target's rows (at least {LEAST_KNOWN:.0%} are needed): add sources in the"
+        " target's language, or take the method out of the study's `methods`"
+    )
+
+
+def lower_words(texts: Iterable[str]) -> list[str]:
+    """Give the `words` of texts in lower case."""
     return [word for text in texts for word in words(normalise(text).lower())]

@@ -1,4 +1,7 @@
-"""What is a selection method? Four questions (preparations, fit, score, cost) and their values.
+"""What is a selection method? Five questions and their values.
+
+Can it rank this pool for this target (``refusal``), what does it prepare (``preparations``), what
+does it learn (``fit``), how does it rank (``score``), and what does that take (``cost``)?
 
 Only ``score`` has no default. A method is one module of this package that defines ``METHOD``. It
 never reads a file: rows arrive as arrays, and what it learns goes back as arrays and plain facts
@@ -8,7 +11,7 @@ that any store can keep.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Generic
@@ -119,8 +122,8 @@ class Scores:
 class Method(ABC, Generic[OptionsT]):
     """A way of ranking the rows of a pool for a target.
 
-    What it does not define is that of a method which prepares nothing, learns nothing, counts no
-    FLOPs and ranks once for all seeds.
+    What it does not define is that of a method which ranks any pool for any target, prepares
+    nothing, learns nothing, counts no FLOPs and ranks once for all seeds.
 
     Attributes
     ----------
@@ -151,6 +154,16 @@ class Method(ABC, Generic[OptionsT]):
     def draws_per_seed(self, options: OptionsT) -> bool:
         """Whether each seed gives its own ranking."""
         return False
+
+    def refusal(self, target: Sequence[str], pool: Iterable[str], options: OptionsT) -> str:
+        """Why it cannot rank a pool for a target, and what to do; "" where it can.
+
+        Parameters
+        ----------
+        target : texts of the rows that steer.
+        pool : texts of the pool; read only as far as it takes to know.
+        """
+        return ""
 
     def preparations(self, options: OptionsT) -> tuple[Preparation, ...]:
         """What is to be made before the fit, each after those that it reads."""

@@ -11,7 +11,7 @@ and short rows come first whatever they say; ``normalise: length`` takes that ou
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
@@ -19,11 +19,7 @@ from pydantic import Field
 
 from selection.basics.draws import keyed_gumbel
 from selection.methods.contract.common import draw_per_seed
-from selection.methods.contract.known_terms import (
-    LEAST_KNOWN,
-    known_share_at_least,
-    require_known,
-)
+from selection.methods.contract.known_terms import lower_words, refusal_by_words
 from selection.methods.contract.preparation import Preparation
 from selection.methods.contract.protocol import FitInputs, Fitted, Method, ScoreInputs, Scores
 from selection.methods.contract.values import Rows
@@ -75,6 +71,13 @@ class DsirMethod(Method[DsirOptions]):
         """A sample is drawn for each seed; the largest weights are one ranking."""
         return options.draw == "gumbel"
 
+    def refusal(self, target: Sequence[str], pool: Iterable[str], options: DsirOptions) -> str:
+        """Refuse a target of whose words the pool has next to none.
+
+        Buckets cannot tell: words that share nothing share them.
+        """
+        return refusal_by_words(target, pool, lower_words)
+
     def preparations(self, options: DsirOptions) -> tuple[Preparation, ...]:
         """The pool's counts, which every target of it shares."""
         return (COUNTS,)
@@ -99,9 +102,9 @@ class DsirMethod(Method[DsirOptions]):
         of_target = _sum(count_ngrams(inputs.target.text, options.buckets))
         if not of_target.any():
             raise ValueError("the target's rows have no word at all; give a target with text")
-        # Buckets cannot tell: words that share nothing share them.
-        share = known_share_at_least(inputs.target.text, inputs.pool(), LEAST_KNOWN)
-        require_known(share, self.name)
+        pool_texts = (text for rows in inputs.pool() for text in rows.text)
+        if why := self.refusal(inputs.target.text, pool_texts, options):
+            raise ValueError(f"method {self.name!r} cannot rank this pool: {why}")
         of_pool, n_pool = np.zeros(options.buckets, dtype=np.int64), 0
         for rows in inputs.pool():
             of_pool += _sum(_counts_of(rows, options.buckets))

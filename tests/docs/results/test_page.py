@@ -118,6 +118,14 @@ def test_what_could_not_be_afforded_is_counted_and_listed():
     assert "| gradient | 2.5pct | too dear |" in " ".join(part([study]).text.split())
 
 
+def test_what_a_method_refused_is_told_from_what_could_not_be_afforded():
+    study = planted("t", {"random": 0.0, "gradient": 0.0}, rng=np.random.default_rng(7))
+    arm = {"method": "bm25", "budget": "5pct", "reason": "no word", "method_refuses": True}
+    said = scope([replace(study, infeasible=[*study.infeasible, arm])])
+    assert "; 2 could not be run within their budgets: 2 of gradient; 1 could not" in said
+    assert said.endswith("; 1 could not be run because their methods refuse the target: 1 of bm25.")
+
+
 def test_a_missing_random_arm_leaves_a_page_without_verdicts():
     study = planted("t", {"ot": 0.0, "dsir": 0.1}, rng=np.random.default_rng(8))
     text = part([study]).text

@@ -45,7 +45,7 @@ def test_dsir_finds_the_rows_of_a_chinese_target_by_characters_and_pairs(tmp_pat
 def test_a_target_is_refused_with_the_share(name, pool, target, tmp_path):
     """By DSIR too, whose buckets other n-grams fill."""
     options = OPTIONS[name] if name == "bm25" else DsirOptions(draw="top", buckets=4)
-    said = rf"'{name}' .* has 0\.00% of the words .* add sources .* take '{name}' out"
+    said = rf"'{name}' .* has 0\.00% of the words .* add sources .* take the method out"
     with pytest.raises(ValueError, match=said):
         rank(REGISTRY[name], options, pool, target, tmp_path)
 
@@ -68,3 +68,25 @@ def test_a_target_is_refused_below_one_word_in_a_hundred(name, known, refused, t
     else:
         scores, _ = rank(REGISTRY[name], OPTIONS[name], pool, target, tmp_path)
         assert scores.score[0][0] > scores.score[0][1]
+    assert bool(REGISTRY[name].refusal(target, pool, OPTIONS[name])) is refused
+
+
+@pytest.mark.parametrize("name", ["bm25", "dsir"])
+def test_no_more_of_the_pool_is_read_than_it_takes_to_know(name):
+    pool = iter(["gene", "the judge", "a court", "and more"])
+    assert REGISTRY[name].refusal(["the court and the judge"], pool, OPTIONS[name]) == ""
+    assert list(pool) == ["a court", "and more"]
+
+
+def test_stop_words_are_no_words_that_bm25_could_rank_by():
+    """DSIR knows them; so does BM25 where a study keeps them."""
+    pool, target = ["it is on the shelf"], ["that it is"]
+    assert "0.00%" in REGISTRY["bm25"].refusal(target, pool, OPTIONS["bm25"])
+    assert REGISTRY["bm25"].refusal(target, pool, Bm25Options(stopwords="none")) == ""
+    assert REGISTRY["dsir"].refusal(target, pool, OPTIONS["dsir"]) == ""
+
+
+@pytest.mark.parametrize("name", sorted(REGISTRY.keys() - OPTIONS.keys()))
+def test_no_other_method_refuses(name):
+    method = REGISTRY[name]
+    assert method.refusal(TARGET, ["court"], method.options()) == ""

@@ -70,6 +70,15 @@ def test_selection_dearer_than_the_budget_is_infeasible_and_says_so():
     assert "selection alone costs" in by_method["ot"].reason
 
 
+def test_what_a_method_refuses_does_not_run_at_any_budget_and_the_others_are_as_they_were():
+    others = [arm for arm in plan_arms(study(), SHAPE, size()) if arm.method != "ot"]
+    arms = plan_arms(study(), SHAPE, size(), {"ot": "it has nothing to go by"})
+    assert [arm for arm in arms if arm.method != "ot"] == others
+    refused = [arm for arm in arms if arm.method == "ot"]
+    assert refused and all(arm.method_refuses and not arm.feasible for arm in refused)
+    assert {(arm.reason, arm.rows) for arm in refused} == {("it has nothing to go by", 0)}
+
+
 def test_one_epoch_is_the_training_flops_of_every_block():
     blocks = -(-50_000 // 64)
     assert epoch_flops(study(), SHAPE, size()) == pytest.approx(
