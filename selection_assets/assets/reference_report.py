@@ -1,21 +1,28 @@
 """reference_report[line]: what every arm is seen against: untouched, tuned only, full data."""
 
+from dataclasses import asdict
+
 import dagster as dg
 import numpy as np
 import pyarrow as pa
 
 from resources.store.contents import Content
 from selection.basics.draws import keyed_uniform
-from selection.basics.tables import places_of
+from selection.basics.tables import places_of, rows_where
 from selection.config.study import Study
-from selection.models.base import load_tokenizer
-from selection_assets.shared.counted_rows import counted_rows, faults_of
-from selection_assets.shared.decoders import read_shape
+from selection.subset.lengths import LengthLimit
+from selection_assets.shared.candidates import candidate_pool, limit_of
 from selection_assets.shared.evaluation import evaluate_folders, harness_outside
 from selection_assets.shared.held_out import leaking_rows
 from selection_assets.shared.training import train_seeds, training_parameters
-from selection_assets.stage.inputs import base_parts, every_source_of, of_study, whole_pool
-from selection_assets.stage.keys import REFERENCE_LINES, study_key
+from selection_assets.stage.inputs import (
+    base_parts,
+    every_source_of,
+    of_study,
+    pool_costs,
+    whole_pool,
+)
+from selection_assets.stage.keys import FULL_DATA, REFERENCE_LINES, study_key
 from selection_assets.stage.stage import Stage, stage
 from selection_assets.stage.step import Draft, Step
 
@@ -25,8 +32,10 @@ def build_reference_report(study: Study) -> Stage:
     always = {**base_parts(study), "target_examples": of_study(study, "target_examples")}
     pool = {
         "raw_corpus": whole_pool(study),
+        **pool_costs(study),
         "target_leaks": every_source_of(study, "target_leaks"),
     }
+    limit = limit_of(study)
 
     @stage(
         key=study_key(study, "reference_report"),
@@ -36,9 +45,10 @@ def build_reference_report(study: Study) -> Stage:
             **training_parameters(study, study.seeds),
             "full_data_seeds": study.full_data_seeds,
             "evaluation": study.evaluation,
+            "length_limit": asdict(limit),
         },
         partitions=dg.StaticPartitionsDefinition(list(REFERENCE_LINES)),
-        reads=lambda line: [*always, *pool] if line == "full_data" else list(always),
+        reads=lambda line: [*always, *pool] if line == FULL_DATA else list(always),
         outside=lambda _: harness_outside(study),
         costly=True,
         metered=True,
@@ -53,9 +63,9 @@ def build_reference_report(study: Study) -> Stage:
         if line == "zero_shot":
             folders = {0: step.one("base_checkpoint").path("checkpoint")}
         else:
-            seeds = study.full_data_seeds if line == "full_data" else study.seeds
-            whole = line == "full_data"
-            subset = _whole_pool(step, study, seeds) if whole else None
+            whole = line == FULL_DATA
+            seeds = study.full_data_seeds if whole else study.seeds
+            subset = _whole_pool(step, study, limit, seeds) if whole else None
             trained = train_seeds(step, study, seeds, subset)
             flops, resumed_flops = trained.flops, trained.resumed_flops
             rows = {name: trained.files[name] for name in trained.files if name == "rows.parquet"}
@@ -78,26 +88,22 @@ def build_reference_report(study: Study) -> Stage:
     return reference_report
 
 
-def _whole_pool(step: Step, study: Study, seeds: list[int]) -> pa.Table:
-    """Every distinct row once that can be trained on, mixed over the sources: one epoch.
+def _whole_pool(step: Step, study: Study, limit: LengthLimit, seeds: list[int]) -> pa.Table:
+    """Every distinct row once that an arm could train on, mixed over the sources: one epoch.
 
-    As no arm does, it has no row that leaks a held-out row.
+    As no arm does, it has no row that leaks a held-out row, that cannot be trained on or that is
+    too long.
     """
-    folder = step.one("base_tokenizer")
-    tokenizer = load_tokenizer(folder.path("tokenizer"))
-    longest = read_shape(folder).sequence_length
+    pool = candidate_pool(step.inputs, study.train_on, limit)
     texts: dict[str, str] = {}
     chats: dict[str, str] = {}
     leaking = leaking_rows(step.inputs["target_leaks"].values())["row_id"]
-    for corpus in step.inputs["raw_corpus"].values():
-        rows = corpus.table("rows.parquet", ["row_id", "text", "turns"])
+    for rows in pool.of_source.values():
         rows = rows.filter(pa.array(places_of(rows["row_id"], leaking) < 0))
-        said = rows.filter(rows["turns"].is_valid())
-        usable = faults_of(counted_rows(said, tokenizer, longest), study.train_on) == ""
-        said = said.filter(pa.array(usable))
-        chats.update(zip(said["row_id"].to_pylist(), said["turns"].to_pylist(), strict=True))
-        rows = pa.concat_tables([rows.filter(rows["turns"].is_null()), said])
+        rows = rows_where(rows, "fault", "")
         texts.update(zip(rows["row_id"].to_pylist(), rows["text"].to_pylist(), strict=True))
+        said = rows.filter(rows["turns"].is_valid())
+        chats.update(zip(said["row_id"].to_pylist(), said["turns"].to_pylist(), strict=True))
     row_id = np.array(sorted(texts))
     order = np.argsort(keyed_uniform(row_id, seed=seeds[0], purpose="full data"), kind="stable")
     return pa.table(

@@ -12,9 +12,9 @@ from selection.config.study import Study
 from selection.leaks.kinds import TARGET_LEAK
 from selection.subset.choose import Subset, choose_rows
 from selection.subset.fates import DOES_NOT_FIT, TOO_LONG
-from selection.subset.lengths import LengthLimit, length_limit
+from selection.subset.lengths import LengthLimit
 from selection.subset.spent import why_underspent
-from selection_assets.shared.candidates import candidate_pool
+from selection_assets.shared.candidates import candidate_pool, limit_of
 from selection_assets.shared.held_out import held_out_rows, leaking_rows
 from selection_assets.shared.pool_rows import pool_vectors, whole_texts
 from selection_assets.stage.inputs import (
@@ -47,8 +47,7 @@ def build_selected_subset(study: Study) -> Stage:
         "target_leaks": every_source_of(study, "target_leaks"),
     }
     named = study.named_methods
-    window = study.base_model.sequence_length if study.trains and study.base_model else None
-    limit = length_limit(study.selection.max_row_tokens, window=window, packing=study.packing)
+    limit = limit_of(study)
     scores = {m.scores_asset: all_of(study, m.scores_asset) for m in named.values()}
 
     @stage(

@@ -10,9 +10,10 @@ import pyarrow as pa
 from resources.store.artifacts import Artifact
 from selection.basics.brevity import some_of
 from selection.basics.tables import places_of
+from selection.config.study import Study
 from selection.models.chat_tokens import TrainOn
 from selection.subset.fates import TOO_LONG
-from selection.subset.lengths import LengthLimit
+from selection.subset.lengths import LengthLimit, length_limit
 from selection_assets.shared.counted_rows import beyond_limit, faults_of, read_counted
 from selection_assets.stage.keys import POOL_TOKENS
 
@@ -74,6 +75,12 @@ class CandidatePool:
         for name in reversed(joined.column_names):
             chosen = chosen.add_column(after, joined.schema.field(name), joined[name])
         return chosen
+
+
+def limit_of(study: Study) -> LengthLimit:
+    """How long a row may be that a study trains on."""
+    window = study.base_model.sequence_length if study.trains and study.base_model else None
+    return length_limit(study.selection.max_row_tokens, window=window, packing=study.packing)
 
 
 def candidate_pool(

@@ -105,8 +105,12 @@ def test_a_row_whose_answer_is_cut_away_is_set_aside_and_never_trained_on(projec
         fates = subset.table("fates.parquet").to_pylist()
         assert {row["fate"] for row in fates if row["row_id"] == cut} == {"answer_cut"}, arm
     full = one(project, f"{NAME}/reference_report", "full_data").table("rows.parquet")
-    assert cut not in full["row_id"].to_pylist()
-    assert full.num_rows == 32 + 24
+    fates = one(project, f"{NAME}/selected_subset", "40pct|random").table("fates.parquet")
+    fate_of = {row["row_id"]: row["fate"] for row in fates.to_pylist() if row["draw"] == 0}
+    assert len(fate_of) == 1 + 32 + 24
+    left_out = {row for row, fate in fate_of.items() if fate in ("answer_cut", "too_long")}
+    assert cut in left_out and len(left_out) > 1
+    assert set(full["row_id"].to_pylist()) == fate_of.keys() - left_out
 
 
 def test_the_target_is_measured_on_the_tokens_of_its_answers(project):

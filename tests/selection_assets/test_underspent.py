@@ -150,6 +150,12 @@ def test_every_row_has_one_fate_and_the_limit_is_said(project, method):
     assert said in (project.root / "said.txt").read_text()
 
 
+def test_the_line_of_full_data_has_every_row_but_those_too_long_for_any_arm(project):
+    full = current(project, f"{NAME}/reference_report", "full_data").table("rows.parquet")
+    allowed = [row["row_id"] for row in fates_of(project, "random") if row["fate"] != "too_long"]
+    assert sorted(full["row_id"].to_pylist()) == sorted(allowed)
+
+
 def test_an_arm_that_cannot_spend_its_budget_is_marked_and_has_no_verdict(project):
     why = report_of(project, "ot")["underspent"]
     assert "tokens (" in why and "rows that are left fits" in why
