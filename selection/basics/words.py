@@ -18,8 +18,14 @@ from itertools import pairwise
 
 import regex
 
+# Marks are left out of it: two that are written over Latin letters stand over Kana too.
+EAST_ASIAN = r"[[\p{L}\p{N}]&&[\p{scx=Han}\p{scx=Hira}\p{scx=Kana}]]"
+SOUTH_EAST_ASIAN = r"\p{lb=SA}"
+UNSPACED = f"[{EAST_ASIAN}{SOUTH_EAST_ASIAN}]"
+"""What scripts without spaces are written with: a class of characters for `regex`, version 1."""
+
 _LETTER = r"[[\w\p{N}]--[\p{M}\p{Join_C}]]"
-_UNSPACED = rf"[{_LETTER}&&[\p{{scx=Han}}\p{{scx=Hira}}\p{{scx=Kana}}\p{{lb=SA}}]]"
+_UNSPACED = f"[{_LETTER}&&{UNSPACED}]"
 _SPACED = rf"[{_LETTER}--{_UNSPACED}]"
 _CHARACTER = rf"(?={_UNSPACED})\X"
 # The first alternative only saves time.

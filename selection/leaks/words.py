@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 import re
+import sys
 import unicodedata
+from functools import cache
 
 import numpy as np
 import regex
+
+from selection.basics.words import EAST_ASIAN, SOUTH_EAST_ASIAN, UNSPACED
 
 WORD = 4
 """Weight of a word of a script that puts spaces between words."""
 
 # Without spaces a character stands alone: about two make a word of Chinese or Japanese, and about
 # four one of Thai, Lao, Burmese or Khmer.
-_LIGHT = [
-    *[(0x0E00, 0x0EFF, 1), (0x1000, 0x109F, 1), (0x1780, 0x17FF, 1), (0x3040, 0x30FF, 2)],
-    *[(0x31F0, 0x31FF, 2), (0x3400, 0x9FFF, 2), (0xF900, 0xFAFF, 2), (0x20000, 0x3FFFF, 2)],
-]
-"""First and last code point of these scripts, and the weight of a character."""
+_LIGHT = ((EAST_ASIAN, 2), (SOUTH_EAST_ASIAN, 1))
+"""Characters of these scripts, and the weight of one."""
 
-_UNSPACED = "".join(rf"\U{first:08x}-\U{last:08x}" for first, last, _ in _LIGHT)
 _ASCII_WORDS = re.compile("[a-z0-9]+")
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
 # What is not seen splits no word: zero-width spaces and joiners, soft hyphens, selectors.
 _UNSEEN = regex.compile(r"[\p{Default_Ignorable_Code_Point}\p{Cf}]+")
-_WORDS = regex.compile(
-    rf"(?V1)[[\p{{L}}\p{{M}}\p{{N}}]&&[{_UNSPACED}]]|[[\p{{L}}\p{{M}}\p{{N}}]--[{_UNSPACED}]]+"
-)
+_IN_WORDS = r"[\p{L}\p{M}\p{N}]"
+_WORDS = regex.compile(rf"[{_IN_WORDS}&&{UNSPACED}]|[{_IN_WORDS}--{UNSPACED}]+", regex.V1)
 
 
 def words_of(text: str) -> list[str]:
@@ -85,7 +84,15 @@ def weights_of(characters: np.ndarray) -> np.ndarray:
     -------
     np.ndarray of the same shape, int64
     """
-    weights = np.full(characters.shape, WORD, dtype=np.int64)
-    for first, last, weight in _LIGHT:
-        weights[(characters >= first) & (characters <= last)] = weight
+    return _weight_of_each()[characters].astype(np.int64)
+
+
+@cache
+def _weight_of_each() -> np.ndarray:
+    """Weight of every code point, of shape (0x110000,), int8."""
+    weights = np.full(sys.maxunicode + 1, WORD, dtype=np.int8)
+    letters = "".join(map(chr, range(0x40000)))  # beyond them there is none
+    for characters, weight in _LIGHT:
+        for run in regex.finditer(f"{characters}+", letters, regex.V1):
+            weights[run.start() : run.end()] = weight
     return weights

@@ -1,12 +1,15 @@
 """What differs in case, punctuation, spaces and unseen characters only has the same words."""
 
+import unicodedata
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from selection.basics.words import words
 from selection.leaks.windows import Windows
-from selection.leaks.words import WORD, WORD_BYTES, cut_later, words_of
+from selection.leaks.words import WORD, WORD_BYTES, cut_later, weights_of, words_of
 
 
 @pytest.mark.parametrize(
@@ -42,6 +45,28 @@ def test_a_script_without_spaces_has_a_word_a_character_and_lighter_ones():
     assert words == [*"我在", "gpu", "上", *"ภาษา"]
     heavy_W = Windows([cut_later("我在GPU上ภาษา")]).heavy_W
     assert np.diff(heavy_W).tolist() == [2, 2, WORD, 2, 1, 1, 1, 1]
+
+
+def test_scripts_without_spaces_are_those_of_all_other_words():
+    """Every letter that is no other one's compatible form, twice in a row."""
+    letters = [
+        letter
+        for letter in map(chr, range(0x20000))
+        if unicodedata.category(letter) == "Lo" and words_of(letter) == [letter]
+    ]
+    alone = {letter for letter in letters if words(letter * 2) == [letter, letter]}
+    assert len(alone) > 25_000 and {"我", "の", "ภ", "ၵ", "ᥐ", "ꪀ"} <= alone
+    assert {letter for letter in letters if words_of(letter * 2) == [letter, letter]} == alone
+    weights = weights_of(np.array([ord(letter) for letter in letters]))
+    assert {letter for letter, weight in zip(letters, weights, strict=True) if weight < WORD} == (
+        alone
+    )
+
+
+def test_a_mark_over_a_latin_letter_parts_no_word():
+    """These two stand over Kana as well."""
+    assert words_of("q\u0323ab o\u0305r") == ["q\u0323ab", "o\u0305r"]
+    assert words_of("๑๒๓ บาท") == ["๑๒๓", "บ", "า", "ท"]
 
 
 PARTS = st.text(
