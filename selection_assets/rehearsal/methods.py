@@ -21,16 +21,17 @@ def look_at_methods(
     target : texts of its rows, as far as they were read.
     unusable, fetch : as in `rehearse`.
     """
-    away = not fetch and any(isinstance(spec, HubSource) for spec in pool.sources)
-    if away or not target or next(beginning_texts(pool, unusable), None) is None:
+    if not target or (not fetch and any(isinstance(spec, HubSource) for spec in pool.sources)):
         return []
-    seen = f"the target, and the first {SAMPLE} rows of every source"
-    refusals = {
+    said = {
         name: named.method.refusal(target, beginning_texts(pool, unusable), named.options)
         for name, named in study.named_methods.items()
     }
+    refusals = {name: why for name, why in said.items() if why}
+    if refusals and next(beginning_texts(pool, unusable), None) is None:
+        return []  # of no row nothing is known
+    seen = f"the target, and the first {SAMPLE} rows of every source"
     return [
         Finding(f"methods.{name}", seen, f"its arms do not run, by these rows: {why}", stops=False)
         for name, why in refusals.items()
-        if why
     ]

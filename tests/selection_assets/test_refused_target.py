@@ -82,3 +82,10 @@ def test_where_no_other_method_is_left_the_plan_says_so_and_nothing_else_runs(pr
     assert f"not feasible because: bm25 at 40pct: {SAID}" in result.stderr
     assert "larger `budgets`" not in result.stderr
     assert project.ledger.current_versions(f"{NAME}/selected_subset") == {}
+
+
+def test_the_plan_has_the_last_word_for_it_reads_all_rows(project):
+    with (project.root / "drop/email.jsonl").open("a") as file:
+        file.write(json.dumps({"text": "Министра отменил суд."}) + "\n")
+    assert "methods.words: its arms do not run" in selection("run", NAME, "--dry-run").stdout
+    assert all(arm["feasible"] for arm in printed_json("plan", NAME))
