@@ -100,7 +100,7 @@ def _whole_pool(step: Step, study: Study, limit: LengthLimit, seeds: list[int]) 
     leaking = leaking_rows(step.inputs["target_leaks"].values())["row_id"]
     for rows in pool.of_source.values():
         rows = rows.filter(pa.array(places_of(rows["row_id"], leaking) < 0))
-        rows = rows_where(rows, "fault", "")
+        rows = pool.with_texts(rows_where(rows, "fault", ""))
         texts.update(zip(rows["row_id"].to_pylist(), rows["text"].to_pylist(), strict=True))
         said = rows.filter(rows["turns"].is_valid())
         chats.update(zip(said["row_id"].to_pylist(), said["turns"].to_pylist(), strict=True))
