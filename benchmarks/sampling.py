@@ -30,7 +30,7 @@ DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 POOL, TARGET = DATA / "pool_domains.parquet", DATA / "targets" / "ag_news.parquet"
 TARGET_ROWS = 1000
 EPS_REL = (0.02, 0.05, 0.1)
-SAMPLES = (3_000, 10_000, 30_000, 100_000)
+SAMPLES = (3_000, 10_000, 30_000, 50_000, 100_000)
 QUICK_ROWS, QUICK_SAMPLES = 30_000, (3_000, 10_000)
 LIBRARIES = ("numpy", "torch", "model2vec")
 ANYTHING = Certificate(max_residual=2.0, min_overlap=0.0)
