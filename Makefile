@@ -19,7 +19,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help run check test test-all ui lint docs screenshots study results bench clean
 
 run: $(VENV)/installed ## Pick the quickstart's rows, then run its study and print what it found
-	$(BIN)/selection export quickstart "ot x 5pct" --out picked
+	$(BIN)/selection export first_pick "ot x 5pct_rows" --out picked
 	$(BIN)/selection run quickstart
 
 help: ## What each target does
