@@ -1,7 +1,5 @@
 """Content-addressed artifact folders: written whole or not at all, verified when read."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os
@@ -75,13 +73,13 @@ class Artifact:
             _check_file(self.folder / file, entry, full=False)
         return self.folder / name
 
-    def table(self, name: str, columns: list[str] | None = None) -> pa.Table:
+    def table(self, name: str, columns: list[str] | None = None) -> "pa.Table":
         """Read a Parquet file."""
         import pyarrow.parquet as pq
 
         return pq.read_table(self.path(name), columns=columns)
 
-    def array(self, name: str) -> np.ndarray:
+    def array(self, name: str) -> "np.ndarray":
         """Memory-map a matrix."""
         import numpy as np
 
@@ -91,7 +89,7 @@ class Artifact:
         """Read a JSON file."""
         return json.loads(self.path(name).read_text(encoding="utf-8"))
 
-    def arrays(self, name: str) -> dict[str, np.ndarray]:
+    def arrays(self, name: str) -> dict[str, "np.ndarray"]:
         """Read a safetensors file as numpy arrays."""
         from safetensors.numpy import load_file
 

@@ -1,7 +1,5 @@
 """How is what an asset puts in a file written, so that it outlives a loss of power?"""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil
@@ -18,7 +16,7 @@ Content: TypeAlias = "pa.Table | np.ndarray | dict | list | str | bytes | Path"
 """What an asset may put in a file; the file's name says how it is written."""
 
 
-def write_content(target: Path, content: Content | Mapping[str, np.ndarray]) -> None:
+def write_content(target: Path, content: "Content | Mapping[str, np.ndarray]") -> None:
     """Write a file as its name and its content say."""
     import numpy as np
     import pyarrow as pa
