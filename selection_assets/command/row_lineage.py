@@ -1,6 +1,6 @@
 """What does the ledger know of a row: in the pool, in quarantine, in subsets and in scores?"""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from resources.ledger.ledger import Ledger
 from resources.ledger.lineage import CURRENT, LedgerRow, current_artifacts, files_of
@@ -50,25 +50,40 @@ def find_fates(ledger: Ledger, row_id: str) -> list[LedgerRow]:
     return ledger.query(FATES, [files, str(ledger.artifacts), SELECTED, row_id])
 
 
-def find_scores(ledger: Ledger, subset: str, method: str, row_id: str) -> list[LedgerRow]:
-    """The scores and receipts of a row that a subset was chosen by, one for each draw.
+def find_scores(
+    ledger: Ledger, methods: Mapping[str, str], row_id: str
+) -> dict[str, list[LedgerRow]]:
+    """The scores and receipts of a row that subsets were chosen by.
 
     Parameters
     ----------
-    subset : the subset's materialization; the versions that it read count, not today's.
+    methods : of each subset, by its materialization; the versions that it read count, not today's.
+
+    Returns
+    -------
+    dict of list of dict
+        By subset, one for each draw.
     """
     read = ledger.query(
-        "SELECT m.asset, m.partition, m.data_version, m.path, m.id FROM input i"
-        " JOIN materialization m ON m.id = i.upstream"
-        " WHERE i.materialization = ? AND ends_with(m.asset, '/' || ?)",
-        [subset, f"{method}_scores"],
+        "SELECT i.materialization AS subset, m.asset, m.partition, m.data_version, m.path, m.id"
+        " FROM input i JOIN materialization m ON m.id = i.upstream"
+        " WHERE list_contains(?, i.materialization) AND ends_with(m.asset, '_scores')"
+        " ORDER BY m.asset, m.partition",
+        [list(methods)],
     )
-    files = files_of([ledger.artifact(row) for row in read], "scores.parquet")
-    if not files:
-        return []
-    return ledger.query(
-        "SELECT DISTINCT * FROM read_parquet(?) WHERE row_id = ? ORDER BY draw", [files, row_id]
-    )
+    of_subset: dict[str, list[Artifact]] = {subset: [] for subset in methods}
+    for row in read:
+        if row["asset"].endswith(f"/{methods[row['subset']]}_scores"):
+            of_subset[row["subset"]].append(ledger.artifact(row))
+    # The budgets of a method read the same scores: these are looked through once.
+    found: dict[tuple[Artifact, ...], list[LedgerRow]] = {(): []}
+    for artifacts in map(tuple, of_subset.values()):
+        if artifacts not in found:
+            found[artifacts] = ledger.query(
+                "SELECT DISTINCT * FROM read_parquet(?) WHERE row_id = ? ORDER BY draw",
+                [files_of(artifacts, "scores.parquet"), row_id],
+            )
+    return {subset: found[tuple(artifacts)] for subset, artifacts in of_subset.items()}
 
 
 def find_texts(ledger: Ledger, target: Artifact, row_ids: Collection[str]) -> dict[str, str]:

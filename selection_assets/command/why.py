@@ -1,7 +1,7 @@
 """`selection why`: what every arm made of one row."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from resources.ledger.ledger import Ledger
@@ -51,7 +51,13 @@ def find_why(ledger: Ledger, prefix: str, study: str | None) -> dict[str, Any]:
             raise NoSuchRow(f"study {study!r} has selected nothing yet")
     by_id = {subset.materialization: subset for subset in subsets}
     told = [fate for fate in find_fates(ledger, row["row_id"]) if fate["subset"] in by_id]
-    fates = [_fate(ledger, by_id[fate["subset"]], fate, row["row_id"]) for fate in told]
+    arms = {id_: by_id[id_].json("arm.json") for id_ in {fate["subset"] for fate in told}}
+    methods = {id_: arm["method"] for id_, arm in arms.items()}
+    scores = find_scores(ledger, methods, row["row_id"])
+    fates = [
+        _fate(ledger, by_id[fate["subset"]], arms[fate["subset"]], fate, scores[fate["subset"]])
+        for fate in told
+    ]
     return {
         "row_id": row["row_id"],
         "text": one_line(row["text"])[:SHOWN],
@@ -111,9 +117,13 @@ def _copies(ledger: Ledger, prefix: str) -> list[LedgerRow]:
     raise NoSuchRow(f"no row of any pool has the id {wanted}")
 
 
-def _fate(ledger: Ledger, subset: Artifact, fate: LedgerRow, row_id: str) -> LedgerRow:
-    arm = subset.json("arm.json")
-    scores = find_scores(ledger, subset.materialization, arm["method"], row_id)
+def _fate(
+    ledger: Ledger,
+    subset: Artifact,
+    arm: Mapping[str, Any],
+    fate: LedgerRow,
+    scores: Sequence[LedgerRow],
+) -> LedgerRow:
     receipts = next((s for s in scores if s["draw"] == fate["draw"]), {})
     named = {"study": subset.asset.split("/")[0], "method": arm["method"], "budget": arm["budget"]}
     shown = {k: v for k, v in fate.items() if k not in {"asset", "subset"}}

@@ -109,7 +109,8 @@ def test_scores_are_those_of_the_versions_the_subset_read(finished: Project) -> 
     subset = finished.ledger.current("small/selected_subset", ARM)
     assert subset is not None
     row = subset.table("subset.parquet").to_pylist()[0]
-    [found] = find_scores(finished.ledger, subset.materialization, "ot", row["row_id"])
+    made = subset.materialization
+    [found] = find_scores(finished.ledger, {made: "ot"}, row["row_id"])[made]
     assert found["score"] == row["score"]
     assert {"potential", "nearest_target", "nearest_cosine"} <= set(found)
 
