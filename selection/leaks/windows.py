@@ -77,7 +77,10 @@ class Windows:
         Those that would go on in the next text are left out.
         """
         starts = np.arange(len(self.text_W))
-        ends = np.searchsorted(self.heavy_W, self.heavy_W[:-1] + words * WORD)
+        ends = np.minimum(starts + words, len(starts))
+        # Few runs have words that weigh less.
+        light = np.flatnonzero(self.heavy_W[ends] - self.heavy_W[:-1] < words * WORD)
+        ends[light] = np.searchsorted(self.heavy_W, self.heavy_W[light] + words * WORD)
         within = ends <= self.ends_T[self.text_W]
         return starts[within], ends[within]
 

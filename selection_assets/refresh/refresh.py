@@ -10,6 +10,7 @@ from selection.config.pool import Pool
 from selection.config.study import Study
 from selection.corpus.not_read import not_read_text
 from selection_assets.graph import pool_stages, study_stages
+from selection_assets.refresh.following import with_followers
 from selection_assets.refresh.partitions import (
     known_sources,
     register_sources,
@@ -17,7 +18,13 @@ from selection_assets.refresh.partitions import (
     sources_of,
 )
 from selection_assets.refresh.run_work import Ended, RefreshFailed, run_work
-from selection_assets.refresh.staleness import Refused, levels_of, stale_work, with_ancestors
+from selection_assets.refresh.staleness import (
+    Refused,
+    levels_of,
+    stale_partitions,
+    stale_work,
+    with_ancestors,
+)
 from selection_assets.refresh.work import Work
 from selection_assets.shared.pool_sources import PoolSources
 from selection_assets.stage.keys import pool_key, study_key
@@ -94,14 +101,22 @@ def refresh(
     register_sources(pool, progress.sources, instance)
     job = definitions.resolve_implicit_global_asset_job_def()
     planning, rest = _levels(study, pool, up_to)
-    with tqdm([*planning, *rest], unit=" levels", desc=f"study {study.name}") as bar:
+    levels = [*planning, *rest]
+    with tqdm(levels, unit=" levels", desc=f"study {study.name}") as bar:
         for place, level in enumerate(bar, start=1):
             _require_sources(pool, progress)
             now = (progress.sources, study, ledger, progress.refused)
+            # The plan decides what comes after it.
+            after = levels[place : len(planning) if place <= len(planning) else None]
             for work in stale_work(level, *now, arm=arm):
                 left = work.of(work.assets, without=progress.sources.left_out)
                 if left is None:
                     continue
+                if progress.is_undisturbed:
+                    later = [stage for one in after for stage in one]
+                    stale = stale_partitions([*level, *later], *now[:3], arm=arm)
+                    made = {asset for asset, _ in ledger.current_data_versions()}
+                    left = with_followers(left, later, stale, made)
                 bar.set_postfix_str(left.text)
                 ended = run_work(job, left, instance, known=known_sources(pool, instance))
                 progress.go_on_after(ended, instance, ledger)
@@ -126,6 +141,11 @@ class Progress:
     done: list[Work] = field(default_factory=list)
     refused: Refused = field(default_factory=Refused)
     failed: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_undisturbed(self) -> bool:
+        """Whether nothing has failed or been refused so far."""
+        return not (self.refused.steps or self.refused.messages or self.failed)
 
     def go_on_after(self, ended: Ended, instance: dg.DagsterInstance, ledger: Ledger) -> None:
         """Take note of what a run has made, and do without the sources that are of no use.

@@ -1,7 +1,7 @@
 """Run some work in this process, and say how it ended."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import dagster as dg
 from dagster_shared.error import SerializableErrorInfo
@@ -92,17 +92,26 @@ def run_work(
         )
         stopped = asked_to_stop()
     failures = result.get_step_failure_events()
+    begun = {event.step_key for event in result.get_step_success_events()}
+    begun |= {event.step_key for event in failures}
+    # What reads a step that has failed is not begun.
+    ran = replace(work, assets=tuple(asset for asset in work.assets if _step(asset) in begun))
     # A signal may come between two steps, and what Dagster itself does may fail: no step says so.
     between = result.filter_events(lambda event: event.is_job_failure and not failures)
     if stopped or any(_is_stopped(event) for event in (*failures, *between)):
         raise KeyboardInterrupt
-    ended = Ended(work, {asset: told for event in failures for asset, told in told_by(event)})
+    ended = Ended(ran, {asset: told for event in failures for asset, told in told_by(event)})
     untold = [*(event for event in failures if not told_by(event)), *between]
     if untold or not (result.success or failures):
         raise RefreshFailed("\n".join([f"{work.text} failed:", *map(_reason, untold)]))
     for what, reason in ended.of_kind(Kind.BROKEN).items():
         raise RefreshFailed(failed_text(*what, reason))
     return ended
+
+
+def _step(asset: str) -> str:
+    """Key of the step in which Dagster makes an asset."""
+    return dg.AssetKey.from_user_string(asset).to_python_identifier()
 
 
 def _reason(event: dg.DagsterEvent) -> str:

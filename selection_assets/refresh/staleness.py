@@ -72,7 +72,21 @@ def stale_work(
     *,
     arm: str | None = None,
 ) -> list[Work]:
-    """Bring the stale partitions of a level together in few runs.
+    """Bring the stale partitions of a level together in few runs; the rest is as below."""
+    stale = stale_partitions(level, sources, study, ledger, refused, arm=arm)
+    return list(bring_together(stale, {stage.name for stage in level if stage.over_sources}))
+
+
+def stale_partitions(
+    stages: Sequence[Stage],
+    sources: PoolSources,
+    study: Study,
+    ledger: Ledger,
+    refused: Refused | None = None,
+    *,
+    arm: str | None = None,
+) -> dict[str, list[str]]:
+    """Find what of some stages is not up to date, as things are now: by asset.
 
     What needs something refused is left out, and added to it.
 
@@ -87,8 +101,8 @@ def stale_work(
         ledger.current_data_versions(), corpus.to_user_string(), sources
     )
     stale: dict[str, list[str]] = {}
-    plan = find_current_plan(study, ledger) if any(stage.serves for stage in level) else None
-    for stage in level:
+    plan = find_current_plan(study, ledger) if any(stage.serves for stage in stages) else None
+    for stage in stages:
         if not _is_wanted(stage, study, plan, arm):
             continue
         reads_files = stage.key == corpus
@@ -106,7 +120,7 @@ def stale_work(
             identity = None if read is None else stage.identity(partition, read, outside)
             if identity is None or current.get((asset, partition)) != identity:
                 stale.setdefault(asset, []).append(partition)
-    return list(bring_together(stale, {stage.name for stage in level if stage.over_sources}))
+    return stale
 
 
 def _is_wanted(stage: Stage, study: Study, plan: Mapping[str, Any] | None, arm: str | None) -> bool:

@@ -1,7 +1,7 @@
 """What one run of a refresh makes, and how stale partitions are brought into few of them."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from resources.store.artifacts import UNPARTITIONED
 from selection.basics.brevity import some_of
@@ -16,16 +16,25 @@ class Work:
     ----------
     assets : as `prefix/name`, upstream first.
     partitions : of all of them; none where they have none.
+    whole : those of them that have none, where the others have.
     """
 
     assets: tuple[str, ...]
     partitions: tuple[str, ...] = ()
+    whole: frozenset[str] = frozenset()
 
     @property
     def steps(self) -> list[tuple[str, str]]:
         """(asset, partition) of everything that it makes, as the ledger has it."""
-        partitions = self.partitions or (UNPARTITIONED,)
-        return [(asset, partition) for partition in partitions for asset in self.assets]
+        return [
+            *((asset, UNPARTITIONED) for asset in self.assets if asset in self.whole),
+            *(
+                (asset, partition)
+                for partition in self.partitions or (UNPARTITIONED,)
+                for asset in self.assets
+                if asset not in self.whole
+            ),
+        ]
 
     @property
     def lines(self) -> list[str]:
@@ -41,10 +50,10 @@ class Work:
 
     def of(self, assets: Sequence[str], *, without: Collection[str]) -> "Work | None":
         """What is left of it for some of its assets without some partitions; None for nothing."""
-        if not self.partitions:
-            return None if UNPARTITIONED in without else replace(self, assets=tuple(assets))
+        if not self.partitions or self.whole.issuperset(assets):
+            return None if UNPARTITIONED in without else Work(tuple(assets))
         left = tuple(key for key in self.partitions if key not in without)
-        return Work(tuple(assets), left) if left else None
+        return Work(tuple(assets), left, self.whole.intersection(assets)) if left else None
 
 
 def bring_together(
