@@ -21,6 +21,8 @@ def with_followers(
 ) -> Work:
     """Add to a run what follows from it, has never been made, and has the same partitions or none.
 
+    As in `bring_together`, only sources are made many in a run.
+
     Parameters
     ----------
     later : stages of the levels after the work's, upstream first.
@@ -41,7 +43,8 @@ def with_followers(
         follows = not read.isdisjoint(assets) and read.isdisjoint(waited_for)
         is_new = stage.name in stale and stage.name not in made
         is_alike = not keys or not partitions or set(keys) == set(partitions)
-        if follows and is_new and is_alike and len(keys) <= MOST_PARTITIONS:
+        fits = is_alike and len(keys) <= (MOST_PARTITIONS if stage.over_sources else 1)
+        if follows and is_new and fits:
             assets.append(stage.name)
             whole.update([] if keys else [stage.name])
             partitions = partitions or keys

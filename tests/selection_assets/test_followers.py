@@ -83,6 +83,16 @@ def test_what_reads_all_arms_waits_for_the_runs_of_the_others(stages):
     assert last.assets == (report, frontier)
 
 
+def test_arms_are_a_run_each_and_one_that_is_alone_follows(stages):
+    scores, subset, file = of("ot_scores", "selected_subset", "training_file")
+    later = after(stages, scores)
+    for arms, followers in ((ARMS, ()), (ARMS[:1], (subset, file))):
+        stale = {scores: ["all"], subset: arms, file: arms}
+        work = with_followers(Work((scores,)), later, stale, made=())
+        assert work.assets == (scores, *followers)
+        assert work.partitions == (tuple(arms) if followers else ())
+
+
 def test_what_reads_what_another_run_makes_waits_for_it(stages):
     embeddings, leaks = of("target_embeddings", "target_leaks")
     other = "shelf/mean/corpus_embeddings"
