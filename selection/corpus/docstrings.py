@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+from selection.basics.statements import inner_statements
 from selection.basics.text import text_fault
 from selection.corpus.licences import licence_name
 from selection.corpus.limits import MAX_DOCSTRING_CHARS, MAX_PYTHON_BYTES
@@ -20,9 +21,6 @@ from selection.corpus.records import BadRecord, Record, UnreadPart
 
 _TEST_FOLDERS = frozenset({"test", "tests"})
 Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
-_BLOCKS = ("body", "handlers", "orelse", "finalbody", "cases")
-"""Fields of a statement that hold statements, in the order of the source: nothing is defined
-elsewhere, and nearly all nodes of a tree are elsewhere."""
 
 
 def read_docstrings(
@@ -198,5 +196,4 @@ def _documented(tree: ast.Module) -> Iterator[tuple[str, str]]:
                 scope = f"{name}."
             elif not isinstance(node, ast.Module):
                 scope = f"{name}.<locals>."
-        inner = [child for block in _BLOCKS for child in getattr(node, block, ())]
-        waiting.extend((child, scope) for child in reversed(inner))
+        waiting.extend((inner, scope) for inner in reversed(inner_statements(node)))

@@ -1,4 +1,4 @@
-"""What do commands that read share: the project's ledger, and how what they found is shown?"""
+"""What do commands share: the project's ledger, and how what they found is shown?"""
 
 import json
 from collections.abc import Callable

@@ -29,25 +29,24 @@ def with_followers(
     stale : asset to its stale partitions as things are now, of the work's level and of the later.
     made : assets of which there is any version.
     """
-    assets, partitions, whole = list(work.assets), work.partitions, set(work.whole)
-    whole.update([] if partitions else assets)
-    makes = set(partitions or (UNPARTITIONED,))
+    run = dict.fromkeys(work.assets, work.partitions)
+    partitions, makes = work.partitions, set(work.partitions or (UNPARTITIONED,))
     # What is made by later runs, or perhaps: whoever reads it has to wait for them.
     waited_for = {
-        asset for asset, keys in stale.items() if asset not in assets or not makes.issuperset(keys)
+        asset for asset, keys in stale.items() if asset not in run or not makes.issuperset(keys)
     }
     for stage in later:
         read = {asset_key(asset_in).to_user_string() for asset_in in stage.ins.values()}
         keys = tuple(key for key in stale.get(stage.name, ()) if key != UNPARTITIONED)
         waited_for.discard(stage.name)
-        follows = not read.isdisjoint(assets) and read.isdisjoint(waited_for)
+        follows = not read.isdisjoint(run) and read.isdisjoint(waited_for)
         is_new = stage.name in stale and stage.name not in made
         is_alike = not keys or not partitions or set(keys) == set(partitions)
         fits = is_alike and len(keys) <= (MOST_PARTITIONS if stage.over_sources else 1)
         if follows and is_new and fits:
-            assets.append(stage.name)
-            whole.update([] if keys else [stage.name])
+            run[stage.name] = keys
             partitions = partitions or keys
-        elif stage.name in stale or not read.isdisjoint({*assets, *waited_for}):
+        elif stage.name in stale or not read.isdisjoint({*run, *waited_for}):
             waited_for.add(stage.name)
-    return Work(tuple(assets), partitions, frozenset(whole if partitions else ()))
+    whole = frozenset(asset for asset, keys in run.items() if partitions and not keys)
+    return Work(tuple(run), partitions, whole)

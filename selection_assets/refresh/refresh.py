@@ -107,13 +107,13 @@ def refresh(
             _require_sources(pool, progress)
             now = (progress.sources, study, ledger, progress.refused)
             # The plan decides what comes after it.
-            after = levels[place : len(planning) if place <= len(planning) else None]
+            end = len(planning) if place <= len(planning) else None
+            later = [stage for after in levels[place:end] for stage in after]
             for work in stale_work(level, *now, arm=arm):
                 left = work.of(work.assets, without=progress.sources.left_out)
                 if left is None:
                     continue
-                if progress.is_undisturbed:
-                    later = [stage for one in after for stage in one]
+                if later and progress.is_undisturbed:
                     stale = stale_partitions([*level, *later], *now[:3], arm=arm)
                     made = {asset for asset, _ in ledger.current_data_versions()}
                     left = with_followers(left, later, stale, made)

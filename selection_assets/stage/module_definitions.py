@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
+from selection.basics.statements import inner_statements
+
 CONFIGURATION = "selection.config"
 """Of its classes only what they do counts, and no `Annotated` type that it gives a name."""
 
@@ -133,18 +135,12 @@ _BLOCKS = ("body", "orelse", "finalbody")
 
 
 def _statements(tree: ast.Module) -> Iterator[ast.AST]:
-    """A module, its statements, and all that has statements in them, such as a handler.
-
-    Nothing is stated within an expression, and nearly all nodes are in one.
-    """
+    """A module, its statements, and all that has statements in them, such as a handler."""
     waiting: list[ast.AST] = [tree]
     while waiting:
         node = waiting.pop()
         yield node
-        for name in (*_BLOCKS, "handlers", "cases"):
-            below = getattr(node, name, ())
-            if isinstance(below, list):
-                waiting += below
+        waiting += inner_statements(node)
 
 
 def _is_silent(statement: ast.stmt) -> bool:

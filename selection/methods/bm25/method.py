@@ -17,7 +17,12 @@ import numpy as np
 
 from selection.methods.bm25.index import Bm25Index, Bm25Options, terms_of
 from selection.methods.contract.common import prepared_by
-from selection.methods.contract.known_terms import known_share, refusal_at, refusal_by_words
+from selection.methods.contract.known_terms import (
+    insist,
+    known_share,
+    refusal_at,
+    refusal_by_words,
+)
 from selection.methods.contract.preparation import Files, Preparation
 from selection.methods.contract.protocol import FitInputs, Fitted, Method, ScoreInputs, Scores
 
@@ -70,8 +75,7 @@ class Bm25Method(Method[Bm25Options]):
         queries = terms_of(inputs.target.text, options)
         words = Counter(word for query in queries for word in query)
         share = known_share(words, number)
-        if why := refusal_at(share):
-            raise ValueError(f"method {self.name!r} cannot rank this pool: {why}")
+        insist(self.name, refusal_at(share))
         counts = np.zeros(len(number), dtype=np.int64)
         for word in words.keys() & number.keys():
             counts[number[word]] = words[word]

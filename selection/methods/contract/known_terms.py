@@ -59,6 +59,17 @@ def refusal_at(share: float) -> str:
     )
 
 
+def insist(method: str, refusal: str) -> None:
+    """Raise ValueError where a method refuses a pool and target: of a fit nobody should ask for.
+
+    Parameters
+    ----------
+    refusal : why; "" where it does not.
+    """
+    if refusal:
+        raise ValueError(f"method {method!r} cannot rank this pool: {refusal}")
+
+
 def lower_words(texts: Iterable[str]) -> list[str]:
     """Give the `words` of texts in lower case."""
     return [word for text in texts for word in words(normalise(text).lower())]

@@ -19,7 +19,7 @@ from pydantic import Field
 
 from selection.basics.draws import keyed_gumbel
 from selection.methods.contract.common import draw_per_seed
-from selection.methods.contract.known_terms import lower_words, refusal_by_words
+from selection.methods.contract.known_terms import insist, lower_words, refusal_by_words
 from selection.methods.contract.preparation import Preparation
 from selection.methods.contract.protocol import FitInputs, Fitted, Method, ScoreInputs, Scores
 from selection.methods.contract.values import Rows
@@ -103,8 +103,7 @@ class DsirMethod(Method[DsirOptions]):
         if not of_target.any():
             raise ValueError("the target's rows have no word at all; give a target with text")
         pool_texts = (text for rows in inputs.pool() for text in rows.text)
-        if why := self.refusal(inputs.target.text, pool_texts, options):
-            raise ValueError(f"method {self.name!r} cannot rank this pool: {why}")
+        insist(self.name, self.refusal(inputs.target.text, pool_texts, options))
         of_pool, n_pool = np.zeros(options.buckets, dtype=np.int64), 0
         for rows in inputs.pool():
             of_pool += _sum(_counts_of(rows, options.buckets))
