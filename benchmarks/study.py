@@ -79,12 +79,13 @@ SCALES = {
             },
         },
     ),
-    # Two hours of two cores; how transport and DSIR fare with other options the small one says.
+    # Some two hours of two cores; how transport and DSIR fare with other options the small one says.
     "medium": Scale(
         rows={"domains": 180, "instructions": 70},
         test=300,
         epochs=PRETRAINING_EPOCHS,
         without=frozenset({"dsir_length", "dsir_paper", "ot_sources", "ot_density"}),
+        fields={"budgets": [0.025, 0.1, 0.25]},
         base={"width": 128, "ffn_width": 344, "pretraining_words": 105_000},
         selector={
             "width": 32,
