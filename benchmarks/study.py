@@ -79,7 +79,7 @@ SCALES = {
             },
         },
     ),
-    # Some two hours of two cores; how transport and DSIR fare with other options the small one says.
+    # Some two hours of two cores. What other options of DSIR and transport do the small one says.
     "medium": Scale(
         rows={"domains": 180, "instructions": 70},
         test=300,
