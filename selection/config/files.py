@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,6 +16,9 @@ from selection.basics.file_names import printable_name
 from selection.config.yaml_text import Located, Location, YamlRefused, read_yaml
 
 Model = TypeVar("Model", bound=BaseModel)
+
+_read_once = lru_cache(maxsize=256)(read_yaml)
+"""A command reads the same files again and again, each time to see whether they have changed."""
 
 Resolve = Callable[[str], Path]
 """Where a path lies that a configuration names: those that are relative start from the project."""
@@ -74,7 +78,7 @@ def load_yaml(model: type[Model], path: Path, *, places: Places | None = None) -
     """
     name = printable_name(str(path))
     try:
-        read = read_yaml(_text_of(path, name))
+        read = _read_once(_text_of(path, name))
     except YamlRefused as error:
         raise ConfigurationError(f"{name}: {error}") from error
     if not isinstance(read.content, dict):

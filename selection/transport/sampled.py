@@ -6,6 +6,7 @@ the sample may be from the whole pool; together they start the solve that is kep
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 TOP_SHARES = (0.001, 0.01, 0.1)
 # The share whose overlap is asked for: selections are of a few percent.
 CERTIFIED_SHARE = 0.01
+_SECONDS_BETWEEN_LINES = 2.0
 
 
 class Weights(Protocol):
@@ -135,7 +137,7 @@ def solve_on_sample(
             target,
             warm_start=start,
             device=device,
-            report=lambda i, residual: say(f"{name}, pass {i}: marginal residual {residual:.3g}"),
+            report=_now_and_then(say, name),
             **{**options, **more},
         )
         flops += solved.flops
@@ -179,6 +181,19 @@ def solve_on_sample(
             return SampledSolve(solved, fit, overlap, certified, flops, weigh_flops)
         n_rows, warm_start = 2 * len(sample), solved.g
         say(f"not certified: the sample grows from {len(sample)} to {min(n_rows, n_pool)} rows")
+
+
+def _now_and_then(say: Callable[[str], None], name: str) -> Callable[[int, float], None]:
+    """Give what says how a solve goes on: once a while, for a pass may take milliseconds."""
+    last = time.monotonic()
+
+    def report(passed: int, residual: float) -> None:
+        nonlocal last
+        if time.monotonic() - last >= _SECONDS_BETWEEN_LINES:
+            last = time.monotonic()
+            say(f"{name}, pass {passed}: marginal residual {residual:.3g}")
+
+    return report
 
 
 def _with_halves(

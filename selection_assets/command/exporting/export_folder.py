@@ -64,6 +64,17 @@ def export_rows(name: str, arm: str, out: Path, wanted: Wanted) -> str:
     method, budget = read_arm(asked_study(name), arm)
     check_free(out, store_root(), all_data_paths())
     study = make_up_to(name, FILE, "exported", quietly=True, arm=arm_key(method, budget))
+    return write_rows(study, method, budget, out, wanted)
+
+
+def write_rows(study: Study, method: str, budget: str, out: Path, wanted: Wanted) -> str:
+    """Write the rows of an arm as they are now into a folder that is free; return what is said.
+
+    Raises
+    ------
+    CannotExport
+        For an arm that has selected none yet, and for rows that cannot be written so.
+    """
     ledger = open_ledger(store_root())
     made = _current(study, ledger, FILE, method, budget)
     subset, corpus = _made_from(ledger, made)

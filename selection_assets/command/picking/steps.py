@@ -13,7 +13,7 @@ from selection_assets.authoring.asked import Asked, Written, known_pool, write_s
 from selection_assets.authoring.names import name_after
 from selection_assets.authoring.roots import in_project
 from selection_assets.authoring.study_file import Fields, selecting
-from selection_assets.command.exporting.export_folder import Wanted, export_rows
+from selection_assets.command.exporting.export_folder import Wanted, write_rows
 from selection_assets.command.picking.advice import advised_method
 from selection_assets.command.plan import find_plan, price_text
 from selection_assets.command.run import TRAINING_FILE, plan_study, run_study
@@ -69,12 +69,13 @@ def pick_rows(written: Written, out: Path, wanted: Wanted) -> None:
     """Select, say what was picked and why, and write the folder to train on."""
     study, failed = written.study, None
     [method] = [name for name in study.methods if name != "random"] or ["random"]
-    arm = arm_key(method, study.budgets[0].key)
+    budget = study.budgets[0].key
     try:
+        arm = arm_key(method, budget)
         run_study(study.name, up_to=TRAINING_FILE, arm=arm, rehearsed=True)
     except SourcesFailed as error:
         failed = error  # the others may be worth training on
-    click.echo(f"\n{export_rows(study.name, arm, out, wanted)}")
+    click.echo(f"\n{write_rows(study, method, budget, out, wanted)}")
     if failed is not None:
         raise failed
 
