@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from resources.crash import crash_point
+from resources.store.checked_files import CorruptArtifact, check_file, hash_file
 from resources.store.contents import Content, flush, write_content
 from resources.store.held_folder import HeldFolder, Hold, make_and_hold
 from resources.store.publishing_lock import locked
@@ -27,13 +28,6 @@ STAGE, WORK, LOCK = ".stage", ".work", ".publishing.lock"
 
 UNPARTITIONED = "all"
 """Folder name and ledger value of an asset without partitions."""
-
-FULLY_VERIFIED_BYTES = 64 * 2**20
-"""Larger files have only their size checked on every read; `verify` hashes everything."""
-
-
-class CorruptArtifact(RuntimeError):
-    """A published file that is not what its manifest says."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +64,7 @@ class Artifact:
         if not covered:
             raise CorruptArtifact(f"{self.folder / name}: not in the manifest; materialize again")
         for file, entry in covered.items():
-            _check_file(self.folder / file, entry, full=False)
+            check_file(self.folder / file, entry, full=False)
         return self.folder / name
 
     def table(self, name: str, columns: list[str] | None = None) -> "pa.Table":
@@ -104,7 +98,7 @@ class Artifact:
             Naming the first file that differs.
         """
         for file, entry in self._manifest().items():
-            _check_file(self.folder / file, entry, full=full)
+            check_file(self.folder / file, entry, full=full)
 
     def _manifest(self) -> dict[str, dict[str, Any]]:
         manifest = self.folder / MANIFEST
@@ -162,7 +156,7 @@ class ArtifactStore:
         entries = {
             path.relative_to(folder).as_posix(): {
                 "bytes": path.stat().st_size,
-                "sha256": _hash_file(path),
+                "sha256": hash_file(path),
             }
             for path in sorted(folder.rglob("*"))
             if path.is_file()
@@ -279,18 +273,3 @@ def _holds_only_files_of(staged: Path, folder: Path) -> bool:
     """Whether a folder may be an earlier copy of a staged one, damaged or not."""
     found = {path.relative_to(folder) for path in folder.rglob("*")}
     return found <= {path.relative_to(staged) for path in staged.rglob("*")}
-
-
-def _hash_file(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _check_file(path: Path, entry: Mapping[str, Any], *, full: bool) -> None:
-    if not path.is_file():
-        raise CorruptArtifact(f"{path}: missing; materialize the asset again")
-    size = path.stat().st_size
-    if size != entry["bytes"]:
-        raise CorruptArtifact(f"{path}: has {size} bytes, its manifest says {entry['bytes']}")
-    if (full or size <= FULLY_VERIFIED_BYTES) and _hash_file(path) != entry["sha256"]:
-        raise CorruptArtifact(f"{path}: its content does not hash to what its manifest says")

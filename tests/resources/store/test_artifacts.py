@@ -8,13 +8,13 @@ import pyarrow as pa
 import pytest
 
 from resources.store.artifacts import (
-    FULLY_VERIFIED_BYTES,
     MANIFEST,
     Artifact,
     ArtifactStore,
     CorruptArtifact,
     Staged,
 )
+from resources.store.checked_files import FULLY_VERIFIED_BYTES
 
 TABLE = pa.table({"row_id": ["a", "b"], "text": ["one", "<script>"]})
 VECTORS = np.arange(12, dtype=np.float16).reshape(3, 4)
