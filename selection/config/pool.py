@@ -150,7 +150,10 @@ class Pool(Strict):
         description="The part of a conversation that selection compares; training sees all of it.",
     )
     memory_mib: int = Field(
-        default=4096, ge=1, le=2**30, description="What the rows of one source may take in memory."
+        default=256,
+        ge=1,
+        le=2**30,
+        description="What rows of one source take in memory while it is read; more wait on disk.",
     )
     max_shrinkage: float = Field(
         default=0.5,

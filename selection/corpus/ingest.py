@@ -1,38 +1,20 @@
-"""From the records of a source to its tables."""
+"""From the records of a source to its files."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from pathlib import Path
 
 import pyarrow as pa
 
-from selection.basics.words import count_words
 from selection.corpus.faults import Faults, FaultTally
-from selection.corpus.limits import MAX_ORIGINS, ROW_MEMORY
-from selection.corpus.memory import Memory
+from selection.corpus.limits import ROW_MEMORY
 from selection.corpus.originals import OriginalsFile
 from selection.corpus.records import BadRecord, Record, UnreadPart
+from selection.corpus.sorted_rows import SortedRows
 
-ROW_SCHEMA = pa.schema(
-    [
-        pa.field("row_id", pa.string(), nullable=False),
-        pa.field("source", pa.string(), nullable=False),
-        # What selection looks at: of a conversation perhaps a part, and `turns` is all of it.
-        pa.field("text", pa.large_string(), nullable=False),
-        pa.field("prompt", pa.string()),
-        pa.field("response", pa.string()),
-        # A conversation as canonical JSON, and the format in which the row came.
-        pa.field("turns", pa.large_string()),
-        pa.field("format", pa.string(), nullable=False),
-        pa.field("licence", pa.string()),
-        pa.field("label", pa.string()),
-        pa.field("n_words", pa.int32(), nullable=False),
-        pa.field("origins", pa.list_(pa.string()), nullable=False),
-    ]
-)
 QUARANTINE_SCHEMA = pa.schema(
     [
         pa.field("source", pa.string(), nullable=False),
@@ -43,24 +25,24 @@ QUARANTINE_SCHEMA = pa.schema(
         pa.field("unread", pa.bool_(), nullable=False),
     ]
 )
-# Rows are put into Arrow by chunks, so that no 32-bit offset of a string column can overflow
-# and the Python copies of a chunk are short-lived.
-CHUNK_ROWS = 4096
-CHUNK_CHARS = 256 * 2**20
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """A source's rows.
+    """What a source holds.
 
     Attributes
     ----------
-    rows : pa.Table
-        `ROW_SCHEMA`, sorted by row_id, each row_id once. Where exact duplicates collapse, text
-        and columns are those of the first one read; ``origins`` lists them in reading order, at
-        most `MAX_ORIGINS`.
+    rows : Path
+        Parquet, `ROW_SCHEMA`, sorted by row_id, each row_id once. Where exact duplicates collapse,
+        text and columns are those of the first one read; ``origins`` lists them in reading order,
+        at most `MAX_ORIGINS`.
+    originals : Path
+        The rows as they came (`selection.corpus.originals`).
     quarantine : pa.Table
         `QUARANTINE_SCHEMA`, in reading order; of each kind of fault at most `MAX_LISTED`.
+    n_rows, n_words : int
+        Rows of the file, and words in them.
     n_read : int
         Rows read: good ones, duplicates included, and those lost, as `Faults.n_rows` counts them.
     n_duplicates : int
@@ -71,121 +53,77 @@ class Corpus:
         What could not be used, by reason with the first origins.
     """
 
-    rows: pa.Table
+    rows: Path
+    originals: Path
     quarantine: pa.Table
+    n_rows: int
+    n_words: int
     n_read: int
     n_duplicates: int
     formats: Mapping[str, int]
     faults: Faults
 
 
-class _Kept(NamedTuple):
-    """What is kept of a record; the row as it came is in no table and is not."""
-
-    text: str
-    prompt: str | None
-    response: str | None
-    turns: str | None
-    format: str
-    licence: str | None
-    label: str | None
-    n_words: int
-    origins: list[str]
-
-
 def ingest(
     records: Iterable[Record | BadRecord],
     *,
     source: str,
+    folder: Path,
     memory: int = ROW_MEMORY,
-    originals: OriginalsFile | None = None,
+    metadata: Mapping[str, str] | None = None,
 ) -> Corpus:
-    """Collapse exact duplicates, set the bad rows aside and build the table of a source.
+    """Collapse exact duplicates, set the bad rows aside and write the files of a source.
 
-    The records are read once, as a stream (wrap them in tqdm to see them pass); memory grows with
-    the rows kept. The same records in the same order give the same tables. A source without a good
-    row has its quarantine all the same, to be looked at.
+    The records are read once, as a stream (wrap them in tqdm to see them pass). The same records in
+    the same order give the same files. A source without a good row has its quarantine all the same,
+    to be looked at.
 
     Parameters
     ----------
-    memory : bytes that the rows kept may take.
-    originals : takes the rows as they came, of duplicates the first; they are not kept in memory.
-
-    Raises
-    ------
-    ValueError
-        The rows take more memory.
+    folder : where the files are written; what an earlier attempt has left there is replaced.
+    memory : bytes of rows that are held; what is more waits on disk, in the folder.
+    metadata : of the rows' file.
     """
-    kept: dict[str, _Kept] = {}
-    remedy = "split it into several sources, or raise `memory_mib` of the pool"
-    tally, taken = FaultTally(), Memory(f"source {source!r}", remedy, memory)
+    kept = SortedRows(source, folder, memory)
+    tally = FaultTally()
     formats: Counter[str] = Counter()
-    for record in records:
-        if isinstance(record, BadRecord):
-            tally.add(record)
-            continue
-        formats[record.format] += 1
-        key = record.row_id
-        if key not in kept:
-            if record.original is not None and originals is not None:
-                originals.keep(key, record.original)
-            taken.keep(record)
-            kept[key] = _kept(record)
-        elif len(kept[key].origins) < MAX_ORIGINS:
-            taken.keep_origin(record.origin)
-            kept[key].origins.append(record.origin)
-    faults, n_kept, n_good = tally.faults(), len(kept), formats.total()
-    rows = _table(ROW_SCHEMA, _rows(kept, source))
-    quarantine = quarantine_table(faults, source)
-    n_duplicates = n_good - n_kept
-    return Corpus(rows, quarantine, n_good + faults.n_rows, n_duplicates, formats, faults)
+    as_they_came = folder / "originals.parquet"
+    with OriginalsFile(as_they_came) as originals:
+        for record in records:
+            if isinstance(record, BadRecord):
+                tally.add(record)
+                continue
+            formats[record.format] += 1
+            row_id = kept.keep(record)
+            if row_id is not None and record.original is not None:
+                originals.keep(row_id, record.original)
+    faults, n_good = tally.faults(), formats.total()
+    written = kept.write(folder / "rows.parquet", metadata or {})
+    return Corpus(
+        rows=folder / "rows.parquet",
+        originals=as_they_came,
+        quarantine=quarantine_table(faults, source),
+        n_rows=written.n_rows,
+        n_words=written.n_words,
+        n_read=n_good + faults.n_rows,
+        n_duplicates=n_good - written.n_rows,
+        formats=formats,
+        faults=faults,
+    )
 
 
 def quarantine_table(faults: Faults, source: str) -> pa.Table:
     """Return what could not be used as a table, `QUARANTINE_SCHEMA`, in reading order."""
-    rows: Iterator[dict[str, object]] = (
-        {
-            "source": source,
-            "origin": record.origin,
-            "reason": record.reason,
-            "raw_sha256": record.raw_sha256,
-            "unread": isinstance(record, UnreadPart),
-        }
-        for record in faults.listed
+    return pa.Table.from_pylist(
+        [
+            {
+                "source": source,
+                "origin": record.origin,
+                "reason": record.reason,
+                "raw_sha256": record.raw_sha256,
+                "unread": isinstance(record, UnreadPart),
+            }
+            for record in faults.listed
+        ],
+        schema=QUARANTINE_SCHEMA,
     )
-    return _table(QUARANTINE_SCHEMA, rows)
-
-
-def _kept(record: Record) -> _Kept:
-    return _Kept(
-        text=record.text if record.looked_at is None else record.looked_at,
-        prompt=record.prompt,
-        response=record.response,
-        turns=record.turns,
-        format=record.format,
-        licence=record.licence,
-        label=record.label,
-        n_words=count_words(record.text),
-        origins=[record.origin],
-    )
-
-
-def _rows(kept: dict[str, _Kept], source: str) -> Iterator[dict[str, object]]:
-    for key in sorted(kept):
-        # Popped, so that no row is there twice.
-        yield {"row_id": key, "source": source, **kept.pop(key)._asdict()}
-
-
-def _table(schema: pa.Schema, rows: Iterable[Mapping[str, object]]) -> pa.Table:
-    batches: list[pa.RecordBatch] = []
-    chunk: list[Mapping[str, object]] = []
-    chars = 0
-    for row in rows:
-        chunk.append(row)
-        chars += sum(len(value) for value in row.values() if isinstance(value, str))
-        if len(chunk) == CHUNK_ROWS or chars > CHUNK_CHARS:
-            batches.append(pa.RecordBatch.from_pylist(chunk, schema=schema))
-            chunk, chars = [], 0
-    if chunk:
-        batches.append(pa.RecordBatch.from_pylist(chunk, schema=schema))
-    return pa.Table.from_batches(batches, schema=schema)

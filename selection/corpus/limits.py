@@ -49,8 +49,12 @@ PARQUET_SECONDS = 120
 PARQUET_SECONDS_PER_MIB = 60
 """Processor seconds of that process: so many, and so many for each MiB of the file."""
 
-ROW_MEMORY = 4096 * MIB
-"""What the rows that are kept of one source may take in memory, unless the pool says otherwise."""
+ROW_MEMORY = 256 * MIB
+"""What rows of one source take in memory while it is read, unless the pool says otherwise: what is
+more waits on disk."""
+
+TARGET_MEMORY = 4096 * MIB
+"""What the rows of a target may take in memory."""
 
 READING_MEMORY = 1024 * MIB
 """What reading any one file takes beside the rows that are kept: a row of `MAX_BYTES_PER_ROW` in

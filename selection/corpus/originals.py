@@ -102,13 +102,18 @@ class OriginalsFile:
 
 
 def read_originals(path: Path, wanted: Collection[str]) -> Iterator[tuple[str, Original]]:
-    """Give some rows of a file that `OriginalsFile` has written, in its order, with their ids."""
-    ids = pa.array(sorted(wanted), pa.string())
+    """Give some rows of a file that `OriginalsFile` has written, in its order, with their ids.
+
+    Of a row that was read again after it had gone to disk, the file has the copy too: it is left.
+    """
+    ids, given = pa.array(sorted(wanted), pa.string()), set[str]()
     for batch in pq.ParquetFile(path).iter_batches(BATCH_ROWS // 4):
         found = batch.filter(pc.is_in(batch["row_id"], value_set=ids))  # pyright: ignore
         columns = (found[name].to_pylist() for name in ORIGINAL_SCHEMA.names)
         for row_id, *said in zip(*columns, strict=True):
-            yield row_id, Original(*said)
+            if row_id not in given:
+                given.add(row_id)
+                yield row_id, Original(*said)
 
 
 def write_columns(content: Mapping[str, str]) -> str:

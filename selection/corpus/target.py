@@ -14,7 +14,7 @@ from selection.basics.words import count_words
 from selection.config.targets import DocstringTarget, FileTarget, SplitSizes, Target
 from selection.corpus.docstrings import read_docstrings
 from selection.corpus.faults import Faults, FaultTally
-from selection.corpus.limits import ROW_MEMORY
+from selection.corpus.limits import TARGET_MEMORY
 from selection.corpus.memory import Memory
 from selection.corpus.readers import read_path
 from selection.corpus.records import BadRecord, Record
@@ -108,8 +108,8 @@ def draw_target(
     TooFewRows
         When a split has fewer usable rows than asked for.
     ValueError
-        When the rows take more memory than `ROW_MEMORY`; when shares are given to a file that has a
-        column for its splits.
+        When the rows take more memory than `TARGET_MEMORY`; when shares are given to a file that
+        has a column for its splits.
     """
     records, faults = _good_and_bad(spec, read)
     by_column = any(record.split is not None for record in records)
@@ -161,7 +161,7 @@ def draw_target(
 def _good_and_bad(spec: Target, read: Iterable[Record | BadRecord]) -> tuple[list[Record], Faults]:
     good: list[Record] = []
     tally = FaultTally()
-    memory = Memory("the target", "give it fewer rows", ROW_MEMORY)
+    memory = Memory("the target", "give it fewer rows", TARGET_MEMORY)
     for record in read:
         if isinstance(record, BadRecord):
             tally.add(record)

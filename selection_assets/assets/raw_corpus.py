@@ -11,7 +11,6 @@ from selection.config.study import Study
 from selection.corpus.faults import whole_or_allowed
 from selection.corpus.ingest import ingest
 from selection.corpus.limits import MIB
-from selection.corpus.originals import OriginalsFile
 from selection.corpus.sources import find_source
 from selection.reports.files_seen import files_table, samples_table
 from selection.reports.tables import markdown_table
@@ -62,28 +61,27 @@ def build_raw_corpus(pool: Pool, users: Sequence[Study]) -> Stage:
         source = step.partition
         found = find_source(pool, resolve, source)
         files = found.seen_files()
-        as_they_came = step.work / "originals.parquet"
-        with OriginalsFile(as_they_came) as originals:
-            corpus = ingest(
-                tqdm(files.watch(found.read()), desc=f"read {source}", unit=" rows", leave=False),
-                source=source,
-                memory=pool.memory_mib * MIB,
-                originals=originals,
-            )
-        n_rows, share = corpus.rows.num_rows, corpus.faults.n_rows / max(corpus.n_read, 1)
+        corpus = ingest(
+            tqdm(files.watch(found.read()), desc=f"read {source}", unit=" rows", leave=False),
+            source=source,
+            folder=step.work,
+            memory=pool.memory_mib * MIB,
+            metadata={LOOKED_AT: pool.look_at},
+        )
+        share = corpus.faults.n_rows / max(corpus.n_read, 1)
         before = step.workspace.ledger.current(key.to_user_string(), source)
         n_before = before.table("rows.parquet", ["row_id"]).num_rows if before else 0
         least = max(1, int(n_before * (1 - pool.max_shrinkage)))
         return Draft(
             files={
-                "rows.parquet": corpus.rows.replace_schema_metadata({LOOKED_AT: pool.look_at}),
+                "rows.parquet": corpus.rows,
                 "quarantine.parquet": corpus.quarantine,
-                "originals.parquet": as_they_came,
+                "originals.parquet": corpus.originals,
             },
-            rows=n_rows,
+            rows=corpus.n_rows,
             facts={
                 "source": source,
-                "words": sum(corpus.rows["n_words"].to_pylist()),
+                "words": corpus.n_words,
                 "formats": dict(corpus.formats),
                 "duplicates_collapsed": corpus.n_duplicates,
                 "files": len(files),
@@ -94,9 +92,9 @@ def build_raw_corpus(pool: Pool, users: Sequence[Study]) -> Stage:
             checks=[
                 Check(
                     "row_count",
-                    n_rows >= least,
-                    {"rows": n_rows, "least": least},
-                    remedy=FEWER_ROWS if n_rows else NO_ROWS,
+                    corpus.n_rows >= least,
+                    {"rows": corpus.n_rows, "least": least},
+                    remedy=FEWER_ROWS if corpus.n_rows else NO_ROWS,
                 ),
                 Check(
                     "quarantine_share",

@@ -4,11 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
+from ingesting import ingested
 
 from selection.config.pool import DEFAULT_COLUMNS, ColumnNames
-from selection.corpus.ingest import ingest
 from selection.corpus.limits import MAX_BYTES_PER_ROW
-from selection.corpus.originals import OriginalsFile, read_originals
 from selection.corpus.parquet_rows import read_parquet
 from selection.corpus.readers import read_path
 from selection.corpus.records import BadRecord, Record
@@ -39,15 +38,13 @@ def rows_of(
     ----------
     apart : whether Parquet is decoded in a process of its own, as it is for a study.
     """
-    with OriginalsFile(work / "originals.parquet") as originals:
-        if path.suffix == ".parquet" and not apart:
-            records = _in_this_process(path, columns)
-        else:
-            records = read_path(path, columns=columns, originals=True)
-        corpus = ingest(records, source=path.stem, originals=originals)
+    if path.suffix == ".parquet" and not apart:
+        records = _in_this_process(path, columns)
+    else:
+        records = read_path(path, columns=columns, originals=True)
+    corpus = ingested(records, source=path.stem)
     assert not corpus.faults.listed, corpus.faults
-    table = corpus.rows.to_pylist()
-    kept = dict(read_originals(work / "originals.parquet", [row["row_id"] for row in table]))
+    table, kept = corpus.table.to_pylist(), corpus.as_they_came
     table.sort(key=lambda row: _place(row["origins"][0]))
     return [
         ExportRow(

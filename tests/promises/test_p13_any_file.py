@@ -17,7 +17,7 @@ from selection.corpus.limits import MIB, PARQUET_MEMORY, READING_MEMORY
 INGEST = """
 import json, resource, sys
 from pathlib import Path
-import pyarrow.parquet
+import pyarrow.parquet as pq
 from selection.corpus.ingest import ingest
 from selection.corpus.readers import read_path
 
@@ -25,15 +25,16 @@ def peak():  # of this process; what getrusage says is inherited from the one th
     return int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) * 1024
 
 before = peak()
-corpus = ingest(read_path(Path(sys.argv[1])), source="s")
+corpus = ingest(read_path(Path(sys.argv[1])), source="s", folder=Path(sys.argv[2]))
+memory, rows = peak() - before, pq.read_table(corpus.rows)
 print(json.dumps({
-    "texts": sorted(corpus.rows["text"].to_pylist()),
+    "texts": sorted(rows["text"].to_pylist()),
     "listed": corpus.quarantine.num_rows,
-    "most_origins": max(map(len, corpus.rows["origins"].to_pylist())),
+    "most_origins": max(map(len, rows["origins"].to_pylist())),
     "read": corpus.n_read,
     "reasons": {reason.kind: reason.count for reason in corpus.faults.reasons},
     "missing": corpus.faults.n_missing,
-    "memory": peak() - before,
+    "memory": memory,
     "processes": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024,
 }))
 """
@@ -61,7 +62,7 @@ def test_a_small_file_that_asks_for_much_takes_little_and_keeps_its_good_rows(
     path = tmp_path / f"bomb{suffix}"
     write(path)
     done = subprocess.run(
-        [sys.executable, "-c", INGEST, path],
+        [sys.executable, "-c", INGEST, path, tmp_path],
         capture_output=True,
         text=True,
         cwd=REPOSITORY,

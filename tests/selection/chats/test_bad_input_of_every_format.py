@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from containers import CONTAINERS, TABLES, write_rows
+from ingesting import ingested
 from test_formats import ANSWERED, ASKED, GPT, OTHER, ROWS, USER
 
-from selection.corpus.ingest import ingest
 from selection.corpus.readers import read_path
 from selection.corpus.records import BadRecord, Record
 
@@ -132,9 +132,9 @@ def check(path: Path, expected: list[str | None]) -> None:
         else:
             assert isinstance(record, BadRecord) and reason in record.reason, record
             assert record.reason.isprintable()
-    corpus = ingest(found, source="s")
+    corpus = ingested(found, source="s")
     assert corpus.n_read == len(expected)
-    assert corpus.rows.num_rows + corpus.n_duplicates == expected.count(None)
+    assert corpus.table.num_rows + corpus.n_duplicates == expected.count(None)
     assert (
         corpus.quarantine.num_rows == corpus.faults.n_rows == len(expected) - expected.count(None)
     )

@@ -17,10 +17,10 @@ import zstandard
 from bad_files import incompressible_rows, row, split
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ingesting import ingested
 
 from selection.config.pool import DEFAULT_COLUMNS, Pool
 from selection.corpus.csv_rows import read_csv
-from selection.corpus.ingest import ingest
 from selection.corpus.lines import split_lines
 from selection.corpus.parquet_rows import read_parquet
 from selection.corpus.readers import read_path
@@ -185,7 +185,7 @@ def test_a_footer_that_counts_more_rows_than_its_groups_have_is_not_believed_sil
     good, bad = split(read_path(path))
     assert len(good) == 100
     assert [(record.origin, record.missing) for record in bad] == [("half.parquet#100", 128)]
-    corpus = ingest(read_path(path), source="s")
+    corpus = ingested(read_path(path), source="s")
     assert (corpus.n_read, corpus.faults.n_missing) == (228, 128)
 
 
@@ -252,7 +252,7 @@ def test_reasons_give_their_count_and_first_origins(tmp_path, suffix):
         pq.write_table(pa.table({"text": texts}), path)
     else:
         path.write_bytes(b"".join(map(row, texts)))
-    [reason] = ingest(read_path(path), source="s").faults.reasons
+    [reason] = ingested(read_path(path), source="s").faults.reasons
     assert (reason.kind, reason.count, len(reason.first)) == ("missing text column", 5, 3)
     assert reason.first[0].origin in ("a.jsonl:2", "a.parquet#1")
     assert "column 'text' is null" in str(reason)

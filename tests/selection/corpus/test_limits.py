@@ -11,13 +11,13 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 from bad_files import row, split
+from ingesting import ingested
 
 from selection.basics.text import row_id
 from selection.config.pool import DEFAULT_COLUMNS, ColumnNames
 from selection.corpus import parquet_rows
 from selection.corpus.csv_rows import read_csv
 from selection.corpus.docstrings import read_docstrings
-from selection.corpus.ingest import ingest
 from selection.corpus.limits import (
     MAX_DOCSTRING_CHARS,
     MAX_LISTED,
@@ -33,23 +33,17 @@ from selection.corpus.row_rules import RowRules
 from selection.corpus.streams import StreamDamaged
 
 
-def test_rows_that_take_more_memory_than_a_source_may_stop_it_where_they_do():
-    rows = (Record(f"row {i} " + "x" * 1000, f"a.jsonl:{i}") for i in range(10_000))
-    with pytest.raises(ValueError, match=r"'s': its rows take more than 1 MiB.*at a.jsonl:\d+; "):
-        ingest(rows, source="s", memory=2**20)
-
-
 def test_the_places_of_one_row_count_too():
     rows = (Record("the same", f"a.jsonl:{i}") for i in range(10**5))
-    corpus = ingest(rows, source="s", memory=2**20)
+    corpus = ingested(rows, source="s", memory=2**20)
     assert corpus.n_duplicates == 10**5 - 1
-    [origins] = corpus.rows["origins"].to_pylist()
+    [origins] = corpus.table["origins"].to_pylist()
     assert origins == [f"a.jsonl:{i}" for i in range(MAX_ORIGINS)]
 
 
 def test_of_each_kind_of_fault_so_many_are_listed_and_all_are_counted():
     bad = [BadRecord(f"f:{i}", "not JSON: x", "0" * 64) for i in range(2 * MAX_LISTED)]
-    corpus = ingest([*bad, BadRecord("g:1", "empty text", "0" * 64)], source="s")
+    corpus = ingested([*bad, BadRecord("g:1", "empty text", "0" * 64)], source="s")
     assert corpus.quarantine.num_rows == MAX_LISTED + 1
     assert {r.kind: r.count for r in corpus.faults.reasons} == {
         "not JSON": 2 * MAX_LISTED,
@@ -60,7 +54,7 @@ def test_of_each_kind_of_fault_so_many_are_listed_and_all_are_counted():
 
 def test_a_part_of_unknown_size_counts_as_a_row_and_one_of_a_known_size_as_its_rows():
     parts = [UnreadPart("a:1", "cut", "", None), UnreadPart("b#5", "cut", "", 95)]
-    faults = ingest([Record("good", "a:0"), *parts], source="s").faults
+    faults = ingested([Record("good", "a:0"), *parts], source="s").faults
     assert (faults.n_rows, faults.n_missing, faults.n_unread) == (96, 95, 2)
     assert faults.share(4) == 0.96
 

@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
+from ingesting import Ingested, ingested
 
 from selection.config.pool import Pool
-from selection.corpus.ingest import Corpus, ingest
 from selection.corpus.sources import find_source
 
 CHATS = [
@@ -16,20 +16,20 @@ CHATS = [
 ]
 
 
-def read(folder: Path, rows: list[dict], **fields: str) -> Corpus:
+def read(folder: Path, rows: list[dict], **fields: str) -> Ingested:
     (folder / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     source = {"kind": "files", "path": "a.jsonl", "name": "a"}
     pool = Pool.model_validate({"name": "p", "sources": [source], **fields})
-    return ingest(find_source(pool, folder.joinpath, "a").read(), source="a")
+    return ingested(find_source(pool, folder.joinpath, "a").read(), source="a")
 
 
 @pytest.mark.parametrize("part", ["prompt", "response"])
 def test_the_text_of_a_row_is_the_part_and_all_else_is_as_before(tmp_path, part):
     whole, looked_at = read(tmp_path, CHATS), read(tmp_path, CHATS, look_at=part)
-    assert looked_at.rows["text"].equals(whole.rows[part].cast("large_string"))
-    assert looked_at.rows.drop_columns(["text"]).equals(whole.rows.drop_columns(["text"]))
+    assert looked_at.table["text"].equals(whole.rows[part].cast("large_string"))
+    assert looked_at.table.drop_columns(["text"]).equals(whole.table.drop_columns(["text"]))
     # Two have one prompt and two one response: duplicates are told by all turns.
-    assert (looked_at.rows.num_rows, looked_at.n_duplicates) == (2, 1)
+    assert (looked_at.table.num_rows, looked_at.n_duplicates) == (2, 1)
 
 
 def test_a_plain_text_has_no_part_and_says_what_to_do(tmp_path):
