@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from itertools import chain, count
@@ -72,6 +72,23 @@ class Artifact:
         import pyarrow.parquet as pq
 
         return pq.read_table(self.path(name), columns=columns)
+
+    def pieces(self, name: str, columns: list[str], rows: int = 16_384) -> "Iterator[pa.Table]":
+        """Read a Parquet file piece by piece; one without rows is one piece."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        file = pq.ParquetFile(self.path(name))
+        if not file.metadata.num_rows:
+            yield file.schema_arrow.empty_table().select(columns)
+        for batch in file.iter_batches(rows, columns=columns):
+            yield pa.Table.from_batches([batch])
+
+    def n_rows(self, name: str) -> int:
+        """Rows of a Parquet file, of which only the end is read."""
+        import pyarrow.parquet as pq
+
+        return pq.read_metadata(self.path(name)).num_rows
 
     def array(self, name: str) -> "np.ndarray":
         """Memory-map a matrix."""

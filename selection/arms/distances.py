@@ -7,12 +7,13 @@ from collections.abc import Set
 import numpy as np
 
 from selection.basics.draws import keyed_uniform
+from selection.basics.vectors import Vectors
 from selection.transport.distance import ot_distance
 
 
 def distances_to_target(
     row_id: np.ndarray,
-    vectors: np.ndarray,
+    vectors: Vectors,
     chosen: Set[str],
     target: np.ndarray,
     *,

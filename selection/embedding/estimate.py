@@ -28,6 +28,6 @@ def estimate_flops(embedder: Embedder, texts: Sequence[str]) -> float:
     by_length = np.argsort(characters, kind="stable")
     # The middle of equal shares of the texts in order of length stands for each share.
     middles = (np.arange(SAMPLE_TEXTS) + 0.5) * len(texts) / SAMPLE_TEXTS
-    sample = by_length[middles.astype(np.int64)]
+    sample = np.sort(by_length[middles.astype(np.int64)])  # as they lie on disk
     flops = count_flops(embedder, [texts[int(i)] for i in sample])
     return float(flops * characters.sum() / max(1.0, characters[sample].sum()))

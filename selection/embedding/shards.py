@@ -55,7 +55,7 @@ def encode_in_shards(
 
     found = compute_in_blocks(
         BlockStore(folder, (version, embedder.precision, embedder.path)),
-        (texts[some] for some in stretches(len(texts), size)),
+        (list(texts[some]) for some in stretches(len(texts), size)),
         lambda part: part,
         embed,
         charge=meter.charge,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from selection.basics.vectors import Vectors
 from selection.neighbours.duplicates import NearDuplicates
 from selection.subset.fates import (
     BELOW_CUTOFF,
@@ -62,7 +63,7 @@ def choose_rows(
     n_tokens: ArrayLike,
     token_budget: int,
     row_budget: int | None = None,
-    embeddings: np.ndarray | None = None,
+    embeddings: Vectors | None = None,
     near_duplicate_cosine: float | None = 0.97,
     excluded: Mapping[str, str] | None = None,
     reason: ArrayLike | None = None,
@@ -85,7 +86,7 @@ def choose_rows(
     token_budget : int
     row_budget : int or None
         The most rows to select.
-    embeddings : array of shape (n, D) or None
+    embeddings : vectors of shape (n, D) or None
         Needed unless near_duplicate_cosine is None.
     near_duplicate_cosine : float or None
         A row with at least this cosine to a row already selected is passed over; None keeps all.
@@ -193,7 +194,7 @@ def _check(
     scores: np.ndarray,
     tokens: np.ndarray,
     token_budget: int,
-    embeddings: np.ndarray | None,
+    embeddings: Vectors | None,
     near_duplicate_cosine: float | None,
     excluded: Mapping[str, str],
     reasons: np.ndarray,

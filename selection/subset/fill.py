@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from selection.basics.vectors import Vectors
 from selection.neighbours.duplicates import NearDuplicates
 
 ENOUGH_PERCENT = 99
@@ -44,7 +45,7 @@ def fill_budget(
     *,
     token_budget: int,
     row_budget: int | None = None,
-    embeddings: np.ndarray | None = None,
+    embeddings: Vectors | None = None,
     near: NearDuplicates | None = None,
 ) -> Filled:
     """Take rows in order; one that does not fit is passed over until 99 % is spent.
@@ -59,7 +60,7 @@ def fill_budget(
     tokens : np.ndarray of shape (n,), int
         What each candidate costs, at least 1.
     row_budget : the most rows to select; None: any number.
-    embeddings : np.ndarray of shape (n, D), or None without `near`.
+    embeddings : of shape (n, D), or None without `near`.
     near : None to keep near-duplicates.
     """
     costs = tokens[order].astype(np.int64)

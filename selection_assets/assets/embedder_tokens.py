@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from selection.config.study import Study
 from selection.embedding.counting import count_read, load_tokens_of
-from selection_assets.shared.pool_rows import part_looked_at, whole_texts
+from selection_assets.shared.pool_rows import stored_whole_texts
 from selection_assets.stage.keys import embedder_key, pool_key, source_partitions
 from selection_assets.stage.stage import Stage, stage
 from selection_assets.stage.step import Draft, Step
@@ -30,12 +30,12 @@ def build_embedder_tokens(pool: str, embedder: str, users: Sequence[Study]) -> S
     def embedder_tokens(step: Step) -> Draft:
         """`tokens.parquet`: each row's `row_id` and `n_tokens`, however long it is."""
         corpus = step.one("raw_corpus")
-        rows = corpus.table("rows.parquet", ["row_id", "text", "turns"])
-        texts = rows["text"].to_pylist() if part_looked_at(corpus) == "all" else whole_texts(rows)
-        n_tokens = count_read(load_tokens_of(step.one("embedder").path("embedder")), texts)
+        row_id = corpus.table("rows.parquet", ["row_id"])["row_id"]
+        tokenizer = load_tokens_of(step.one("embedder").path("embedder"))
+        n_tokens = count_read(tokenizer, stored_whole_texts(corpus))
         return Draft(
-            files={"tokens.parquet": pa.table({"row_id": rows["row_id"], "n_tokens": n_tokens})},
-            rows=rows.num_rows,
+            files={"tokens.parquet": pa.table({"row_id": row_id, "n_tokens": n_tokens})},
+            rows=len(row_id),
             facts={"tokens": n_tokens.sum()},
         )
 

@@ -120,7 +120,7 @@ def _distances(step: Step, study: Study) -> dict[str, float]:
     subset = step.one("selected_subset").table("subset.parquet", ["row_id", "draw"]).to_pylist()
     chosen = {row["row_id"] for row in subset if row["draw"] == 0}
     return distances_to_target(
-        row_id, vectors, chosen, target, max_rows=study.evaluation.distance_rows
+        row_id.to_numpy(), vectors, chosen, target, max_rows=study.evaluation.distance_rows
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import dagster as dg
+import pyarrow as pa
 
 from selection.config.decoders import Decoder
 from selection.config.study import Study
@@ -36,14 +37,15 @@ def build_pool_tokens(pool: str, decoder: Decoder, users: Sequence[Study], *, ro
         methods read conversations as texts, so the selector's has not.
         """
         columns = ["row_id", "text", *(["turns"] if role == "base" else [])]
-        rows = step.one("raw_corpus").table("rows.parquet", columns)
         folder = step.one("tokenizer")
         tokenizer = step.once("tokenizer", lambda: load_tokenizer(folder.path("tokenizer")))
-        counted = counted_rows(rows, tokenizer, read_shape(folder).sequence_length)
+        longest = read_shape(folder).sequence_length
+        pieces = step.one("raw_corpus").pieces("rows.parquet", columns)
+        counted = pa.concat_tables(counted_rows(rows, tokenizer, longest) for rows in pieces)
         return Draft(
             files={"tokens.parquet": counted},
-            rows=rows.num_rows,
-            facts={"tokens": sum(counted["n_tokens"].to_pylist()), **chat_facts(counted)},
+            rows=counted.num_rows,
+            facts={"tokens": int(counted["n_tokens"].to_numpy().sum()), **chat_facts(counted)},
         )
 
     return pool_tokens

@@ -70,7 +70,7 @@ def build_raw_corpus(pool: Pool, users: Sequence[Study]) -> Stage:
         )
         share = corpus.faults.n_rows / max(corpus.n_read, 1)
         before = step.workspace.ledger.current(key.to_user_string(), source)
-        n_before = before.table("rows.parquet", ["row_id"]).num_rows if before else 0
+        n_before = before.n_rows("rows.parquet") if before else 0
         least = max(1, int(n_before * (1 - pool.max_shrinkage)))
         return Draft(
             files={

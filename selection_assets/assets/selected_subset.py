@@ -5,6 +5,7 @@ from dataclasses import asdict
 import dagster as dg
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from resources.store.artifacts import Artifact
 from selection.basics.tables import places_of, rows_where
@@ -78,14 +79,17 @@ def build_selected_subset(study: Study) -> Stage:
         embedded = step.once("vectors", lambda: pool_vectors(step.inputs["corpus_embeddings"]))
         leaks = step.once("leaks", lambda: leaking_rows(step.inputs["target_leaks"].values()))
         candidates = pool.scored(step.inputs[named[method].scores_asset])
-        first = rows_where(candidates, "draw", 0)["row_id"].to_pylist()
-        vectors, without_vector = _aligned_vectors(first, *embedded)
+        first = rows_where(candidates, "draw", 0)["row_id"]
+        of_pool, vectors = embedded
+        place = places_of(first, of_pool)
+        vectors = vectors.at(place)
+        without_vector = first.take(pa.array(np.flatnonzero(place < 0))).to_pylist()
         held_out = {row.row_id for row in held_out_rows(step.one("target_examples"))}
         leaking = held_out | set(leaks["row_id"].to_pylist())
         excluded = dict.fromkeys(without_vector, NO_VECTOR)
         excluded |= _untrainable(candidates) | dict.fromkeys(leaking, TARGET_LEAK)
         fates, subsets = [], []
-        for draw in sorted(set(candidates["draw"].to_pylist())):
+        for draw in sorted(candidates["draw"].unique().to_pylist()):
             rows = rows_where(candidates, "draw", draw)
             chosen = choose_rows(
                 row_id=rows["row_id"].to_numpy(),
@@ -196,19 +200,8 @@ def _spent(
 
 def _untrainable(candidates: pa.Table) -> dict[str, str]:
     """Rows too long, and conversations that the base model cannot be trained on, and why."""
-    faults = zip(candidates["row_id"].to_pylist(), candidates["fault"].to_pylist(), strict=True)
-    return {row: fault for row, fault in faults if fault}
-
-
-def _aligned_vectors(
-    first: list[str], row_id: np.ndarray, vectors: np.ndarray
-) -> tuple[np.ndarray, list[str]]:
-    """Vectors of the first draw's rows, and the ids of rows that have none (zero there)."""
-    place = {row: i for i, row in enumerate(row_id)}
-    aligned = vectors[[place.get(row, 0) for row in first]]
-    without = [i for i, row in enumerate(first) if row not in place]
-    aligned[without] = 0
-    return aligned, [first[i] for i in without]
+    faulty = candidates.filter(pc.not_equal(candidates["fault"], ""))  # pyright: ignore
+    return dict(zip(faulty["row_id"].to_pylist(), faulty["fault"].to_pylist(), strict=True))
 
 
 def _with_leaks(fates: pa.Table, leaks: pa.Table) -> pa.Table:

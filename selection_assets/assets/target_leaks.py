@@ -1,7 +1,5 @@
 """target_leaks[source]: the rows that say what a held-out row of the target says."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import pyarrow as pa
 
@@ -13,14 +11,11 @@ from selection.leaks.kinds import EQUAL, NEAR
 from selection.leaks.texts import find_leaking_texts
 from selection.leaks.vectors import NearEvidence, find_leaking_vectors
 from selection_assets.shared.held_out import LEAKS, held_out_rows
-from selection_assets.shared.pool_rows import whole_texts
+from selection_assets.shared.pool_rows import stored_whole_texts
 from selection_assets.stage.inputs import of_study, source_embeddings, source_rows
 from selection_assets.stage.keys import source_partitions, study_key
 from selection_assets.stage.stage import Stage, stage
 from selection_assets.stage.step import Draft, Step
-
-AT_ONCE = 1024
-"""Rows whose texts become Python's together."""
 
 
 def build_target_leaks(study: Study) -> Stage:
@@ -51,7 +46,8 @@ def build_target_leaks(study: Study) -> Stage:
             of_target, cosine = step.one("target_embeddings"), asked.near
             near = step.once("near", lambda: _near_evidence(of_target, evidence, cosine))
             found |= _near(corpus, step.one("corpus_embeddings"), near, evidence)
-        leaks = find_leaking_texts(_texts(corpus), evidence, with_runs=asked.ngram is not None)
+        texts = stored_whole_texts(corpus)
+        leaks = find_leaking_texts(texts, evidence, with_runs=asked.ngram is not None)
         for place, kind, number in zip(leaks.place, leaks.kind, leaks.held_out, strict=True):
             found[row_id[place]] = str(kind), evidence.row_id[number]
         same = {row.row_id for row in held_out} & set(row_id.tolist())
@@ -79,12 +75,6 @@ def _evidence(held_out: list[HeldOut], words: int | None) -> Evidence:
     return Evidence(held_out, words=words or 13)
 
 
-def _texts(corpus: Artifact) -> Iterator[str]:
-    """All of each row's text, as it is trained on."""
-    for batch in corpus.table("rows.parquet", ["text", "turns"]).to_batches(AT_ONCE):
-        yield from whole_texts(pa.Table.from_batches([batch]))
-
-
 def _near_evidence(target: Artifact, evidence: Evidence, cosine: float) -> NearEvidence:
     numbers = {row: number for number, row in enumerate(evidence.row_id)}
     rows = target.table("rows.parquet", ["row_id"])["row_id"].to_pylist()
@@ -97,13 +87,9 @@ def _near(
     corpus: Artifact, embeddings: Artifact, near: NearEvidence, evidence: Evidence
 ) -> dict[str, tuple[str, str]]:
     """Kind and held-out row of each row that is found by its vector."""
-    rows = corpus.table("rows.parquet", ["row_id", "text", "turns"])
     row_id = embeddings.table("rows.parquet", ["row_id"])["row_id"]
-    at = places_of(row_id, rows["row_id"])
-
-    def text_at(place: int) -> str:
-        return whole_texts(rows.slice(at[place], 1))[0]
-
-    leaks = find_leaking_vectors(embeddings.array("vectors.npy"), text_at, near)
+    at = places_of(row_id, corpus.table("rows.parquet", ["row_id"])["row_id"])
+    texts, vectors = stored_whole_texts(corpus), embeddings.array("vectors.npy")
+    leaks = find_leaking_vectors(vectors, lambda place: texts[int(at[place])], near)
     pairs = zip(leaks.place.tolist(), leaks.held_out.tolist(), strict=True)
     return {row_id[place].as_py(): (NEAR, evidence.row_id[number]) for place, number in pairs}

@@ -184,7 +184,7 @@ def _distances(arm: Picked) -> str:
     steers = [s == "dev" for s in examples.table("rows.parquet", ["split"])["split"].to_pylist()]
     row_id, vectors = pool_vectors({source: found[source] for source in arm.corpus})
     distance = distances_to_target(
-        row_id,
+        row_id.to_numpy(),
         vectors,
         set(arm.chosen["row_id"].to_pylist()),
         target.array("vectors.npy")[np.array(steers)],

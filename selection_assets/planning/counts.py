@@ -90,7 +90,8 @@ def count_pool(
         embedding_flops += flops_of(model, of_source.text)
         draws = keyed_uniform(of_source.row_id, seed=0, purpose="probe")
         least = np.argsort(draws, kind="stable")[:PROBE_ROWS].tolist()
-        probes = [(float(draws[i]), str(of_source.text[i])) for i in least]
+        # In the order in which they lie on disk.
+        probes = [(float(draws[i]), str(of_source.text[i])) for i in sorted(least)]
         drawn = sorted([*drawn, *probes])[:PROBE_ROWS]
     if n_tokens == 0:
         raise dg.Failure(

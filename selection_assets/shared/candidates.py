@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import dagster as dg
 import numpy as np
@@ -15,7 +16,11 @@ from selection.models.chat_tokens import TrainOn
 from selection.subset.fates import TOO_LONG
 from selection.subset.lengths import LengthLimit, length_limit
 from selection_assets.shared.counted_rows import beyond_limit, faults_of, read_counted
+from selection_assets.shared.stored_texts import rows_at
 from selection_assets.stage.keys import POOL_TOKENS
+
+WHOLE = ["text", "turns"]
+"""Columns of what a row is trained on."""
 
 
 @dataclass(frozen=True)
@@ -26,11 +31,12 @@ class CandidatePool:
     ----------
     of_source : source to its rows: row_id, source, n_tokens, and `fault`, the fate of a row that
         cannot be trained on or is too long ("" of the others).
-    texts : source to text and turns of the same rows; the others are sorted and joined without.
+    files : source to the file that has the same rows with their texts, which is read for those
+        that are chosen.
     """
 
     of_source: Mapping[str, pa.Table]
-    texts: Mapping[str, pa.Table]
+    files: Mapping[str, Path]
 
     def scored(self, scores: Mapping[str, Artifact]) -> pa.Table:
         """Give the rows with a score; the same order of rows in every draw.
@@ -63,12 +69,13 @@ class CandidatePool:
     def with_texts(self, chosen: pa.Table) -> pa.Table:
         """Add text and turns to some rows, in their order."""
         at = chosen["source"].to_numpy()
-        parts, places = [next(iter(self.texts.values())).slice(0, 0)], [np.empty(0, dtype=np.int64)]
+        nothing = np.empty(0, dtype=np.int64)
+        parts, places = [rows_at(next(iter(self.files.values())), WHOLE, nothing)], [nothing]
         for source in np.unique(at):
             place = np.flatnonzero(at == source)
             row_id = chosen["row_id"].take(pa.array(place))
             row = places_of(row_id, self.of_source[source]["row_id"])
-            parts.append(self.texts[source].take(pa.array(row)))
+            parts.append(rows_at(self.files[source], WHOLE, row))
             places.append(place)
         joined = pa.concat_tables(parts).take(pa.array(np.argsort(np.concatenate(places))))
         after = chosen.schema.get_field_index("source") + 1
@@ -86,26 +93,26 @@ def limit_of(study: Study) -> LengthLimit:
 def candidate_pool(
     inputs: Mapping[str, Mapping[str, Artifact]], train_on: TrainOn, limit: LengthLimit
 ) -> CandidatePool:
-    """Read texts and tokens of all sources.
+    """Read the rows of all sources, without their texts, and the tokens in them.
 
     Parameters
     ----------
     inputs : of a step that reads `raw_corpus` and `pool_tokens`.
     """
     corpus, tokens = inputs["raw_corpus"], inputs[POOL_TOKENS]
-    of_source, texts = {}, {}
+    of_source, files = {}, {}
     for source in sorted(corpus):
-        rows = corpus[source].table("rows.parquet", ["row_id", "source", "text", "turns"])
+        rows = corpus[source].table("rows.parquet", ["row_id", "source"])
         counted = read_counted(rows["row_id"], tokens[source])
         faults = faults_of(counted, train_on)
         usable = faults == ""
         # A row that cannot be trained on has no tokens, and is not selected.
         n_tokens = np.where(usable, counted["n_tokens"].to_numpy(), 1)
         faults = np.where(usable & beyond_limit(counted, limit), TOO_LONG, faults)
-        texts[source] = rows.select(["text", "turns"])
-        rows = rows.select(["row_id", "source"]).append_column("n_tokens", pa.array(n_tokens))
+        files[source] = corpus[source].path("rows.parquet")
+        rows = rows.append_column("n_tokens", pa.array(n_tokens))
         of_source[source] = rows.append_column("fault", pa.array(faults, pa.string()))
-    return CandidatePool(of_source, texts)
+    return CandidatePool(of_source, files)
 
 
 def _scores(scores: Artifact) -> pa.Table:

@@ -1,7 +1,7 @@
 """Read the pool's artifacts as the rows that methods work on."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, overload
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -9,45 +9,10 @@ import pyarrow.parquet as pq
 
 from resources.store.artifacts import Artifact
 from selection.basics.tables import places_of
+from selection.basics.vectors import StackedVectors
 from selection.chats.conversation import Conversation
 from selection.methods.contract.values import Rows
-
-
-class Texts(Sequence[str]):
-    """Texts of a table that become Python's where they are looked at: most passes look at none.
-
-    Parameters
-    ----------
-    column : of texts, without nulls.
-    """
-
-    def __init__(self, column: pa.ChunkedArray) -> None:
-        self._column = column
-
-    def __len__(self) -> int:
-        """How many there are."""
-        return len(self._column)
-
-    @overload
-    def __getitem__(self, place: int) -> str: ...
-
-    @overload
-    def __getitem__(self, place: slice) -> Sequence[str]: ...
-
-    def __getitem__(self, place: int | slice) -> str | Sequence[str]:
-        """One of them, or some without copying."""
-        if isinstance(place, slice):
-            start, stop, step = place.indices(len(self))
-            if step == 1:
-                return Texts(self._column.slice(start, max(stop - start, 0)))
-            return self._column.take(pa.array(range(start, stop, step), pa.int64())).to_pylist()
-        return self._column[place].as_py()
-
-    def __iter__(self) -> Iterator[str]:
-        """Give them in order, a chunk at a time."""
-        for chunk in self._column.chunks:
-            yield from chunk.to_pylist()
-
+from selection_assets.shared.stored_texts import Places, RowGroups, StoredTexts
 
 LOOKED_AT = "looked_at"
 """Under which a pool's rows say what part of a conversation their texts are."""
@@ -70,11 +35,19 @@ def whole_texts(table: pa.Table) -> list[str]:
     return [whole_text(text, turns) for text, turns in pairs]
 
 
+def stored_whole_texts(corpus: Artifact) -> StoredTexts:
+    """All of each row's text of one source, as it is trained on."""
+    file = corpus.path("rows.parquet")
+    if part_looked_at(corpus) == "all":
+        return StoredTexts(RowGroups(file, ["text"]))
+    return StoredTexts(RowGroups(file, ["text", "turns"], whole_texts))
+
+
 def read_whole_rows(corpus: Artifact) -> Rows:
     """Rows of one source with all of their text, as they are trained on."""
-    table = corpus.table("rows.parquet", ["row_id", "text", "turns", "n_words"])
+    table = corpus.table("rows.parquet", ["row_id", "n_words"])
     row_id, n_words = table["row_id"].to_numpy(), table["n_words"].to_numpy()
-    return Rows(row_id, whole_texts(table), n_words, source=corpus.partition)
+    return Rows(row_id, stored_whole_texts(corpus), n_words, source=corpus.partition)
 
 
 def iterate_whole_sources(corpus: Mapping[str, Artifact]) -> Iterator[tuple[str, Rows]]:
@@ -90,13 +63,15 @@ def read_rows(corpus: Artifact, embeddings: Artifact | None = None, features: An
     ----------
     features : what a method's preparation has computed of each row.
     """
-    table = corpus.table("rows.parquet", ["row_id", "text", "n_words"])
-    vectors = None
+    table = corpus.table("rows.parquet", ["row_id", "n_words"])
+    vectors: np.ndarray | None = None
+    places: Places = range(table.num_rows)
     if embeddings is not None:
         embedded = embeddings.table("rows.parquet", ["row_id"])["row_id"]
         vectors = embeddings.array("vectors.npy")
         # Both are sorted by row id, so keeping the embedded rows keeps them aligned.
-        table = table.filter(pa.array(places_of(table["row_id"], embedded) >= 0))
+        places = np.flatnonzero(places_of(table["row_id"], embedded) >= 0)
+        table = table.take(pa.array(places))
         if not table["row_id"].equals(embedded):
             raise ValueError(
                 f"{embeddings.folder} does not belong to {corpus.folder}: materialize"
@@ -108,7 +83,8 @@ def read_rows(corpus: Artifact, embeddings: Artifact | None = None, features: An
             f"there are features of {features.shape[0]} rows of {corpus.folder}, which has"
             f" {len(row_id)}: materialize them again"
         )
-    return Rows(row_id, Texts(table["text"]), n_words, vectors, corpus.partition, features)
+    texts = StoredTexts(RowGroups(corpus.path("rows.parquet"), ["text"]), places)
+    return Rows(row_id, texts, n_words, vectors, corpus.partition, features)
 
 
 def iterate_sources(
@@ -126,11 +102,11 @@ def iterate_sources(
 def count_rows(corpus: Mapping[str, Artifact], embeddings: Mapping[str, Artifact] | None) -> int:
     """How many rows `iterate_sources` gives, without reading them."""
     counted = corpus if embeddings is None else embeddings
-    return sum(a.table("rows.parquet", ["row_id"]).num_rows for a in counted.values())
+    return sum(artifact.n_rows("rows.parquet") for artifact in counted.values())
 
 
-def pool_vectors(embeddings: Mapping[str, Artifact]) -> tuple[np.ndarray, np.ndarray]:
-    """Row ids of shape (n,) and vectors of shape (n, d) of the whole pool, by source."""
-    ids = [embeddings[s].table("rows.parquet")["row_id"].to_numpy() for s in sorted(embeddings)]
-    vectors = [embeddings[source].array("vectors.npy") for source in sorted(embeddings)]
-    return np.concatenate(ids), np.concatenate(vectors)
+def pool_vectors(embeddings: Mapping[str, Artifact]) -> tuple[pa.ChunkedArray, StackedVectors]:
+    """Row ids and vectors of the whole pool, by source."""
+    of_sources = [embeddings[source] for source in sorted(embeddings)]
+    ids = pa.concat_tables([one.table("rows.parquet", ["row_id"]) for one in of_sources])
+    return ids["row_id"], StackedVectors([one.array("vectors.npy") for one in of_sources])

@@ -105,7 +105,7 @@ def why_unusable(what: str, name: str, made: Artifact) -> NotRead:
     try:
         listed = made.table("quarantine.parquet", ["reason", "unread"])
         bad, unread = listed["reason"].to_pylist(), listed["unread"].to_pylist()
-        usable = made.table("rows.parquet", ["row_id"]).num_rows
+        usable = made.n_rows("rows.parquet")
     except (CorruptArtifact, OSError) as error:
         return NotRead(what, f"it was read and failed its checks; {error}", "correct it", name=name)
     kinds = Counter(reason.partition(": ")[0] for reason in bad).most_common(3)

@@ -10,6 +10,7 @@ from selection.embedding.embedder import Embedder
 from selection_assets.shared.embedders import load_on
 from selection_assets.shared.made_before import not_made, rows_made
 from selection_assets.shared.pool_rows import part_looked_at
+from selection_assets.shared.stored_texts import RowGroups, StoredTexts
 from selection_assets.stage.step import Step
 
 
@@ -31,23 +32,24 @@ class RowsToEmbed:
     row_id: np.ndarray
     vectors: np.ndarray
     new: np.ndarray
-    new_texts: list[str]
+    new_texts: StoredTexts
 
     @classmethod
     def find(cls, step: Step, before: Iterable[Artifact]) -> "RowsToEmbed":
         """Look through what the embedder has made before for vectors of these rows."""
-        rows = step.one("raw_corpus").table("rows.parquet", ["row_id", "text"])
-        row_id, texts = rows["row_id"].to_numpy(), rows["text"].to_pylist()
+        corpus = step.one("raw_corpus")
+        row_id = corpus.table("rows.parquet", ["row_id"])["row_id"].to_numpy()
         embedder = step.one("embedder")
         model = step.once("embedder", lambda: load_on(step.device, embedder))
         vectors = np.zeros((len(row_id), model.width), dtype=np.float16)
         # Vectors of one model in another precision are other vectors.
         made_by = {"version": embedder.version, "precision": model.precision}
         # A row keeps its id whatever part of it is looked at.
-        if (part := part_looked_at(step.one("raw_corpus"))) != "all":
+        if (part := part_looked_at(corpus)) != "all":
             made_by["looked_at"] = part
         known = rows_made(step, made_by, "embedder.json").made_before(row_id, before)
         for one in known:
             one.copy("vectors.npy", into=vectors)
         new = not_made(len(row_id), known)
-        return cls(model, made_by, row_id, vectors, new, [texts[i] for i in new])
+        texts = StoredTexts(RowGroups(corpus.path("rows.parquet"), ["text"]), new)
+        return cls(model, made_by, row_id, vectors, new, texts)

@@ -1,4 +1,4 @@
-"""What methods get of a pool's rows: those that have vectors, and texts once they look at them."""
+"""What methods get of a pool's rows: those that have vectors."""
 
 import hashlib
 from pathlib import Path
@@ -6,27 +6,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from resources.ledger.ledger import open_ledger
 from resources.store.artifacts import Artifact
-from selection_assets.shared.pool_rows import Texts, read_rows
+from selection_assets.shared.pool_rows import read_rows
 
 N = 200_000
-
-
-@given(
-    st.lists(st.lists(st.text(max_size=3), max_size=4), max_size=4),
-    st.slices(12),
-)
-def test_texts_are_the_list_that_they_stand_for(chunks, some):
-    flat = [text for chunk in chunks for text in chunk]
-    texts = Texts(pa.chunked_array(chunks, type=pa.large_string()))
-    assert list(texts) == flat
-    assert len(texts) == len(flat)
-    assert list(texts[some]) == flat[some]
-    assert [texts[place] for place in range(len(flat))] == flat
 
 
 def published(root: Path, name: str, files: dict) -> Artifact:
