@@ -1,17 +1,15 @@
 """Rows that come in any order become a file in the order of their ids, each once.
 
 However many there are, so many bytes of them are held: what is more goes to disk as runs, each in
-order and cut where the ids begin with another byte. Ids are hashes, so the pieces are of about one
-size, and what begins with one byte is merged at a time. The file is the same whatever was held.
+order, and the runs are merged batch by batch. The file is the same whatever was held.
 """
 
 from __future__ import annotations
 
 import os
-from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from sys import getsizeof
 from typing import NamedTuple
@@ -45,7 +43,8 @@ ROW_SCHEMA = pa.schema(
 GROUP_ROWS, GROUP_BYTES = 16_384, 64 * MIB
 """What a row group of the file has at most; a row that is larger is one by itself."""
 
-_PIECES = [f"{first:02x}" for first in range(256)]
+_BATCH_ROWS, _BATCH_CHARS = 1024, 4 * MIB
+"""What is put into Arrow at a time; of each run a batch is held while they are merged."""
 _PER_ROW = 1024  # bytes of a row beside its texts: its id, its places in Python's tables
 
 
@@ -131,32 +130,41 @@ class SortedRows:
     def _write_run(self) -> None:
         path = self._folder / f"run_{len(self._runs)}.arrow"
         options = pa.ipc.IpcWriteOptions(compression="zstd")
-        with pa.ipc.new_file(path, ROW_SCHEMA, options=options) as writer:
-            for piece in self._pieces():
-                writer.write_batch(piece)
+        with (
+            pa.OSFile(os.fspath(path), "wb") as file,
+            pa.ipc.new_stream(file, ROW_SCHEMA, options=options) as writer,
+        ):
+            for batch in self._held():
+                writer.write_batch(batch)
         self._runs.append(path)
         self._taken = 0
 
-    def _pieces(self) -> Iterator[pa.RecordBatch]:
-        """Give what is held, in order, a piece for each byte that ids begin with."""
-        keys = sorted(self._kept)
-        cuts = [*(bisect_left(keys, first) for first in _PIECES), len(keys)]
-        for start, end in pairwise(cuts):
-            # Popped, so that no row is there twice.
-            rows = [self._kept.pop(key) for key in keys[start:end]]
-            yield _batch(self._source, keys[start:end], rows)
+    def _held(self) -> Iterator[pa.RecordBatch]:
+        """Give the rows that are held, in order, and let them go."""
+        keys: list[str] = []
+        rows: list[_Kept] = []
+        chars = 0
+        for key in sorted(self._kept):
+            keys.append(key)
+            rows.append(self._kept.pop(key))  # so that no row is there twice
+            chars += len(rows[-1].text) + len(rows[-1].turns or "")
+            if len(rows) == _BATCH_ROWS or chars > _BATCH_CHARS:
+                yield _batch(self._source, keys, rows)
+                keys, rows, chars = [], [], 0
+        if rows:
+            yield _batch(self._source, keys, rows)
 
     def _merged(self) -> Iterator[pa.RecordBatch]:
         """Give all rows in order, each once."""
         if not self._runs:
-            yield from self._pieces()
+            yield from self._held()
             return
         if self._kept:
             self._write_run()
-        readers = [pa.ipc.open_file(pa.memory_map(os.fspath(run))) for run in self._runs]
-        for piece in range(len(_PIECES)):
-            yield from _merge([reader.get_batch(piece) for reader in readers]).to_batches()
-        del readers
+        with ExitStack() as opened:
+            files = [opened.enter_context(pa.OSFile(os.fspath(run))) for run in self._runs]
+            for table in _merge_runs([iter(pa.ipc.open_stream(file)) for file in files]):
+                yield from table.to_batches()
         for run in self._runs:
             run.unlink()
         self._runs = []
@@ -185,6 +193,30 @@ def _batch(source: str, keys: Sequence[str], rows: Sequence[_Kept]) -> pa.Record
     )
 
 
+def _merge_runs(runs: Sequence[Iterator[pa.RecordBatch]]) -> Iterator[pa.Table]:
+    """Merge runs that are in order: each time up to where the first of their batches ends."""
+    left: list[pa.RecordBatch | None] = [next(run, None) for run in runs]
+    later = [next(run, None) for run in runs]
+    while any(batch is not None for batch in left):
+        ends = [
+            batch["row_id"][-1].as_py()
+            for batch, more in zip(left, later, strict=True)
+            if batch is not None and more is not None
+        ]
+        parts: list[pa.RecordBatch] = []
+        for number, batch in enumerate(left):
+            if batch is None:
+                continue
+            n = batch.num_rows
+            if ends:
+                n = pc.sum(pc.less_equal(batch["row_id"], min(ends))).as_py()  # pyright: ignore
+            parts.append(batch.slice(0, n))
+            left[number] = batch.slice(n)
+            if n == batch.num_rows:
+                left[number], later[number] = later[number], next(runs[number], None)
+        yield _merge(parts)
+
+
 def _merge(batches: Sequence[pa.RecordBatch]) -> pa.Table:
     """Rows of some runs in order, each once: of copies the first run's, with the places of all."""
     table = pa.Table.from_batches(batches, ROW_SCHEMA)
@@ -193,21 +225,20 @@ def _merge(batches: Sequence[pa.RecordBatch]) -> pa.Table:
     order = pc.sort_indices(  # pyright: ignore[reportAttributeAccessIssue]
         table.select(["row_id"]).append_column("run", pa.array(run)), sort_keys=keys
     )
-    row_id = table["row_id"].take(order).combine_chunks()
+    table = table.take(order)
+    row_id = table["row_id"].to_numpy()
     is_new = np.ones(len(row_id), dtype=bool)
-    is_new[1:] = pc.not_equal(row_id[1:], row_id[:-1]).to_numpy(zero_copy_only=False)  # pyright: ignore
+    is_new[1:] = row_id[1:] != row_id[:-1]
     first = np.flatnonzero(is_new)
-    merged = table.take(pa.array(order.to_numpy()[first]))
+    if len(first) == len(row_id):
+        return table
     copies = np.diff([*first, len(row_id)])
-    if (copies == 1).all():
-        return merged
-    origins, places = merged["origins"].to_pylist(), table["origins"]
+    merged, places = table.take(pa.array(first)), table["origins"]
+    origins = merged["origins"].to_pylist()
     for which in np.flatnonzero(copies > 1).tolist():
-        at = order[first[which] : first[which] + copies[which]]
-        of_all = [one for several in places.take(at).to_pylist() for one in several]
-        origins[which] = of_all[:MAX_ORIGINS]
-    field = ROW_SCHEMA.field("origins")
-    at = ROW_SCHEMA.get_field_index("origins")
+        several = places.slice(first[which], copies[which]).to_pylist()
+        origins[which] = [one for some in several for one in some][:MAX_ORIGINS]
+    at, field = ROW_SCHEMA.get_field_index("origins"), ROW_SCHEMA.field("origins")
     return merged.set_column(at, field, pa.array(origins, field.type))
 
 
