@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from selection.chats.formats import TEXT
 from selection.corpus.faults import Faults, FaultTally
 from selection.corpus.limits import ROW_MEMORY
 from selection.corpus.originals import OriginalsFile
 from selection.corpus.records import BadRecord, Record, UnreadPart
+from selection.corpus.row_block import RowBlock
 from selection.corpus.sorted_rows import SortedRows
 
 QUARANTINE_SCHEMA = pa.schema(
@@ -65,7 +67,7 @@ class Corpus:
 
 
 def ingest(
-    records: Iterable[Record | BadRecord],
+    read: Iterable[Record | BadRecord | RowBlock],
     *,
     source: str,
     folder: Path,
@@ -74,9 +76,9 @@ def ingest(
 ) -> Corpus:
     """Collapse exact duplicates, set the bad rows aside and write the files of a source.
 
-    The records are read once, as a stream (wrap them in tqdm to see them pass). The same records in
-    the same order give the same files. A source without a good row has its quarantine all the same,
-    to be looked at.
+    What is read is looked at once, as a stream (wrap it to see it pass). The same rows in the same
+    order give the same files, whether they come together or not. A source without a good row has
+    its quarantine all the same, to be looked at.
 
     Parameters
     ----------
@@ -89,14 +91,19 @@ def ingest(
     formats: Counter[str] = Counter()
     as_they_came = folder / "originals.parquet"
     with OriginalsFile(as_they_came) as originals:
-        for record in records:
-            if isinstance(record, BadRecord):
-                tally.add(record)
+        for one in read:
+            if isinstance(one, BadRecord):
+                tally.add(one)
                 continue
-            formats[record.format] += 1
-            row_id = kept.keep(record)
-            if row_id is not None and record.original is not None:
-                originals.keep(row_id, record.original)
+            if isinstance(one, RowBlock):
+                formats[TEXT.name] += len(one)
+                row_id, is_new = kept.keep_block(one)
+                originals.keep_lines(row_id, one.lines.filter(is_new), one.renamed)
+                continue
+            formats[one.format] += 1
+            row_id = kept.keep(one)
+            if row_id is not None and one.original is not None:
+                originals.keep(row_id, one.original)
     faults, n_good = tally.faults(), formats.total()
     written = kept.write(folder / "rows.parquet", metadata or {})
     return Corpus(

@@ -139,17 +139,21 @@ class _Passing:
         self._tail = piece[-MAX_LONE_NULS:]
 
 
-def split_lines(blocks: Iterator[bytes], *, max_bytes: int) -> Iterator[Line]:
+def split_lines(blocks: Iterator[bytes], *, max_bytes: int, first: int = 1) -> Iterator[Line]:
     r"""Split a byte stream at ``\n``, ``\r\n`` or ``\r``, even mixed, and drop a leading BOM.
 
     A line of more than `max_bytes` is hashed as it passes and not kept; the last needs no ending.
+
+    Parameters
+    ----------
+    first : number of the first line, which only at the beginning of a file is 1.
 
     Raises
     ------
     StreamDamaged
         From the stream, after all whole lines, with the number and hash of the cut line.
     """
-    line = GrowingLine(1, max_bytes)
+    line = GrowingLine(first, max_bytes)
     after_return = False
     try:
         for block in blocks:

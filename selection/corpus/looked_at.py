@@ -9,8 +9,9 @@ from functools import partial
 
 from selection.config.pool import Part
 from selection.corpus.records import BadRecord, Record
+from selection.corpus.row_block import RowBlock, one_by_one
 
-Read = Callable[..., Iterator[Record | BadRecord]]
+Read = Callable[..., Iterator[Record | BadRecord | RowBlock]]
 
 
 def looking_at(read: Read, part: Part) -> Read:
@@ -23,7 +24,7 @@ def looking_at(read: Read, part: Part) -> Read:
 
 
 def _read(read: Read, part: Part, **options: object) -> Iterator[Record | BadRecord]:
-    for record in read(**options):
+    for record in one_by_one(read(**options)):
         if isinstance(record, BadRecord):
             yield record
         elif record.turns is None:

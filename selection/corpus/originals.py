@@ -84,6 +84,24 @@ class OriginalsFile:
         if len(self._batch) == BATCH_ROWS or self._chars > BATCH_CHARS:
             self._write()
 
+    def keep_lines(self, row_id: pa.Array, lines: pa.LargeStringArray, columns: str) -> None:
+        """Keep rows of JSON lines.
+
+        Parameters
+        ----------
+        columns : `Original.columns` of all of them.
+        """
+        self._write()  # what was read before
+        n = len(row_id)
+        said = {"row_id": row_id, "line": lines, "table": [""] * n, "columns": [columns] * n}
+        arrays = [
+            pa.array(said[field.name], pa.string()).dictionary_encode()
+            if pa.types.is_dictionary(field.type)
+            else said[field.name]
+            for field in ORIGINAL_SCHEMA
+        ]
+        self._writer.write_table(pa.table(arrays, schema=ORIGINAL_SCHEMA))
+
     def _write(self) -> None:
         if self._batch:
             columns = {

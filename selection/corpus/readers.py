@@ -17,6 +17,7 @@ from selection.config.pool import DEFAULT_COLUMNS, ColumnNames
 from selection.corpus.csv_rows import read_csv
 from selection.corpus.folders import is_paper, walk
 from selection.corpus.json_array import split_json
+from selection.corpus.json_blocks import read_json_blocks
 from selection.corpus.json_lines import read_json_lines
 from selection.corpus.limits import MAX_BYTES_PER_ROW
 from selection.corpus.lines import Line, split_lines
@@ -24,6 +25,7 @@ from selection.corpus.not_read import CannotBeRead
 from selection.corpus.paragraphs import read_paragraphs
 from selection.corpus.parquet_process import read_arrow_apart, read_parquet_apart
 from selection.corpus.records import BadRecord, Record, UnreadPart
+from selection.corpus.row_block import RowBlock
 from selection.corpus.row_rules import RowRules
 from selection.corpus.saved_sets import SavedSets
 from selection.corpus.streams import (
@@ -47,6 +49,7 @@ _LINE_READERS: Mapping[str, LineReader] = MappingProxyType(
         ".txt": read_paragraphs,
     }
 )
+_JSON_LINES = (".jsonl", ".ndjson")
 _PARQUET, _ARROW = ".parquet", ".arrow"
 _APART = MappingProxyType({_PARQUET: read_parquet_apart, _ARROW: read_arrow_apart})
 """What is decoded in a process of its own."""
@@ -83,7 +86,8 @@ def read_path(
     max_bytes_per_row: int = MAX_BYTES_PER_ROW,
     root: Path | None = None,
     originals: bool = False,
-) -> Iterator[Record | BadRecord]:
+    together: bool = False,
+) -> Iterator[Record | BadRecord | RowBlock]:
     """Read every row of a file, or of all files under a folder in the order of their names.
 
     A row that cannot be used becomes a `BadRecord` and reading goes on; a file that is cut short
@@ -114,10 +118,13 @@ def read_path(
         holds the file.
     originals : bool
         Whether records have the row as it came, where it is no bare text.
+    together : bool
+        Whether rows of plain text, of which nothing is to be said, may come many at a time; not
+        with `rows_per_file`.
 
     Returns
     -------
-    Iterator of Record or BadRecord
+    Iterator of Record, BadRecord or RowBlock
         Origins name files relative to `path`.
 
     Raises
@@ -128,7 +135,9 @@ def read_path(
     """
     if not os.path.lexists(path):
         raise ValueError(f"{path}: no such file or folder")
-    rules = RowRules(columns, dict(where or {}), max_bytes_per_row, may_be_absent, originals)
+    rules = RowRules(
+        columns, dict(where or {}), max_bytes_per_row, may_be_absent, originals, together
+    )
     if path.is_dir():
         return _read_folder(path, (root or path).resolve(), rules, split, rows_per_file)
     if split is not None:
@@ -143,7 +152,7 @@ def read_path(
 
 def _read_folder(
     folder: Path, root: Path, rules: RowRules, split: str | None, rows_per_file: int | None
-) -> Iterator[Record | BadRecord]:
+) -> Iterator[Record | BadRecord | RowBlock]:
     name = _name(Path(folder.name))
     if not folder.resolve().is_relative_to(root):
         yield _refused(folder, name, "symlink leaves the folder")
@@ -199,7 +208,7 @@ def _is_folder(link: Path) -> bool:
 
 def _beginning(
     path: Path, name: str, root: Path, rules: RowRules, rows: int | None
-) -> Iterator[Record | BadRecord]:
+) -> Iterator[Record | BadRecord | RowBlock]:
     """Read a file, or its first rows."""
     with closing(_read_file(path, name, root, rules)) as found:
         yield from islice(found, rows)
@@ -207,7 +216,7 @@ def _beginning(
 
 def _read_file(
     path: Path, name: str, root: Path, rules: RowRules
-) -> Generator[Record | BadRecord, None, None]:
+) -> Generator[Record | BadRecord | RowBlock, None, None]:
     try:
         with open_regular(path, root) as file:
             found = format_of(path)
@@ -216,8 +225,12 @@ def _read_file(
             if ending in _APART:
                 yield from _APART[ending](file, name, rules)
                 return
+            blocks = unpack(file, packing)
+            if rules.together and ending in _JSON_LINES:
+                yield from read_json_blocks(blocks, name, rules)
+                return
             split = split_json if ending == ".json" else split_lines
-            lines = split(unpack(file, packing), max_bytes=rules.max_bytes_per_row)
+            lines = split(blocks, max_bytes=rules.max_bytes_per_row)
             yield from _LINE_READERS[ending](lines, name, rules)
     except FileRefused as refusal:
         yield _refused(path, name, str(refusal))

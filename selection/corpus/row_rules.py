@@ -31,6 +31,7 @@ class RowRules:
     ----------
     may_be_absent : fields about a row whose column a table need not have.
     originals : whether records have the row as it came.
+    together : whether rows of plain text may be given as `RowBlock`.
     """
 
     columns: ColumnNames
@@ -38,6 +39,7 @@ class RowRules:
     max_bytes_per_row: int
     may_be_absent: frozenset[str] = frozenset()
     originals: bool = False
+    together: bool = False
 
     @cached_property
     def formats(self) -> tuple[Format, ...]:

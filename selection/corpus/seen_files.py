@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 
 from selection.basics.brevity import cut
 from selection.basics.text import printable
+from selection.chats.formats import TEXT
 from selection.corpus.limits import MAX_COLUMNS_TOLD
 from selection.corpus.records import BadRecord, Record, UnreadPart
+from selection.corpus.row_block import RowBlock
 
 SAMPLES = 2
 """Rows of a file that are shown."""
@@ -60,6 +62,13 @@ class SeenFile:
         """Rows read, good and bad."""
         return self.formats.total() + self.bad
 
+    def add_block(self, block: RowBlock) -> None:
+        """Count some more."""
+        for row in range(min(len(block), SAMPLES - len(self.samples))):
+            self.samples.append(Sample(block.origin(row), shown(block.record(row))))
+        self.formats[TEXT.name] += len(block)
+        self.columns.update(dict.fromkeys(block.columns[: MAX_COLUMNS_TOLD - len(self.columns)]))
+
     def add(self, record: Record | BadRecord) -> None:
         """Count one more."""
         if isinstance(record, BadRecord):
@@ -87,19 +96,26 @@ class SeenFiles:
         self._source, self._whole = source, whole
         self._files: dict[str, SeenFile] = {}
 
-    def watch(self, records: Iterable[Record | BadRecord]) -> Iterator[Record | BadRecord]:
-        """Pass the records on, and look at each."""
-        for record in records:
-            self.add(record)
-            yield record
+    def watch(
+        self, read: Iterable[Record | BadRecord | RowBlock]
+    ) -> Iterator[Record | BadRecord | RowBlock]:
+        """Pass on what is read, and look at each."""
+        for one in read:
+            self.add(one)
+            yield one
 
-    def add(self, record: Record | BadRecord) -> None:
+    def add(self, read: Record | BadRecord | RowBlock) -> None:
         """Look at one more."""
-        name = self._whole or file_of(record.origin)
+        if isinstance(read, RowBlock):
+            self._file(self._whole or read.file).add_block(read)
+        else:
+            self._file(self._whole or file_of(read.origin)).add(read)
+
+    def _file(self, name: str) -> SeenFile:
         seen = self._files.get(name)
         if seen is None:
             seen = self._files[name] = SeenFile(self._source, name)
-        seen.add(record)
+        return seen
 
     def __len__(self) -> int:
         """How many there are."""

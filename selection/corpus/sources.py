@@ -30,6 +30,7 @@ from selection.corpus.naming import name_of, partition_name
 from selection.corpus.not_read import CannotBeRead, NotRead
 from selection.corpus.readers import read_path
 from selection.corpus.records import BadRecord, Record
+from selection.corpus.row_block import RowBlock, one_by_one
 from selection.corpus.saved_sets import other_splits
 from selection.corpus.seen_files import SeenFiles
 from selection.corpus.split_sources import split_values
@@ -47,13 +48,13 @@ class Source:
     fingerprint : looks at sizes and times of its files (or at its pinned revision); changes when
         they change. Cheap enough for a sensor: no content is read. Raises `CannotBeRead` for what
         cannot be read now.
-    by_file : whether `read` takes `rows_per_file`, as `read_path` does.
+    by_file : whether `read` takes `rows_per_file` and `together`, as `read_path` does.
     place, split : the file or folder that it is, if it is one, and the split asked for.
     """
 
     what: str
     name: str
-    read: Callable[..., Iterator[Record | BadRecord]]
+    read: Callable[..., Iterator[Record | BadRecord | RowBlock]]
     fingerprint: Callable[[], str]
     by_file: bool = False
     place: Path | None = None
@@ -65,7 +66,13 @@ class Source:
 
     def begin(self, rows: int) -> Iterator[Record | BadRecord]:
         """Read the first so many rows of each of its files, or of the whole if it has none."""
-        return self.read(rows_per_file=rows) if self.by_file else islice(self.read(), rows)
+        if self.by_file:
+            return one_by_one(self.read(rows_per_file=rows))
+        return islice(one_by_one(self.read()), rows)
+
+    def read_whole(self) -> Iterator[Record | BadRecord | RowBlock]:
+        """Read all of it, rows of which nothing is to be said together."""
+        return self.read(together=True) if self.by_file else self.read()
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """raw_corpus[source]: the rows of one source, duplicates collapsed, bad rows set aside."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import dagster as dg
 from tqdm import tqdm
@@ -11,6 +11,8 @@ from selection.config.study import Study
 from selection.corpus.faults import whole_or_allowed
 from selection.corpus.ingest import ingest
 from selection.corpus.limits import MIB
+from selection.corpus.records import BadRecord, Record
+from selection.corpus.row_block import RowBlock, rows_in
 from selection.corpus.sources import find_source
 from selection.reports.files_seen import files_table, samples_table
 from selection.reports.tables import markdown_table
@@ -61,13 +63,14 @@ def build_raw_corpus(pool: Pool, users: Sequence[Study]) -> Stage:
         source = step.partition
         found = find_source(pool, resolve, source)
         files = found.seen_files()
-        corpus = ingest(
-            tqdm(files.watch(found.read()), desc=f"read {source}", unit=" rows", leave=False),
-            source=source,
-            folder=step.work,
-            memory=pool.memory_mib * MIB,
-            metadata={LOOKED_AT: pool.look_at},
-        )
+        with tqdm(desc=f"read {source}", unit=" rows", leave=False) as bar:
+            corpus = ingest(
+                _shown(files.watch(found.read_whole()), bar),
+                source=source,
+                folder=step.work,
+                memory=pool.memory_mib * MIB,
+                metadata={LOOKED_AT: pool.look_at},
+            )
         share = corpus.faults.n_rows / max(corpus.n_read, 1)
         before = step.workspace.ledger.current(key.to_user_string(), source)
         n_before = before.n_rows("rows.parquet") if before else 0
@@ -110,3 +113,11 @@ def build_raw_corpus(pool: Pool, users: Sequence[Study]) -> Stage:
         )
 
     return raw_corpus
+
+
+def _shown(
+    read: Iterator[Record | BadRecord | RowBlock], bar: tqdm
+) -> Iterator[Record | BadRecord | RowBlock]:
+    for one in read:
+        bar.update(rows_in(one))
+        yield one

@@ -7,8 +7,9 @@ from ingesting import ingested
 from selection.basics.text import normalise, row_id
 from selection.basics.words import count_words
 from selection.corpus.ingest import QUARANTINE_SCHEMA
+from selection.corpus.merged_rows import GROUP_ROWS
 from selection.corpus.records import BadRecord, Record
-from selection.corpus.sorted_rows import GROUP_ROWS, ROW_SCHEMA
+from selection.corpus.row_table import ROW_SCHEMA
 
 
 def test_exact_duplicates_collapse_to_one_row_that_remembers_its_origins() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ingesting import ingested
 from places import REPOSITORY
 
-from selection.corpus import sorted_rows
+from selection.corpus import merged_rows
 from selection.corpus.ingest import ingest
 from selection.corpus.limits import MAX_ORIGINS, MIB
 from selection.corpus.originals import Original
@@ -46,8 +46,8 @@ def test_copies_in_other_runs_collapse_as_those_in_one_do(texts):
 
 @pytest.mark.parametrize("memory", [2**16, 2**18, 2**20])
 def test_many_rows_are_the_same_bytes_from_any_number_of_runs(memory, monkeypatch):
-    monkeypatch.setattr(sorted_rows, "GROUP_ROWS", 100)
-    monkeypatch.setattr(sorted_rows, "GROUP_BYTES", 20_000)
+    monkeypatch.setattr(merged_rows, "GROUP_ROWS", 100)
+    monkeypatch.setattr(merged_rows, "GROUP_BYTES", 20_000)
     draw = random.Random(0)
     texts = [f"{draw.randrange(700)} " + "x" * draw.randrange(2_000) for _ in range(1_000)]
     texts[500] = "y" * 50_000  # larger than a group
@@ -55,8 +55,8 @@ def test_many_rows_are_the_same_bytes_from_any_number_of_runs(memory, monkeypatc
 
 
 def test_groups_are_bounded_in_rows_and_in_bytes(tmp_path, monkeypatch):
-    monkeypatch.setattr(sorted_rows, "GROUP_ROWS", 100)
-    monkeypatch.setattr(sorted_rows, "GROUP_BYTES", 5_000)
+    monkeypatch.setattr(merged_rows, "GROUP_ROWS", 100)
+    monkeypatch.setattr(merged_rows, "GROUP_BYTES", 5_000)
     texts = [f"{i} " + "x" * (10 if i % 2 else 90) for i in range(1_000)]
     corpus = ingest(records(texts), source="s", folder=tmp_path)
     file = pq.ParquetFile(corpus.rows)
@@ -80,10 +80,10 @@ def test_what_a_killed_attempt_has_left_is_written_over(tmp_path):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        ingest(stopped(), source="s", folder=tmp_path, memory=100_000)
+        ingest(stopped(), source="s", folder=tmp_path, memory=20_000)
     left = {path.name for path in tmp_path.iterdir()}
     assert "run_0.arrow" in left
-    again = ingest(records(texts), source="s", folder=tmp_path, memory=100_000)
+    again = ingest(records(texts), source="s", folder=tmp_path, memory=20_000)
     assert again.rows.read_bytes() == ingested(records(texts)).file
     assert {path.name for path in tmp_path.iterdir()} == {"rows.parquet", "originals.parquet"}
 
