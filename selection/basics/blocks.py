@@ -139,32 +139,56 @@ def compute_in_blocks(
     charge: Charge = lambda flops: None,
     done: Callable[[PartT, bool], object] = lambda part, resumed: None,
 ) -> Finished:
-    """Compute a block of each part; what an earlier run had finished is read, not computed.
+    """Compute a block of each part, and join them; see `each_block`.
 
     Parameters
     ----------
     parts : at least one.
+    """
+    keys: list[str] = []
+    resumed_flops = 0.0
+    for key, block, resumed in each_block(store, parts, content, compute, charge=charge, done=done):
+        keys.append(key)
+        resumed_flops += float(block[FLOPS][0]) if resumed else 0.0
+        del block  # only one is held at a time
+    arrays = store.join(keys)
+    return Finished(arrays, sum(arrays.pop(FLOPS).tolist()), resumed_flops)
+
+
+def each_block(
+    store: BlockStore,
+    parts: Iterable[PartT],
+    content: Callable[[PartT], Iterable[str | bytes]],
+    compute: Callable[[PartT, Charge], Block],
+    *,
+    charge: Charge = lambda flops: None,
+    done: Callable[[PartT, bool], object] = lambda part, resumed: None,
+) -> Iterator[tuple[str, Block, bool]]:
+    """Compute a block of each part; what an earlier run had finished is read, not computed.
+
+    Parameters
+    ----------
     content : what a part's block is of, see `BlockStore.key`.
     compute : gives a part's block, which does not depend on other parts, and charges its FLOPs:
         before it spends them where they are known by then.
     charge : receives the FLOPs of each block that is computed here, always before it is kept: what
         nobody paid for is not found again. When it raises, the blocks before are kept.
     done : receives each part when its block is finished, and whether it was so before.
+
+    Yields
+    ------
+    key, block, resumed : of each part, in order; a block has its `FLOPS` too.
     """
-    keys: list[str] = []
-    resumed_flops = 0.0
     for part in parts:
-        keys.append(store.key(content(part)))
-        block = store.get(keys[-1])
+        key = store.key(content(part))
+        block = store.get(key)
         resumed = block is not None
-        if block is not None:
-            resumed_flops += float(block[FLOPS][0])
-        else:
-            store.put(keys[-1], _paid(part, compute, charge))
-        del block  # only one is held at a time
+        if block is None:
+            block = _paid(part, compute, charge)
+            store.put(key, block)
         done(part, resumed)
-    arrays = store.join(keys)
-    return Finished(arrays, sum(arrays.pop(FLOPS).tolist()), resumed_flops)
+        yield key, block, resumed
+        del block  # only one is held at a time
 
 
 def _paid(part: PartT, compute: Callable[[PartT, Charge], Block], charge: Charge) -> Block:

@@ -81,7 +81,6 @@ class Encoded:
     kept : int64 of shape (n_kept,), indices of the texts that have a vector.
     n_tokens : tokens read over all texts.
     flops : of the forward passes over them.
-    resumed_flops : part of these that an earlier, interrupted run has computed.
     seconds : from the first text to the last vector.
     min_cosine : least cosine with the float32 vector over a sample; None when all are float32.
     """
@@ -92,7 +91,6 @@ class Encoded:
     flops: float
     seconds: float
     min_cosine: float | None
-    resumed_flops: float = 0.0
 
 
 def token_lengths(embedder: Embedder, texts: Sequence[str]) -> np.ndarray:

@@ -7,11 +7,13 @@ import numpy as np
 import pyarrow as pa
 from tqdm import tqdm
 
+from selection.basics.matrix_file import MatrixFile
 from selection.config.study import Study
 from selection.embedding.shards import encode_in_shards
 from selection_assets.planning.known_rates import expected_embedding
 from selection_assets.shared.embedders import embedding_facts
 from selection_assets.shared.rows_to_embed import RowsToEmbed
+from selection_assets.shared.vectors_in_order import VectorsInOrder
 from selection_assets.stage.keys import embedder_key, pool_key, source_partitions
 from selection_assets.stage.stage import Stage, stage
 from selection_assets.stage.step import Check, Draft, Expected, Step
@@ -53,23 +55,27 @@ def build_corpus_embeddings(pool: str, embedder_name: str, users: Sequence[Study
     def corpus_embeddings(step: Step) -> Draft:
         """`vectors.npy` (float16, norm one) in the order of `rows.parquet`'s `row_id`."""
         found: RowsToEmbed = step.found
-        row_id, vectors, new = found.row_id, found.vectors, found.new
-        with tqdm(total=len(new), desc=f"embed {step.partition}", leave=False) as bar:
+        row_id, new, width = found.row_id, found.new, found.model.width
+        with (
+            MatrixFile(step.work / "vectors.npy", width, np.float16) as file,
+            tqdm(total=len(new), desc=f"embed {step.partition}", leave=False) as bar,
+        ):
+            vectors = VectorsInOrder(file, width, len(row_id), new, found.known)
             encoded = encode_in_shards(
                 found.model,
                 found.new_texts,
                 version=step.one("embedder").version,
                 folder=step.work,
+                take=vectors.take,
                 report=bar.update,
                 meter=step.meter,
             )
-        vectors[new[encoded.kept]] = encoded.vectors
-        has_vector = vectors.any(axis=1)
-        norms = np.linalg.norm(vectors[has_vector].astype(np.float32), axis=1)
+            vectors.finish()
+        has_vector = vectors.has_vector
         n_without = int((~has_vector).sum())
         return Draft(
             files={
-                "vectors.npy": vectors[has_vector],
+                "vectors.npy": step.work / "vectors.npy",
                 "rows.parquet": pa.table({"row_id": row_id[has_vector]}),
                 "quarantine.parquet": _quarantine(row_id[~has_vector]),
                 "embedder.json": found.made_by,
@@ -81,11 +87,11 @@ def build_corpus_embeddings(pool: str, embedder_name: str, users: Sequence[Study
             facts={
                 "rows_embedded_now": len(new),
                 "rows_reused": len(row_id) - len(new),
-                "width": found.model.width,
+                "width": width,
                 **embedding_facts(found.model, encoded),
             },
             checks=[
-                Check("unit_norm", bool(np.allclose(norms, 1, atol=0.01))),
+                Check("unit_norm", vectors.are_unit),
                 Check(
                     "vectors_usable",
                     n_without <= MAX_WITHOUT_VECTOR * len(row_id),

@@ -6,6 +6,7 @@ from resources.device import Device
 from resources.store.artifacts import Artifact
 from selection.config.embedders import EmbedderSpec
 from selection.embedding.embedder import Embedder, Encoded, load_embedder
+from selection.embedding.shards import EncodedShards
 
 
 def load_on(device: Device, embedder: Artifact) -> Embedder:
@@ -18,7 +19,7 @@ def tuning_flops_of(embedder: Artifact, spec: EmbedderSpec) -> float:
     return 0.0 if spec.tuning is None else float(embedder.json("tuning.json")["flops"])
 
 
-def embedding_facts(model: Embedder, encoded: Encoded) -> dict[str, Any]:
+def embedding_facts(model: Embedder, encoded: Encoded | EncodedShards) -> dict[str, Any]:
     """Tokens, throughput, the path and precision taken, and the error of that precision."""
     facts: dict[str, Any] = {
         "tokens_embedded": encoded.n_tokens,

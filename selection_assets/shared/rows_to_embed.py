@@ -1,6 +1,6 @@
 """Which rows of a source have no vector of this embedder yet?"""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +8,7 @@ import numpy as np
 from resources.store.artifacts import Artifact
 from selection.embedding.embedder import Embedder
 from selection_assets.shared.embedders import load_on
-from selection_assets.shared.made_before import not_made, rows_made
+from selection_assets.shared.made_before import MadeBefore, not_made, rows_made
 from selection_assets.shared.pool_rows import part_looked_at
 from selection_assets.shared.stored_texts import RowGroups, StoredTexts
 from selection_assets.stage.step import Step
@@ -23,14 +23,14 @@ class RowsToEmbed:
     model : the embedder, loaded once for all sources of a run.
     made_by : what its vectors depend on.
     row_id : of shape (n,).
-    vectors : float16 of shape (n, width); zero for rows without one yet.
-    new : int64, indices of these; `new_texts` are their texts.
+    known : vectors that earlier artifacts have of some of them.
+    new : int64, places of the others; `new_texts` are their texts.
     """
 
     model: Embedder
     made_by: dict[str, str]
     row_id: np.ndarray
-    vectors: np.ndarray
+    known: Sequence[MadeBefore]
     new: np.ndarray
     new_texts: StoredTexts
 
@@ -41,15 +41,12 @@ class RowsToEmbed:
         row_id = corpus.table("rows.parquet", ["row_id"])["row_id"].to_numpy()
         embedder = step.one("embedder")
         model = step.once("embedder", lambda: load_on(step.device, embedder))
-        vectors = np.zeros((len(row_id), model.width), dtype=np.float16)
         # Vectors of one model in another precision are other vectors.
         made_by = {"version": embedder.version, "precision": model.precision}
         # A row keeps its id whatever part of it is looked at.
         if (part := part_looked_at(corpus)) != "all":
             made_by["looked_at"] = part
         known = rows_made(step, made_by, "embedder.json").made_before(row_id, before)
-        for one in known:
-            one.copy("vectors.npy", into=vectors)
         new = not_made(len(row_id), known)
         texts = StoredTexts(RowGroups(corpus.path("rows.parquet"), ["text"]), new)
-        return cls(model, made_by, row_id, vectors, new, texts)
+        return cls(model, made_by, row_id, known, new, texts)
