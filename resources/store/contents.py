@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
+from mmap import mmap
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -26,6 +27,8 @@ def write_content(target: Path, content: "Content | Mapping[str, np.ndarray]") -
         shutil.move(content, target)
     elif isinstance(content, pa.Table):
         pq.write_table(content, target, compression="zstd")
+    elif isinstance(content, np.memmap) and (file := _file_of(content)) is not None:
+        shutil.copyfile(file, target)  # none of it is held
     elif isinstance(content, np.ndarray):
         np.save(target, content, allow_pickle=False)
     elif isinstance(content, bytes):
@@ -40,6 +43,15 @@ def write_content(target: Path, content: "Content | Mapping[str, np.ndarray]") -
         # NaN is not JSON: refuse it here rather than in the reader.
         text = json.dumps(content, indent=1, sort_keys=True, allow_nan=False)
         target.write_text(text, encoding="utf-8")
+
+
+def _file_of(mapped: "np.memmap") -> Path | None:
+    """The `.npy` file that an array is a map of, if it is one of all of it."""
+    if mapped.filename is None or not isinstance(mapped.base, mmap):
+        return None
+    file = Path(mapped.filename)
+    whole = file.suffix == ".npy" and file.stat().st_size == mapped.offset + mapped.nbytes
+    return file if whole else None
 
 
 def flush(path: Path) -> None:

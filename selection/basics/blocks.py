@@ -7,7 +7,7 @@ and is named by what it was computed of and by. Whoever asks for the same finds 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from selection.basics.array_file import ArrayFile
 from selection.basics.whole_files import write_bytes_whole
 
 FLOPS = "flops"
@@ -80,31 +81,28 @@ class BlockStore:
         write_bytes_whole(self._file(key), save(arrays, {_CHECKSUM: _checksum(arrays)}))
 
     def join(self, keys: Iterable[str]) -> dict[str, np.ndarray]:
-        """Join finished blocks' arrays; only one block is held beside what they become.
+        """Join finished blocks' arrays in files of the folder, of which they are memory maps.
 
         Raises
         ------
         DamagedBlock
             As `get`; a block that is not there is one.
         """
-        keys = list(keys)
-        lengths: dict[str, int] = {}
-        for key in keys:
-            with _opened(self._file(key)) as stored:
-                for name in stored.keys():  # noqa: SIM118  (it is no mapping)
-                    length = stored.get_slice(name).get_shape()[0]
-                    lengths[name] = lengths.get(name, 0) + length
-        joined: dict[str, np.ndarray] = {}
-        filled = dict.fromkeys(lengths, 0)
-        for key in keys:
-            block = self.get(key)
-            assert block is not None
-            for name, array in block.items():
-                if name not in joined:
-                    joined[name] = np.empty((lengths[name], *array.shape[1:]), array.dtype)
-                joined[name][filled[name] : filled[name] + len(array)] = array
-                filled[name] += len(array)
-        return joined
+        keys, files = list(keys), dict[str, ArrayFile]()
+        name_of = f"joined_{_digest(keys).hex()}"
+        paths: dict[str, Path] = {}
+        with ExitStack() as opened:
+            for key in keys:
+                block = self.get(key)
+                if block is None:
+                    raise _damaged(self._file(key), "it is not there")
+                for name, array in block.items():
+                    if name not in files:
+                        paths[name] = self._folder / f"{name_of}_{name}.npy"
+                        file = ArrayFile(paths[name], array.shape[1:], array.dtype)
+                        files[name] = opened.enter_context(file)
+                    files[name].add(array)
+        return {name: np.load(path, mmap_mode="r") for name, path in paths.items()}
 
     def _file(self, key: str) -> Path:
         return self._folder / f"{key}.safetensors"
@@ -116,7 +114,8 @@ class Finished:
 
     Attributes
     ----------
-    arrays : the blocks' arrays but `FLOPS`, joined along the first axis in the order of the parts.
+    arrays : the blocks' arrays but `FLOPS`, joined along the first axis in the order of the parts;
+        memory maps of files in the store's folder.
     flops : of all blocks, whoever computed them.
     resumed_flops : of the blocks that were finished before.
     """

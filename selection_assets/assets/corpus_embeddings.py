@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 from tqdm import tqdm
 
-from selection.basics.matrix_file import MatrixFile
+from selection.basics.array_file import ArrayFile
 from selection.config.study import Study
 from selection.embedding.shards import encode_in_shards
 from selection_assets.planning.known_rates import expected_embedding
@@ -57,7 +57,7 @@ def build_corpus_embeddings(pool: str, embedder_name: str, users: Sequence[Study
         found: RowsToEmbed = step.found
         row_id, new, width = found.row_id, found.new, found.model.width
         with (
-            MatrixFile(step.work / "vectors.npy", width, np.float16) as file,
+            ArrayFile(step.work / "vectors.npy", (width,), np.float16) as file,
             tqdm(total=len(new), desc=f"embed {step.partition}", leave=False) as bar,
         ):
             vectors = VectorsInOrder(file, width, len(row_id), new, found.known)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from selection.basics.matrix_file import MatrixFile
+from selection.basics.array_file import ArrayFile
 from selection_assets.shared.made_before import MadeBefore
 
 AT_ONCE = 8192
@@ -32,7 +32,7 @@ class VectorsInOrder:
 
     def __init__(
         self,
-        file: MatrixFile,
+        file: ArrayFile,
         width: int,
         n_rows: int,
         new: np.ndarray,

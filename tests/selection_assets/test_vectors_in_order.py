@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from selection.basics.matrix_file import MatrixFile
+from selection.basics.array_file import ArrayFile
 from selection_assets.shared import vectors_in_order
 from selection_assets.shared.made_before import MadeBefore
 from selection_assets.shared.vectors_in_order import VectorsInOrder
@@ -51,7 +51,7 @@ def test_they_are_those_of_the_rows(tmp_path_factory, kinds, at_once, shard, cha
     path = tmp_path_factory.mktemp("vectors") / "vectors.npy"
     before, vectors_in_order.AT_ONCE = vectors_in_order.AT_ONCE, at_once
     try:
-        with MatrixFile(path, WIDTH, np.float16) as file:
+        with ArrayFile(path, (WIDTH,), np.float16) as file:
             written = VectorsInOrder(file, WIDTH, n, new, known)
             for start in range(0, max(len(new), 1), shard):
                 of_shard = vectors[new[start : start + shard]]
@@ -66,7 +66,7 @@ def test_they_are_those_of_the_rows(tmp_path_factory, kinds, at_once, shard, cha
 
 
 def test_a_vector_that_is_not_of_norm_one_is_seen(tmp_path):
-    with MatrixFile(tmp_path / "vectors.npy", 2, np.float16) as file:
+    with ArrayFile(tmp_path / "vectors.npy", (2,), np.float16) as file:
         written = VectorsInOrder(file, 2, 1, np.array([0]), [])
         written.take(np.array([[0.5, 0.5]], dtype=np.float16), np.array([True]))
         written.finish()

@@ -107,19 +107,19 @@ def _weights(files: Files, row_id: np.ndarray) -> csr_array:
     """Give the index's rows of these row ids, float64 and in their order."""
     from scipy.sparse import csr_array
 
-    indexed, arrays = files.array("row_id.npy"), files.arrays("weights.safetensors")
-    place = np.minimum(np.searchsorted(indexed, row_id), len(indexed) - 1)
-    missing = np.flatnonzero(indexed[place] != row_id)
+    indexed, wanted = files.array("row_id.npy"), np.asarray(row_id, dtype="S")
+    place = np.minimum(np.searchsorted(indexed, wanted), len(indexed) - 1)
+    missing = np.flatnonzero(indexed[place] != wanted)
     if len(missing):
         raise ValueError(
             f"{len(missing)} of {len(row_id)} rows are not in {INDEX.asset!r}, among them "
             f"{row_id[missing[0]]}; prepare the index again over the whole pool"
         )
     weights = csr_array(
-        (arrays["data"], arrays["indices"], arrays["indptr"]),
-        shape=(len(indexed), int(arrays["n_terms"][0])),
+        tuple(files.array(f"{name}.npy") for name in ("data", "indices", "indptr")),
+        shape=(len(indexed), len(files.json("vocabulary.json"))),
     )
-    return weights[place].astype(np.float64)
+    return weights[files.array("place.npy")[place]].astype(np.float64)
 
 
 def _top_terms(parts: csr_array, files: Files) -> pa.ListArray:

@@ -97,28 +97,28 @@ class NgramCounts(Preparation):
         Returns
         -------
         Prepared
-            counts.safetensors: compressed rows as indices and counts (int32) and, for each row,
-            its number of filled buckets (row_lengths, int32); buckets (int64 of shape (1,)).
+            indices.npy and counts.npy, compressed rows (int32); row_lengths.npy, the number of
+            filled buckets of each (int32); buckets.json, how many there are.
         """
         buckets = inputs.options.buckets
         done = prepare_in_blocks(
             self, inputs, lambda rows, _: _arrays_of(rows, buckets), block_rows=_BLOCK_ROWS
         )
-        arrays = done.arrays | {"buckets": np.array([buckets])}
+        files = {f"{name}.npy": array for name, array in done.arrays.items()}
         return Prepared(
-            {"counts.safetensors": arrays},
-            rows=len(arrays["row_lengths"]),
-            facts={"ngrams": int(arrays["counts"].sum()), "buckets": buckets},
+            {**files, "buckets.json": buckets},
+            rows=len(done.arrays["row_lengths"]),
+            facts={"ngrams": int(done.arrays["counts"].sum()), "buckets": buckets},
         )
 
     def features(self, files: Files) -> csr_array:
         """Give the counts, of shape (n, buckets), int32."""
         from scipy.sparse import csr_array
 
-        arrays = files.arrays("counts.safetensors")
-        indptr = np.concatenate([[0], np.cumsum(arrays["row_lengths"], dtype=np.int64)])
-        shape = (len(arrays["row_lengths"]), int(arrays["buckets"][0]))
-        return csr_array((arrays["counts"], arrays["indices"], indptr), shape=shape)
+        lengths, buckets = files.array("row_lengths.npy"), files.json("buckets.json")
+        indptr = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
+        found = files.array("counts.npy"), files.array("indices.npy"), indptr
+        return csr_array(found, shape=(len(lengths), buckets))
 
 
 def _arrays_of(rows: Rows, buckets: int) -> dict[str, np.ndarray]:

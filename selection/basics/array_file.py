@@ -1,4 +1,4 @@
-"""A matrix that is too large to hold is written row by row."""
+"""An array that is too large to hold is written row by row."""
 
 from __future__ import annotations
 
@@ -8,24 +8,25 @@ from types import TracebackType
 import numpy as np
 
 
-class MatrixFile:
+class ArrayFile:
     """A `.npy` file to which rows are added; what `np.save` writes of all of them, to the byte.
 
     Used with `with`.
 
     Parameters
     ----------
-    path : written over.
-    width : of a row.
+    path : what was there is replaced.
+    row_shape : of a row; () for an array of one dimension.
     dtype : of its numbers.
     """
 
-    def __init__(self, path: Path, width: int, dtype: np.typing.DTypeLike) -> None:
-        self._dtype, self._width, self._n = np.dtype(dtype), width, 0
+    def __init__(self, path: Path, row_shape: tuple[int, ...], dtype: np.typing.DTypeLike) -> None:
+        self._dtype, self._row_shape, self._n = np.dtype(dtype), row_shape, 0
+        path.unlink(missing_ok=True)  # who has a map of what was there keeps it
         self._file = path.open("wb")
         self._write_header()
 
-    def __enter__(self) -> MatrixFile:
+    def __enter__(self) -> ArrayFile:
         """Begin."""
         return self
 
@@ -45,11 +46,11 @@ class MatrixFile:
         return self._n
 
     def add(self, rows: np.ndarray) -> None:
-        """Add rows, of shape (n, width) and the file's dtype."""
-        if rows.dtype != self._dtype or rows.shape[1:] != (self._width,):
+        """Add rows, of shape (n, *row_shape) and the file's dtype."""
+        if rows.dtype != self._dtype or rows.shape[1:] != self._row_shape:
             raise ValueError(
-                f"rows of shape {rows.shape} and {rows.dtype} do not belong to a matrix of width"
-                f" {self._width} and {self._dtype}"
+                f"rows of shape {rows.shape} and {rows.dtype} do not belong to an array of rows of"
+                f" shape {self._row_shape} and {self._dtype}"
             )
         np.ascontiguousarray(rows).tofile(self._file)
         self._n += len(rows)
@@ -61,6 +62,6 @@ class MatrixFile:
             {
                 "descr": np.lib.format.dtype_to_descr(self._dtype),
                 "fortran_order": False,
-                "shape": (self._n, self._width),
+                "shape": (self._n, *self._row_shape),
             },
         )
