@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -18,6 +19,9 @@ from selection.subset.fates import (
     SELECTED,
 )
 from selection.subset.fill import fill_budget
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _FATES = (SELECTED, BELOW_CUTOFF, DOES_NOT_FIT, NEAR_DUPLICATE, EXACT_DUPLICATE)
 
@@ -58,7 +62,7 @@ class Subset:
 
 def choose_rows(
     *,
-    row_id: ArrayLike,
+    row_id: ArrayLike | pa.Array | pa.ChunkedArray,
     score: ArrayLike,
     n_tokens: ArrayLike,
     token_budget: int,
@@ -106,32 +110,32 @@ def choose_rows(
         Lengths differ, a score is not finite, a token count is below 1 (row id given), or
         embeddings are missing.
     """
-    ids = np.asarray(row_id, dtype=str)
+    ids = _ids(row_id)
     scores = np.asarray(score, dtype=np.float64)
     tokens = np.asarray(n_tokens)
     excluded = excluded or {}
-    reasons = np.full(len(ids), "") if reason is None else np.asarray(reason, dtype=str)
+    nothing = np.full(len(ids), "", dtype=object)
+    reasons = nothing if reason is None else np.asarray(reason, dtype=object)
     _check(ids, scores, tokens, token_budget, embeddings, near_duplicate_cosine, excluded, reasons)
-    # Strings are slow to sort: once, for the order of ties, for copies and for exclusions.
-    by_id = np.argsort(ids, kind="stable")
-    place = _places(ids, by_id)
+    # Strings are slow to sort: once, for the order of ties and for copies.
+    place = _places(ids)
     # The token count decides nothing but the order of copies of one row that disagree on it.
     order = np.lexsort((tokens, place, -scores))
     n = len(ids)
     rank = np.empty(n, dtype=np.int64)
     rank[order] = np.arange(n)
 
-    longest = max(len(word) for word in (*_FATES, *excluded.values(), *np.unique(reasons)))
-    fate = np.full(n, BELOW_CUTOFF, dtype=f"U{longest}")
-    duplicate_of = np.zeros(n, dtype=ids.dtype)
+    # Objects, since nearly all of them are one and the same.
+    fate, duplicate_of = np.full(n, BELOW_CUTOFF, dtype=object), nothing.copy()
     is_out = reasons != ""
     is_copy = _later_copies(order[~is_out[order]], place)
     fate[is_copy] = EXACT_DUPLICATE
-    duplicate_of[is_copy] = ids[is_copy]
+    duplicate_of[is_copy] = _named(ids, np.flatnonzero(is_copy))
     fate[is_out] = reasons[is_out]
     # An excluded row's copies are excluded, not duplicates: nothing was kept for them to repeat.
-    is_excluded = _named(list(excluded), ids, by_id, place)
-    fate[is_excluded] = [excluded[one] for one in ids[is_excluded].tolist()]
+    why = _which(ids, list(excluded))
+    is_excluded = why >= 0
+    fate[is_excluded] = np.array(list(excluded.values()), dtype=object)[why[is_excluded]]
     duplicate_of[is_excluded | is_out] = ""
     eligible = order[~(is_copy | is_excluded | is_out)[order]]
     near = None
@@ -148,7 +152,7 @@ def choose_rows(
     fate[filled.selected] = SELECTED
     fate[filled.passed_over] = DOES_NOT_FIT
     fate[filled.repeats] = NEAR_DUPLICATE
-    duplicate_of[filled.repeats] = ids[filled.repeated]
+    duplicate_of[filled.repeats] = _named(ids, filled.repeated)
     cutoff = float(scores[filled.selected[-1]]) if len(filled.selected) else float("nan")
     return Subset(
         rank=rank,
@@ -160,14 +164,44 @@ def choose_rows(
     )
 
 
-def _places(ids: np.ndarray, by_id: np.ndarray) -> np.ndarray:
-    """Number the ids by their order, copies alike; by_id sorts them."""
-    in_order = ids[by_id]
+def _ids(row_id: ArrayLike | pa.Array | pa.ChunkedArray) -> pa.Array:
+    import pyarrow as pa
+
+    if isinstance(row_id, pa.ChunkedArray):
+        return row_id.combine_chunks()
+    if isinstance(row_id, pa.Array):
+        return row_id
+    return pa.array(np.asarray(row_id, dtype=object), pa.string())
+
+
+def _named(ids: pa.Array, places: np.ndarray) -> np.ndarray:
+    """Give the ids of some candidates."""
+    import pyarrow as pa
+
+    return ids.take(pa.array(places)).to_numpy(zero_copy_only=False)
+
+
+def _places(ids: pa.Array) -> np.ndarray:
+    """Number the ids by their order, copies alike."""
+    import pyarrow.compute as pc
+
+    by_id = pc.sort_indices(ids)  # pyright: ignore[reportAttributeAccessIssue]
+    in_order = ids.take(by_id)
     is_new = np.zeros(len(ids), dtype=bool)
-    is_new[1:] = in_order[1:] != in_order[:-1]
+    differs = pc.not_equal(in_order[1:], in_order[:-1])  # pyright: ignore
+    is_new[1:] = differs.to_numpy(zero_copy_only=False)
     place = np.empty(len(ids), dtype=np.int64)
-    place[by_id] = np.cumsum(is_new)
+    place[by_id.to_numpy()] = np.cumsum(is_new)
     return place
+
+
+def _which(ids: pa.Array, names: list[str]) -> np.ndarray:
+    """Give for each candidate which of the names its id is; -1 where it is none."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    found = pc.index_in(ids, value_set=pa.array(names, pa.string()))  # pyright: ignore
+    return found.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
 
 
 def _later_copies(order: np.ndarray, place: np.ndarray) -> np.ndarray:
@@ -179,18 +213,8 @@ def _later_copies(order: np.ndarray, place: np.ndarray) -> np.ndarray:
     return is_copy
 
 
-def _named(names: list[str], ids: np.ndarray, by_id: np.ndarray, place: np.ndarray) -> np.ndarray:
-    """Mark the candidates whose id is among the names."""
-    is_named = np.zeros(len(ids), dtype=bool)  # by place
-    if names and len(ids):
-        first = np.searchsorted(ids, names, sorter=by_id).clip(max=len(ids) - 1)
-        candidate = by_id[first]
-        is_named[place[candidate[ids[candidate] == np.array(names)]]] = True
-    return is_named[place]
-
-
 def _check(
-    ids: np.ndarray,
+    ids: pa.Array,
     scores: np.ndarray,
     tokens: np.ndarray,
     token_budget: int,
@@ -200,20 +224,24 @@ def _check(
     reasons: np.ndarray,
 ) -> None:
     n = len(ids)
-    shapes = {one.shape for one in (ids, scores, tokens, reasons)}
+    shapes = {one.shape for one in (scores, tokens, reasons)}
     if shapes != {(n,)}:
         raise ValueError(
             "row_id, score, n_tokens and reason must each have shape (n,), got "
-            f"{ids.shape}, {scores.shape}, {tokens.shape} and {reasons.shape}"
+            f"{(n,)}, {scores.shape}, {tokens.shape} and {reasons.shape}"
         )
     if not np.isfinite(scores).all():
         first = int((~np.isfinite(scores)).argmax())
-        raise ValueError(f"row {ids[first]} has score {scores[first]}; scores must be finite")
+        raise ValueError(
+            f"row {ids[first].as_py()} has score {scores[first]}; scores must be finite"
+        )
     if n and not np.issubdtype(tokens.dtype, np.integer):
         raise ValueError(f"n_tokens must be integers, got {tokens.dtype}")
     if n and tokens.min() < 1:
         first = int((tokens < 1).argmax())
-        raise ValueError(f"row {ids[first]} has {tokens[first]} tokens; a row costs at least 1")
+        raise ValueError(
+            f"row {ids[first].as_py()} has {tokens[first]} tokens; a row costs at least 1"
+        )
     if token_budget < 0:
         raise ValueError(f"token_budget is {token_budget}; it must not be negative")
     if near_duplicate_cosine is not None and embeddings is None:

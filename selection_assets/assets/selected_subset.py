@@ -92,7 +92,7 @@ def build_selected_subset(study: Study) -> Stage:
         for draw in sorted(candidates["draw"].unique().to_pylist()):
             rows = rows_where(candidates, "draw", draw)
             chosen = choose_rows(
-                row_id=rows["row_id"].to_numpy(),
+                row_id=rows["row_id"],
                 score=rows["score"].to_numpy(),
                 n_tokens=rows["n_tokens"].to_numpy(),
                 token_budget=plan["token_budget"],
@@ -100,7 +100,7 @@ def build_selected_subset(study: Study) -> Stage:
                 embeddings=vectors,
                 near_duplicate_cosine=study.selection.near_duplicate_cosine,
                 excluded=excluded,
-                reason=rows["excluded"].to_numpy(),
+                reason=rows["excluded"].cast(pa.string()).to_numpy(),
             )
             told = _told(rows.drop_columns(["excluded", "fault"]), chosen)
             fates.append(_with_leaks(told, leaks))
@@ -206,16 +206,20 @@ def _untrainable(candidates: pa.Table) -> dict[str, str]:
 
 def _with_leaks(fates: pa.Table, leaks: pa.Table) -> pa.Table:
     """Say of rows that leak how they do."""
-    place = places_of(fates["row_id"], leaks["row_id"])
+    place = pa.array(places_of(fates["row_id"], leaks["row_id"]) + 1)
     for name in HOW_IT_LEAKS:
-        said = np.array(["", *leaks[name].to_pylist()])[place + 1]
-        fates = fates.append_column(name, pa.array(said, pa.string()))
+        said = pa.array(["", *leaks[name].to_pylist()], pa.string())
+        fates = fates.append_column(name, said.take(place))
     return fates
 
 
 def _told(rows: pa.Table, chosen: Subset) -> pa.Table:
-    for name in ("rank", "fate", "margin", "duplicate_of"):
+    at = rows.schema.get_field_index("source")
+    rows = rows.set_column(at, "source", rows["source"].cast(pa.string()))
+    for name in ("rank", "margin"):
         rows = rows.append_column(name, pa.array(getattr(chosen, name)))
+    for name in ("fate", "duplicate_of"):
+        rows = rows.append_column(name, pa.array(getattr(chosen, name), pa.string()))
     return rows
 
 

@@ -7,10 +7,11 @@ from pathlib import Path
 import dagster as dg
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from resources.store.artifacts import Artifact
 from selection.basics.brevity import some_of
-from selection.basics.tables import places_of
+from selection.basics.tables import places_of, rows_where
 from selection.config.study import Study
 from selection.models.chat_tokens import TrainOn
 from selection.subset.fates import TOO_LONG
@@ -63,8 +64,10 @@ class CandidatePool:
                 allow_retries=False,
             )
         parts = [_joined(_scores(scores[source]), rows) for source, rows in self.of_source.items()]
-        order = [("draw", "ascending"), ("source", "ascending"), ("row_id", "ascending")]
-        return pa.concat_tables(parts).sort_by(order)
+        draws = sorted({draw for part in parts for draw in part["draw"].unique().to_pylist()})
+        # Sources are in the order of their names, and a source's rows in that of their ids.
+        in_order = [rows_where(part, "draw", draw) for draw in draws for part in parts]
+        return pa.concat_tables(in_order).unify_dictionaries()
 
     def with_texts(self, chosen: pa.Table) -> pa.Table:
         """Add text and turns to some rows, in their order."""
@@ -110,24 +113,38 @@ def candidate_pool(
         n_tokens = np.where(usable, counted["n_tokens"].to_numpy(), 1)
         faults = np.where(usable & beyond_limit(counted, limit), TOO_LONG, faults)
         files[source] = corpus[source].path("rows.parquet")
+        at = rows.schema.get_field_index("source")
+        rows = rows.set_column(at, "source", rows["source"].dictionary_encode())
         rows = rows.append_column("n_tokens", pa.array(n_tokens))
-        of_source[source] = rows.append_column("fault", pa.array(faults, pa.string()))
+        fault = pa.array(faults, pa.string()).dictionary_encode()
+        of_source[source] = rows.append_column("fault", fault)
     return CandidatePool(of_source, files)
 
 
 def _scores(scores: Artifact) -> pa.Table:
-    table = scores.table("scores.parquet")
-    if "excluded" not in table.column_names:
-        table = table.append_column("excluded", pa.array([""] * table.num_rows, pa.string()))
-    return table.select(["row_id", "draw", "score", "excluded"])
+    columns = ["row_id", "draw", "score", "excluded"]
+    there = set(pq.read_schema(scores.path("scores.parquet")).names)
+    table = scores.table("scores.parquet", [name for name in columns if name in there])
+    if "excluded" in there:
+        excluded = table["excluded"].dictionary_encode()
+        return table.set_column(table.schema.get_field_index("excluded"), "excluded", excluded)
+    return table.append_column("excluded", _nothing(table.num_rows))
+
+
+def _nothing(n: int) -> pa.DictionaryArray:
+    """So many times the empty text."""
+    return pa.DictionaryArray.from_arrays(np.zeros(n, dtype=np.int32), pa.array([""], pa.string()))
 
 
 def _joined(scores: pa.Table, rows: pa.Table) -> pa.Table:
     """The rows that are scored, once a draw."""
-    place = places_of(scores["row_id"], rows["row_id"])
-    known = np.flatnonzero(place >= 0)
-    joined = rows.take(pa.array(place[known]))
-    scores = scores.take(pa.array(known))
+    if scores["row_id"].equals(rows["row_id"]):  # in one draw and all: nothing is to be looked up
+        joined = rows
+    else:
+        place = places_of(scores["row_id"], rows["row_id"])
+        known = np.flatnonzero(place >= 0)
+        joined = rows.take(pa.array(place[known]))
+        scores = scores.take(pa.array(known))
     for name in ("draw", "score", "excluded"):
         joined = joined.append_column(name, scores[name])
     return joined

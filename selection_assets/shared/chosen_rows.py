@@ -12,6 +12,7 @@ from selection.corpus.originals import read_originals
 from selection.export.card import Origins
 from selection.export.rows import CannotExport, ExportRow
 from selection_assets.shared.pool_rows import whole_text
+from selection_assets.shared.stored_texts import rows_at
 
 OF_A_ROW = ["row_id", "origins", "licence", "format", "text", "turns"]
 
@@ -88,9 +89,9 @@ def hub_model(study: Study) -> str | None:
 
 def _rows(corpus: Artifact, wanted: set[str]) -> Iterable[dict]:
     ids = pa.chunked_array([sorted(wanted)], pa.string())
-    table = corpus.table("rows.parquet", OF_A_ROW)
+    place = places_of(ids, corpus.table("rows.parquet", ["row_id"])["row_id"])
     originals = dict(read_originals(corpus.path("originals.parquet"), wanted))
-    for row in table.filter(pa.array(places_of(table["row_id"], ids) >= 0)).to_pylist():
+    for row in rows_at(corpus.path("rows.parquet"), OF_A_ROW, place).to_pylist():
         yield row | {"original": originals.get(row["row_id"])}
 
 

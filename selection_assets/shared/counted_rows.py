@@ -118,13 +118,13 @@ def beyond_limit(counted: pa.Table, limit: LengthLimit) -> np.ndarray:
 
 
 def faults_of(counted: pa.Table, train_on: TrainOn) -> np.ndarray:
-    """Why each counted row cannot be trained on, of shape (n,), str: "" for one that can."""
+    """Why each counted row cannot be trained on, of shape (n,), object: "" for one that can."""
     faults = np.full(counted.num_rows, "", dtype=object)
     if "refused" not in counted.column_names:  # of a study that trains nothing
-        return faults.astype(str)
+        return faults
     chats = np.flatnonzero(counted["n_answers"].is_valid().to_numpy())
     of_chats = counted.take(pa.array(chats))
     computed, *numbers = (of_chats[name].to_numpy() for name in ("n_tokens", *OF_CHATS))
     lengths = ChatLengths(computed, *numbers, refused=of_chats["refused"].to_pylist())
     faults[chats] = chat_faults(lengths, train_on)
-    return faults.astype(str)
+    return faults
