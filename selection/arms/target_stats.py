@@ -97,6 +97,19 @@ def word_counts(texts: Iterable[str]) -> Counter[str]:
     return counts
 
 
+def words_found(wanted: Iterable[str], texts: Iterable[str]) -> set[str]:
+    """Give those of some lower-cased words that texts have; they are read until all are found."""
+    missing = set(wanted)
+    found: set[str] = set()
+    for text in texts:
+        if not missing:
+            break
+        new = missing.intersection(words(text.lower()))
+        found |= new
+        missing -= new
+    return found
+
+
 def describe_target(
     target_embeddings: np.ndarray,
     texts: Sequence[str],
@@ -119,7 +132,7 @@ def describe_target(
     sources : mapping of str to ndarray of shape (any, d)
         Sample of each source's embeddings; at most 500 rows of it, and of the target, are drawn.
     pool_vocabulary : container of str
-        Lower-cased words of the pool, as `word_counts` finds them.
+        Lower-cased words of the pool; of others than the target's nothing is asked.
     seed : int
         Seed of the draws, which depend on a set's own rows only.
 

@@ -40,7 +40,7 @@ def build_target_leaks(study: Study) -> Stage:
         held_out = held_out_rows(step.one("target_examples"))
         evidence = step.once("evidence", lambda: _evidence(held_out, asked.ngram))
         corpus = step.one("raw_corpus")
-        row_id = corpus.table("rows.parquet", ["row_id"])["row_id"].to_numpy()
+        row_id = corpus.table("rows.parquet", ["row_id"])["row_id"]
         found: dict[str, tuple[str, str]] = {}
         if asked.near is not None:
             of_target, cosine = step.one("target_embeddings"), asked.near
@@ -49,9 +49,10 @@ def build_target_leaks(study: Study) -> Stage:
         texts = stored_whole_texts(corpus)
         leaks = find_leaking_texts(texts, evidence, with_runs=asked.ngram is not None)
         for place, kind, number in zip(leaks.place, leaks.kind, leaks.held_out, strict=True):
-            found[row_id[place]] = str(kind), evidence.row_id[number]
-        same = {row.row_id for row in held_out} & set(row_id.tolist())
-        found |= {row: (EQUAL, row) for row in same}
+            found[row_id[int(place)].as_py()] = str(kind), evidence.row_id[number]
+        same = pa.chunked_array([[row.row_id for row in held_out]], pa.string())
+        is_there = pa.array(places_of(same, row_id) >= 0)
+        found |= {row: (EQUAL, row) for row in same.filter(is_there).to_pylist()}
         rows = [
             {"row_id": row, "leak": kind, "leak_of": of}
             for row, (kind, of) in sorted(found.items())

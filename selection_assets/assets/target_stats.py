@@ -1,6 +1,10 @@
 """target_stats: how large, how varied and how far from each source the target is."""
 
-from selection.arms.target_stats import describe_target, word_counts
+import numpy as np
+
+from resources.store.artifacts import Artifact
+from selection.arms.target_stats import MAX_OT_ROWS, describe_target, word_counts, words_found
+from selection.basics.draws import keyed_uniform
 from selection.config.study import Study
 from selection.reports.plots.target import length_histogram, source_distance_bars, spectrum
 from selection_assets.shared.pool_rows import iterate_sources
@@ -35,9 +39,10 @@ def build_target_stats(study: Study) -> Stage:
             target.embeddings,
             target.text,
             target.n_words,
-            sources={source: a.array("vectors.npy") for source, a in embeddings.items()},
-            pool_vocabulary=word_counts(
-                text for _, rows in iterate_sources(corpus) for text in rows.text
+            sources={source: _sample(artifact) for source, artifact in embeddings.items()},
+            pool_vocabulary=words_found(
+                word_counts(target.text),
+                (text for _, rows in iterate_sources(corpus) for text in rows.text),
             ),
             seed=0,
         )
@@ -60,3 +65,13 @@ def build_target_stats(study: Study) -> Stage:
         )
 
     return target_stats
+
+
+def _sample(embeddings: Artifact) -> np.ndarray:
+    """As many vectors of a source as are compared, drawn by the rows' ids."""
+    vectors = embeddings.array("vectors.npy")
+    if len(vectors) <= MAX_OT_ROWS:
+        return vectors
+    row_id = embeddings.table("rows.parquet", ["row_id"])["row_id"].to_pylist()
+    drawn = np.argsort(keyed_uniform(row_id, seed=0, purpose="target stats"), kind="stable")
+    return vectors[np.sort(drawn[:MAX_OT_ROWS])]

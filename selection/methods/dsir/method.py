@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import numpy as np
 from pydantic import Field
 
+from selection.basics.blocks import stretches
 from selection.basics.draws import keyed_gumbel
 from selection.methods.contract.common import draw_per_seed
 from selection.methods.contract.known_terms import insist, lower_words, refusal_by_words
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 COUNTS = NgramCounts()
 _TOP_NGRAMS = 5
+_AT_ONCE = 65_536  # rows whose counts are summed together
 _PAPER_SMOOTHING = 1e-8  # of `data-selection`, the package of the authors
 
 
@@ -106,7 +108,9 @@ class DsirMethod(Method[DsirOptions]):
         insist(self.name, self.refusal(inputs.target.text, pool_texts, options))
         of_pool, n_pool = np.zeros(options.buckets, dtype=np.int64), 0
         for rows in inputs.pool():
-            of_pool += _sum(_counts_of(rows, options.buckets))
+            counts = _counts_of(rows, options.buckets)  # on disk, for all rows of a source
+            for some in stretches(len(rows.row_id), _AT_ONCE):
+                of_pool += _sum(counts[some])
             n_pool += len(rows.row_id)
         smoothing = options.smoothing
         log_ratio = _log_shares(of_target, smoothing) - _log_shares(of_pool, smoothing)

@@ -31,8 +31,8 @@ class EmbeddingOptions(MethodOptions):
     depth: RowCount | None = Field(
         default=None,
         description="of round_robin: nearest rows kept for each target row; at least so many turns "
-        "are exact, and rows after the last turn come by their largest cosine; null: the whole "
-        f"pool, an error above {MAX_PAIRS:,} pairs, or the pairs that the memory limit holds",
+        "are exact, and rows after the last turn come by their largest cosine; null: as many as "
+        f"{MAX_PAIRS:,} pairs allow, or those that the memory limit holds: all of a small pool",
     )
 
     @model_validator(mode="after")

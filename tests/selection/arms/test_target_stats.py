@@ -8,7 +8,7 @@ import pytest
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist, pdist
 
-from selection.arms.target_stats import describe_target, word_counts
+from selection.arms.target_stats import describe_target, word_counts, words_found
 
 RNG = np.random.default_rng(21)
 TARGET = RNG.normal(size=(40, 8)) + 3 * np.eye(8)[0]
@@ -118,3 +118,17 @@ def test_the_dictionary_is_json_and_keeps_every_figure():
 def test_unusable_input_is_refused_by_name(changes, message):
     with pytest.raises(ValueError, match=message):
         described(**changes)
+
+
+def test_words_are_looked_for_until_all_are_found():
+    read = []
+
+    def texts():
+        for text in ["The cat", "sat", "on the Été", "mat"]:
+            read.append(text)
+            yield text
+
+    assert words_found(["cat", "été", "dog"], texts()) == {"cat", "été"}
+    read.clear()
+    assert words_found(["cat", "sat"], texts()) == {"cat", "sat"}
+    assert read == ["The cat", "sat", "on the Été"]

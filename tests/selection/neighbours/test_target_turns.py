@@ -96,8 +96,10 @@ def test_equally_near_rows_are_popped_by_row_id():
 def test_more_pairs_than_may_be_kept_are_refused_with_a_depth_that_would_do():
     ids, rows = np.array([f"{i:02d}" for i in range(20)]), np.eye(20)
     with pytest.raises(ValueError, match="set `depth` to at most 12"):
-        play_turns(batches(ids, rows, 5), rows[:4], max_pairs=50)
+        play_turns(batches(ids, rows, 5), rows[:4], depth=13, max_pairs=50)
     assert len(play_turns(batches(ids, rows, 5), rows[:4], depth=12, max_pairs=50).row_id) >= 12
+    # Without a depth so many are kept as may be.
+    assert len(play_turns(batches(ids, rows, 5), rows[:4], max_pairs=50).row_id) >= 12
 
 
 def test_what_cannot_be_played_is_refused():
