@@ -6,6 +6,8 @@ from typing import Literal
 
 import dagster as dg
 
+from resources.paths import project_settings
+from selection.basics.engine import Engine
 from selection.basics.hardware import has_bfloat16
 
 GIB = 2**30
@@ -34,6 +36,12 @@ class Device(dg.ConfigurableResource):
         On a CPU the small models of a study gain nothing from bfloat16.
         """
         return "bfloat16" if self.name == "cuda" and has_bfloat16(self.name) else "float32"
+
+    @property
+    def engine(self) -> Engine:
+        """Who does the work that needs no device."""
+        workers = project_settings().engine.workers
+        return Engine(workers or len(os.sched_getaffinity(0)))
 
     @property
     def memory_limit(self) -> int:

@@ -70,9 +70,20 @@ PLACES = Places(path=_configured(resolve), folder=_configured(resolve_whole))
 
 def readable_roots() -> list[Path]:
     """The project's folder, and those outside it that it names: what lies in none is refused."""
-    project, file = project_root(), project_file()
-    named = load_yaml(ProjectFile, file).roots if os.path.lexists(file) else []
-    return [project, *((project / root).resolve() for root in named)]
+    project = project_root()
+    return [project, *((project / root).resolve() for root in project_settings().roots)]
+
+
+def project_settings() -> ProjectFile:
+    """What `project.yaml` says, or would if it were there.
+
+    Raises
+    ------
+    ConfigurationError
+        When it cannot be used.
+    """
+    file = project_file()
+    return load_yaml(ProjectFile, file) if os.path.lexists(file) else ProjectFile()
 
 
 def _resolved(path: str, roots: list[Path]) -> Path:

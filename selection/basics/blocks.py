@@ -6,9 +6,11 @@ and is named by what it was computed of and by. Whoever asks for the same finds 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,6 +18,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from selection.basics.array_file import ArrayFile
+from selection.basics.engine import HERE, Engine
 from selection.basics.whole_files import write_bytes_whole
 
 FLOPS = "flops"
@@ -71,6 +74,10 @@ class BlockStore:
         if said != _checksum(block):
             raise _damaged(file, "its content does not hash to what it says")
         return block
+
+    def __contains__(self, key: str) -> bool:
+        """Whether a block is finished."""
+        return self._file(key).is_file()
 
     def put(self, key: str, block: Block) -> None:
         """Keep a finished block."""
@@ -137,6 +144,7 @@ def compute_in_blocks(
     *,
     charge: Charge = lambda flops: None,
     done: Callable[[PartT, bool], object] = lambda part, resumed: None,
+    engine: Engine = HERE,
 ) -> Finished:
     """Compute a block of each part, and join them; see `each_block`.
 
@@ -146,7 +154,9 @@ def compute_in_blocks(
     """
     keys: list[str] = []
     resumed_flops = 0.0
-    for key, block, resumed in each_block(store, parts, content, compute, charge=charge, done=done):
+    for key, block, resumed in each_block(
+        store, parts, content, compute, charge=charge, done=done, engine=engine
+    ):
         keys.append(key)
         resumed_flops += float(block[FLOPS][0]) if resumed else 0.0
         del block  # only one is held at a time
@@ -162,6 +172,7 @@ def each_block(
     *,
     charge: Charge = lambda flops: None,
     done: Callable[[PartT, bool], object] = lambda part, resumed: None,
+    engine: Engine = HERE,
 ) -> Iterator[tuple[str, Block, bool]]:
     """Compute a block of each part; what an earlier run had finished is read, not computed.
 
@@ -173,34 +184,58 @@ def each_block(
     charge : receives the FLOPs of each block that is computed here, always before it is kept: what
         nobody paid for is not found again. When it raises, the blocks before are kept.
     done : receives each part when its block is finished, and whether it was so before.
+    engine : computes what is missing. Where it has several workers, FLOPs are charged when a block
+        comes back from one, and before it is kept.
 
     Yields
     ------
     key, block, resumed : of each part, in order; a block has its `FLOPS` too.
     """
-    for part in parts:
-        key = store.key(content(part))
-        block = store.get(key)
-        resumed = block is not None
-        if block is None:
-            block = _paid(part, compute, charge)
+    asked: deque[tuple[str, PartT, bool]] = deque()
+
+    def missing() -> Iterator[PartT | None]:
+        """Give the parts in order, None for one that is finished, and note which each was."""
+        for part in parts:
+            key = store.key(content(part))
+            finished = key in store
+            asked.append((key, part, finished))
+            yield None if finished else part
+
+    here = engine.workers == 1
+    call = partial(_compute, compute, charge if here else None)
+    for found in engine.each(call, missing()):
+        key, part, resumed = asked.popleft()
+        if found is None:
+            block = store.get(key)
+            assert block is not None
+        else:
+            block, flops = found
+            if not here:
+                charge(flops)
+            block = {**block, FLOPS: np.array([flops])}
             store.put(key, block)
         done(part, resumed)
         yield key, block, resumed
-        del block  # only one is held at a time
+        del block, found  # only one is held at a time
 
 
-def _paid(part: PartT, compute: Callable[[PartT, Charge], Block], charge: Charge) -> Block:
+def _compute(
+    compute: Callable[[PartT, Charge], Block], charge: Charge | None, part: PartT | None
+) -> tuple[Block, float] | None:
+    """Compute a block and what it took; charge it on the way, if there is who takes it."""
+    if part is None:
+        return None
     spent: list[float] = []
 
     def spend(flops: float) -> None:
-        charge(flops)
+        if charge is not None:
+            charge(flops)
         spent.append(flops)
 
     block = compute(part, spend)
     if not spent:
         spend(0.0)  # a budget has seconds too, so that what is free also has to ask
-    return {**block, FLOPS: np.array([sum(spent)])}
+    return block, sum(spent)
 
 
 def stretches(n: int, size: int) -> Iterator[slice]:

@@ -96,7 +96,7 @@ def play_turns(
         )
     keys_MK = _nearest_keys(_numbered(pool(), row_ids), target_MD, kept, n)
     popped, cosine = _play(keys_MK, n)
-    return Turns(row_ids[popped].astype(str), cosine, n, m, n * m)
+    return Turns(np.char.decode(row_ids[popped], "utf-8"), cosine, n, m, n * m)
 
 
 def _distinct(parts: Iterable[np.ndarray]) -> np.ndarray:
@@ -106,7 +106,8 @@ def _distinct(parts: Iterable[np.ndarray]) -> np.ndarray:
 
 
 def _as_bytes(ids: np.ndarray) -> np.ndarray:
-    return np.asarray(ids, dtype="S")
+    some = (ids[start : start + _BLOCK_ROWS] for start in range(0, max(len(ids), 1), _BLOCK_ROWS))
+    return np.concatenate([np.char.encode(np.asarray(one, dtype=str), "utf-8") for one in some])
 
 
 def _numbered(

@@ -101,6 +101,7 @@ def build_preparation(
                     meter=step.meter,
                     report=step.context.log.info,
                     advance=bar.update,
+                    engine=step.device.engine,
                 )
             )
         beside: dict[str, Any] = {}

@@ -5,6 +5,7 @@ import numpy as np
 import pyarrow as pa
 from tqdm import tqdm
 
+from selection.basics.engine import HERE
 from selection.config.named_method import NamedMethod
 from selection.config.study import Study
 from selection.methods.contract.cost import ACCOUNTANT
@@ -91,6 +92,7 @@ def build_method_scores(study: Study, named: NamedMethod) -> Stage:
                 finished=step.work,
                 report=bar.update,
                 meter=step.meter,
+                engine=HERE if costly else step.device.engine,
             )
         finite = bool(np.isfinite(scores.score).all())
         facts: dict[str, object] = {}

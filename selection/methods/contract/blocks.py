@@ -9,6 +9,7 @@ import numpy as np
 from pydantic_core import to_jsonable_python
 
 from selection.basics.blocks import BlockStore, Charge, Finished, compute_in_blocks, stretches
+from selection.basics.engine import HERE
 from selection.methods.contract.preparation import Preparation, PrepareInputs
 from selection.methods.contract.values import Rows
 
@@ -35,11 +36,17 @@ def prepare_in_blocks(
     """
     return compute_in_blocks(
         BlockStore(inputs.work, _made_by(preparation, inputs)),
-        (r.take(some) for r in inputs.pool() for some in stretches(len(r.row_id), block_rows)),
+        (
+            rows.take(some).held()
+            for rows in inputs.pool()
+            for some in stretches(len(rows.row_id), block_rows)
+        ),
         lambda rows: [*rows.row_id.tolist(), *rows.text],
         compute,
         charge=inputs.meter.charge,
         done=lambda rows, resumed: inputs.advance(len(rows.row_id)),
+        # One that needs a device holds a model, and the device.
+        engine=HERE if preparation.needs_device else inputs.engine,
     )
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol
 
 import numpy as np
 
+from selection.basics.engine import HERE, Engine
 from selection.budget.meter import UNMETERED, Meter
 from selection.methods.contract.cost import CostInputs
 from selection.methods.contract.options import OptionsT_co
@@ -77,6 +78,7 @@ class PrepareInputs(Generic[OptionsT_co]):
     meter : charged for each part of the work before it is done.
     report : receives one line of progress at a time.
     advance : receives the number of rows of each part that is done.
+    engine : computes parts of the work that need no device.
     """
 
     options: OptionsT_co
@@ -90,6 +92,7 @@ class PrepareInputs(Generic[OptionsT_co]):
     meter: Meter = UNMETERED
     report: Callable[[str], None] = lambda line: None
     advance: Callable[[int], object] = lambda n: None
+    engine: Engine = HERE
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import numpy as np
 from pydantic_core import to_json
 
 from selection.basics.blocks import Block, BlockStore, Charge, compute_in_blocks, stretches
+from selection.basics.engine import HERE, Engine
 from selection.budget.meter import UNMETERED, Meter
 from selection.methods.contract.protocol import Fitted, Method, ScoreInputs, Scores, checked_scores
 from selection.methods.contract.values import Rows
@@ -35,6 +36,7 @@ def score_in_blocks(
     block_rows: int = BLOCK_ROWS,
     report: Callable[[int], object] = lambda n: None,
     meter: Meter = UNMETERED,
+    engine: Engine = HERE,
 ) -> BlockScores:
     """Score rows as `method.score` does, which does not depend on how they are cut into blocks.
 
@@ -52,6 +54,9 @@ def score_in_blocks(
         Receives the number of rows of each block done.
     meter : Meter
         Charged for each block that is scored here: its FLOPs are known when it is done.
+    engine : Engine
+        Scores blocks; of one with several workers each gets a block's rows and what the method
+        has learnt.
 
     Returns
     -------
@@ -63,20 +68,25 @@ def score_in_blocks(
     BudgetExhausted
         When the meter stops it; the blocks before are kept.
     """
+    rows = inputs.rows
+    given = replace(inputs, rows=rows.take(slice(0, 0)).held())
+
+    def ready(block: Rows) -> Rows:
+        return block if engine.workers == 1 else block.held()
 
     def score(block: Rows, charge: Charge) -> Block:
-        scores = checked_scores(method, fitted, replace(inputs, rows=block))
+        scores = checked_scores(method, fitted, replace(given, rows=block))
         charge(float(scores.flops))
         return _to_block(scores)
 
-    rows = inputs.rows
     found = compute_in_blocks(
         BlockStore(finished, _made_by(method, fitted, inputs)),
-        (rows.take(some) for some in stretches(len(rows.row_id), block_rows)),
+        (ready(rows.take(some)) for some in stretches(len(rows.row_id), block_rows)),
         lambda block: block.row_id.tolist(),
         score,
         charge=meter.charge,
         done=lambda block, resumed: report(len(block.row_id)),
+        engine=engine,
     )
     return BlockScores(
         np.ascontiguousarray(found.arrays["score"].T),

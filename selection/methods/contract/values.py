@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,10 @@ class Rows:
     embeddings: np.ndarray | None = None
     source: str = ""
     features: Any = None
+
+    def held(self) -> Rows:
+        """Give the same with the texts in memory, as another process can have them."""
+        return replace(self, text=list(self.text))
 
     def take(self, some: slice) -> Rows:
         """Give some of the rows, without copying."""

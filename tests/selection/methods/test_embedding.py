@@ -140,18 +140,21 @@ def test_the_cost_is_what_fit_and_score_compute(options):
     assert cost.phases["fit"] == (2 * N * M * WIDTH if options else 0)
 
 
-def test_a_pool_too_large_to_keep_is_refused_with_the_remedy():
+def test_a_depth_too_large_to_keep_is_refused_with_the_remedy():
     inputs = FitInputs(
         TARGET,
         lambda: iter([POOL]),
         n_pool=N,
-        options=EmbeddingOptions(**TURNS),
+        options=EmbeddingOptions(**TURNS, depth=15),
         seed=0,
         memory_limit=8 * 100,
     )
     with pytest.raises(ValueError, match="set `depth` to at most 14"):
         METHOD.fit(inputs)
-    assert METHOD.fit(dataclasses.replace(inputs, options=EmbeddingOptions(**TURNS, depth=14)))
+    for depth in (14, None):
+        assert METHOD.fit(
+            dataclasses.replace(inputs, options=EmbeddingOptions(**TURNS, depth=depth))
+        )
 
 
 def test_a_depth_without_turns_is_refused():

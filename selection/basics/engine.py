@@ -1,0 +1,47 @@
+"""Who computes the blocks of long work: this process, or several beside it?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain, islice
+from typing import TypeVar
+
+ItemT = TypeVar("ItemT")
+ResultT = TypeVar("ResultT")
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Maps a function over blocks; what it gives is the same whoever computes it.
+
+    Attributes
+    ----------
+    workers : processes; with one, everything is computed here.
+    """
+
+    workers: int = 1
+
+    def each(self, call: Callable[[ItemT], ResultT], items: Iterable[ItemT]) -> Iterator[ResultT]:
+        """Give the results in the order of the items, of which few more are taken than are done.
+
+        Parameters
+        ----------
+        call : depends on its argument alone; with several workers it goes to them by pickling.
+        """
+        coming = iter(items)
+        first = list(islice(coming, 2))
+        if self.workers == 1 or len(first) < 2:  # to start processes takes a second
+            yield from map(call, chain(first, coming))
+            return
+        from joblib import Parallel, delayed
+
+        # Each is one task, however short: blocks are large.
+        parallel = Parallel(
+            n_jobs=self.workers, return_as="generator", batch_size=1, pre_dispatch="2 * n_jobs"
+        )
+        yield from parallel(delayed(call)(item) for item in chain(first, coming))
+
+
+HERE = Engine()
+"""This process alone."""
