@@ -26,6 +26,9 @@ API = {
 """Packages whose own names other programs call."""
 
 UNSAFE_MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
+ENGINE = "selection/basics/engine.py"
+"""Sends work of this program's own to processes of its own by `joblib.Parallel`, and reads nothing
+of anybody else's."""
 UNSAFE_CALLS = {
     *("eval", "exec", "torch.load", "yaml.load", "yaml.full_load", "yaml.unsafe_load"),
     *("yaml.load_all", "pickle.load", "pickle.loads", "pd.read_pickle", "np.core.records"),
@@ -112,8 +115,12 @@ def test_loading_the_definitions_imports_nothing_heavy():
 def test_no_code_deserialises_or_evaluates_what_it_reads():
     found = []
     for path in python_files(*FLOORS, "benchmarks", "docs", "tests"):
-        found += [f"{named(path)}: {m}" for m in imports(path) if m in UNSAFE_MODULES]
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        text = path.read_text(encoding="utf-8")
+        allowed = {"joblib"} if named(path) == ENGINE else set()
+        assert not allowed or "from joblib import Parallel, delayed\n" in text
+        unsafe = UNSAFE_MODULES - allowed
+        found += [f"{named(path)}: {m}" for m in imports(path) if m in unsafe]
+        for node in ast.walk(ast.parse(text)):
             if not isinstance(node, ast.Call):
                 continue
             if ast.unparse(node.func) in UNSAFE_CALLS:

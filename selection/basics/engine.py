@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
 ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
@@ -36,10 +36,9 @@ class Engine:
             return
         from joblib import Parallel, delayed
 
-        # Each is one task, however short: blocks are large.
-        parallel = Parallel(
-            n_jobs=self.workers, return_as="generator", batch_size=1, pre_dispatch="2 * n_jobs"
-        )
+        # Each block is a task by itself: it takes long enough.
+        options: Any = {"batch_size": 1, "pre_dispatch": "2 * n_jobs", "return_as": "generator"}
+        parallel: Any = Parallel(n_jobs=self.workers, **options)
         yield from parallel(delayed(call)(item) for item in chain(first, coming))
 
 

@@ -56,7 +56,7 @@ def _merge(batches: Sequence[pa.RecordBatch]) -> pa.Table:
     first = np.flatnonzero(is_new)
     if len(first) == len(row_id):
         return table
-    copies = np.diff([*first, len(row_id)])
+    copies = np.diff(first, append=len(row_id))
     merged, places = table.take(pa.array(first)), table["origins"]
     origins = merged["origins"].to_pylist()
     for which in np.flatnonzero(copies > 1).tolist():

@@ -18,6 +18,7 @@ from selection.corpus.limits import TARGET_MEMORY
 from selection.corpus.memory import Memory
 from selection.corpus.readers import read_path
 from selection.corpus.records import BadRecord, Record
+from selection.corpus.row_block import one_by_one
 from selection.corpus.shortfall import too_few
 from selection.corpus.target_faults import LabelClash, has_label, label_clashes, target_fault
 from selection.corpus.target_splits import LEAST, SPLITS, STEERING, deal, draw, in_hash_order
@@ -191,7 +192,7 @@ def target_records(spec: Target, path: Path | None) -> Iterator[Record | BadReco
         case FileTarget():
             assert path is not None
             columns, may_be_absent = spec.columns.looked_for()
-            return read_path(path, columns=columns, may_be_absent=may_be_absent)
+            return one_by_one(read_path(path, columns=columns, may_be_absent=may_be_absent))
         case _:
             assert_never(spec)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -167,11 +167,13 @@ def choose_rows(
 def _ids(row_id: ArrayLike | pa.Array | pa.ChunkedArray) -> pa.Array:
     import pyarrow as pa
 
-    if isinstance(row_id, pa.ChunkedArray):
-        return row_id.combine_chunks()
-    if isinstance(row_id, pa.Array):
-        return row_id
-    return pa.array(np.asarray(row_id, dtype=object), pa.string())
+    match row_id:
+        case pa.ChunkedArray():
+            return cast("pa.ChunkedArray", row_id).combine_chunks()
+        case pa.Array():
+            return row_id
+        case _:
+            return pa.array(np.asarray(row_id, dtype=object), pa.string())
 
 
 def _named(ids: pa.Array, places: np.ndarray) -> np.ndarray:

@@ -26,7 +26,7 @@ def read(folder: Path, rows: list[dict], **fields: str) -> Ingested:
 @pytest.mark.parametrize("part", ["prompt", "response"])
 def test_the_text_of_a_row_is_the_part_and_all_else_is_as_before(tmp_path, part):
     whole, looked_at = read(tmp_path, CHATS), read(tmp_path, CHATS, look_at=part)
-    assert looked_at.table["text"].equals(whole.rows[part].cast("large_string"))
+    assert looked_at.table["text"].equals(whole.table[part].cast("large_string"))
     assert looked_at.table.drop_columns(["text"]).equals(whole.table.drop_columns(["text"]))
     # Two have one prompt and two one response: duplicates are told by all turns.
     assert (looked_at.table.num_rows, looked_at.n_duplicates) == (2, 1)
