@@ -119,7 +119,10 @@ def write_project(root: Path, scale: Scale) -> None:
             splits["test"] = min(splits["test"], scale.test)
         study["target"]["path"] = str(_data(study["target"]["path"]))
         pools.add(study["pool"])
-        _write(root / "studies" / f"{name}.yaml", study | scale.fields)
+        study |= scale.fields
+        if "tuning" in study["embedder"]:  # what is tuned on a target is of one study only
+            study["embedder"] = study["embedder"] | {"name": f"{study['embedder']['name']}_{name}"}
+        _write(root / "studies" / f"{name}.yaml", study)
     for name in pools:
         pool = yaml.safe_load((CHECKOUT / "studies/pools" / f"{name}.yaml").read_text("utf-8"))
         for source in pool["sources"]:
@@ -145,9 +148,9 @@ def _drawn(path: Path, split_by: str, rows: int, folder: Path) -> Path:
     table = pq.read_table(path)
     order = np.argsort(keyed_uniform(table["id"].to_pylist(), seed=0, purpose="study pool"))
     seen: dict[str, int] = {}
-    kept = []
+    kept, sources = [], table[split_by].to_pylist()
     for row in order:
-        source = table[split_by][int(row)].as_py()
+        source = sources[row]
         seen[source] = seen.get(source, 0) + 1
         if seen[source] <= rows:
             kept.append(int(row))
