@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -39,7 +40,13 @@ class Engine:
         # Each block is a task by itself: it takes long enough.
         options: Any = {"batch_size": 1, "pre_dispatch": "2 * n_jobs", "return_as": "generator"}
         parallel: Any = Parallel(n_jobs=self.workers, **options)
-        yield from parallel(delayed(call)(item) for item in chain(first, coming))
+        yield from parallel(delayed(_beside)(call, item) for item in chain(first, coming))
+
+
+def _beside(call: Callable[[ItemT], ResultT], item: ItemT) -> ResultT:
+    """Call in a worker, which Ctrl-C reaches as well: who has started it ends it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return call(item)
 
 
 HERE = Engine()

@@ -1,11 +1,15 @@
 """Blocks are the same whoever computes them, and in whatever order they are done."""
 
 import os
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+from places import REPOSITORY
 
 from selection.basics.blocks import BlockStore, compute_in_blocks
 from selection.basics.engine import HERE, Engine
@@ -62,3 +66,36 @@ def test_what_fails_in_a_worker_is_raised_and_what_was_paid_for_is_kept(tmp_path
 def test_a_single_item_is_done_here():
     assert list(Engine(4).each(lambda _: os.getpid(), [1])) == [os.getpid()]
     assert list(Engine(4).each(lambda _: os.getpid(), [])) == []
+
+
+STOPPED = """
+import time
+from selection.basics.engine import Engine
+
+def slow(item):
+    time.sleep(0.1)
+    return item
+
+try:
+    for item in Engine(2).each(slow, range(10_000)):
+        print(item, flush=True)
+except KeyboardInterrupt:
+    print("stopped", flush=True)
+"""
+
+
+def test_ctrl_c_ends_the_workers_without_a_word_from_them():
+    run = subprocess.Popen(
+        [sys.executable, "-c", STOPPED],
+        cwd=REPOSITORY,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert run.stdout is not None
+    assert run.stdout.readline() == "0\n"
+    os.killpg(run.pid, signal.SIGINT)  # as a terminal sends it: to all of them
+    said, complaints = run.communicate(timeout=60)
+    assert said.splitlines()[-1] == "stopped"
+    assert (complaints, run.returncode) == ("", 0)
