@@ -20,5 +20,5 @@ def store_root() -> Path:
 
 
 def project_file() -> Path:
-    """Where the project names the folders outside it that it reads."""
+    """Where the project names the folders outside it that it reads, and its engine."""
     return project_root() / "project.yaml"

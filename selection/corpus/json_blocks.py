@@ -42,7 +42,11 @@ def read_json_blocks(
     """
     columns = _Columns.wanted(rules)
     number, pending = 1, b""
-    rest: Iterator[bytes] = iter(())
+
+    def one_by_one(some: Iterator[bytes]) -> Iterator[Record | BadRecord]:
+        lines = split_lines(some, max_bytes=rules.max_bytes_per_row, first=number)
+        return read_json_lines(lines, name, rules)
+
     while True:
         try:
             block = next(blocks, b"")
@@ -56,13 +60,11 @@ def read_json_blocks(
         for piece in _pieces(whole + ending):
             found = _read_together(piece, number, name, rules, columns)
             if found is None:
-                lines = split_lines(iter([piece]), max_bytes=rules.max_bytes_per_row, first=number)
-                yield from read_json_lines(lines, name, rules)
+                yield from one_by_one(iter([piece]))
             else:
                 yield found
             number += piece.count(b"\n")
-    lines = split_lines(rest, max_bytes=rules.max_bytes_per_row, first=number)
-    yield from read_json_lines(lines, name, rules)
+    yield from one_by_one(rest)
 
 
 def _then_damaged(pending: bytes, damage: StreamDamaged) -> Iterator[bytes]:

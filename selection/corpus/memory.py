@@ -38,16 +38,9 @@ class Memory:
             *(record.text, record.prompt, record.response, record.turns),
             *(record.licence, record.label),
         )
-        self._take(PER_ROW + sum(map(getsizeof, filter(None, texts))), record.origin)
-
-    def keep_origin(self, origin: str) -> None:
-        """Count one more place of a row; raise ValueError as `keep` does."""
-        self._take(getsizeof(origin) + 8, origin)
-
-    def _take(self, size: int, origin: str) -> None:
-        self._taken += size
+        self._taken += PER_ROW + sum(map(getsizeof, filter(None, texts)))
         if self._taken > self._limit:
             raise ValueError(
                 f"{self._what}: its rows take more than {self._limit // MIB:,} MiB of memory at "
-                f"{origin}; {self._remedy}"
+                f"{record.origin}; {self._remedy}"
             )

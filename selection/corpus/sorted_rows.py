@@ -83,8 +83,7 @@ class SortedRows:
             self._waiting_bytes += _PER_ROW + _size_of(record)
             if len(self._waiting) == _BATCH_ROWS or self._waiting_bytes > _BATCH_BYTES:
                 self._hold_waiting()
-        if self._taken + self._waiting_bytes > self._memory:
-            self._write_run()
+        self._write_if_full()
         return key if is_new else None
 
     def keep_block(self, block: RowBlock) -> tuple[pa.Array, pa.Array]:
@@ -102,8 +101,7 @@ class SortedRows:
         if not all(is_new):
             new = new.filter(mask)
         self._hold(new)
-        if self._taken + self._waiting_bytes > self._memory:
-            self._write_run()
+        self._write_if_full()
         return new["row_id"], mask
 
     def write(self, path: Path, metadata: Mapping[str, str]) -> Written:
@@ -138,6 +136,10 @@ class SortedRows:
     def _hold(self, rows: pa.RecordBatch) -> None:
         self._held.append(rows)
         self._taken += rows.nbytes + _PER_ROW * rows.num_rows
+
+    def _write_if_full(self) -> None:
+        if self._taken + self._waiting_bytes > self._memory:
+            self._write_run()
 
     def _write_run(self) -> None:
         path = self._folder / f"run_{len(self._runs)}.arrow"

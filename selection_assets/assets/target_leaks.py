@@ -1,5 +1,7 @@
 """target_leaks[source]: the rows that say what a held-out row of the target says."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 
@@ -41,12 +43,12 @@ def build_target_leaks(study: Study) -> Stage:
         evidence = step.once("evidence", lambda: _evidence(held_out, asked.ngram))
         corpus = step.one("raw_corpus")
         row_id = corpus.table("rows.parquet", ["row_id"])["row_id"]
+        texts = stored_whole_texts(corpus)
         found: dict[str, tuple[str, str]] = {}
         if asked.near is not None:
             of_target, cosine = step.one("target_embeddings"), asked.near
             near = step.once("near", lambda: _near_evidence(of_target, evidence, cosine))
-            found |= _near(corpus, step.one("corpus_embeddings"), near, evidence)
-        texts = stored_whole_texts(corpus)
+            found |= _near(row_id, texts, step.one("corpus_embeddings"), near, evidence)
         leaks = find_leaking_texts(texts, evidence, with_runs=asked.ngram is not None)
         for place, kind, number in zip(leaks.place, leaks.kind, leaks.held_out, strict=True):
             found[row_id[int(place)].as_py()] = str(kind), evidence.row_id[number]
@@ -85,12 +87,17 @@ def _near_evidence(target: Artifact, evidence: Evidence, cosine: float) -> NearE
 
 
 def _near(
-    corpus: Artifact, embeddings: Artifact, near: NearEvidence, evidence: Evidence
+    corpus: pa.ChunkedArray,
+    texts: Sequence[str],
+    embeddings: Artifact,
+    near: NearEvidence,
+    evidence: Evidence,
 ) -> dict[str, tuple[str, str]]:
-    """Kind and held-out row of each row that is found by its vector."""
+    """Kind and held-out row of each row that is found by its vector; `corpus` are row ids."""
     row_id = embeddings.table("rows.parquet", ["row_id"])["row_id"]
-    at = places_of(row_id, corpus.table("rows.parquet", ["row_id"])["row_id"])
-    texts, vectors = stored_whole_texts(corpus), embeddings.array("vectors.npy")
-    leaks = find_leaking_vectors(vectors, lambda place: texts[int(at[place])], near)
+    at = places_of(row_id, corpus)
+    leaks = find_leaking_vectors(
+        embeddings.array("vectors.npy"), lambda place: texts[int(at[place])], near
+    )
     pairs = zip(leaks.place.tolist(), leaks.held_out.tolist(), strict=True)
     return {row_id[place].as_py(): (NEAR, evidence.row_id[number]) for place, number in pairs}

@@ -92,18 +92,19 @@ class Bm25Method(Method[Bm25Options]):
             When a row is not in the index.
         """
         files = prepared_by(INDEX.asset, inputs.prepared, self.name)
-        parts = _weights(files, inputs.rows.row_id)
+        vocabulary = files.json("vocabulary.json")
+        parts = _weights(files, len(vocabulary), inputs.rows.row_id)
         parts.data = parts.data * fitted.arrays["query_weight"][parts.indices]
         # A row of a sparse matrix is summed by itself and in the order of its words, which the
         # index sorts: the sum is the same to the bit in any batch.
         score = parts.sum(axis=1)
-        return Scores(score[None, :], {"top_terms": _top_terms(parts, files)})
+        return Scores(score[None, :], {"top_terms": _top_terms(parts, vocabulary)})
 
 
 METHOD = Bm25Method()
 
 
-def _weights(files: Files, row_id: np.ndarray) -> csr_array:
+def _weights(files: Files, n_terms: int, row_id: np.ndarray) -> csr_array:
     """Give the index's rows of these row ids, float64 and in their order."""
     from scipy.sparse import csr_array
 
@@ -117,12 +118,12 @@ def _weights(files: Files, row_id: np.ndarray) -> csr_array:
         )
     weights = csr_array(
         tuple(files.array(f"{name}.npy") for name in ("data", "indices", "indptr")),
-        shape=(len(indexed), len(files.json("vocabulary.json"))),
+        shape=(len(indexed), n_terms),
     )
     return weights[files.array("place.npy")[place]].astype(np.float64)
 
 
-def _top_terms(parts: csr_array, files: Files) -> pa.ListArray:
+def _top_terms(parts: csr_array, vocabulary: Sequence[str]) -> pa.ListArray:
     """Up to five {term, score} of each row: the largest positive parts of its score, in order."""
     import pyarrow as pa
 
@@ -136,7 +137,7 @@ def _top_terms(parts: csr_array, files: Files) -> pa.ListArray:
     first = np.searchsorted(row, np.arange(n_rows))
     kept = np.arange(len(row)) - first[row] < _TOP_TERMS
     ends = np.cumsum(np.bincount(row[kept], minlength=n_rows))
-    terms = pa.array(files.json("vocabulary.json"), pa.string())
+    terms = pa.array(vocabulary, pa.string())
     found = pa.StructArray.from_arrays(
         [terms.take(pa.array(columns[order][kept])), pa.array(values[order][kept])],
         names=["term", "score"],
