@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -40,7 +41,14 @@ class Engine:
         # Each block is a task by itself: it takes long enough.
         options: Any = {"batch_size": 1, "pre_dispatch": "2 * n_jobs", "return_as": "generator"}
         parallel: Any = Parallel(n_jobs=self.workers, **options)
-        yield from parallel(delayed(_beside)(call, item) for item in chain(first, coming))
+        results = parallel(delayed(_beside)(call, item) for item in chain(first, coming))
+        try:
+            for result in results:
+                yield result
+        finally:
+            # Who stops before the end, such as at a cap, knows it without joblib's warning.
+            with warnings.catch_warnings(action="ignore", category=UserWarning):
+                results.close()
 
 
 def _beside(call: Callable[[ItemT], ResultT], item: ItemT) -> ResultT:

@@ -161,7 +161,7 @@ def test_a_block_is_read_back_to_the_bit(content):
 
 def test_a_block_with_any_byte_changed_or_cut_off_is_refused_with_the_remedy(tmp_path):
     Work(tmp_path).run([1, 2, 3], 3)
-    (file,) = tmp_path.iterdir()
+    (file,) = tmp_path.glob("*.safetensors")
     whole = file.read_bytes()
     flipped = [
         whole[:place] + bytes([whole[place] ^ 1 << place % 8]) + whole[place + 1 :]

@@ -68,6 +68,13 @@ def test_a_single_item_is_done_here():
     assert list(Engine(4).each(lambda _: os.getpid(), [])) == []
 
 
+def test_who_needs_no_more_is_not_warned_of_what_is_left(recwarn):
+    results = Engine(2).each(abs, range(1_000))
+    assert next(results) == 0
+    results.close()
+    assert [str(warning.message) for warning in recwarn] == []
+
+
 STOPPED = """
 import time
 from selection.basics.engine import Engine
