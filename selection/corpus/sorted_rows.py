@@ -55,12 +55,12 @@ class SortedRows:
     ----------
     source : its name.
     folder : for runs, which are removed once they are merged.
-    memory : bytes of rows, and of their places, that are held.
+    memory : bytes of rows and of their places that are held, with the copy that sorting makes.
     """
 
     def __init__(self, source: str, folder: Path, memory: int) -> None:
         self._source, self._folder = source, folder
-        self._memory, self._taken = min(memory, _LARGEST_RUN), 0
+        self._memory, self._taken = min(memory // 2, _LARGEST_RUN), 0
         self._ids: set[str] = set()
         self._copies: dict[str, list[str]] = {}
         self._waiting: list[tuple[str, Record]] = []
@@ -151,12 +151,14 @@ class SortedRows:
             for batch in self._in_order():
                 writer.write_batch(batch)
         self._runs.append(path)
+        pa.default_memory_pool().release_unused()  # it would keep much of it
 
     def _in_order(self) -> Iterator[pa.RecordBatch]:
         """Give the rows that are held, in order, and let them go."""
         self._hold_waiting()
         rows, copies = pa.Table.from_batches(self._held, ROW_SCHEMA), self._copies
         self._held, self._ids, self._copies, self._taken = [], set(), {}, 0
+        rows = rows.combine_chunks()  # as sorting does too, but which would keep the chunks
         rows = rows.sort_by("row_id")
         if copies:
             origins = rows["origins"].to_pylist()

@@ -105,16 +105,18 @@ def _peak(n: int) -> int:
 
 GROW = """
 import sys
-import pyarrow.parquet
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from selection.corpus.ingest import ingest
 from selection.corpus.records import Record
-rows = (Record(f"{i} " + "some words " * 60, f"f:{i}") for i in range(int(sys.argv[1])))
+def take(n):
+    rows = (Record(f"{i} " + "some words " * 60, f"f:{i}") for i in range(n))
+    with TemporaryDirectory() as folder:
+        assert ingest(rows, source="s", folder=Path(folder), memory=2**26).n_rows == n
 def peak():
     return int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) * 1024
+take(2)  # which loads the libraries
 before = peak()
-with TemporaryDirectory() as folder:
-    assert ingest(rows, source="s", folder=Path(folder), memory=2**26).n_rows == int(sys.argv[1])
+take(int(sys.argv[1]))
 print(peak() - before)
 """
