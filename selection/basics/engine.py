@@ -43,7 +43,7 @@ class Engine:
         parallel: Any = Parallel(n_jobs=self.workers, **options)
         results = parallel(delayed(_beside)(call, item) for item in chain(first, coming))
         try:
-            for result in results:
+            for result in results:  # noqa: UP028 (`yield from` would end it, with the warning)
                 yield result
         finally:
             # Who stops before the end, such as at a cap, knows it without joblib's warning.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -34,37 +34,44 @@ ROW_SCHEMA = pa.schema(
 def rows_of_records(source: str, ids: Sequence[str], records: Sequence[Record]) -> pa.RecordBatch:
     """Return records as rows, each with its one origin."""
     said: dict[str, Sequence[object]] = {
-        "row_id": ids,
-        "source": [source] * len(ids),
-        "text": [one.text if one.looked_at is None else one.looked_at for one in records],
-        "n_words": [count_words(one.text) for one in records],
-        "origins": [[one.origin] for one in records],
+        name: [getattr(one, name) for one in records]
+        for name in ("prompt", "response", "turns", "format", "licence", "label")
     }
-    for name in ("prompt", "response", "turns", "format", "licence", "label"):
-        said[name] = [getattr(one, name) for one in records]
-    return pa.record_batch(
-        [pa.array(said[field.name], field.type) for field in ROW_SCHEMA], schema=ROW_SCHEMA
-    )
+    said["text"] = [one.text if one.looked_at is None else one.looked_at for one in records]
+    said["n_words"] = [count_words(one.text) for one in records]
+    return _rows(source, ids, [one.origin for one in records], said)
 
 
 def rows_of_block(source: str, ids: Sequence[str], block: RowBlock) -> pa.RecordBatch:
     """Return rows that were read together, as one by one they would be."""
     n = len(block)
     said: dict[str, Sequence[object]] = {
-        "row_id": ids,
-        "source": [source] * n,
         "text": block.text,
         "format": [TEXT.name] * n,
-        "licence": block.licence or (),
-        "label": block.label or (),
+        "licence": block.licence or [None] * n,
+        "label": block.label or [None] * n,
         "n_words": [count_words(text) for text in block.text],
     }
-    origins = pa.array([block.origin(row) for row in range(n)], pa.string())
-    columns = [
-        pa.array(said[field.name], field.type) if said.get(field.name) else pa.nulls(n, field.type)
-        for field in ROW_SCHEMA
-        if field.name != "origins"
-    ]
+    return _rows(source, ids, [block.origin(row) for row in range(n)], said)
+
+
+def _rows(
+    source: str, ids: Sequence[str], origin: Sequence[str], said: Mapping[str, Sequence[object]]
+) -> pa.RecordBatch:
+    """Return rows of which columns that are not said are null."""
+    n = len(ids)
     offsets = pa.array(np.arange(n + 1, dtype=np.int32))
-    columns.append(pa.ListArray.from_arrays(offsets, origins))
-    return pa.record_batch(columns, schema=ROW_SCHEMA)
+    own = {
+        "row_id": pa.array(ids, pa.string()),
+        "source": pa.array([source] * n, pa.string()),
+        "origins": pa.ListArray.from_arrays(offsets, pa.array(origin, pa.string())),
+    }
+    others = {
+        field.name: pa.array(said[field.name], field.type)
+        if field.name in said
+        else pa.nulls(n, field.type)
+        for field in ROW_SCHEMA
+        if field.name not in own
+    }
+    columns = own | others
+    return pa.record_batch([columns[name] for name in ROW_SCHEMA.names], schema=ROW_SCHEMA)

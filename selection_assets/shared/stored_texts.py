@@ -98,11 +98,10 @@ class StoredTexts(Sequence[str]):
         """Give them in order."""
         places = np.asarray(self._places, dtype=np.int64)
         group_of = self._groups.groups_of(places)
-        for some in np.split(places, np.flatnonzero(np.diff(group_of)) + 1):
-            if len(some):
-                group = int(self._groups.groups_of(some[:1])[0])
-                column = self._groups.read(group)
-                yield from column.take(pa.array(some - self._groups.starts[group])).to_pylist()
+        moves = np.flatnonzero(np.diff(group_of, prepend=-1))
+        for group, some in zip(group_of[moves].tolist(), np.split(places, moves)[1:], strict=True):
+            column = self._groups.read(group)
+            yield from column.take(pa.array(some - self._groups.starts[group])).to_pylist()
 
 
 def rows_at(file: Path, columns: Sequence[str], places: np.ndarray) -> pa.Table:

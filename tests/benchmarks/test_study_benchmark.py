@@ -1,9 +1,7 @@
 """The projects that `benchmarks/study.py` writes are ones that `selection` takes."""
 
-import runpy
-import sys
-
 import pytest
+from benchmark_names import names_of
 from places import REPOSITORY
 
 from resources.project import ROOT_VARIABLE
@@ -14,13 +12,7 @@ DATA = REPOSITORY.parent / "shared/data"
 
 @pytest.fixture(scope="module")
 def benchmark() -> dict:
-    """Its names, without running it."""
-    folder = REPOSITORY / "benchmarks"
-    sys.path.insert(0, str(folder))
-    try:
-        return runpy.run_path(str(folder / "study.py"), run_name="projects")
-    finally:
-        sys.path.remove(str(folder))
+    return names_of("study")
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="the data beside the checkout are absent")

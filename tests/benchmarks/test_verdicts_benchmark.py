@@ -1,11 +1,8 @@
 """What the simulation of the verdicts judges is what the pipeline judges."""
 
-import runpy
-import sys
-
 import numpy as np
 import pytest
-from places import REPOSITORY
+from benchmark_names import names_of
 
 from selection.judging.judged import judge_arms
 from selection.judging.result import Arm
@@ -13,13 +10,7 @@ from selection.judging.result import Arm
 
 @pytest.fixture(scope="module")
 def benchmark() -> dict:
-    """Its names, without running it."""
-    folder = REPOSITORY / "benchmarks"
-    sys.path.insert(0, str(folder))
-    try:
-        return runpy.run_path(str(folder / "verdicts.py"), run_name="simulation")
-    finally:
-        sys.path.remove(str(folder))
+    return names_of("verdicts")
 
 
 @pytest.mark.parametrize("said", ["4 times in random", "alike in all arms"])
