@@ -67,6 +67,10 @@ class Artifact:
             check_file(self.folder / file, entry, full=False)
         return self.folder / name
 
+    def files(self) -> list[str]:
+        """Names of all files."""
+        return sorted(self._manifest())
+
     def table(self, name: str, columns: list[str] | None = None) -> "pa.Table":
         """Read a Parquet file."""
         import pyarrow.parquet as pq

@@ -16,6 +16,8 @@ from selection.export.trl_script import trl_script
 
 CARD = "README.md"
 RECEIPTS = "receipts.parquet"
+SAID = "said.json"
+"""What is said of the files where they are written; a person is told, and needs no file of it."""
 
 
 @dataclass(frozen=True)
@@ -24,14 +26,21 @@ class Bundle:
 
     Attributes
     ----------
-    files : name to content.
+    files : name to content, for people.
     how : in which format the rows are, and why.
     notes : what else a person must know.
+    n_rows, n_tokens : of all files together.
     """
 
     files: dict[str, bytes | str | pa.Table]
     how: str
     notes: tuple[str, ...]
+    n_rows: int
+    n_tokens: int
+
+    def lines(self) -> list[str]:
+        """What is said of it where it is written."""
+        return [f"{self.n_rows:,} rows of {self.n_tokens:,} tokens, {self.how}", *self.notes]
 
 
 def make_bundle(
@@ -81,7 +90,8 @@ def make_bundle(
         made[_named("train_trl", ".py", file, files)] = trl_script(file, model=model)
         if (config := configs[file.name]) is not None:
             made[_named("axolotl", ".yaml", file, files)] = config
-    return Bundle(made, how, tuple(notes))
+    n_tokens = sum(row.n_tokens for row in rows)
+    return Bundle(made, how, tuple(notes), len(rows), n_tokens)
 
 
 def _named(stem: str, ending: str, file: DataFile, files: Sequence[DataFile]) -> str:

@@ -20,7 +20,7 @@ COVERED = 0.7
 """A row with this share of what is evidence to a held-out row is a leak all the same: PaLM's bound
 (Chowdhery et al. 2022, section 8), there of runs of 8 words."""
 
-_CHARACTERS = 2_000_000
+_CHARACTERS = 1_000_000
 """Of the texts that are looked at together; bounds the memory, not the result."""
 
 

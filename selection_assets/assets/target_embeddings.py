@@ -1,7 +1,9 @@
 """target_embeddings: a vector for each example of the target."""
 
+import numpy as np
 import pyarrow as pa
 
+from selection.basics.words import count_words
 from selection.config.study import Study
 from selection.embedding.embedder import Embedder, encode
 from selection_assets.planning.known_rates import expected_embedding
@@ -21,7 +23,9 @@ def build_embeddings(study: Study, name: str, examples: str) -> Stage:
 
     def expects(step: Step) -> Expected:
         rows, model = step.found
-        return expected_embedding(step, model, rows["text"].to_pylist())
+        texts = rows["text"].to_pylist()
+        n_words = np.array([count_words(text) for text in texts])
+        return expected_embedding(step, model, texts, n_words)
 
     @stage(
         key=study_key(study, name),

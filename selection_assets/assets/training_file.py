@@ -3,7 +3,7 @@
 from importlib.metadata import version
 
 from selection.config.study import Study
-from selection.export.bundle import make_bundle
+from selection.export.bundle import SAID, make_bundle
 from selection_assets.shared.chosen_rows import chosen_rows, hub_model, origins_of
 from selection_assets.stage.inputs import of_study, whole_pool
 from selection_assets.stage.keys import arm_partitions, study_key
@@ -37,6 +37,7 @@ def build_training_file(study: Study) -> Stage:
         origins = origins_of(study, subset, corpus, draw=0, product=product)
         bundle = make_bundle(rows, origins, model=hub_model(study))
         facts = {"format": bundle.how, "files": sorted(bundle.files), "notes": [*bundle.notes]}
-        return Draft(files=bundle.files, rows=len(rows), facts=facts)
+        files = {**bundle.files, SAID: bundle.lines()}
+        return Draft(files=files, rows=len(rows), facts=facts)
 
     return training_file

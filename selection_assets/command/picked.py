@@ -1,7 +1,7 @@
 """What was picked, from what, at what cost, and why: the ending of a study that only selects."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -24,10 +24,12 @@ from selection.subset.fates import BELOW_CUTOFF, DOES_NOT_FIT, NEAR_DUPLICATE
 from selection_assets.command.cap import cap_line
 from selection_assets.command.spent import totals_table
 from selection_assets.shared.pool_rows import pool_vectors
+from selection_assets.shared.stored_texts import rows_at
 from selection_assets.stage.keys import arm_key, embedder_key, pool_key
 
 SHOWN_ROWS = 5
 """Rows just chosen, and rows just missed."""
+OF_A_ROW = ["row_id", "source", "rank", "margin"]
 SHOWN = 100
 """Characters of a row's text."""
 SMALL_TARGET = 50
@@ -113,12 +115,15 @@ def _arm(arm: Picked) -> Iterator[str]:
     yield _quarantine(arm)
     yield _certificate(arm)
     yield _distances(arm)
-    yield f"the last {SHOWN_ROWS} chosen\n{_rows(arm, arm.chosen.slice(max(0, rows - SHOWN_ROWS)))}"
+    chosen = arm.chosen.slice(max(0, rows - SHOWN_ROWS)).select(OF_A_ROW)
     missed = rows_where(arm.fates, "fate", BELOW_CUTOFF).sort_by([("rank", "ascending")])
+    missed = missed.slice(0, SHOWN_ROWS).select(OF_A_ROW)
+    texts = _texts(arm, pa.concat_tables([chosen, missed]))
+    yield f"the last {SHOWN_ROWS} chosen\n{_rows(chosen, texts)}"
     if missed.num_rows:
         yield (
             f"the first {SHOWN_ROWS} missed, and `selection why ROW` says more\n"
-            f"{_rows(arm, missed.slice(0, SHOWN_ROWS))}"
+            f"{_rows(missed, texts)}"
         )
     yield "\n".join(f"warning: {line}" for line in _warnings(arm))
 
@@ -195,10 +200,8 @@ def _distances(arm: Picked) -> str:
     return f"{said}\n{text_table(['pool', 'random', 'picked'], rows)}"
 
 
-def _rows(arm: Picked, rows: pa.Table) -> str:
-    texts = _texts(arm, rows)
-    columns = ("row_id", "source", "rank", "margin")
-    listed = zip(*(rows[name].to_pylist() for name in columns), strict=True)
+def _rows(rows: pa.Table, texts: Mapping[str, str]) -> str:
+    listed = zip(*(rows[name].to_pylist() for name in OF_A_ROW), strict=True)
     return text_table(
         ["row", "source", "rank", "margin", "text"],
         [[row[:12], source, rank, margin, texts[row]] for row, source, rank, margin in listed],
@@ -208,9 +211,10 @@ def _rows(arm: Picked, rows: pa.Table) -> str:
 def _texts(arm: Picked, rows: pa.Table) -> dict[str, str]:
     found = {}
     for source in set(rows["source"].to_pylist()):
-        table = arm.corpus[source].table("rows.parquet", ["row_id", "text"])
-        place = places_of(rows["row_id"], table["row_id"])
-        for row in table.take(pa.array(place[place >= 0])).to_pylist():
+        corpus = arm.corpus[source]
+        place = places_of(rows["row_id"], corpus.table("rows.parquet", ["row_id"])["row_id"])
+        file = corpus.path("rows.parquet")
+        for row in rows_at(file, ["row_id", "text"], place[place >= 0]).to_pylist():
             found[row["row_id"]] = one_line(row["text"])[:SHOWN]
     return found
 

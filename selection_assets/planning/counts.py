@@ -1,6 +1,7 @@
 """Count what the plan needs to know of pool and target: rows, tokens, FLOPs of embedding them."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,12 +39,10 @@ class PoolCounts:
     ----------
     size : the sums.
     rows : source to its rows.
-    some_texts : rows drawn by a hash of each, for measuring rates.
     """
 
     size: PoolSize
     rows: dict[str, int]
-    some_texts: list[str]
 
 
 def count_pool(
@@ -71,12 +70,10 @@ def count_pool(
     dagster.Failure
         When no row can be trained on, with the reasons.
     """
-    flops_of = count_flops if exact else estimate_flops
     n_tokens, embedding_flops = 0, 0.0
     faults: Counter[str] = Counter()
     lengths: list[np.ndarray] = []
     rows: dict[str, int] = {}
-    drawn: list[tuple[float, str]] = []
     for source, of_source in iterate_sources(step.inputs["raw_corpus"]):
         rows[source] = len(of_source.row_id)
         row_id = pa.array(of_source.row_id)
@@ -87,12 +84,11 @@ def count_pool(
         if selector is not None:
             by_selector = read_counted(row_id, step.inputs[tokens_asset("selector")][source])
             lengths.append(by_selector["n_tokens"].to_numpy())
-        embedding_flops += flops_of(model, of_source.text)
-        draws = keyed_uniform(of_source.row_id, seed=0, purpose="probe")
-        least = np.argsort(draws, kind="stable")[:PROBE_ROWS].tolist()
-        # In the order in which they lie on disk.
-        probes = [(float(draws[i]), str(of_source.text[i])) for i in sorted(least)]
-        drawn = sorted([*drawn, *probes])[:PROBE_ROWS]
+        embedding_flops += (
+            count_flops(model, of_source.text)
+            if exact
+            else estimate_flops(model, of_source.text, of_source.n_words)
+        )
     if n_tokens == 0:
         raise dg.Failure(
             f"none of the pool's {faults.total():,} rows can be trained on:"
@@ -125,7 +121,19 @@ def count_pool(
         contrast_rows=contrast_rows,
         contrast_embedding_flops=contrast_flops,
     )
-    return PoolCounts(size, rows, [text for _, text in drawn])
+    return PoolCounts(size, rows)
+
+
+def draw_texts(corpus: Mapping[str, Artifact]) -> list[str]:
+    """Draw rows of the pool by a hash of each, for measuring rates on their texts."""
+    drawn: list[tuple[float, str]] = []
+    for _, of_source in iterate_sources(corpus):
+        draws = keyed_uniform(of_source.row_id, seed=0, purpose="probe")
+        least = np.argsort(draws, kind="stable")[:PROBE_ROWS].tolist()
+        # In the order in which they lie on disk.
+        probes = [(float(draws[i]), str(of_source.text[i])) for i in sorted(least)]
+        drawn = sorted([*drawn, *probes])[:PROBE_ROWS]
+    return [text for _, text in drawn]
 
 
 def _steering(examples: Artifact, model: Embedder) -> tuple[int, float]:

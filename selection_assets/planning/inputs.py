@@ -17,7 +17,7 @@ from selection.models.examples import Example
 from selection.models.tokenizer import count_tokens
 from selection.planning.arms import PoolSize
 from selection.planning.workload import pretraining_flops
-from selection_assets.planning.counts import PoolCounts, count_pool
+from selection_assets.planning.counts import PoolCounts, count_pool, draw_texts
 from selection_assets.shared.decoders import decoders_of, read_shape
 from selection_assets.shared.embedders import load_on, tuning_flops_of
 from selection_assets.shared.pool_rows import iterate_sources, read_rows
@@ -86,6 +86,11 @@ class PlanInputs:
     def embedder(self) -> Artifact:
         """The embedder's folder."""
         return self.step.one("embedder")
+
+    @cached_property
+    def some_texts(self) -> list[str]:
+        """Rows of the pool to measure rates on; not read where all of them are known."""
+        return draw_texts(self.step.inputs["raw_corpus"])
 
     @cached_property
     def pretraining(self) -> float:

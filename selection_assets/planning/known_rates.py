@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from resources.device import Device
 from selection.config.decoders import Decoder
 from selection.config.study import Study
@@ -47,9 +49,16 @@ def embedding_key(model: Embedder, version: str) -> dict[str, str]:
     return {"embedder": version, "precision": model.precision}
 
 
-def expected_embedding(step: Step, model: Embedder, texts: Sequence[str]) -> Expected:
-    """What embedding these texts will take; its seconds only if a plan has measured the rate."""
-    flops = estimate_flops(model, texts)
+def expected_embedding(
+    step: Step, model: Embedder, texts: Sequence[str], n_words: np.ndarray
+) -> Expected:
+    """What embedding these texts will take; its seconds only if a plan has measured the rate.
+
+    Parameters
+    ----------
+    n_words : of the texts.
+    """
+    flops = estimate_flops(model, texts, n_words)
     key = embedding_key(model, step.one("embedder").version)
     throughput = step.workspace.throughput(step.device.model_name)
     embedding, loading = throughput.known("embedding", key), throughput.known("loading", key)

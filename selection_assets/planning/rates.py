@@ -73,7 +73,7 @@ class RateProbe:
             "embedding": self._rate(
                 "embedding",
                 embedding,
-                lambda: probe_embedding(known.model, known.pool.some_texts),
+                lambda: probe_embedding(known.model, known.some_texts),
             ),
             "loading": self._rate(
                 "loading",
@@ -92,7 +92,7 @@ class RateProbe:
         known, study = self.known, self.known.study
         step = known.step
         device, precision = step.device.name, step.device.dtype
-        examples, texts = known.examples, known.pool.some_texts
+        examples = known.examples
         sizes = {"width": known.model.width, "n_target": len(examples["dev"])}
         shape = known.shapes["base"]
         common = {"shape": shape, "accountant": study.accountant, "device": device}
@@ -103,7 +103,9 @@ class RateProbe:
             "training": self._rate(
                 "training",
                 training_key(study, step.device),
-                lambda: probe_training(self.base, texts, warm_up, work=step.work, **common),
+                lambda: probe_training(
+                    self.base, known.some_texts, warm_up, work=step.work, **common
+                ),
             ),
             "fine_tuning": self._rate(
                 "fine_tuning",

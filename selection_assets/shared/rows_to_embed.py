@@ -24,7 +24,7 @@ class RowsToEmbed:
     made_by : what its vectors depend on.
     row_id : of shape (n,).
     known : vectors that earlier artifacts have of some of them.
-    new : int64, places of the others; `new_texts` are their texts.
+    new : int64, places of the others; `new_texts` are their texts, of `new_words` words.
     """
 
     model: Embedder
@@ -33,12 +33,14 @@ class RowsToEmbed:
     known: Sequence[MadeBefore]
     new: np.ndarray
     new_texts: StoredTexts
+    new_words: np.ndarray
 
     @classmethod
     def find(cls, step: Step, before: Iterable[Artifact]) -> "RowsToEmbed":
         """Look through what the embedder has made before for vectors of these rows."""
         corpus = step.one("raw_corpus")
-        row_id = corpus.table("rows.parquet", ["row_id"])["row_id"].to_numpy()
+        rows = corpus.table("rows.parquet", ["row_id", "n_words"])
+        row_id = rows["row_id"].to_numpy()
         embedder = step.one("embedder")
         model = step.once("embedder", lambda: load_on(step.device, embedder))
         # Vectors of one model in another precision are other vectors.
@@ -49,4 +51,4 @@ class RowsToEmbed:
         known = rows_made(step, made_by, "embedder.json").made_before(row_id, before)
         new = not_made(len(row_id), known)
         texts = StoredTexts(RowGroups(corpus.path("rows.parquet"), ["text"]), new)
-        return cls(model, made_by, row_id, known, new, texts)
+        return cls(model, made_by, row_id, known, new, texts, rows["n_words"].to_numpy()[new])

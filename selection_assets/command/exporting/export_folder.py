@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from resources.store.artifacts import Artifact
 from resources.store.contents import write_content
 from selection.basics.file_names import printable_name
 from selection.config.study import Study
-from selection.export.bundle import CARD, make_bundle
+from selection.export.bundle import CARD, SAID, make_bundle
 from selection.export.card import Origins, with_ledger
 from selection.export.formats import Container, ExportFormat
 from selection.export.model_card import ModelFacts, model_card
@@ -49,6 +49,11 @@ class Wanted:
     draw: int = 0
     with_rejected: bool = False
 
+    @property
+    def is_usual(self) -> bool:
+        """Whether the rows are wanted as the asset has them."""
+        return replace(self, with_rejected=False) == Wanted()
+
 
 def export_rows(name: str, arm: str, out: Path, wanted: Wanted) -> str:
     """Bring the rows of an arm up to date and write them into a folder; return what is said.
@@ -78,28 +83,32 @@ def write_rows(study: Study, method: str, budget: str, out: Path, wanted: Wanted
     ledger = open_ledger(store_root())
     made = _current(study, ledger, FILE, method, budget)
     subset, corpus = _made_from(ledger, made)
-    rows = chosen_rows(subset, corpus, draw=wanted.draw)
-    origins = _origins(study, subset, corpus, wanted.draw)
-    bundle = make_bundle(
-        rows,
-        origins,
-        wanted=wanted.format,
-        container=wanted.container,
-        shuffle=wanted.shuffle,
-        model=hub_model(study),
-    )
-    card = with_ledger(str(bundle.files[CARD]), _place(ledger, made))
+    bundle = None
+    if not wanted.is_usual:
+        bundle = make_bundle(
+            chosen_rows(subset, corpus, draw=wanted.draw),
+            _origins(study, subset, corpus, wanted.draw),
+            wanted=wanted.format,
+            container=wanted.container,
+            shuffle=wanted.shuffle,
+            model=hub_model(study),
+        )
+    said = [*(made.json(SAID) if bundle is None else bundle.lines())]
     with write_folder(out) as folder:
-        for file, content in {**bundle.files, CARD: card}.items():
-            write_content(folder / file, content)
-        rejected = 0
-        if wanted.with_rejected:
-            rejected = write_rejected(folder / REJECTED, subset, corpus, wanted.draw)
-    tokens = sum(row.n_tokens for row in rows)
-    said = [f"{_shown(out)}: {len(rows):,} rows of {tokens:,} tokens, {bundle.how}", *bundle.notes]
-    if rejected:
-        said.append(f"{REJECTED} has the {rejected:,} rows that were not selected, and why")
-    return "\n".join(said)
+        if bundle is None:
+            for file in made.files():
+                if file != SAID:
+                    shutil.copyfile(made.path(file), folder / file)
+        else:
+            for file, content in bundle.files.items():
+                write_content(folder / file, content)
+        card = (folder / CARD).read_text(encoding="utf-8")
+        write_content(folder / CARD, with_ledger(card, _place(ledger, made)))
+        if wanted.with_rejected and (
+            rejected := write_rejected(folder / REJECTED, subset, corpus, wanted.draw)
+        ):
+            said.append(f"{REJECTED} has the {rejected:,} rows that were not selected, and why")
+    return "\n".join([f"{_shown(out)}: {said[0]}", *said[1:]])
 
 
 def export_checkpoint(name: str, arm: str, out: Path, seed: int | None) -> str:
