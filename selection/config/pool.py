@@ -97,8 +97,11 @@ class FileSources(Strict):
         return self
 
 
+OneSourcePer = Literal["file", "folder", "pool"]
+
+
 class DropFolder(Strict):
-    """A watched folder: every file or sub-folder dropped into it is one source."""
+    """A watched folder: what is dropped into it becomes sources."""
 
     kind: Literal["drop_folder"]
     path: ProjectPath = Field(description="Relative paths start at the project's folder.")
@@ -107,6 +110,13 @@ class DropFolder(Strict):
         ge=0,
         le=86_400,
         description="A file is read when nothing of it has changed for so long; 0 reads at once.",
+    )
+    one_source_per: OneSourcePer = Field(
+        default="file",
+        description="`file`: each file or sub-folder is a source. `folder`: each sub-folder, and"
+        " the files beside them together. `pool`: all of it. Files that are together are named"
+        " after the folder; thousands of small ones cost the steps of one source, and are read"
+        " again together when one changes.",
     )
     columns: ColumnNames = DEFAULT_COLUMNS
 

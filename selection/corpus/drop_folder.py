@@ -69,7 +69,12 @@ def stem(path: Path) -> str:
 
 
 def look_at(
-    path: Path, *, folder: Path | None = None, start: Path | None = None, settle_seconds: float = 0
+    path: Path,
+    *,
+    folder: Path | None = None,
+    start: Path | None = None,
+    settle_seconds: float = 0,
+    deep: bool = True,
 ) -> str:
     """Fingerprint of a file, or of all files of a folder, if it can be read now.
 
@@ -79,6 +84,7 @@ def look_at(
         has named.
     start : names in the fingerprint begin here; by default where the path lies.
     settle_seconds : for so long nothing of it must have changed.
+    deep : whether a folder's own folders belong to it.
 
     Raises
     ------
@@ -86,7 +92,7 @@ def look_at(
         When it cannot, with what to do.
     """
     try:
-        files = _files(path, folder)
+        files = _files(path, folder, deep)
         if settle_seconds:
             _require_still(files, settle_seconds)
         return fingerprint(files, start or path.parent)
@@ -98,14 +104,14 @@ def look_at(
         ) from error
 
 
-def _files(path: Path, folder: Path | None) -> list[Path]:
+def _files(path: Path, folder: Path | None, deep: bool) -> list[Path]:
     """The files that a source consists of, a link to it included."""
     links = [path] if path.is_symlink() else []
     if links and folder is not None:
         _require_inside(path, folder)
     mode = path.stat().st_mode
     if stat.S_ISDIR(mode):
-        files = walk(path, markers=False)
+        files = walk(path, markers=False, deep=deep)
         if not any(format_of(file) for file in files):
             raise CannotBeRead(
                 "it is a folder without a file that is read", f"read are {known_formats()}"

@@ -31,12 +31,13 @@ def is_paper(name: str) -> bool:
     return _PAPER.fullmatch(name) is not None
 
 
-def walk(folder: Path, *, markers: bool = True) -> list[Path]:
+def walk(folder: Path, *, markers: bool = True, deep: bool = True) -> list[Path]:
     """Everything below a folder that is no folder itself, sorted; links are not followed.
 
     Parameters
     ----------
     markers : whether hidden files and folders, and notes of other programs, are among it.
+    deep : whether what lies in its folders is.
 
     Raises
     ------
@@ -58,6 +59,8 @@ def walk(folder: Path, *, markers: bool = True) -> list[Path]:
                 if not markers and is_marker(entry.name):
                     continue
                 if entry.is_dir(follow_symlinks=False):
+                    if not deep:
+                        continue
                     waiting.append((entry.path, depth + 1))
                 else:
                     found.append(Path(entry.path))

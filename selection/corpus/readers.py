@@ -87,6 +87,7 @@ def read_path(
     root: Path | None = None,
     originals: bool = False,
     together: bool = False,
+    deep: bool = True,
 ) -> Iterator[Record | BadRecord | RowBlock]:
     """Read every row of a file, or of all files under a folder in the order of their names.
 
@@ -100,7 +101,7 @@ def read_path(
     Parameters
     ----------
     path : Path
-        A file, or a folder that is read recursively.
+        A file, or a folder.
     columns : ColumnNames
         The source's column names; a ``.txt`` file has none, its paragraphs are the rows.
     where : Mapping of str to str, optional
@@ -121,6 +122,8 @@ def read_path(
     together : bool
         Whether rows of plain text, of which nothing is to be said, may come many at a time; not
         with `rows_per_file`.
+    deep : bool
+        Whether a folder is read recursively.
 
     Returns
     -------
@@ -139,7 +142,7 @@ def read_path(
         columns, dict(where or {}), max_bytes_per_row, may_be_absent, originals, together
     )
     if path.is_dir():
-        return _read_folder(path, (root or path).resolve(), rules, split, rows_per_file)
+        return _read_folder(path, (root or path).resolve(), rules, split, rows_per_file, deep)
     if split is not None:
         raise ValueError(f"{path}: no folder that `datasets` saved, so it has no split {split!r}")
     if format_of(path) is None:
@@ -151,14 +154,14 @@ def read_path(
 
 
 def _read_folder(
-    folder: Path, root: Path, rules: RowRules, split: str | None, rows_per_file: int | None
+    folder: Path, root: Path, rules: RowRules, split: str | None, rows: int | None, deep: bool
 ) -> Iterator[Record | BadRecord | RowBlock]:
     name = _name(Path(folder.name))
     if not folder.resolve().is_relative_to(root):
         yield _refused(folder, name, "symlink leaves the folder")
         return
     try:
-        paths = walk(folder, markers=False)
+        paths = walk(folder, markers=False, deep=deep)
     except (CannotBeRead, OSError) as error:
         yield _refused(folder, name, printable(f"cannot be listed: {error}"))
         return
@@ -177,7 +180,7 @@ def _read_folder(
             yield _refused(path, names[path], reason)
     for path, reason in refused.items():
         if reason is None:
-            yield from _beginning(path, names[path], root, rules, rows_per_file)
+            yield from _beginning(path, names[path], root, rules, rows)
 
 
 def _is_paper(path: Path) -> bool:

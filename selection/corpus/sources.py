@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, partial
-from itertools import islice
 from operator import call
 from pathlib import Path
 from typing import assert_never
@@ -22,57 +21,17 @@ from selection.config.pool import (
     SourceSpec,
 )
 from selection.corpus.docstrings import package_files, read_docstrings
-from selection.corpus.drop_folder import list_folder, look_at, stem
-from selection.corpus.folders import configured_fingerprint, fingerprint, leads_through_links
+from selection.corpus.drop_folder import look_at
+from selection.corpus.dropped_sources import dropped_sources
+from selection.corpus.folders import configured_fingerprint, fingerprint
 from selection.corpus.hub import read_hub
 from selection.corpus.looked_at import looking_at
-from selection.corpus.naming import name_of, partition_name
+from selection.corpus.naming import partition_name
 from selection.corpus.not_read import CannotBeRead, NotRead
 from selection.corpus.readers import read_path
-from selection.corpus.records import BadRecord, Record
-from selection.corpus.row_block import RowBlock, one_by_one
 from selection.corpus.saved_sets import other_splits
-from selection.corpus.seen_files import SeenFiles
+from selection.corpus.source import Source
 from selection.corpus.split_sources import split_values
-
-
-@dataclass(frozen=True)
-class Source:
-    """One source of a pool, nothing of it read yet.
-
-    Attributes
-    ----------
-    what : its file, folder, package or data set, safe to print.
-    name : what it is called; its partition is `partition_name` of that.
-    read : starts reading it.
-    fingerprint : looks at sizes and times of its files (or at its pinned revision); changes when
-        they change. Cheap enough for a sensor: no content is read. Raises `CannotBeRead` for what
-        cannot be read now.
-    by_file : whether `read` takes `rows_per_file` and `together`, as `read_path` does.
-    place, split : the file or folder that it is, if it is one, and the split asked for.
-    """
-
-    what: str
-    name: str
-    read: Callable[..., Iterator[Record | BadRecord | RowBlock]]
-    fingerprint: Callable[[], str]
-    by_file: bool = False
-    place: Path | None = None
-    split: str | None = None
-
-    def seen_files(self) -> SeenFiles:
-        """Begin to look at what its files hold, or at the whole if it has none."""
-        return SeenFiles(printable_name(self.name), None if self.by_file else self.what)
-
-    def begin(self, rows: int) -> Iterator[Record | BadRecord]:
-        """Read the first so many rows of each of its files, or of the whole if it has none."""
-        if self.by_file:
-            return one_by_one(self.read(rows_per_file=rows))
-        return islice(one_by_one(self.read()), rows)
-
-    def read_whole(self) -> Iterator[Record | BadRecord | RowBlock]:
-        """Read all of it, rows of which nothing is to be said together."""
-        return self.read(together=True) if self.by_file else self.read()
 
 
 @dataclass(frozen=True)
@@ -207,32 +166,11 @@ def _expand(spec: SourceSpec, resolve: Resolve, only: str | None) -> Iterator[So
             )
             yield Source(spec.name, spec.name, read, partial(str, spec.revision))
         case DropFolder():
-            yield from _dropped(spec, resolve, only)
+            yield from dropped_sources(spec, resolve, only)
         case FileSources():
             yield from _files(spec, resolve(spec.path), partial(_look_at_path, spec.path, resolve))
         case _:
             assert_never(spec)
-
-
-def _dropped(spec: DropFolder, resolve: Resolve, only: str | None) -> Iterator[Source | NotRead]:
-    """Every file or sub-folder is a source named after it."""
-    folder = resolve(spec.path)
-    start = resolve(".") if leads_through_links(spec.path, resolve) else folder
-    try:
-        found = list(list_folder(folder, only=None if only is None else name_of(only)))
-    except OSError as error:
-        reason = f"the folder cannot be listed: {error.strerror}"
-        yield NotRead(printable_name(str(folder)), reason, "bring it, or correct `path`")
-        return
-    for path in found:
-        if isinstance(path, NotRead):
-            yield path
-            continue
-        read = partial(read_path, path, columns=spec.columns, root=folder, originals=True)
-        look = partial(
-            look_at, path, folder=folder, start=start, settle_seconds=spec.settle_seconds
-        )
-        yield Source(printable_name(path.name), stem(path), read, look, by_file=True, place=path)
 
 
 def _files(spec: FileSources, path: Path, look: Callable[[], str]) -> Iterator[Source | NotRead]:

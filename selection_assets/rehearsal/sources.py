@@ -14,7 +14,8 @@ from selection.corpus.looked_at import looking_at
 from selection.corpus.readers import read_path
 from selection.corpus.records import BadRecord, Record
 from selection.corpus.seen_files import SeenFile, file_of
-from selection.corpus.sources import Source, list_sources
+from selection.corpus.source import Source
+from selection.corpus.sources import list_sources
 from selection_assets.rehearsal.finding import SAMPLE, Finding
 from selection_assets.shared.faults import NO_ROWS
 
