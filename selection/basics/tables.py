@@ -19,7 +19,26 @@ def rows_where(table: pa.Table, column: str, value: str | int) -> pa.Table:
     return table.filter(equal)
 
 
-def places_of(values: pa.ChunkedArray, among: pa.ChunkedArray) -> np.ndarray:
+def numbered(ids: pa.Array) -> np.ndarray:
+    """Number texts, or numbers, in their order; those that are equal have one number.
+
+    Returns
+    -------
+    np.ndarray of shape (n,), int64
+    """
+    import pyarrow.compute as pc
+
+    in_order = pc.sort_indices(ids)  # pyright: ignore[reportAttributeAccessIssue]
+    ordered = ids.take(in_order)
+    is_new = np.zeros(len(ids), dtype=bool)
+    differs = pc.not_equal(ordered[1:], ordered[:-1])  # pyright: ignore
+    is_new[1:] = differs.to_numpy(zero_copy_only=False)
+    number = np.empty(len(ids), dtype=np.int64)
+    number[in_order.to_numpy()] = np.cumsum(is_new)
+    return number
+
+
+def places_of(values: pa.Array | pa.ChunkedArray, among: pa.Array | pa.ChunkedArray) -> np.ndarray:
     """Where each of some texts stands among others.
 
     Arrow hashes them: numpy compares Python's strings each with each, which takes minutes.

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from selection.basics.tables import numbered
 from selection.basics.vectors import Vectors
 from selection.neighbours.duplicates import NearDuplicates
 from selection.subset.fates import (
@@ -44,8 +44,8 @@ class Subset:
     margin : np.ndarray of shape (n,), float64
         Score minus the cut-off, the score of the last selected row; at least 0 for selected rows,
         at most 0 below the cut-off, of either sign for others; NaN when nothing is selected.
-    duplicate_of : np.ndarray of shape (n,), str
-        Row id of the kept row that an exact or near duplicate repeats, else "".
+    duplicate_of : np.ndarray of shape (n,), int64
+        Index of the kept candidate that an exact or near duplicate repeats, else -1.
     selected : np.ndarray of shape (k,), int64
         Indices of the selected candidates, best first.
     tokens : int
@@ -69,7 +69,6 @@ def choose_rows(
     row_budget: int | None = None,
     embeddings: Vectors | None = None,
     near_duplicate_cosine: float | None = 0.97,
-    excluded: Mapping[str, str] | None = None,
     reason: ArrayLike | None = None,
 ) -> Subset:
     """Take rows in rank order until the budget is spent, or enough are taken, then stop.
@@ -77,12 +76,13 @@ def choose_rows(
     A row that does not fit is passed over, and the next one tried, until 99 % of the tokens are
     spent; from then on the first that does not fit ends the selection. So one long row cannot keep
     an arm from what it was given, and the subset is the top of the ranking but for its last rows.
-    Excluded rows and duplicates are passed over and cost nothing.
+    Rows with a reason and duplicates are passed over and cost nothing.
 
     Parameters
     ----------
-    row_id : array of str of shape (n,)
-        A row id that occurs again, as in two sources, is an exact duplicate.
+    row_id : array of str or int of shape (n,)
+        Ids, or numbers in their order. One that occurs again, as in two sources, is an exact
+        duplicate.
     score : array of shape (n,)
         Higher is better.
     n_tokens : array of int of shape (n,)
@@ -94,10 +94,9 @@ def choose_rows(
         Needed unless near_duplicate_cosine is None.
     near_duplicate_cosine : float or None
         A row with at least this cosine to a row already selected is passed over; None keeps all.
-    excluded : mapping of row id to reason, or None
-        Rows never to select, such as the target's test rows; it goes before `reason`.
     reason : array of str of shape (n,) or None
-        Why this very candidate is not to be selected, "" for one that may be; its copies may be.
+        Why this very candidate is not to be selected, "" for one that may be; its copies may be,
+        unless they have a reason too.
 
     Returns
     -------
@@ -107,18 +106,15 @@ def choose_rows(
     Raises
     ------
     ValueError
-        Lengths differ, a score is not finite, a token count is below 1 (row id given), or
-        embeddings are missing.
+        Lengths differ, a score is not finite, a token count is below 1 (row id given), a reason
+        is a fate, or embeddings are missing.
     """
     ids = _ids(row_id)
     scores = np.asarray(score, dtype=np.float64)
     tokens = np.asarray(n_tokens)
-    excluded = excluded or {}
-    nothing = np.full(len(ids), "", dtype=object)
-    reasons = nothing if reason is None else np.asarray(reason, dtype=object)
-    _check(ids, scores, tokens, token_budget, embeddings, near_duplicate_cosine, excluded, reasons)
-    # Strings are slow to sort: once, for the order of ties and for copies.
-    place = _places(ids)
+    reasons = np.full(len(ids), "", object) if reason is None else np.asarray(reason, dtype=object)
+    _check(ids, scores, tokens, token_budget, embeddings, near_duplicate_cosine, reasons)
+    place = numbered(ids)  # for the order of ties and for copies
     # The token count decides nothing but the order of copies of one row that disagree on it.
     order = np.lexsort((tokens, place, -scores))
     n = len(ids)
@@ -126,18 +122,14 @@ def choose_rows(
     rank[order] = np.arange(n)
 
     # Objects, since nearly all of them are one and the same.
-    fate, duplicate_of = np.full(n, BELOW_CUTOFF, dtype=object), nothing.copy()
+    fate, duplicate_of = np.full(n, BELOW_CUTOFF, dtype=object), np.full(n, -1)
     is_out = reasons != ""
-    is_copy = _later_copies(order[~is_out[order]], place)
-    fate[is_copy] = EXACT_DUPLICATE
-    duplicate_of[is_copy] = _named(ids, np.flatnonzero(is_copy))
     fate[is_out] = reasons[is_out]
-    # An excluded row's copies are excluded, not duplicates: nothing was kept for them to repeat.
-    why = _which(ids, list(excluded))
-    is_excluded = why >= 0
-    fate[is_excluded] = np.array(list(excluded.values()), dtype=object)[why[is_excluded]]
-    duplicate_of[is_excluded | is_out] = ""
-    eligible = order[~(is_copy | is_excluded | is_out)[order]]
+    kept = _best_of_copies(order[~is_out[order]], place)
+    is_copy = ~is_out & (kept != np.arange(n))
+    fate[is_copy] = EXACT_DUPLICATE
+    duplicate_of[is_copy] = kept[is_copy]
+    eligible = order[~(is_copy | is_out)[order]]
     near = None
     if near_duplicate_cosine is not None and embeddings is not None and n:
         near = NearDuplicates(embeddings.shape[1], near_duplicate_cosine)
@@ -152,7 +144,7 @@ def choose_rows(
     fate[filled.selected] = SELECTED
     fate[filled.passed_over] = DOES_NOT_FIT
     fate[filled.repeats] = NEAR_DUPLICATE
-    duplicate_of[filled.repeats] = _named(ids, filled.repeated)
+    duplicate_of[filled.repeats] = filled.repeated
     cutoff = float(scores[filled.selected[-1]]) if len(filled.selected) else float("nan")
     return Subset(
         rank=rank,
@@ -173,46 +165,17 @@ def _ids(row_id: ArrayLike | pa.Array | pa.ChunkedArray) -> pa.Array:
         case pa.Array():
             return row_id
         case _:
-            return pa.array(np.asarray(row_id, dtype=object), pa.string())
+            ids = np.asarray(row_id)
+            if np.issubdtype(ids.dtype, np.integer):
+                return pa.array(ids)
+            return pa.array(ids.astype(object), pa.string())
 
 
-def _named(ids: pa.Array, places: np.ndarray) -> np.ndarray:
-    """Give the ids of some candidates."""
-    import pyarrow as pa
-
-    return ids.take(pa.array(places)).to_numpy(zero_copy_only=False)
-
-
-def _places(ids: pa.Array) -> np.ndarray:
-    """Number the ids by their order, copies alike."""
-    import pyarrow.compute as pc
-
-    by_id = pc.sort_indices(ids)  # pyright: ignore[reportAttributeAccessIssue]
-    in_order = ids.take(by_id)
-    is_new = np.zeros(len(ids), dtype=bool)
-    differs = pc.not_equal(in_order[1:], in_order[:-1])  # pyright: ignore
-    is_new[1:] = differs.to_numpy(zero_copy_only=False)
-    place = np.empty(len(ids), dtype=np.int64)
-    place[by_id.to_numpy()] = np.cumsum(is_new)
-    return place
-
-
-def _which(ids: pa.Array, names: list[str]) -> np.ndarray:
-    """Give for each candidate which of the names its id is; -1 where it is none."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    found = pc.index_in(ids, value_set=pa.array(names, pa.string()))  # pyright: ignore
-    return found.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
-
-
-def _later_copies(order: np.ndarray, place: np.ndarray) -> np.ndarray:
-    """Mark all but the best-ranked, of those in the order, of the candidates that share an id."""
+def _best_of_copies(order: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """Give for each candidate the best-ranked, of those in the order, that shares its number."""
     best = np.full(len(place), -1)
-    best[place[order[::-1]]] = order[::-1]  # where an id occurs again, the last assignment stays
-    is_copy = np.ones(len(place), dtype=bool)
-    is_copy[best[best >= 0]] = False
-    return is_copy
+    best[place[order[::-1]]] = order[::-1]  # where a number occurs again, the last one stays
+    return best[place]
 
 
 def _check(
@@ -222,7 +185,6 @@ def _check(
     token_budget: int,
     embeddings: Vectors | None,
     near_duplicate_cosine: float | None,
-    excluded: Mapping[str, str],
     reasons: np.ndarray,
 ) -> None:
     n = len(ids)
@@ -253,6 +215,6 @@ def _check(
         )
     if embeddings is not None and len(embeddings) != n:
         raise ValueError(f"embeddings has {len(embeddings)} rows for {n} candidates")
-    taken = sorted({*excluded.values(), *reasons.tolist()} & set(_FATES))
+    taken = sorted(set(reasons.tolist()) & set(_FATES))
     if taken:
         raise ValueError(f"the reason {taken[0]!r} of an exclusion is a fate; use another word")

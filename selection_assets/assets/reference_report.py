@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from resources.store.contents import Content
 from selection.basics.draws import keyed_uniform
-from selection.basics.tables import places_of, rows_where
+from selection.basics.tables import places_of
 from selection.config.study import Study
 from selection.subset.lengths import LengthLimit
 from selection_assets.shared.candidates import candidate_pool, limit_of
@@ -95,15 +95,12 @@ def _whole_pool(step: Step, study: Study, limit: LengthLimit, seeds: list[int]) 
     too long.
     """
     pool = candidate_pool(step.inputs, study.train_on, limit)
-    texts: dict[str, str] = {}
-    chats: dict[str, str] = {}
     leaking = leaking_rows(step.inputs["target_leaks"].values())["row_id"]
-    for rows in pool.of_source.values():
-        rows = rows.filter(pa.array(places_of(rows["row_id"], leaking) < 0))
-        rows = pool.with_texts(rows_where(rows, "fault", ""))
-        texts.update(zip(rows["row_id"].to_pylist(), rows["text"].to_pylist(), strict=True))
-        said = rows.filter(rows["turns"].is_valid())
-        chats.update(zip(said["row_id"].to_pylist(), said["turns"].to_pylist(), strict=True))
+    usable = (pool.fault == "") & (places_of(pool.row_id, leaking) < 0)
+    rows = pool.with_texts(np.flatnonzero(usable))
+    texts = dict(zip(rows["row_id"].to_pylist(), rows["text"].to_pylist(), strict=True))
+    said = rows.filter(rows["turns"].is_valid())
+    chats = dict(zip(said["row_id"].to_pylist(), said["turns"].to_pylist(), strict=True))
     row_id = np.array(sorted(texts))
     order = np.argsort(keyed_uniform(row_id, seed=seeds[0], purpose="full data"), kind="stable")
     return pa.table(

@@ -1,21 +1,27 @@
 """selected_subset[method x budget]: the rows an arm trains on, and the fate of every row."""
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 
 import dagster as dg
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from resources.store.artifacts import Artifact
-from selection.basics.tables import places_of, rows_where
+from selection.basics.tables import places_of
+from selection.basics.vectors import StackedVectors
 from selection.config.study import Study
 from selection.leaks.kinds import TARGET_LEAK
 from selection.subset.choose import Subset, choose_rows
 from selection.subset.fates import DOES_NOT_FIT, TOO_LONG
 from selection.subset.lengths import LengthLimit
 from selection.subset.spent import why_underspent
-from selection_assets.shared.candidates import candidate_pool, limit_of
+from selection_assets.shared.candidates import (
+    CandidatePool,
+    Candidates,
+    candidate_pool,
+    limit_of,
+)
+from selection_assets.shared.fates import FATES
 from selection_assets.shared.held_out import held_out_rows, leaking_rows
 from selection_assets.shared.pool_rows import pool_vectors, whole_texts
 from selection_assets.stage.inputs import (
@@ -32,9 +38,6 @@ from selection_assets.stage.step import Check, Draft, Step
 
 NO_VECTOR = "no_vector"
 """Fate of rows that no method may select, as is `TARGET_LEAK`."""
-
-HOW_IT_LEAKS = ["leak", "leak_of"]
-"""Columns that say of a leak how it is one, and of which held-out row; "" of other rows."""
 
 
 def build_selected_subset(study: Study) -> Stage:
@@ -71,45 +74,32 @@ def build_selected_subset(study: Study) -> Stage:
         kinds={"python", "parquet"},
     )
     def selected_subset(step: Step) -> Draft:
-        """`subset.parquet` by draw and rank; `fates.parquet` for every candidate; `spent.json`."""
+        """`subset.parquet` by draw and rank; `fates.parquet` of all candidates; `spent.json`."""
         method, budget = arm_of(step.partition)
         plan = planned_arm(step.one("budget_plan"), method, budget)
         # What is the same for every arm is read once: there may be thousands of sources.
         pool = step.once("pool", lambda: candidate_pool(step.inputs, study.train_on, limit))
-        embedded = step.once("vectors", lambda: pool_vectors(step.inputs["corpus_embeddings"]))
-        leaks = step.once("leaks", lambda: leaking_rows(step.inputs["target_leaks"].values()))
-        candidates = pool.scored(step.inputs[named[method].scores_asset])
-        first = rows_where(candidates, "draw", 0)["row_id"]
-        of_pool, vectors = embedded
-        place = places_of(first, of_pool)
-        vectors = vectors.at(place)
-        without_vector = first.take(pa.array(np.flatnonzero(place < 0))).to_pylist()
-        held_out = {row.row_id for row in held_out_rows(step.one("target_examples"))}
-        leaking = held_out | set(leaks["row_id"].to_pylist())
-        excluded = dict.fromkeys(without_vector, NO_VECTOR)
-        excluded |= _untrainable(candidates) | dict.fromkeys(leaking, TARGET_LEAK)
+        barred = step.once("barred", lambda: _barred(step, pool))
         fates, subsets = [], []
-        for draw in sorted(candidates["draw"].unique().to_pylist()):
-            rows = rows_where(candidates, "draw", draw)
+        for drawn in pool.scored(step.inputs[named[method].scores_asset]):
+            at = drawn.at
             chosen = choose_rows(
-                row_id=rows["row_id"],
-                score=rows["score"].to_numpy(),
-                n_tokens=rows["n_tokens"].to_numpy(),
+                row_id=pool.order[at],
+                score=drawn.score,
+                n_tokens=pool.n_tokens[at],
                 token_budget=plan["token_budget"],
                 row_budget=plan["row_budget"],
-                embeddings=vectors,
+                embeddings=barred.vectors.at(barred.vector_at[at]),
                 near_duplicate_cosine=study.selection.near_duplicate_cosine,
-                excluded=excluded,
-                reason=rows["excluded"].cast(pa.string()).to_numpy(),
+                reason=np.where(barred.reason[at] == "", drawn.excluded, barred.reason[at]),
             )
-            told = _told(rows.drop_columns(["excluded", "fault"]), chosen)
-            fates.append(_with_leaks(told, leaks))
-            subsets.append(_as_trained(pool.with_texts(told.take(pa.array(chosen.selected)))))
+            fates.append(_fates(pool, drawn, chosen, barred))
+            subsets.append(_subset(pool, drawn, chosen))
         subset, every_fate = pa.concat_tables(subsets), pa.concat_tables(fates)
         used = [int(s["n_tokens"].to_numpy().sum()) for s in subsets]
         spent = _spent(plan, used, fates, limit)
         most = max(s.num_rows for s in subsets)
-        leaked = set(subset["row_id"].to_pylist()) & leaking
+        leaked = set(subset["row_id"].to_pylist()) & barred.leaking
         return Draft(
             files={
                 "subset.parquet": subset,
@@ -138,7 +128,7 @@ def build_selected_subset(study: Study) -> Stage:
                 Check(
                     "no_test_row",
                     not leaked,
-                    {"leaked": sorted(leaked)[:5], "left_out": _counts(leaks["leak"])},
+                    {"leaked": sorted(leaked)[:5], "left_out": _counts(barred.leaks["leak"])},
                 ),
                 Check(
                     "not_empty",
@@ -153,11 +143,80 @@ def build_selected_subset(study: Study) -> Stage:
     return selected_subset
 
 
-def _as_trained(chosen: pa.Table) -> pa.Table:
-    """Rows with all of their text, whatever part of it selection has looked at."""
-    texts = pa.array(whole_texts(chosen), pa.large_string())
-    place = chosen.schema.get_field_index("text")
-    return chosen.set_column(place, "text", texts)
+@dataclass(frozen=True)
+class Barred:
+    """What no arm may select, whatever it scores.
+
+    Attributes
+    ----------
+    reason : object of shape (n,), of each row of the pool; "" of those that may be selected.
+    leaks : `LEAKS` of the pool.
+    leak_at : int64 of shape (n,), where in them each row is; -1 where it is not.
+    leaking : ids of all held-out rows and of those that leak one.
+    vectors : of the rows that have one.
+    vector_at : int64 of shape (n,), where in them each row is; -1 where it is not.
+    """
+
+    reason: np.ndarray
+    leaks: pa.Table
+    leak_at: np.ndarray
+    leaking: set[str]
+    vectors: StackedVectors
+    vector_at: np.ndarray
+
+
+def _barred(step: Step, pool: CandidatePool) -> Barred:
+    of_vectors, vectors = pool_vectors(step.inputs["corpus_embeddings"])
+    leaks = leaking_rows(step.inputs["target_leaks"].values())
+    held_out = [row.row_id for row in held_out_rows(step.one("target_examples"))]
+    vector_at, leak_at = (places_of(pool.row_id, ids) for ids in (of_vectors, leaks["row_id"]))
+    is_held_out = places_of(pool.row_id, pa.array(held_out, pa.string())) >= 0
+    reason = np.where((vector_at < 0) & (pool.fault == ""), NO_VECTOR, pool.fault)
+    reason[is_held_out | (leak_at >= 0)] = TARGET_LEAK
+    leaking = {*held_out, *leaks["row_id"].to_pylist()}
+    return Barred(reason, leaks, leak_at, leaking, vectors, vector_at)
+
+
+def _subset(pool: CandidatePool, drawn: Candidates, chosen: Subset) -> pa.Table:
+    """The rows selected, best first, with all of their text, whatever selection has looked at."""
+    at = drawn.at[chosen.selected]
+    rows = pool.with_texts(at)
+    texts = pa.array(whole_texts(rows), pa.large_string())
+    rows = rows.set_column(rows.schema.get_field_index("text"), "text", texts)
+    told = {
+        "n_tokens": pool.n_tokens[at],
+        "draw": np.full(len(at), drawn.draw, dtype=np.int16),
+        "score": drawn.score[chosen.selected],
+        "rank": chosen.rank[chosen.selected],
+        "margin": chosen.margin[chosen.selected],
+    }
+    for name, column in told.items():
+        rows = rows.append_column(name, pa.array(column))
+    return rows
+
+
+def _fates(pool: CandidatePool, drawn: Candidates, chosen: Subset, barred: Barred) -> pa.Table:
+    source, place = pool.places(drawn.at)
+    repeats = np.flatnonzero(chosen.duplicate_of >= 0)
+    duplicate_of = np.full(len(place), "", dtype=object)
+    kept = drawn.at[chosen.duplicate_of[repeats]]
+    duplicate_of[repeats] = pool.row_id.take(pa.array(kept)).to_numpy(zero_copy_only=False)
+    leak = barred.leak_at[drawn.at] + 1  # of most rows nothing
+    told = {
+        "draw": np.full(len(place), drawn.draw),
+        "source": np.array(pool.sources, dtype=object)[source],
+        "place": place,
+        "n_tokens": pool.n_tokens[drawn.at],
+        "rank": chosen.rank,
+        "margin": chosen.margin.astype(np.float32),
+        "fate": chosen.fate,
+        "duplicate_of": duplicate_of,
+        **{
+            name: np.array(["", *barred.leaks[name].to_pylist()], dtype=object)[leak]
+            for name in ("leak", "leak_of")
+        },
+    }
+    return pa.table([pa.array(told[field.name], field.type) for field in FATES], schema=FATES)
 
 
 def planned_arm(budget_plan: Artifact, method: str, budget: str) -> dict:
@@ -196,31 +255,6 @@ def _spent(
         "too_long": beyond,
         "length_limit": limit.said(beyond),
     }
-
-
-def _untrainable(candidates: pa.Table) -> dict[str, str]:
-    """Rows too long, and conversations that the base model cannot be trained on, and why."""
-    faulty = candidates.filter(pc.not_equal(candidates["fault"], ""))  # pyright: ignore
-    return dict(zip(faulty["row_id"].to_pylist(), faulty["fault"].to_pylist(), strict=True))
-
-
-def _with_leaks(fates: pa.Table, leaks: pa.Table) -> pa.Table:
-    """Say of rows that leak how they do."""
-    place = pa.array(places_of(fates["row_id"], leaks["row_id"]) + 1)
-    for name in HOW_IT_LEAKS:
-        said = pa.array(["", *leaks[name].to_pylist()], pa.string())
-        fates = fates.append_column(name, said.take(place))
-    return fates
-
-
-def _told(rows: pa.Table, chosen: Subset) -> pa.Table:
-    at = rows.schema.get_field_index("source")
-    rows = rows.set_column(at, "source", rows["source"].cast(pa.string()))
-    for name in ("rank", "margin"):
-        rows = rows.append_column(name, pa.array(getattr(chosen, name)))
-    for name in ("fate", "duplicate_of"):
-        rows = rows.append_column(name, pa.array(getattr(chosen, name), pa.string()))
-    return rows
 
 
 def _counts(column: pa.ChunkedArray) -> dict[str, int]:

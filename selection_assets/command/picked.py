@@ -23,6 +23,7 @@ from selection.reports.tables import text_table
 from selection.subset.fates import BELOW_CUTOFF, DOES_NOT_FIT, NEAR_DUPLICATE
 from selection_assets.command.cap import cap_line
 from selection_assets.command.spent import totals_table
+from selection_assets.shared.fates import with_row_ids
 from selection_assets.shared.pool_rows import pool_vectors
 from selection_assets.shared.stored_texts import rows_at
 from selection_assets.stage.keys import arm_key, embedder_key, pool_key
@@ -53,7 +54,7 @@ class Picked:
 
     @cached_property
     def fates(self) -> pa.Table:
-        """What became of every candidate in the first draw."""
+        """What became of every candidate in the first draw, `FATES`."""
         return rows_where(self.subset.table("fates.parquet"), "draw", 0)
 
     @cached_property
@@ -117,8 +118,11 @@ def _arm(arm: Picked) -> Iterator[str]:
     yield _distances(arm)
     chosen = arm.chosen.slice(max(0, rows - SHOWN_ROWS)).select(OF_A_ROW)
     missed = rows_where(arm.fates, "fate", BELOW_CUTOFF).sort_by([("rank", "ascending")])
-    missed = missed.slice(0, SHOWN_ROWS).select(OF_A_ROW)
-    texts = _texts(arm, pa.concat_tables([chosen, missed]))
+    missed = with_row_ids(missed.slice(0, SHOWN_ROWS), arm.corpus).select(OF_A_ROW)
+    ids = pa.concat_tables(
+        [rows.select(["row_id", "source"]) for rows in (chosen, missed)], promote_options="default"
+    )
+    texts = _texts(arm, ids)
     yield f"the last {SHOWN_ROWS} chosen\n{_rows(chosen, texts)}"
     if missed.num_rows:
         yield (

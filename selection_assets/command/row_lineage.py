@@ -13,16 +13,16 @@ read AS (
     SELECT c.id, c.asset, c.data_version, i.upstream
     FROM current c JOIN input i ON i.materialization = c.id
 )
-SELECT subset.asset, subset.partition, subset.id AS subset, f.* EXCLUDE (row_id, filename),
+SELECT subset.asset, subset.partition, subset.id AS subset, f.* EXCLUDE (place, filename),
     checkpoint.data_version AS checkpoint, report.data_version AS report
-FROM read_parquet(?, filename = true, union_by_name = true) f
+FROM read_parquet(?, filename = true) f
 JOIN current subset ON f.filename = ? || '/' || subset.path || '/fates.parquet'
 LEFT JOIN read checkpoint ON checkpoint.upstream = subset.id AND f.fate = ?
     AND ends_with(checkpoint.asset, '/finetuned_checkpoint')
 LEFT JOIN read report ON report.upstream = checkpoint.id AND ends_with(report.asset, '/eval_report')
-WHERE f.row_id = ?
-ORDER BY subset.asset, subset.partition, f.draw, f.source
+WHERE f.source = ? AND f.place = ?
 """
+IN_ORDER = ("asset", "partition", "draw", "source")
 
 
 def find_rows(ledger: Ledger, prefix: str) -> list[LedgerRow]:
@@ -44,10 +44,43 @@ def find_fates(ledger: Ledger, row_id: str) -> list[LedgerRow]:
         One for each current arm and draw that decided on the row: the subset's asset and partition,
         the row's fate, and the versions of the checkpoint that trained on it and of its report.
     """
-    files = files_of(current_artifacts(ledger, "selected_subset"), "fates.parquet")
-    if not files:
-        return []
-    return ledger.query(FATES, [files, str(ledger.artifacts), SELECTED, row_id])
+    subsets = {
+        subset.materialization: subset for subset in current_artifacts(ledger, "selected_subset")
+    }
+    found: list[LedgerRow] = []
+    for (source, place), ids in _places(ledger, list(subsets), row_id).items():
+        files = files_of([subsets[id_] for id_ in ids], "fates.parquet")
+        found += ledger.query(FATES, [files, str(ledger.artifacts), SELECTED, source, place])
+    return sorted(found, key=lambda row: [row[name] for name in IN_ORDER])
+
+
+def _places(ledger: Ledger, subsets: list[str], row_id: str) -> dict[tuple[str, int], list[str]]:
+    """Where a row stands in the sources that subsets were chosen from, each with these subsets.
+
+    Mostly all have read the same rows; where a source has changed since, a row has moved.
+    """
+    read = ledger.query(
+        "SELECT i.materialization AS subset, m.asset, m.partition, m.data_version, m.path, m.id"
+        " FROM input i JOIN materialization m ON m.id = i.upstream"
+        " WHERE list_contains(?, i.materialization) AND ends_with(m.asset, '/raw_corpus')"
+        " ORDER BY m.asset, m.partition",
+        [subsets],
+    )
+    by_file: dict[str, list[str]] = {}
+    for row in read:
+        [file] = files_of([ledger.artifact(row)], "rows.parquet")
+        by_file.setdefault(file, []).append(row["subset"])
+    if not by_file:
+        return {}
+    found = ledger.query(
+        "SELECT filename, source, file_row_number AS place"
+        " FROM read_parquet(?, filename = true, file_row_number = true) WHERE row_id = ?",
+        [list(by_file), row_id],
+    )
+    places: dict[tuple[str, int], list[str]] = {}
+    for row in found:
+        places.setdefault((row["source"], row["place"]), []).extend(by_file[row["filename"]])
+    return places
 
 
 def find_scores(

@@ -128,6 +128,7 @@ def _fate(
     named = {"study": subset.asset.split("/")[0], "method": arm["method"], "budget": arm["budget"]}
     shown = {k: v for k, v in fate.items() if k not in {"asset", "subset"}}
     of_row = {k: v for k, v in receipts.items() if k not in {"row_id", "draw", "score"}}
+    shown["score"] = receipts.get("score")
     return named | shown | {"receipts": of_row, "in_words": length_words(ledger, subset, arm, fate)}
 
 

@@ -1,6 +1,6 @@
 """The rows that an arm may select: all of the pool that its method has scored."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from resources.store.artifacts import Artifact
 from selection.basics.brevity import some_of
-from selection.basics.tables import places_of, rows_where
+from selection.basics.tables import numbered, places_of
 from selection.config.study import Study
 from selection.models.chat_tokens import TrainOn
 from selection.subset.fates import TOO_LONG
@@ -25,66 +25,111 @@ WHOLE = ["text", "turns"]
 
 
 @dataclass(frozen=True)
-class CandidatePool:
-    """Every row of the pool, whatever it scores.
+class Candidates:
+    """What one draw of a method has scored.
 
     Attributes
     ----------
-    of_source : source to its rows: row_id, source, n_tokens, and `fault`, the fate of a row that
-        cannot be trained on or is too long ("" of the others).
-    files : source to the file that has the same rows with their texts, which is read for those
-        that are chosen.
+    draw : its number.
+    at : int64 of shape (k,), which rows of the pool; the same in every draw.
+    score : float64 of shape (k,).
+    excluded : object of shape (k,), the reason for which the method leaves a row out; "" where it
+        does not.
     """
 
-    of_source: Mapping[str, pa.Table]
-    files: Mapping[str, Path]
+    draw: int
+    at: np.ndarray
+    score: np.ndarray
+    excluded: np.ndarray
 
-    def scored(self, scores: Mapping[str, Artifact]) -> pa.Table:
-        """Give the rows with a score; the same order of rows in every draw.
+
+@dataclass(frozen=True)
+class CandidatePool:
+    """Every row of the pool, whatever it scores: source by source, each in the order of its ids.
+
+    What is read is the same for every arm, and of texts there is none: a pool has millions of rows.
+
+    Attributes
+    ----------
+    sources : their names, rising.
+    starts : int64 of shape (n_sources + 1,), where the rows of each begin.
+    files : of each source, with the same rows and their texts.
+    row_id : string of shape (n,).
+    order : int64 of shape (n,), numbers of the rows in the order of all ids; copies share one.
+    n_tokens : int64 of shape (n,); 1 of a row that cannot be trained on.
+    fault : object of shape (n,), the fate of such a row or of one that is too long; "" of others.
+    """
+
+    sources: Sequence[str]
+    starts: np.ndarray
+    files: Sequence[Path]
+    row_id: pa.StringArray
+    order: np.ndarray
+    n_tokens: np.ndarray
+    fault: np.ndarray
+
+    def scored(self, scores: Mapping[str, Artifact]) -> list[Candidates]:
+        """Give the rows with a score, draw by draw.
 
         Parameters
         ----------
         scores : source to the scores of one method.
-
-        Returns
-        -------
-        pa.Table
-            The pool's columns with draw, score and `excluded`, the reason for which the method
-            leaves a row out ("" where it does not).
 
         Raises
         ------
         dagster.Failure
             When a source has no scores.
         """
-        missing = sorted(set(self.of_source) - set(scores))
+        missing = sorted(set(self.sources) - set(scores))
         if missing:
             raise dg.Failure(
                 f"no scores for {', '.join(some_of(missing))}; materialize them first",
                 allow_retries=False,
             )
-        parts = [_joined(_scores(scores[source]), rows) for source, rows in self.of_source.items()]
-        draws = sorted({draw for part in parts for draw in part["draw"].unique().to_pylist()})
-        # Sources are in the order of their names, and a source's rows in that of their ids.
-        in_order = [rows_where(part, "draw", draw) for draw in draws for part in parts]
-        return pa.concat_tables(in_order).unify_dictionaries()
+        parts: dict[int, list[Candidates]] = {}
+        for number, source in enumerate(self.sources):
+            for part in self._scored_of(number, scores[source]):
+                parts.setdefault(part.draw, []).append(part)
+        return [_joined(parts[draw]) for draw in sorted(parts)]
 
-    def with_texts(self, chosen: pa.Table) -> pa.Table:
-        """Add text and turns to some rows, in their order."""
-        at = chosen["source"].to_numpy()
+    def places(self, at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Say of some rows in which source they are, by its number, and where in its file."""
+        source = np.searchsorted(self.starts, at, side="right") - 1
+        return source, at - self.starts[source]
+
+    def with_texts(self, at: np.ndarray) -> pa.Table:
+        """Read some rows, in their order: row_id, source, text and turns."""
+        source, place = self.places(at)
         nothing = np.empty(0, dtype=np.int64)
-        parts, places = [rows_at(next(iter(self.files.values())), WHOLE, nothing)], [nothing]
-        for source in np.unique(at):
-            place = np.flatnonzero(at == source)
-            row_id = chosen["row_id"].take(pa.array(place))
-            row = places_of(row_id, self.of_source[source]["row_id"])
-            parts.append(rows_at(self.files[source], WHOLE, row))
-            places.append(place)
-        joined = pa.concat_tables(parts).take(pa.array(np.argsort(np.concatenate(places))))
-        after = chosen.schema.get_field_index("source") + 1
-        for name in reversed(joined.column_names):
-            chosen = chosen.add_column(after, joined.schema.field(name), joined[name])
-        return chosen
+        parts, read = [rows_at(self.files[0], WHOLE, nothing)], [nothing]
+        for which in np.unique(source):
+            of_source = np.flatnonzero(source == which)
+            parts.append(rows_at(self.files[which], WHOLE, place[of_source]))
+            read.append(of_source)
+        texts = pa.concat_tables(parts).take(pa.array(np.argsort(np.concatenate(read))))
+        names = pa.array(self.sources, pa.string()).take(pa.array(source))
+        rows = pa.table({"row_id": self.row_id.take(pa.array(at)), "source": names})
+        for name in WHOLE:
+            rows = rows.append_column(name, texts[name])
+        return rows
+
+    def _scored_of(self, number: int, scores: Artifact) -> list[Candidates]:
+        table = _scores(scores)
+        start, stop = self.starts[number : number + 2].tolist()
+        of_source = self.row_id.slice(start, stop - start)
+        row_id = table["row_id"].combine_chunks()
+        if row_id.equals(of_source):  # in one draw and all: nothing is to be looked up
+            at = np.arange(start, stop)
+        else:
+            place = places_of(row_id, of_source)
+            at = np.where(place < 0, -1, place + start)
+        draw, score = table["draw"].to_numpy(), table["score"].to_numpy()
+        excluded = table["excluded"].to_numpy()
+        parts = []
+        for each in np.unique(draw).tolist():
+            known = np.flatnonzero((draw == each) & (at >= 0))
+            parts.append(Candidates(each, at[known], score[known], excluded[known]))
+        return parts
 
 
 def limit_of(study: Study) -> LengthLimit:
@@ -103,22 +148,35 @@ def candidate_pool(
     inputs : of a step that reads `raw_corpus` and `pool_tokens`.
     """
     corpus, tokens = inputs["raw_corpus"], inputs[POOL_TOKENS]
-    of_source, files = {}, {}
-    for source in sorted(corpus):
-        rows = corpus[source].table("rows.parquet", ["row_id", "source"])
-        counted = read_counted(rows["row_id"], tokens[source])
-        faults = faults_of(counted, train_on)
-        usable = faults == ""
+    sources = sorted(corpus)
+    ids, n_tokens, faults = [pa.chunked_array([], pa.string())], [], []
+    for source in sources:
+        row_id = corpus[source].table("rows.parquet", ["row_id"])["row_id"]
+        counted = read_counted(row_id, tokens[source])
+        fault = faults_of(counted, train_on)
+        usable = fault == ""
         # A row that cannot be trained on has no tokens, and is not selected.
-        n_tokens = np.where(usable, counted["n_tokens"].to_numpy(), 1)
-        faults = np.where(usable & beyond_limit(counted, limit), TOO_LONG, faults)
-        files[source] = corpus[source].path("rows.parquet")
-        at = rows.schema.get_field_index("source")
-        rows = rows.set_column(at, "source", rows["source"].dictionary_encode())
-        rows = rows.append_column("n_tokens", pa.array(n_tokens))
-        fault = pa.array(faults, pa.string()).dictionary_encode()
-        of_source[source] = rows.append_column("fault", fault)
-    return CandidatePool(of_source, files)
+        n_tokens.append(np.where(usable, counted["n_tokens"].to_numpy(), 1))
+        too_long = usable & beyond_limit(counted, limit)
+        fault[too_long] = TOO_LONG
+        faults.append(fault)
+        ids.append(row_id)
+    row_id = pa.chunked_array([chunk for one in ids for chunk in one.chunks], pa.string())
+    joined = row_id.combine_chunks()
+    return CandidatePool(
+        sources=sources,
+        starts=np.cumsum([len(one) for one in ids]),
+        files=[corpus[source].path("rows.parquet") for source in sources],
+        row_id=joined,
+        order=numbered(joined),
+        n_tokens=np.concatenate(n_tokens),
+        fault=np.concatenate(faults),
+    )
+
+
+def _joined(parts: Sequence[Candidates]) -> Candidates:
+    columns = ([getattr(part, name) for part in parts] for name in ("at", "score", "excluded"))
+    return Candidates(parts[0].draw, *map(np.concatenate, columns))
 
 
 def _scores(scores: Artifact) -> pa.Table:
@@ -126,25 +184,5 @@ def _scores(scores: Artifact) -> pa.Table:
     there = set(pq.read_schema(scores.path("scores.parquet")).names)
     table = scores.table("scores.parquet", [name for name in columns if name in there])
     if "excluded" in there:
-        excluded = table["excluded"].dictionary_encode()
-        return table.set_column(table.schema.get_field_index("excluded"), "excluded", excluded)
-    return table.append_column("excluded", _nothing(table.num_rows))
-
-
-def _nothing(n: int) -> pa.DictionaryArray:
-    """So many times the empty text."""
-    return pa.DictionaryArray.from_arrays(np.zeros(n, dtype=np.int32), pa.array([""], pa.string()))
-
-
-def _joined(scores: pa.Table, rows: pa.Table) -> pa.Table:
-    """The rows that are scored, once a draw."""
-    if scores["row_id"].equals(rows["row_id"]):  # in one draw and all: nothing is to be looked up
-        joined = rows
-    else:
-        place = places_of(scores["row_id"], rows["row_id"])
-        known = np.flatnonzero(place >= 0)
-        joined = rows.take(pa.array(place[known]))
-        scores = scores.take(pa.array(known))
-    for name in ("draw", "score", "excluded"):
-        joined = joined.append_column(name, scores[name])
-    return joined
+        return table
+    return table.append_column("excluded", pa.array(np.full(table.num_rows, "", dtype=object)))

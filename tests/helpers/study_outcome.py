@@ -60,7 +60,7 @@ def study_outcome(ledger: Ledger) -> Outcome:
     assert ledger.query("SELECT asset, partition FROM spend WHERE state = 'running'") == []
     return Outcome(
         selected={
-            artifact.partition: _selected(artifact.path("fates.parquet"))
+            artifact.partition: _selected(artifact.path("subset.parquet"))
             for artifact in artifacts
             if artifact.asset.endswith("/selected_subset")
         },
@@ -102,13 +102,11 @@ def clear_away(ledger: Ledger) -> list[Debris]:
     return found
 
 
-def _selected(fates: Path) -> str:
-    import pyarrow.compute as pc
+def _selected(subset: Path) -> str:
     import pyarrow.parquet as pq
 
-    table = pq.read_table(fates)
-    rows = table.filter(pc.equal(table["fate"], "selected"))
-    return _hash(json.dumps(rows.select(["draw", "rank", "row_id"]).to_pylist()).encode())
+    rows = pq.read_table(subset, columns=["draw", "rank", "row_id"])
+    return _hash(json.dumps(rows.to_pylist()).encode())
 
 
 def _hash(content: bytes) -> str:

@@ -3,31 +3,37 @@
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from selection.basics.tables import numbered
 from selection_assets.shared.candidates import CandidatePool
-
-COLUMNS = ["row_id", "source", "text", "turns"]
 
 
 def pool_of(sizes: list[int], folder: Path) -> CandidatePool:
     """Sources with rows whose id, text and turns tell which row they are."""
-    rows = {
-        f"s{source}": [(f"{source}-{n}", f"s{source}", f"text {source}-{n}") for n in range(size)]
-        for source, size in enumerate(sizes)
-    }
-    of_source, files = {}, {}
-    for source, found in rows.items():
-        ids, names, said = (list(column) for column in zip(*found, strict=True))
-        of_source[source] = pa.table({"row_id": ids, "source": names, "n_tokens": [1] * len(ids)})
-        turns = pa.array([None if n % 2 else f"turns of {ids[n]}" for n in range(len(ids))])
-        files[source] = folder / source
-        table = pa.table({"text": said, "turns": turns.cast(pa.string())})
-        pq.write_table(table, files[source], row_group_size=2)
-    return CandidatePool(of_source, files)
+    files, ids = [], []
+    for source, size in enumerate(sizes):
+        of_source = [f"{source}-{n}" for n in range(size)]
+        turns = [None if n % 2 else f"turns of {row}" for n, row in enumerate(of_source)]
+        said = pa.array([f"text {row}" for row in of_source])
+        table = pa.table({"text": said, "turns": pa.array(turns, pa.string())})
+        files.append(folder / f"s{source}")
+        pq.write_table(table, files[-1], row_group_size=2)
+        ids += of_source
+    row_id, n = pa.array(ids, pa.string()), len(ids)
+    return CandidatePool(
+        sources=[f"s{source}" for source in range(len(sizes))],
+        starts=np.cumsum([0, *sizes]),
+        files=files,
+        row_id=row_id,
+        order=numbered(row_id),
+        n_tokens=np.ones(n, dtype=np.int64),
+        fault=np.full(n, "", dtype=object),
+    )
 
 
 @settings(deadline=None)
@@ -38,13 +44,12 @@ def test_each_chosen_row_gets_its_own_text(sizes, chance):
 
 
 def _check(pool, chance):
-    rows = pa.concat_tables(pool.of_source.values())
-    places = chance.sample(range(rows.num_rows), chance.randint(0, rows.num_rows))
-    chosen = rows.take(pa.array(places, pa.int64()))
-    told = pool.with_texts(chosen)
-    assert told.column_names == [*COLUMNS, "n_tokens"]
-    assert told.select(chosen.column_names) == chosen
+    at = np.array(chance.sample(range(len(pool.row_id)), chance.randint(0, len(pool.row_id))))
+    told = pool.with_texts(at.astype(np.int64))
+    assert told.column_names == ["row_id", "source", "text", "turns"]
+    assert told["row_id"].to_pylist() == [pool.row_id[int(row)].as_py() for row in at]
     for row in told.to_pylist():
+        assert row["source"] == f"s{row['row_id'].partition('-')[0]}"
         assert row["text"] == f"text {row['row_id']}"
         is_odd = int(row["row_id"].partition("-")[2]) % 2
         assert row["turns"] == (None if is_odd else f"turns of {row['row_id']}")

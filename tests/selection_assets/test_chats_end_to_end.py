@@ -12,6 +12,7 @@ from command_line import selection
 from shared_builds import built_once
 from small_project import Project, docstring_lines, enter
 from smallest_study import NAME, STUDY
+from told_fates import told_fates
 
 from selection.arms.target import to_examples
 from selection.chats.conversation import Conversation
@@ -102,11 +103,11 @@ def test_a_row_whose_answer_is_cut_away_is_set_aside_and_never_trained_on(projec
     [of_cut] = [row for row in counted if row["row_id"] == cut]
     assert of_cut["n_answers"] == 0 < of_cut["n_cut"]
     for arm, subset in project.ledger.current_versions(f"{NAME}/selected_subset").items():
-        fates = subset.table("fates.parquet").to_pylist()
+        fates = told_fates(project.ledger, subset)
         assert {row["fate"] for row in fates if row["row_id"] == cut} == {"answer_cut"}, arm
     full = one(project, f"{NAME}/reference_report", "full_data").table("rows.parquet")
-    fates = one(project, f"{NAME}/selected_subset", "40pct|random").table("fates.parquet")
-    fate_of = {row["row_id"]: row["fate"] for row in fates.to_pylist() if row["draw"] == 0}
+    fates = told_fates(project.ledger, one(project, f"{NAME}/selected_subset", "40pct|random"))
+    fate_of = {row["row_id"]: row["fate"] for row in fates if row["draw"] == 0}
     assert len(fate_of) == 1 + 32 + 24
     left_out = {row for row, fate in fate_of.items() if fate in ("answer_cut", "too_long")}
     assert cut in left_out and len(left_out) > 1

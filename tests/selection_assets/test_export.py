@@ -11,6 +11,7 @@ import yaml
 from command_line import current, selection
 from small_project import Project, enter
 from smallest_study import NAME, ROWS, SOURCES
+from told_fates import told_fates
 
 ARM, KEY = "ot x 40pct", "40pct|ot"
 
@@ -94,7 +95,7 @@ def test_the_page_says_what_was_made_from_what(project, out):
 
 def test_the_rest_comes_with_reasons(project, out):
     said = export(out, "--with-rejected")
-    fates = current(project, f"{NAME}/selected_subset", KEY).table("fates.parquet").to_pylist()
+    fates = told_fates(project.ledger, current(project, f"{NAME}/selected_subset", KEY))
     told = {r["row_id"]: r for r in fates if r["fate"] != "selected" and r["draw"] == 0}
     rejected = pq.read_table(out / "rejected.parquet").to_pylist()
     assert {row["row_id"] for row in rejected} == set(told) and len(rejected) == len(told)

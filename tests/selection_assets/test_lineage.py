@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from figures import Figures
 from small_project import SOURCES, Project, enter
+from told_fates import told_fates
 
 from resources.ledger.database import Database
 from resources.ledger.lineage import (
@@ -72,14 +73,16 @@ def test_a_selected_row_leads_in_one_statement_to_its_checkpoint_and_report(
     [fate] = [f for f in find_fates(ledger, row["row_id"]) if f["partition"] == ARM]
     assert fate["subset"] == subset.materialization
     assert (fate["checkpoint"], fate["report"]) == (checkpoint.version, report.version)
-    for column in ("fate", "score", "rank", "margin", "n_tokens", "source", "draw"):
+    assert fate["fate"] == "selected"
+    assert fate["margin"] == pytest.approx(row["margin"], rel=1e-6)
+    for column in ("rank", "n_tokens", "source", "draw"):
         assert fate[column] == row[column], column
 
 
 def test_a_row_that_was_not_selected_trained_no_checkpoint(finished: Project) -> None:
     subset = finished.ledger.current("small/selected_subset", ARM)
     assert subset is not None
-    told = subset.table("fates.parquet").to_pylist()
+    told = told_fates(finished.ledger, subset)
     rejected = next(row["row_id"] for row in told if row["fate"] == "below_cutoff")
     found = [f for f in find_fates(finished.ledger, rejected) if f["partition"] == ARM]
     assert [(f["fate"], f["checkpoint"], f["report"]) for f in found] == [
@@ -172,9 +175,10 @@ def test_an_input_that_the_ledger_does_not_hold_is_an_error_and_not_a_shorter_tr
 def test_a_corrupt_fate_file_is_refused_by_name(copied: Project) -> None:
     subset = copied.ledger.current("small/selected_subset", ARM)
     assert subset is not None
+    row_id = subset.table("subset.parquet")["row_id"][0].as_py()
     shutil.copy(subset.folder / "subset.parquet", subset.folder / "fates.parquet")
     with pytest.raises(CorruptArtifact, match=r"fates\.parquet"):
-        find_fates(copied.ledger, "0" * 32)
+        find_fates(copied.ledger, row_id)
 
 
 @pytest.mark.parametrize("statement", ["DELETE FROM spend", "SELECT 1; DROP TABLE spend", ""])

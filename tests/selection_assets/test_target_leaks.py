@@ -9,6 +9,7 @@ import yaml
 from command_line import printed_json, selection
 from dagster_homes import write_dagster_home
 from small_project import Project, enter
+from told_fates import told_fates
 
 from resources.store.artifacts import Artifact
 from selection.basics.text import row_id
@@ -109,7 +110,7 @@ def subset_of(project: Project, method: str, study: str = "leaky") -> Artifact:
 @pytest.mark.parametrize("method", METHODS)
 def test_no_leaking_row_is_selected_and_every_other_one_is(selected: Project, method: str):
     subset = subset_of(selected, method)
-    fates = {row["row_id"]: row for row in subset.table("fates.parquet").to_pylist()}
+    fates = {row["row_id"]: row for row in told_fates(selected.ledger, subset)}
     for name, (text, kind, held_out) in PLANTED.items():
         fate = fates[row_id(text)]
         said = (fate["fate"], fate["leak"], fate["leak_of"])

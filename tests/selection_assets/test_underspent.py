@@ -13,6 +13,7 @@ from command_line import current, printed_json, selection
 from shared_builds import built_once
 from small_project import Project, docstring_lines, enter
 from smallest_study import NAME, SOURCES
+from told_fates import told_fates
 
 from selection.judging.verdicts import TWO_SEEDS
 from selection.subset.lengths import length_limit
@@ -99,7 +100,7 @@ def report_of(project: Project, method: str) -> dict:
 
 def fates_of(project: Project, method: str) -> list[dict]:
     """Of the first draw."""
-    fates = subset(project, method).table("fates.parquet").to_pylist()
+    fates = told_fates(project.ledger, subset(project, method))
     return [row for row in fates if row["draw"] == 0]
 
 

@@ -105,7 +105,9 @@ def write_rows(study: Study, method: str, budget: str, out: Path, wanted: Wanted
         card = (folder / CARD).read_text(encoding="utf-8")
         write_content(folder / CARD, with_ledger(card, _place(ledger, made)))
         if wanted.with_rejected and (
-            rejected := write_rejected(folder / REJECTED, subset, corpus, wanted.draw)
+            rejected := write_rejected(
+                folder / REJECTED, subset, corpus, _scores_of(study, ledger, subset), wanted.draw
+            )
         ):
             said.append(f"{REJECTED} has the {rejected:,} rows that were not selected, and why")
     return "\n".join([f"{_shown(out)}: {said[0]}", *said[1:]])
@@ -185,6 +187,13 @@ def _made_from(ledger: Ledger, made: Artifact) -> tuple[Artifact, dict[str, Arti
     read = read_by(ledger, made)
     subset = next((a for a in read if a.asset.endswith("/selected_subset")), made)
     return subset, {a.partition: a for a in read if a.asset.endswith("/raw_corpus")}
+
+
+def _scores_of(study: Study, ledger: Ledger, subset: Artifact) -> dict[str, Artifact]:
+    """Return by source the scores that a subset was chosen by."""
+    method = study.named_methods[subset.json("arm.json")["method"]]
+    read = read_by(ledger, subset)
+    return {a.partition: a for a in read if a.asset == f"{study.name}/{method.scores_asset}"}
 
 
 def _origins(study: Study, subset: Artifact, corpus: Mapping[str, Artifact], draw: int) -> Origins:

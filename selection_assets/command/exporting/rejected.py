@@ -11,6 +11,7 @@ from resources.store.artifacts import Artifact
 from selection.basics.tables import rows_where
 from selection.corpus.originals import read_originals
 from selection.subset.fates import SELECTED
+from selection_assets.shared.fates import with_row_ids
 from selection_assets.shared.pool_rows import whole_text
 
 REJECTED_SCHEMA = pa.schema(
@@ -31,20 +32,37 @@ REJECTED_SCHEMA = pa.schema(
         pa.field("text", pa.large_string(), nullable=False),
     ]
 )
+OF_A_SCORE = ["row_id", "score", "draw"]
 BATCH = 1024
 
 
-def write_rejected(path: Path, subset: Artifact, corpus: Mapping[str, Artifact], draw: int) -> int:
+def write_rejected(
+    path: Path,
+    subset: Artifact,
+    corpus: Mapping[str, Artifact],
+    scores: Mapping[str, Artifact],
+    draw: int,
+) -> int:
     """Write `REJECTED_SCHEMA` of all candidates that were not selected; returns how many.
 
     In memory are the tables of one source, and of its rows as they came no more than a batch.
+
+    Parameters
+    ----------
+    corpus, scores : by source, those that the subset was made from.
     """
     fates = rows_where(subset.table("fates.parquet"), "draw", draw)
     counted = 0
     with pq.ParquetWriter(path, REJECTED_SCHEMA, compression="zstd") as writer:
         for source in sorted(set(fates["source"].to_pylist())):
-            of_source = rows_where(fates, "source", source).to_pylist()
-            told = {row["row_id"]: row for row in of_source if row["fate"] != SELECTED}
+            of_source = with_row_ids(rows_where(fates, "source", source), corpus).to_pylist()
+            scored = rows_where(scores[source].table("scores.parquet", OF_A_SCORE), "draw", draw)
+            score = dict(zip(*(scored[name].to_pylist() for name in OF_A_SCORE[:2]), strict=True))
+            told = {
+                row["row_id"]: row | {"score": score[row["row_id"]]}
+                for row in of_source
+                if row["fate"] != SELECTED
+            }
             rows = _rejected(corpus[source], told)
             while batch := list(islice(rows, BATCH)):
                 writer.write_table(pa.Table.from_pylist(batch, schema=REJECTED_SCHEMA))
