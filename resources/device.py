@@ -7,8 +7,10 @@ from typing import Literal
 import dagster as dg
 
 from resources.paths import project_settings
-from selection.basics.engine import Engine
+from selection.basics.engine import Engine, LocalEngine
 from selection.basics.hardware import has_bfloat16
+from selection.basics.ray_engine import RayEngine
+from selection.config.project import LocalProcesses, RayCluster
 
 GIB = 2**30
 MEMORY_SHARE = 0.5
@@ -40,8 +42,11 @@ class Device(dg.ConfigurableResource):
     @property
     def engine(self) -> Engine:
         """Who does the work that needs no device."""
-        workers = project_settings().engine.workers
-        return Engine(workers or len(os.sched_getaffinity(0)))
+        match project_settings().engine:
+            case LocalProcesses(workers=workers):
+                return LocalEngine(workers or len(os.sched_getaffinity(0)))
+            case RayCluster(address=address, workers=workers):
+                return RayEngine(address, workers)
 
     @property
     def memory_limit(self) -> int:

@@ -184,7 +184,7 @@ def each_block(
     charge : receives the FLOPs of each block that is computed here, always before it is kept: what
         nobody paid for is not found again. When it raises, the blocks before are kept.
     done : receives each part when its block is finished, and whether it was so before.
-    engine : computes what is missing. Where it has several workers, FLOPs are charged when a block
+    engine : computes what is missing. Where other processes do, FLOPs are charged when a block
         comes back from one, and before it is kept.
 
     Yields
@@ -201,8 +201,7 @@ def each_block(
             asked.append((key, part, finished))
             yield None if finished else part
 
-    here = engine.workers == 1
-    call = partial(_compute, compute, charge if here else None)
+    call = partial(_compute, compute, charge if engine.here else None)
     for found in engine.each(call, missing()):
         key, part, resumed = asked.popleft()
         if found is None:
@@ -210,7 +209,7 @@ def each_block(
             assert block is not None
         else:
             block, flops = found
-            if not here:
+            if not engine.here:
                 charge(flops)
             block = {**block, FLOPS: np.array([flops])}
             store.put(key, block)

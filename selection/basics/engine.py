@@ -7,33 +7,51 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
 
 
-@dataclass(frozen=True)
-class Engine:
-    """Maps a function over blocks; what it gives is the same whoever computes it.
+class Engine(Protocol):
+    """Maps a function over blocks; what it gives is the same whoever computes it."""
 
-    Attributes
-    ----------
-    workers : processes; with one, everything is computed here.
-    """
-
-    workers: int = 1
+    @property
+    def here(self) -> bool:
+        """Whether this process computes everything itself."""
+        ...
 
     def each(self, call: Callable[[ItemT], ResultT], items: Iterable[ItemT]) -> Iterator[ResultT]:
         """Give the results in the order of the items, of which few more are taken than are done.
 
         Parameters
         ----------
-        call : depends on its argument alone; with several workers it goes to them by pickling.
+        call : depends on its argument alone; it goes to other processes by pickling.
         """
+        ...
+
+
+@dataclass(frozen=True)
+class LocalEngine:
+    """Processes of this machine.
+
+    Attributes
+    ----------
+    workers : how many; with one, everything is computed here.
+    """
+
+    workers: int = 1
+
+    @property
+    def here(self) -> bool:
+        """Whether there is one."""
+        return self.workers == 1
+
+    def each(self, call: Callable[[ItemT], ResultT], items: Iterable[ItemT]) -> Iterator[ResultT]:
+        """Give the results in order, see `Engine`."""
         coming = iter(items)
         first = list(islice(coming, 2))
-        if self.workers == 1 or len(first) < 2:  # to start processes takes a second
+        if self.here or len(first) < 2:  # to start processes takes a second
             yield from map(call, chain(first, coming))
             return
         from joblib import Parallel, delayed
@@ -57,5 +75,5 @@ def _beside(call: Callable[[ItemT], ResultT], item: ItemT) -> ResultT:
     return call(item)
 
 
-HERE = Engine()
+HERE = LocalEngine()
 """This process alone."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from selection.config.names import Strict
 
 
-class LocalEngine(Strict):
+class LocalProcesses(Strict):
     """Processes of this machine."""
 
     kind: Literal["local"] = "local"
@@ -18,11 +18,37 @@ class LocalEngine(Strict):
     )
 
 
+class RayCluster(Strict):
+    """Workers of a Ray cluster."""
+
+    kind: Literal["ray"]
+    address: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Of a cluster that is there, as Ray writes it: `10.0.0.1:6379`,"
+        " `ray://10.0.0.1:10001` or `auto`. Without one it is started on this machine.",
+    )
+    workers: int | None = Field(
+        default=None,
+        ge=1,
+        le=1_024,
+        description="Processors of a cluster that is started; all of this machine unless said.",
+    )
+
+    @model_validator(mode="after")
+    def _of_its_own(self) -> RayCluster:
+        if self.address is not None and self.workers is not None:
+            raise ValueError(
+                "`workers` is of a cluster that is started here; one at an `address` has its own"
+            )
+        return self
+
+
 class ProjectFile(Strict):
     """The file beside `studies/`; without it, everything that a study reads is in the project."""
 
-    engine: LocalEngine = Field(
-        default_factory=LocalEngine,
+    engine: Annotated[LocalProcesses | RayCluster, Field(discriminator="kind")] = Field(
+        default_factory=LocalProcesses,
         description="Where work is done that needs no device, such as counting words.",
     )
     roots: list[str] = Field(

@@ -55,8 +55,7 @@ def score_in_blocks(
     meter : Meter
         Charged for each block that is scored here: its FLOPs are known when it is done.
     engine : Engine
-        Scores blocks; of one with several workers each gets a block's rows and what the method
-        has learnt.
+        Scores blocks; another process gets a block's rows and what the method has learnt.
 
     Returns
     -------
@@ -72,7 +71,7 @@ def score_in_blocks(
     given = replace(inputs, rows=rows.take(slice(0, 0)).held())
 
     def ready(block: Rows) -> Rows:
-        return block if engine.workers == 1 else block.held()
+        return block if engine.here else block.held()
 
     def score(block: Rows, charge: Charge) -> Block:
         scores = checked_scores(method, fitted, replace(given, rows=block))

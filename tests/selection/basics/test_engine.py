@@ -12,7 +12,7 @@ import pytest
 from places import REPOSITORY
 
 from selection.basics.blocks import BlockStore, compute_in_blocks
-from selection.basics.engine import HERE, Engine
+from selection.basics.engine import HERE, Engine, LocalEngine
 
 PARTS = list(range(12))
 
@@ -44,7 +44,7 @@ def test_two_workers_give_what_one_gives(tmp_path):
     charged: list[float] = []
     charged_beside: list[float] = []
     here = computed(tmp_path / "here", HERE, charged)
-    beside = computed(tmp_path / "beside", Engine(2), charged_beside)
+    beside = computed(tmp_path / "beside", LocalEngine(2), charged_beside)
     assert np.array_equal(here["x"], beside["x"])
     assert here["flops"] == beside["flops"] == sum(PARTS)
     assert charged == charged_beside == [float(part) for part in PARTS]
@@ -57,19 +57,19 @@ def test_what_fails_in_a_worker_is_raised_and_what_was_paid_for_is_kept(tmp_path
     before: list[float] = []
     after: list[float] = []
     with pytest.raises(RuntimeError, match="part 7 fails"):
-        computed(tmp_path, Engine(2), before, dies_at=7)
-    found = computed(tmp_path, Engine(2), after)
+        computed(tmp_path, LocalEngine(2), before, dies_at=7)
+    found = computed(tmp_path, LocalEngine(2), after)
     assert [*before, *after] == [float(part) for part in PARTS]
     assert found["resumed"] == sum(before)
 
 
 def test_a_single_item_is_done_here():
-    assert list(Engine(4).each(lambda _: os.getpid(), [1])) == [os.getpid()]
-    assert list(Engine(4).each(lambda _: os.getpid(), [])) == []
+    assert list(LocalEngine(4).each(lambda _: os.getpid(), [1])) == [os.getpid()]
+    assert list(LocalEngine(4).each(lambda _: os.getpid(), [])) == []
 
 
 def test_who_needs_no_more_is_not_warned_of_what_is_left(recwarn):
-    results = Engine(2).each(abs, range(1_000))
+    results = LocalEngine(2).each(abs, range(1_000))
     assert next(results) == 0
     results.close()
     assert [str(warning.message) for warning in recwarn] == []
@@ -77,14 +77,14 @@ def test_who_needs_no_more_is_not_warned_of_what_is_left(recwarn):
 
 STOPPED = """
 import time
-from selection.basics.engine import Engine
+from selection.basics.engine import LocalEngine
 
 def slow(item):
     time.sleep(0.1)
     return item
 
 try:
-    for item in Engine(2).each(slow, range(10_000)):
+    for item in LocalEngine(2).each(slow, range(10_000)):
         print(item, flush=True)
 except KeyboardInterrupt:
     print("stopped", flush=True)

@@ -1,0 +1,126 @@
+"""Blocks computed by a Ray cluster: one that is there, or one of this machine's own."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+ItemT = TypeVar("ItemT")
+ResultT = TypeVar("ResultT")
+
+RETRIES = 3
+"""So often a block is computed again whose worker has died."""
+
+_SECONDS_TO_ANSWER = 10.0
+
+_AHEAD = 2
+"""Blocks under way for each processor; as many wait in memory at most."""
+
+
+class NoRay(RuntimeError):
+    """Ray is not installed, or there is no cluster at the address."""
+
+
+@dataclass(frozen=True)
+class RayEngine:
+    """Workers of a Ray cluster, each of one processor.
+
+    A worker that dies is replaced, and its block computed again. Workers get blocks and give
+    results; what they cost is charged where the engine is asked, and nowhere else.
+
+    Attributes
+    ----------
+    address : of a cluster that is there, as Ray writes it; None starts one on this machine, which
+        only this process may use, and which ends with it.
+    workers : processors of a cluster that is started; None for all of this machine's.
+    """
+
+    address: str | None = None
+    workers: int | None = None
+
+    @property
+    def here(self) -> bool:
+        """Never: even one worker is another process."""
+        return False
+
+    def each(self, call: Callable[[ItemT], ResultT], items: Iterable[ItemT]) -> Iterator[ResultT]:
+        """Give the results in order, see `Engine`; what fails in a worker is raised here.
+
+        Raises
+        ------
+        NoRay
+            With what to do.
+        """
+        ray = self._connected()
+        run = ray.remote(num_cpus=1, max_retries=RETRIES)(_computed)
+        given = ray.put(call)  # once, and not with each block
+        most = _AHEAD * max(1, int(ray.cluster_resources().get("CPU", 1)))
+        waiting: deque[Any] = deque()
+        try:
+            for item in items:
+                waiting.append(run.remote(given, item))
+                if len(waiting) >= most:
+                    yield ray.get(waiting.popleft())
+            while waiting:
+                yield ray.get(waiting.popleft())
+        finally:
+            for unwanted in waiting:
+                ray.cancel(unwanted, force=True)
+
+    def _connected(self) -> Any:
+        # Ray reads them when it is imported. Without a token, whoever reaches its ports may run
+        # programs here.
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        try:
+            import ray
+        except ImportError as error:
+            raise NoRay(
+                "the engine of this project is Ray, which is not installed: `pip install"
+                " 'selection-assets[ray]'`, or `engine: {kind: local}` in project.yaml"
+            ) from error
+        if ray.is_initialized():
+            return ray
+        if self.address is not None:
+            _require_there(self.address)
+        own: dict[str, Any] = {
+            "num_cpus": self.workers or len(os.sched_getaffinity(0)),
+            "include_dashboard": False,
+            "_node_ip_address": "127.0.0.1",
+        }
+        try:
+            ray.init(
+                self.address or "local",
+                log_to_driver=False,
+                logging_level="ERROR",
+                **({} if self.address else own),
+            )
+        except (ConnectionError, ValueError, RuntimeError) as error:
+            where = f"at {self.address}" if self.address else "on this machine"
+            raise NoRay(f"no Ray cluster {where}: {error}") from error
+        return ray
+
+
+def _require_there(address: str) -> None:
+    """See that somebody listens at an address: Ray itself would try for minutes.
+
+    Raises
+    ------
+    NoRay
+        When nobody does.
+    """
+    host, colon, port = address.rpartition("://")[2].rpartition(":")
+    if not colon or not port.isdecimal():
+        return  # `auto`, or another word that Ray itself knows
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), _SECONDS_TO_ANSWER).close()
+    except (OSError, OverflowError) as error:
+        raise NoRay(f"no Ray cluster at {address}: {error}") from error
+
+
+def _computed(call: Callable[[ItemT], ResultT], item: ItemT) -> ResultT:
+    return call(item)

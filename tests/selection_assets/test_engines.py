@@ -1,0 +1,123 @@
+"""Whoever computes its blocks, a study selects the same rows and is charged once."""
+
+import threading
+import time
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from shutil import copytree
+
+import psutil
+import pytest
+import yaml
+from small_project import Project, docstring_lines, enter
+
+from resources.ledger.lineage import current_artifacts
+from selection_assets.refresh.refresh import refresh
+from selection_assets.studies import load_study
+
+pytestmark = pytest.mark.study
+
+needs_ray = pytest.mark.skipif(find_spec("ray") is None, reason="needs Ray: the extra `ray`")
+METHODS = {
+    "random": None,
+    "length": None,
+    "bm25": None,
+    "dsir": None,
+    "embedding": None,
+    "round_robin": {"method": "embedding", "variant": "round_robin"},
+}
+HERE = {"kind": "local", "workers": 1}
+
+
+def selected(fresh: Path, root: Path, engine: dict[str, object]) -> dict[str, str]:
+    """Versions of everything that a study has made, by asset and partition."""
+    project = Project(Path(copytree(fresh, root)))
+    (root / "project.yaml").write_text(yaml.safe_dump({"engine": engine}))
+    (root / "drop/logging.jsonl").write_text(docstring_lines("logging"))
+    file = root / "studies/least.yaml"
+    study = yaml.safe_load(file.read_text())
+    for name in ("base_model", "warm_up", "fine_tuning", "full_data_seeds"):
+        del study[name]
+    study |= {"trains": False, "methods": METHODS, "budgets": [{"rows": 20}]}
+    file.write_text(yaml.safe_dump(study))
+    for entered in enter(project):
+        with entered.instance() as instance:
+            assert refresh(
+                load_study("least"),
+                entered.definitions,
+                entered.ledger,
+                instance,
+                up_to="selected_subset",
+            )
+        artifacts = current_artifacts(entered.ledger)
+        paid = entered.ledger.query(
+            "SELECT asset, partition, count(*) AS n FROM spend WHERE state = 'settled'"
+            " GROUP BY asset, partition"
+        )
+        assert {row["n"] for row in paid} == {1}
+        assert not entered.ledger.query("SELECT * FROM spend WHERE state = 'running'")
+    # A plan has rates of this device in it.
+    made = [a for a in artifacts if not a.asset.endswith("/budget_plan")]
+    return {f"{a.asset}[{a.partition}]": a.version for a in made}
+
+
+@pytest.fixture(scope="module")
+def here(fresh: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    return selected(fresh, tmp_path_factory.mktemp("here") / "project", HERE)
+
+
+@pytest.mark.parametrize(
+    "engine",
+    [
+        pytest.param({"kind": "local", "workers": 2}, id="local-2"),
+        pytest.param({"kind": "ray", "workers": 2}, id="ray-2", marks=needs_ray),
+    ],
+)
+def test_a_study_selects_the_same_rows(here, fresh, tmp_path, engine):
+    assert selected(fresh, tmp_path / "project", engine) == here
+
+
+@needs_ray
+def test_a_study_selects_the_same_rows_though_workers_are_killed(here, fresh, tmp_path):
+    killer = Killer()
+    killer.start()
+    try:
+        found = selected(fresh, tmp_path / "project", {"kind": "ray", "workers": 2})
+    finally:
+        killer.stop()
+    assert killer.killed
+    assert found == here
+
+
+class Killer(threading.Thread):
+    """Kills a worker of Ray that is at work, some times with a rest between."""
+
+    MOST = 2  # fewer than a block is tried
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.killed: list[int] = []
+        self._stopped = threading.Event()
+
+    def run(self) -> None:
+        while not self._stopped.wait(0.005) and len(self.killed) < self.MOST:
+            for worker in at_work():
+                worker.kill()
+                self.killed.append(worker.pid)
+                time.sleep(1.0)
+                break
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self.join()
+
+
+def at_work() -> Iterator[psutil.Process]:
+    """Workers of this process's cluster that compute a block, by the name that Ray gives them."""
+    for process in psutil.Process().children(recursive=True):
+        try:
+            if process.cmdline()[:1] == ["ray::_computed"]:
+                yield process
+        except (psutil.NoSuchProcess, psutil.ZombieProcess, IndexError):
+            continue
