@@ -181,8 +181,8 @@ def test_what_was_published_before_is_put_there_by_a_command(tmp_path, monkeypat
 @pytest.mark.parametrize(
     ("address", "said"),
     [
-        ("s3://me:key@bucket/prefix", "keys and options are read from the environment"),
-        ("s3://bucket/prefix?key=secret", "keys and options are read from the environment"),
+        ("s3://me:hidden@bucket/prefix", "keys and options are read from the environment"),
+        ("s3://bucket/prefix?key=hidden", "keys and options are read from the environment"),
         ("s3://", "give it as `s3://bucket/prefix`"),
         ("ftp://bucket/prefix", "ftp:// is no store that is known"),
     ],
@@ -192,3 +192,4 @@ def test_an_address_with_more_than_a_place_is_refused(tmp_path, monkeypatch, add
     share(tmp_path, address)
     refused = selection("share")
     assert refused.exit_code == 2 and said in refused.stderr
+    assert "hidden" not in refused.output
