@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache, cached_property
 from importlib.util import find_spec
 from pathlib import Path
@@ -106,6 +106,40 @@ class SharedStore:
     def __contains__(self, where: str) -> bool:
         """Whether a version is there, whole."""
         return self._has(_manifest_of(where))
+
+    def versions(self) -> dict[str, datetime]:
+        """Every version that is there, with the time at which it was put."""
+        with self._asked("list the versions"):
+            found = [one for many in self._bucket.list("versions") for one in many]
+        places = {one["path"].removeprefix("versions/"): one["last_modified"] for one in found}
+        return {path.removesuffix(f"/{MANIFEST}"): put for path, put in places.items()}
+
+    def forget(self, versions: Collection[str], *, until: datetime) -> int:
+        """Remove versions, and then the blobs that no version names; returns how many blobs.
+
+        Parameters
+        ----------
+        until : what was put later stays, since somebody may be about to name it.
+        """
+        import obstore
+
+        with self._asked("remove versions"):
+            for where in versions:
+                obstore.delete(self._bucket, _manifest_of(where))
+            blobs = [one for many in self._bucket.list("blobs") for one in many]
+            named: set[str] = set()
+            for where in self.versions():
+                manifest = bytes(obstore.get(self._bucket, _manifest_of(where)).bytes())
+                files = json.loads(manifest)["files"].values()
+                named |= {_blob_of(entry["sha256"]) for entry in files}
+            unnamed = [
+                one["path"]
+                for one in blobs
+                if one["path"] not in named and one["last_modified"] < until
+            ]
+            for blob in unnamed:
+                obstore.delete(self._bucket, blob)
+        return len(unnamed)
 
     def _keep_file(self, file: Path, digest: str) -> None:
         import obstore

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -14,8 +15,8 @@ from real_processes import Child, die
 
 from resources.ledger.ledger import open_ledger
 from resources.project import ROOT_VARIABLE
-from resources.store.artifacts import Artifact
-from resources.store.shared_store import SharedStore, place
+from resources.store.artifacts import Artifact, CorruptArtifact
+from resources.store.shared_store import SharedStore, SharedStoreFailed, place
 
 pytestmark = pytest.mark.skipif(
     find_spec("obstore") is None or find_spec("moto") is None, reason="needs obstore and moto"
@@ -90,8 +91,6 @@ def test_who_publishes_the_same_at_once_shares_it_once(shared, tmp_path):
 
 def test_a_missing_file_is_fetched_and_a_damaged_one_is_refused(shared, tmp_path):
     """P7: what is fetched is hashed; what is there is never taken for what it is not."""
-    from resources.store.checked_files import CorruptArtifact
-
     root = tmp_path / "store"
     publish_everything(root, "n")
     artifact = current(root)
@@ -107,8 +106,6 @@ def test_a_missing_file_is_fetched_and_a_damaged_one_is_refused(shared, tmp_path
 
 
 def test_a_blob_that_is_not_what_its_name_says_is_refused(tmp_path, monkeypatch):
-    from resources.store.checked_files import CorruptArtifact
-
     monkeypatch.setenv(ROOT_VARIABLE, str(tmp_path))
     share(tmp_path, "shared")
     publish_everything(tmp_path / "store", "n")
@@ -132,15 +129,10 @@ def test_a_large_file_goes_in_parts(shared, tmp_path, monkeypatch):
 def test_without_an_answer_nothing_becomes_current_and_the_next_attempt_does(
     server, tmp_path, monkeypatch
 ):
-    from datetime import timedelta
-
-    from resources.store import shared_store
-    from resources.store.shared_store import SharedStoreFailed
-
     for name, value in server.environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("AWS_TIMEOUT", "1s")
-    monkeypatch.setattr(shared_store, "PATIENCE", timedelta(seconds=1))
+    monkeypatch.setattr("resources.store.shared_store.PATIENCE", timedelta(seconds=1))
     monkeypatch.setenv(ROOT_VARIABLE, str(tmp_path))
     root = tmp_path / "store"
     share(tmp_path, server.address("silent"))
@@ -193,3 +185,24 @@ def test_an_address_with_more_than_a_place_is_refused(tmp_path, monkeypatch, add
     refused = selection("share")
     assert refused.exit_code == 2 and said in refused.stderr
     assert "hidden" not in refused.output
+
+
+def test_what_the_ledger_does_not_name_goes_from_the_shared_store_once_it_is_old(
+    shared, tmp_path, monkeypatch
+):
+    monkeypatch.setenv(ROOT_VARIABLE, str(tmp_path / "project"))
+    root = tmp_path / "project/store"
+    publish_everything(root, "o")
+    die(PUBLISH, root, "n", SELECTION_CRASH_AT="after_shared")
+    assert len(shared.versions()) == 2
+    young = selection("gc", "--shared", "--delete").stdout
+    assert "shared store" not in young and len(shared.versions()) == 2
+    monkeypatch.setattr("resources.shared_debris.IN_FLIGHT", timedelta(0))
+    shown = selection("gc", "--shared").stdout
+    [unnamed] = shared.versions().keys() - {where(current(root))}
+    assert unnamed in shown and len(shared.versions()) == 2
+    said = selection("gc", "--shared", "--delete").stdout
+    assert "1 versions and 7 blobs of the shared store removed" in said
+    assert set(shared.versions()) == {where(current(root))}
+    shutil.rmtree(root / "artifacts/study")
+    current(root).verify()
