@@ -79,13 +79,10 @@ def _shared_text(cleared: dict[str, Any], *, delete: bool) -> Iterator[str]:
     found, removed = cleared["shared"], cleared["shared_removed"]
     if found:
         rows = [[one["path"], _age(one["age_seconds"])] for one in found]
-        yield text_table(
-            ["version in the shared store that this ledger does not name", "age"], rows
-        )
+        yield text_table(["in the shared store, and not named by this ledger", "age"], rows)
     if delete and any(removed.values()):
-        yield (
-            f"{removed['versions']} versions and {removed['blobs']} blobs of the shared store removed"
-        )
+        versions, blobs = removed["versions"], removed["blobs"]
+        yield f"{versions} versions and {blobs} blobs of the shared store removed"
 
 
 def _local_text(cleared: dict[str, Any], *, delete: bool) -> str:

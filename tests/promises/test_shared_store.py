@@ -202,7 +202,8 @@ def test_what_the_ledger_does_not_name_goes_from_the_shared_store_once_it_is_old
     [unnamed] = shared.versions().keys() - {where(current(root))}
     assert unnamed in shown and len(shared.versions()) == 2
     said = selection("gc", "--shared", "--delete").stdout
-    assert "1 versions and 7 blobs of the shared store removed" in said
+    # Of its seven files two have the same content.
+    assert "1 versions and 6 blobs of the shared store removed" in said
     assert set(shared.versions()) == {where(current(root))}
     shutil.rmtree(root / "artifacts/study")
     current(root).verify()
