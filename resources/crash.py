@@ -9,6 +9,8 @@ POINTS = (
     "after_reserve",  # the compute is reserved, nothing of it spent
     "after_stage",  # the files are written, and perhaps not on the disk
     "after_fsync",  # they are on the disk, in a folder that nobody reads
+    "after_blobs",  # they are in the shared store too, if there is one, without a manifest
+    "after_shared",  # and with it
     "after_rename",  # they lie in their final folder, whose name may not be on the disk
     "before_ledger",  # all of it is on the disk, and the ledger knows nothing
     "after_ledger",  # the ledger's transaction is over, and nobody was told

@@ -43,6 +43,8 @@ def publish_all(
         For each: as it is published; or why it is not, where no cap admits what was spent.
     """
     ones = [_Version(made, store.root) for made in many]
+    for one in ones:
+        store.share(one.made.staged, *one.what)
     with store.publishing():
         folders = []
         for one in ones:

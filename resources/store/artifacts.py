@@ -16,13 +16,14 @@ from resources.crash import crash_point
 from resources.store.checked_files import CorruptArtifact, check_file, hash_file
 from resources.store.contents import Content, flush, write_content
 from resources.store.held_folder import HeldFolder, Hold, make_and_hold
+from resources.store.manifest import MANIFEST, read_manifest, version_of
 from resources.store.publishing_lock import locked
+from resources.store.shared_store import place, shared_store
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-MANIFEST = "manifest.json"
 STAGE, WORK, LOCK = ".stage", ".work", ".publishing.lock"
 """Beside the assets: files on their way in, what a killed step resumes from, and a lock."""
 
@@ -64,6 +65,7 @@ class Artifact:
         if not covered:
             raise CorruptArtifact(f"{self.folder / name}: not in the manifest; materialize again")
         for file, entry in covered.items():
+            self._bring_if_missing(file)
             check_file(self.folder / file, entry, full=False)
         return self.folder / name
 
@@ -119,21 +121,17 @@ class Artifact:
             Naming the first file that differs.
         """
         for file, entry in self._manifest().items():
+            self._bring_if_missing(file)
             check_file(self.folder / file, entry, full=full)
 
     def _manifest(self) -> dict[str, dict[str, Any]]:
-        manifest = self.folder / MANIFEST
-        if not manifest.is_file():
-            raise CorruptArtifact(f"{manifest}: missing; materialize {self.asset} again")
-        try:
-            files = json.loads(manifest.read_text(encoding="utf-8"))["files"]
-            version = _version_of(files)
-        except (ValueError, LookupError, TypeError, AttributeError) as error:
-            raise CorruptArtifact(f"{manifest}: unreadable: {error}") from error
-        # The folder is named after its content, so a changed manifest gives itself away.
-        if version != self.folder.name:
-            raise CorruptArtifact(f"{manifest}: does not hash to the folder's name")
-        return files
+        self._bring_if_missing(MANIFEST)
+        return read_manifest(self.folder, self.asset)
+
+    def _bring_if_missing(self, name: str) -> None:
+        """Fetch what this machine lacks from where the project shares it, if it does."""
+        if not (self.folder / name).is_file() and (shared := shared_store()) is not None:
+            shared.bring(self.folder, place(self.asset, self.partition, self.version))
 
 
 @dataclass(frozen=True)
@@ -182,7 +180,7 @@ class ArtifactStore:
             for path in sorted(folder.rglob("*"))
             if path.is_file()
         }
-        version = _version_of(entries)
+        version = version_of(entries)
         manifest = json.dumps({"files": entries}, indent=1, sort_keys=True)
         (folder / MANIFEST).write_text(manifest, encoding="utf-8")
         crash_point("after_stage")
@@ -191,6 +189,17 @@ class ArtifactStore:
         crash_point("after_fsync")
         total = sum(entry["bytes"] for entry in entries.values())
         return Staged(folder, version, total, held.hold)
+
+    def share(self, staged: Staged, asset: str, partition: str) -> None:
+        """Put staged files where the project shares them, if it does, before they are published.
+
+        Raises
+        ------
+        SharedStoreFailed
+            When they cannot be put there: then they must not be published either.
+        """
+        if (shared := shared_store()) is not None:
+            shared.keep(staged.folder, place(asset, partition, staged.version))
 
     def publish(self, staged: Staged, asset: str, partition: str) -> Path:
         """Rename the staged folder to its final place; the same content is kept only once.
@@ -281,13 +290,6 @@ def _bytes_in(folder: Path) -> int:
         with suppress(FileNotFoundError):
             total += path.stat().st_size if path.is_file() else 0
     return total
-
-
-def _version_of(entries: Mapping[str, Mapping[str, Any]]) -> str:
-    lines = [
-        f"{name} {entry['bytes']} {entry['sha256']}" for name, entry in sorted(entries.items())
-    ]
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:32]
 
 
 def _holds_only_files_of(staged: Path, folder: Path) -> bool:

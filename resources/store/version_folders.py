@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from resources.store.artifacts import MANIFEST
+from resources.store.manifest import MANIFEST
 
 VERSION = re.compile(r"[0-9a-f]{32}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -25,6 +26,9 @@ Resolve = Callable[[str], Path]
 
 MAX_BYTES = 256 * 2**10
 """Of a configuration's file."""
+_KEYS = re.compile(r"(?<=://)[^/\s]*(?=@)|(?<=[?&])[^\s'\"]*")
+"""What an address may hold that nobody but its owner is to see."""
+
 MOST_PROBLEMS = 50
 """Of one file that are listed: a wrong one may have thousands."""
 
@@ -143,4 +147,4 @@ def _field(read: Located, at: Location) -> str:
 
 
 def _shown(detail: Any) -> str:
-    return cut(repr(detail["input"]))
+    return cut(_KEYS.sub("***", repr(detail["input"])))

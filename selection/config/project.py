@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from selection.config.names import Strict
 
@@ -44,6 +44,9 @@ class RayCluster(Strict):
         return self
 
 
+BUCKETS = ("s3", "gs", "az")
+
+
 class ProjectFile(Strict):
     """The file beside `studies/`; without it, everything that a study reads is in the project."""
 
@@ -51,8 +54,31 @@ class ProjectFile(Strict):
         default_factory=LocalProcesses,
         description="Where work is done that needs no device, such as counting words.",
     )
+    store: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Where what is published is shared with other machines: `s3://bucket/prefix`,"
+        " another bucket, or a folder. The folder `store` is then a cache of it. Who may use a"
+        " bucket is said by the environment alone.",
+    )
     roots: list[str] = Field(
         default_factory=list,
         description="Folders outside the project that its configuration may name paths under;"
         " relative ones start at the project's folder.",
     )
+
+    @field_validator("store")
+    @classmethod
+    def _names_a_bucket_and_nobody(cls, store: str | None) -> str | None:
+        if store is None or "://" not in store:
+            return store
+        scheme, _, rest = store.partition("://")
+        if scheme not in BUCKETS:
+            known = ", ".join(f"{known}://" for known in BUCKETS)
+            raise ValueError(f"{scheme}:// is no store that is known: give a folder, or {known}")
+        if not rest.strip("/") or set("@?#") & set(rest):
+            raise ValueError(
+                f"give it as `{scheme}://bucket/prefix`; keys and options are read from the"
+                " environment (`AWS_ACCESS_KEY_ID`, `AWS_ENDPOINT_URL`), and never from a file"
+            )
+        return store

@@ -13,6 +13,7 @@ from selection_assets.command.subcommands.pick import pick
 from selection_assets.command.subcommands.plan import plan
 from selection_assets.command.subcommands.recover import recover
 from selection_assets.command.subcommands.run import run
+from selection_assets.command.subcommands.share import share
 from selection_assets.command.subcommands.ui import ui
 from selection_assets.command.subcommands.verify import verify
 from selection_assets.command.subcommands.why import why
@@ -35,6 +36,7 @@ main.add_command(pick)
 main.add_command(plan)
 main.add_command(recover)
 main.add_command(run)
+main.add_command(share)
 main.add_command(ui)
 main.add_command(verify)
 main.add_command(why)

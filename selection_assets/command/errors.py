@@ -73,12 +73,13 @@ def told_plainly(error: Exception) -> Plain | None:
     from resources.ledger.schema import UnknownLedger
     from resources.store.artifacts import CorruptArtifact
     from resources.store.publishing_lock import StoreBusy
+    from resources.store.shared_store import SharedStoreFailed
     from selection.config.files import ConfigurationError
     from selection_assets.command.lineage import NotInLedger
     from selection_assets.command.why import NoSuchRow
 
     expected = (LedgerBusy, LedgerLost, CannotRecover, StoreBusy, UnknownLedger)
-    expected += (CorruptArtifact, NoSuchRow, NotInLedger)
+    expected += (CorruptArtifact, SharedStoreFailed, NoSuchRow, NotInLedger)
     # What files and settings cause where nobody has foreseen it; sensors catch the same.
     from_outside = (ValueError, OSError, duckdb.Error)
     if isinstance(error, ConfigurationError):

@@ -20,8 +20,15 @@ from selection_assets.command.reading import as_json, project_ledger, show
     type=click.IntRange(min=1),
     help="Remove the paid versions too that the ledger does not name: exactly so many.",
 )
+@click.option(
+    "--shared",
+    is_flag=True,
+    help="Look through the shared store too, which no other project may share.",
+)
 @as_json
-def gc(delete: bool, unfinished_days: float, paid_versions: int | None, as_json: bool) -> None:
+def gc(
+    delete: bool, unfinished_days: float, paid_versions: int | None, shared: bool, as_json: bool
+) -> None:
     """Find what crashes left in the store, and with --delete remove it.
 
     Nothing that the ledger names is touched, and a pipeline may run meanwhile. A version that was
@@ -36,5 +43,6 @@ def gc(delete: bool, unfinished_days: float, paid_versions: int | None, as_json:
         unfinished_days=unfinished_days,
         delete=delete,
         paid_versions=paid_versions or 0,
+        shared=shared,
     )
     show(cleared, as_json, lambda: gc_text(cleared, delete=delete))
