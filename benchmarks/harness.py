@@ -122,12 +122,27 @@ def installed(libraries: Iterable[str]) -> dict[str, str]:
     return found
 
 
+INSTRUCTIONS = {
+    "avx2": "AVX2",
+    "avx512f": "AVX-512",
+    "avx512_bf16": "AVX512-BF16",
+    "amx_tile": "AMX",
+    "asimd": "NEON",
+    "sve": "SVE",
+}
+"""What Linux calls the sets that speed depends on, and others do."""
+
+
 def processor() -> str:
-    """Name of the processor and its number of cores."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    name = names[0] if names else platform.machine()
-    return f"{name}, {len(os.sched_getaffinity(0))} cores"
+    """Name of the processor, its number of cores, and its instruction sets."""
+    found: dict[str, str] = {}
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        name, _, value = line.partition(":")
+        found.setdefault(name.strip(), value.strip())
+    flags = set(found.get("flags", found.get("Features", "")).split())
+    sets = [said for flag, said in INSTRUCTIONS.items() if flag in flags]
+    name = found.get("model name", platform.machine())
+    return ", ".join([name, f"{len(os.sched_getaffinity(0))} cores", *sets])
 
 
 def _resident(field: str) -> int:
