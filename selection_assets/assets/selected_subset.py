@@ -1,20 +1,18 @@
 """selected_subset[method x budget]: the rows an arm trains on, and the fate of every row."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 import dagster as dg
 import numpy as np
 import pyarrow as pa
 
 from resources.store.artifacts import Artifact
-from selection.basics.tables import places_of
-from selection.basics.vectors import StackedVectors
 from selection.config.study import Study
-from selection.leaks.kinds import TARGET_LEAK
 from selection.subset.choose import Subset, choose_rows
 from selection.subset.fates import DOES_NOT_FIT, TOO_LONG
 from selection.subset.lengths import LengthLimit
 from selection.subset.spent import why_underspent
+from selection_assets.shared.barred import Barred, find_barred
 from selection_assets.shared.candidates import (
     CandidatePool,
     Candidates,
@@ -22,8 +20,7 @@ from selection_assets.shared.candidates import (
     limit_of,
 )
 from selection_assets.shared.fates import FATES
-from selection_assets.shared.held_out import held_out_rows, leaking_rows
-from selection_assets.shared.pool_rows import pool_vectors, whole_texts
+from selection_assets.shared.pool_rows import whole_texts
 from selection_assets.stage.inputs import (
     all_of,
     every_source_of,
@@ -35,9 +32,6 @@ from selection_assets.stage.inputs import (
 from selection_assets.stage.keys import arm_of, arm_partitions, study_key
 from selection_assets.stage.stage import Stage, stage
 from selection_assets.stage.step import Check, Draft, Step
-
-NO_VECTOR = "no_vector"
-"""Fate of rows that no method may select, as is `TARGET_LEAK`."""
 
 
 def build_selected_subset(study: Study) -> Stage:
@@ -79,7 +73,7 @@ def build_selected_subset(study: Study) -> Stage:
         plan = planned_arm(step.one("budget_plan"), method, budget)
         # What is the same for every arm is read once: there may be thousands of sources.
         pool = step.once("pool", lambda: candidate_pool(step.inputs, study.train_on, limit))
-        barred = step.once("barred", lambda: _barred(step, pool))
+        barred = step.once("barred", lambda: find_barred(step, pool))
         fates, subsets = [], []
         for drawn in pool.scored(step.inputs[named[method].scores_asset]):
             at = drawn.at
@@ -141,40 +135,6 @@ def build_selected_subset(study: Study) -> Stage:
         )
 
     return selected_subset
-
-
-@dataclass(frozen=True)
-class Barred:
-    """What no arm may select, whatever it scores.
-
-    Attributes
-    ----------
-    reason : object of shape (n,), of each row of the pool; "" of those that may be selected.
-    leaks : `LEAKS` of the pool.
-    leak_at : int64 of shape (n,), where in them each row is; -1 where it is not.
-    leaking : ids of all held-out rows and of those that leak one.
-    vectors : of the rows that have one.
-    vector_at : int64 of shape (n,), where in them each row is; -1 where it is not.
-    """
-
-    reason: np.ndarray
-    leaks: pa.Table
-    leak_at: np.ndarray
-    leaking: set[str]
-    vectors: StackedVectors
-    vector_at: np.ndarray
-
-
-def _barred(step: Step, pool: CandidatePool) -> Barred:
-    of_vectors, vectors = pool_vectors(step.inputs["corpus_embeddings"])
-    leaks = leaking_rows(step.inputs["target_leaks"].values())
-    held_out = [row.row_id for row in held_out_rows(step.one("target_examples"))]
-    vector_at, leak_at = (places_of(pool.row_id, ids) for ids in (of_vectors, leaks["row_id"]))
-    is_held_out = places_of(pool.row_id, pa.array(held_out, pa.string())) >= 0
-    reason = np.where((vector_at < 0) & (pool.fault == ""), NO_VECTOR, pool.fault)
-    reason[is_held_out | (leak_at >= 0)] = TARGET_LEAK
-    leaking = {*held_out, *leaks["row_id"].to_pylist()}
-    return Barred(reason, leaks, leak_at, leaking, vectors, vector_at)
 
 
 def _subset(pool: CandidatePool, drawn: Candidates, chosen: Subset) -> pa.Table:
