@@ -7,7 +7,7 @@ from typing import Literal
 import dagster as dg
 
 from resources.paths import project_settings
-from selection.basics.engine import Engine, LocalEngine
+from selection.basics.engine import HERE, Engine, LocalEngine
 from selection.basics.hardware import has_bfloat16
 from selection.basics.ray_engine import RayEngine
 from selection.config.project import LocalProcesses, RayCluster
@@ -47,6 +47,12 @@ class Device(dg.ConfigurableResource):
                 return LocalEngine(workers or len(os.sched_getaffinity(0)))
             case RayCluster(address=address, workers=workers):
                 return RayEngine(address, workers)
+
+    @property
+    def engine_with_models(self) -> Engine:
+        """Who does the work for which a model is loaded: others only if they keep it."""
+        engine = self.engine
+        return engine if engine.keeps and self.name == "cpu" else HERE
 
     @property
     def memory_limit(self) -> int:

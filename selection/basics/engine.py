@@ -21,6 +21,11 @@ class Engine(Protocol):
         """Whether this process computes everything itself."""
         ...
 
+    @property
+    def keeps(self) -> bool:
+        """Whether who computes keeps `call` from block to block, however large a model it holds."""
+        ...
+
     def each(self, call: Callable[[ItemT], ResultT], items: Iterable[ItemT]) -> Iterator[ResultT]:
         """Give the results in the order of the items, of which few more are taken than are done.
 
@@ -46,6 +51,11 @@ class LocalEngine:
     def here(self) -> bool:
         """Whether there is one."""
         return self.workers == 1
+
+    @property
+    def keeps(self) -> bool:
+        """Whether there is one: the others get it with each block."""
+        return self.here
 
     def each(self, call: Callable[[ItemT], ResultT], items: Iterable[ItemT]) -> Iterator[ResultT]:
         """Give the results in order, see `Engine`."""

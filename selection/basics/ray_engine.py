@@ -47,6 +47,11 @@ class RayEngine:
         """Never: even one worker is another process."""
         return False
 
+    @property
+    def keeps(self) -> bool:
+        """A worker unpickles it once."""
+        return True
+
     def each(self, call: Callable[[ItemT], ResultT], items: Iterable[ItemT]) -> Iterator[ResultT]:
         """Give the results in order, see `Engine`; what fails in a worker is raised here.
 
@@ -57,7 +62,7 @@ class RayEngine:
         """
         ray = self._connected()
         run = ray.remote(num_cpus=1, max_retries=RETRIES)(_computed)
-        given = ray.put(call)  # once, and not with each block
+        given = [ray.put(call)]  # in a list, so that Ray does not unpickle it for each block
         most = _AHEAD * max(1, int(ray.cluster_resources().get("CPU", 1)))
         waiting: deque[Any] = deque()
         try:
@@ -76,6 +81,8 @@ class RayEngine:
         # programs here.
         os.environ.setdefault("RAY_AUTH_MODE", "token")
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        if self.address is None:  # it listens on the loopback alone, as it does on other systems
+            os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
         try:
             import ray
         except ImportError as error:
@@ -90,7 +97,6 @@ class RayEngine:
         own: dict[str, Any] = {
             "num_cpus": self.workers or len(os.sched_getaffinity(0)),
             "include_dashboard": False,
-            "_node_ip_address": "127.0.0.1",
         }
         try:
             ray.init(
@@ -122,5 +128,16 @@ def _require_there(address: str) -> None:
         raise NoRay(f"no Ray cluster at {address}: {error}") from error
 
 
-def _computed(call: Callable[[ItemT], ResultT], item: ItemT) -> ResultT:
-    return call(item)
+_unpickled: dict[bytes, Any] = {}
+"""What this worker computes with, by the reference to it."""
+
+
+def _computed(given: list[Any], item: Any) -> Any:
+    import ray
+
+    [reference] = given
+    key = reference.binary()
+    if key not in _unpickled:
+        _unpickled.clear()  # what an earlier step has computed with
+        _unpickled[key] = ray.get(reference)
+    return _unpickled[key](item)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from selection.basics.blocks import FLOPS, Block, BlockStore, Charge, each_block, stretches
+from selection.basics.engine import HERE, Engine
 from selection.budget.meter import UNMETERED, Meter
 from selection.embedding.embedder import Embedder, encode
 
@@ -44,6 +45,7 @@ def encode_in_shards(
     size: int = SHARD,
     report: Callable[[int], object] | None = None,
     meter: Meter = UNMETERED,
+    engine: Engine = HERE,
 ) -> EncodedShards:
     """Embed texts as `encode` does; a shard that `folder` already holds is read, not embedded.
 
@@ -56,6 +58,7 @@ def encode_in_shards(
     size : texts in a shard.
     report : called with the number of texts done after each batch.
     meter : charged for each shard that is embedded here: its FLOPs are known when it is done.
+    engine : embeds shards; where other processes do, each gets the model.
 
     Raises
     ------
@@ -64,9 +67,10 @@ def encode_in_shards(
     BudgetExhausted
         When the meter stops it; the shards before are kept.
     """
+    step_by_step = report if engine.here else None
 
     def embed(part: Sequence[str], charge: Charge) -> Block:
-        shard = encode(embedder, part, report=report)
+        shard = encode(embedder, part, report=step_by_step)
         charge(shard.flops)
         has_vector = np.zeros(len(part), dtype=bool)
         has_vector[shard.kept] = True
@@ -78,6 +82,10 @@ def encode_in_shards(
             "min_cosine": np.array([] if shard.min_cosine is None else [shard.min_cosine]),
         }
 
+    def done(part: Sequence[str], resumed: bool) -> None:
+        if report is not None and (resumed or step_by_step is None):
+            report(len(part))
+
     n_tokens, flops, resumed_flops, seconds = 0, 0.0, 0.0, 0.0
     cosines: list[float] = []
     for _, shard, resumed in each_block(
@@ -86,7 +94,8 @@ def encode_in_shards(
         lambda part: part,
         embed,
         charge=meter.charge,
-        done=lambda part, resumed: report(len(part)) if resumed and report is not None else None,
+        done=done,
+        engine=engine,
     ):
         take(shard["vectors"], shard["has_vector"])
         n_tokens += int(shard["n_tokens"][0])

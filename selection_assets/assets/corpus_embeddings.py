@@ -69,6 +69,7 @@ def build_corpus_embeddings(pool: str, embedder_name: str, users: Sequence[Study
                 take=vectors.take,
                 report=bar.update,
                 meter=step.meter,
+                engine=step.device.engine_with_models,
             )
             vectors.finish()
         has_vector = vectors.has_vector
