@@ -48,7 +48,8 @@ def _configured(look: Resolve) -> Resolve:
     def checked(path: str) -> Path:
         if "://" in path:
             raise ConfigurationError(
-                f"{path!r} is an address, and only this machine's files are read: fetch it first; a"
+                f"{path!r} is an address, and here only this machine's files are read: rows of a"
+                " pool may be a source of `kind: remote`, other data are to be fetched first, and a"
                 " data set or model of the hub is named by its id"
             )
         if path.startswith("~"):

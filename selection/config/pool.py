@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from selection.config.addresses import remote_address
 from selection.config.names import (
     HubId,
     Name,
@@ -133,8 +134,30 @@ class HubSource(Strict):
     columns: ColumnNames = DEFAULT_COLUMNS
 
 
+class RemoteSource(Strict):
+    """Files in a bucket, on the hub, or at a web address: one source."""
+
+    kind: Literal["remote"]
+    name: PartitionName
+    address: Text = Field(
+        description="`s3://bucket/folder/*.parquet`, or of another bucket (`gs://`, `az://`), of"
+        " the hub (`hf://datasets/...`) or of the web (`https://`): a file, a folder or a pattern."
+        " Who may read it is said by the environment alone."
+    )
+    columns: ColumnNames = DEFAULT_COLUMNS
+
+    @field_validator("address")
+    @classmethod
+    def _leads_away(cls, address: str) -> str:
+        return remote_address(address, ("s3", "gs", "az", "hf", "https", "http"))
+
+
+AWAY = (HubSource, RemoteSource)
+"""Of which even to look at a row is to fetch it."""
+
 SourceSpec = Annotated[
-    DocstringSources | FileSources | DropFolder | HubSource, Field(discriminator="kind")
+    DocstringSources | FileSources | DropFolder | HubSource | RemoteSource,
+    Field(discriminator="kind"),
 ]
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from selection.config.addresses import remote_address
 from selection.config.names import Strict
 
 
@@ -70,15 +71,4 @@ class ProjectFile(Strict):
     @field_validator("store")
     @classmethod
     def _names_a_bucket_and_nobody(cls, store: str | None) -> str | None:
-        if store is None or "://" not in store:
-            return store
-        scheme, _, rest = store.partition("://")
-        if scheme not in BUCKETS:
-            known = ", ".join(f"{known}://" for known in BUCKETS)
-            raise ValueError(f"{scheme}:// is no store that is known: give a folder, or {known}")
-        if not rest.strip("/") or set("@?#") & set(rest):
-            raise ValueError(
-                f"give it as `{scheme}://bucket/prefix`; keys and options are read from the"
-                " environment (`AWS_ACCESS_KEY_ID`, `AWS_ENDPOINT_URL`), and never from a file"
-            )
-        return store
+        return store if store is None or "://" not in store else remote_address(store, BUCKETS)

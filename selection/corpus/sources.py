@@ -18,6 +18,7 @@ from selection.config.pool import (
     FileSources,
     HubSource,
     Pool,
+    RemoteSource,
     SourceSpec,
 )
 from selection.corpus.docstrings import package_files, read_docstrings
@@ -29,6 +30,7 @@ from selection.corpus.looked_at import looking_at
 from selection.corpus.naming import partition_name
 from selection.corpus.not_read import CannotBeRead, NotRead
 from selection.corpus.readers import read_path
+from selection.corpus.remote_files import fingerprint_of, read_remote
 from selection.corpus.saved_sets import other_splits
 from selection.corpus.source import Source
 from selection.corpus.split_sources import split_values
@@ -165,6 +167,9 @@ def _expand(spec: SourceSpec, resolve: Resolve, only: str | None) -> Iterator[So
                 originals=True,
             )
             yield Source(spec.name, spec.name, read, partial(str, spec.revision))
+        case RemoteSource():
+            read = partial(read_remote, spec.address, columns=spec.columns)
+            yield Source(spec.address, spec.name, read, partial(fingerprint_of, spec.address))
         case DropFolder():
             yield from dropped_sources(spec, resolve, only)
         case FileSources():

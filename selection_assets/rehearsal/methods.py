@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
-from selection.config.pool import HubSource, Pool
+from selection.config.pool import AWAY, Pool
 from selection.config.study import Study
 from selection_assets.rehearsal.finding import SAMPLE, Finding
 from selection_assets.rehearsal.sources import beginning_texts
@@ -21,7 +21,7 @@ def look_at_methods(
     target : texts of its rows, as far as they were read.
     unusable, fetch : as in `rehearse`.
     """
-    if not target or (not fetch and any(isinstance(spec, HubSource) for spec in pool.sources)):
+    if not target or (not fetch and any(isinstance(spec, AWAY) for spec in pool.sources)):
         return []
     said = {
         name: named.method.refusal(target, beginning_texts(pool, unusable), named.options)

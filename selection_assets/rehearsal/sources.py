@@ -8,7 +8,7 @@ from functools import partial
 import pyarrow as pa
 
 from resources.paths import resolve
-from selection.config.pool import FileSources, HubSource, Pool, SourceSpec
+from selection.config.pool import AWAY, FileSources, HubSource, Pool, SourceSpec
 from selection.corpus.faults import faults_of, whole_or_allowed
 from selection.corpus.looked_at import looking_at
 from selection.corpus.readers import read_path
@@ -77,9 +77,10 @@ def look_at_sources(pool: Pool, unusable: Collection[str], *, fetch: bool) -> li
     usable, others, away = 0, list[Finding](), 0
     files: list[SeenFile] = []
     for spec in pool.sources:
-        if isinstance(spec, HubSource) and not fetch:
+        if isinstance(spec, AWAY) and not fetch:
             away += 1
-            others.append(Finding(f"source {spec.name}", f"{spec.dataset}: would be fetched"))
+            place = spec.dataset if isinstance(spec, HubSource) else spec.address
+            others.append(Finding(f"source {spec.name}", f"{place}: would be fetched"))
             continue
         for names, source in _readers(pool, spec, unusable):
             found = _look_at(names, source, pool)

@@ -5,7 +5,14 @@ from pathlib import Path
 from typing import assert_never
 
 from resources.paths import resolve
-from selection.config.pool import DocstringSources, DropFolder, FileSources, HubSource, SourceSpec
+from selection.config.pool import (
+    DocstringSources,
+    DropFolder,
+    FileSources,
+    HubSource,
+    RemoteSource,
+    SourceSpec,
+)
 from selection.config.study import Study
 from selection.config.targets import DocstringTarget, FileTarget, Target
 from selection_assets.studies import load_pools, load_studies
@@ -33,7 +40,7 @@ def _paths_of(part: SourceSpec | Target) -> list[Path]:
     match part:
         case FileSources() | DropFolder() | FileTarget():
             return [resolve(part.path)]
-        case DocstringSources() | HubSource() | DocstringTarget():
+        case DocstringSources() | HubSource() | RemoteSource() | DocstringTarget():
             return []
         case _:
             assert_never(part)
