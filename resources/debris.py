@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Literal
 
 from resources.ledger.ledger import Ledger
-from resources.store.artifacts import STAGE, WORK, ArtifactStore, work_name
-from resources.store.held_folder import is_free, try_hold
+from resources.store.artifacts import WORK, ArtifactStore, work_name
+from resources.store.held_folder import STAGE, is_free, try_hold
 from resources.store.records import was_paid
 from resources.store.trash import TRASH, delete, move_aside, new_trash, paid_versions
 from resources.store.version_folders import version_folders

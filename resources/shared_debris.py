@@ -12,7 +12,8 @@ IN_FLIGHT = timedelta(days=1)
 def find_shared_debris(ledger: Ledger, shared: SharedStore) -> dict[str, datetime]:
     """Find the versions that this ledger does not name, with the time at which each was put.
 
-    Another project's that shares to the same address are among them.
+    Those of another project that shares to the same address are among them, and those that a newer
+    copy of this ledger names.
     """
     until = datetime.now(UTC) - IN_FLIGHT
     named = {row["path"] for row in ledger.query("SELECT DISTINCT path FROM materialization")}
@@ -21,7 +22,25 @@ def find_shared_debris(ledger: Ledger, shared: SharedStore) -> dict[str, datetim
     }
 
 
-def remove_shared_debris(ledger: Ledger, shared: SharedStore) -> tuple[int, int]:
-    """Remove them, and the blobs that nothing names any more; returns how many of each."""
-    found = find_shared_debris(ledger, shared)
-    return len(found), shared.forget(found, until=datetime.now(UTC) - IN_FLIGHT)
+def remove_shared_debris(ledger: Ledger, shared: SharedStore, *, confirmed: int) -> int:
+    """Remove them, and the blobs that nothing names any more; returns how many blobs.
+
+    Nobody publishes meanwhile.
+
+    Parameters
+    ----------
+    confirmed : how many versions are to go.
+
+    Raises
+    ------
+    ValueError
+        When there are not so many; then nothing goes.
+    """
+    with ledger.store.nobody_publishing():
+        found = find_shared_debris(ledger, shared)
+        if len(found) != confirmed:
+            raise ValueError(
+                f"versions of the shared store that this ledger does not name: {len(found)} are"
+                f" there, not {confirmed}; nothing was removed"
+            )
+        return shared.forget(found, until=datetime.now(UTC) - IN_FLIGHT)

@@ -148,6 +148,11 @@ def read_by(ledger: Ledger, made: Artifact) -> list[Artifact]:
     return [ledger.artifact(row) for row in found]
 
 
+def inputs_called(ledger: Ledger, made: Artifact, name: str) -> dict[str, Artifact]:
+    """Return by partition the versions of assets called so that one was made from directly."""
+    return {a.partition: a for a in read_by(ledger, made) if a.asset.endswith(f"/{name}")}
+
+
 def find_materialization(ledger: Ledger, folder: Path) -> str | None:
     """Id of the version that a folder, or a folder inside it, belongs to; a current one first."""
     if not folder.is_relative_to(ledger.artifacts):
@@ -164,7 +169,7 @@ def find_materialization(ledger: Ledger, folder: Path) -> str | None:
 def count_training_rows(ledger: Ledger, node: LedgerRow) -> int | None:
     """How many different rows trained a checkpoint; None for what records no rows."""
     checkpoint = ledger.artifact(node | {"data_version": node["version"]})
-    if not (checkpoint.folder / "rows.parquet").is_file():
+    if "rows.parquet" not in checkpoint.files():
         return None
     files = files_of([checkpoint], "rows.parquet")
     found = ledger.query("SELECT count(DISTINCT row_id) AS n FROM read_parquet(?)", [files])

@@ -43,9 +43,10 @@ def publish_all(
         For each: as it is published; or why it is not, where no cap admits what was spent.
     """
     ones = [_Version(made, store.root) for made in many]
-    for one in ones:
-        store.share(one.made.staged, *one.what)
     with store.publishing():
+        # Under the lock: what is found there already must not be cleared away before it is named.
+        for one in ones:
+            store.share(one.made.staged, *one.what)
         folders = []
         for one in ones:
             one.record.begin()

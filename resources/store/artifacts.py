@@ -2,9 +2,7 @@
 
 import hashlib
 import json
-import os
 import shutil
-import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
@@ -15,17 +13,18 @@ from typing import TYPE_CHECKING, Any
 from resources.crash import crash_point
 from resources.store.checked_files import CorruptArtifact, check_file, hash_file
 from resources.store.contents import Content, flush, write_content
-from resources.store.held_folder import HeldFolder, Hold, make_and_hold
+from resources.store.held_folder import HeldFolder, Hold, make_and_hold, stage_folder
 from resources.store.manifest import MANIFEST, read_manifest, version_of
 from resources.store.publishing_lock import locked
-from resources.store.shared_store import place, shared_store
+from resources.store.shared import fetch_missing, shared_store
+from resources.store.shared_store import place
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-STAGE, WORK, LOCK = ".stage", ".work", ".publishing.lock"
-"""Beside the assets: files on their way in, what a killed step resumes from, and a lock."""
+WORK, LOCK = ".work", ".publishing.lock"
+"""Beside the assets, and `STAGE`: what a killed step resumes from, and a lock."""
 
 UNPARTITIONED = "all"
 """Folder name and ledger value of an asset without partitions."""
@@ -65,7 +64,7 @@ class Artifact:
         if not covered:
             raise CorruptArtifact(f"{self.folder / name}: not in the manifest; materialize again")
         for file, entry in covered.items():
-            self._bring_if_missing(file)
+            self._fetch_if_missing(file)
             check_file(self.folder / file, entry, full=False)
         return self.folder / name
 
@@ -112,26 +111,32 @@ class Artifact:
 
         return load_file(self.path(name))
 
-    def verify(self, *, full: bool = True) -> None:
+    def verify(self, *, full: bool = True, fetch: bool = True) -> None:
         """Hash every file; unless `full`, large ones have only their size checked, as by `path`.
+
+        Parameters
+        ----------
+        fetch : whether what this machine lacks is fetched from where the project shares it.
 
         Raises
         ------
         CorruptArtifact
             Naming the first file that differs.
         """
-        for file, entry in self._manifest().items():
-            self._bring_if_missing(file)
+        for file, entry in self._manifest(fetch=fetch).items():
+            if fetch:
+                self._fetch_if_missing(file)
             check_file(self.folder / file, entry, full=full)
 
-    def _manifest(self) -> dict[str, dict[str, Any]]:
-        self._bring_if_missing(MANIFEST)
+    def _manifest(self, *, fetch: bool = True) -> dict[str, dict[str, Any]]:
+        if fetch:
+            self._fetch_if_missing(MANIFEST)
         return read_manifest(self.folder, self.asset)
 
-    def _bring_if_missing(self, name: str) -> None:
-        """Fetch what this machine lacks from where the project shares it, if it does."""
-        if not (self.folder / name).is_file() and (shared := shared_store()) is not None:
-            shared.bring(self.folder, place(self.asset, self.partition, self.version))
+    def _fetch_if_missing(self, name: str) -> None:
+        if not (self.folder / name).is_file():
+            root = self.folder.parents[self.asset.count("/") + 2]
+            fetch_missing(self.folder, root)
 
 
 @dataclass(frozen=True)
@@ -216,7 +221,7 @@ class ArtifactStore:
             if not _holds_only_files_of(staged.folder, final):
                 raise
             try:
-                Artifact(asset, partition, staged.version, final, "").verify()
+                Artifact(asset, partition, staged.version, final, "").verify(fetch=False)
                 shutil.rmtree(staged.folder)
             except CorruptArtifact:
                 damaged = self.new_stage_folder()
@@ -247,14 +252,8 @@ class ArtifactStore:
         return locked(self.root / LOCK, alone=True)
 
     def new_stage_folder(self) -> HeldFolder:
-        """Make a private folder: once nobody holds it, its purpose is gone.
-
-        Its name says to people which process made it.
-        """
-        while True:
-            folder = self.root / STAGE / f"{os.getpid()}-{uuid.uuid4().hex}"
-            if hold := make_and_hold(folder):
-                return HeldFolder(folder, hold)
+        """Make a private folder: once nobody holds it, its purpose is gone."""
+        return stage_folder(self.root)
 
     def folder(self, asset: str, partition: str, version: str) -> Path:
         """Where a version of an asset's partition lies."""

@@ -8,9 +8,13 @@ import fcntl
 import os
 import shutil
 import time
+import uuid
 import weakref
 from dataclasses import dataclass
 from pathlib import Path
+
+STAGE = ".stage"
+"""Folder of a store for files on their way in."""
 
 PATIENCE = 0.5
 """Seconds in which somebody who only looks, or removes what nobody holds, lets go again."""
@@ -102,3 +106,14 @@ class HeldFolder:
         """Remove it, and let go."""
         shutil.rmtree(self.path)
         self.hold.release()
+
+
+def stage_folder(root: Path) -> HeldFolder:
+    """Make a private folder in a store: once nobody holds it, its purpose is gone.
+
+    Its name says to people which process made it.
+    """
+    while True:
+        folder = root / STAGE / f"{os.getpid()}-{uuid.uuid4().hex}"
+        if hold := make_and_hold(folder):
+            return HeldFolder(folder, hold)

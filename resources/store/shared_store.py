@@ -12,17 +12,17 @@ import json
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache, cached_property
-from importlib.util import find_spec
-from pathlib import Path
+from functools import cached_property
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from resources.crash import crash_point
 from resources.store.checked_files import CorruptArtifact, hash_file
-from resources.store.manifest import MANIFEST
+from resources.store.contents import flush
+from resources.store.manifest import MANIFEST, version_of
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
@@ -30,15 +30,18 @@ if TYPE_CHECKING:
 AT_ONCE = 8
 """Files on their way at a time."""
 
-IN_ONE_REQUEST = 64 * 2**20
+IN_ONE_REQUEST = 8 * 2**20
 """Bytes; a larger file is put in parts, which no bucket lets be conditional. Whoever puts it at the
 same time puts the same bytes."""
 
 PATIENCE = timedelta(seconds=60)
-"""For so long a request is tried again that a server answered with an error, or not at all."""
+"""For so long a request is tried again that a server refused for now or cut off."""
+SILENCE = timedelta(seconds=60)
+"""So long a server may say nothing; how long a whole file takes depends on its size."""
+_WHOLE_REQUEST = timedelta(hours=6)
 
 
-class SharedStoreFailed(RuntimeError):
+class SharedStoreFailed(OSError):
     """The bucket does not do what it is asked, or cannot be reached."""
 
 
@@ -62,7 +65,7 @@ class SharedStore:
         Parameters
         ----------
         folder : with the files and the manifest that names them.
-        where : the version's asset, partition and hash.
+        where : the version's place, see `place`.
 
         Raises
         ------
@@ -71,19 +74,29 @@ class SharedStore:
         """
         manifest = (folder / MANIFEST).read_bytes()
         files = json.loads(manifest)["files"]
-        self._at_once(lambda name: self._keep_file(folder / name, files[name]["sha256"]), files)
+        self._at_once(lambda name: self._keep_file(folder / name, files[name]), files)
         crash_point("after_blobs")
         with self._asked(f"put the manifest of {where}"):
             self._create(_manifest_of(where), manifest)
         crash_point("after_shared")
 
-    def bring(self, folder: Path, where: str) -> None:
-        """Fetch the files of a version that a folder lacks; what is there is not looked at.
+    def fetch(self, where: str, into: Path, *, wanted: Callable[[str], bool]) -> list[str]:
+        """Fetch files of a version, each held against its hash, and its manifest.
+
+        Parameters
+        ----------
+        into : an empty folder.
+        wanted : says of a file's name whether it is to be fetched.
+
+        Returns
+        -------
+        list of str
+            Names of the files that were fetched; the manifest is there besides.
 
         Raises
         ------
         CorruptArtifact
-            When the bucket has no such version, or another file than its manifest says.
+            When the bucket has no such version, or another than its place says.
         SharedStoreFailed
             When it cannot be read.
         """
@@ -94,18 +107,19 @@ class SharedStore:
                 manifest = bytes(obstore.get(self._bucket, _manifest_of(where)).bytes())
             except FileNotFoundError as error:
                 raise CorruptArtifact(
-                    f"{folder}: missing here and in {self.address}; materialize the asset again"
+                    f"{where}: missing here and in {self.address}; materialize the asset again"
                 ) from error
-        files = json.loads(manifest)["files"]
-        missing = {name: entry for name, entry in files.items() if not (folder / name).is_file()}
-        self._at_once(lambda name: self._bring_file(folder / name, missing[name]), missing)
-        if not (folder / MANIFEST).is_file():  # last: it says that the others are there
-            with _written_whole(folder / MANIFEST) as file:
-                file.write_bytes(manifest)
+        files = self._files_of(manifest, where)
+        missing = {name: entry for name, entry in files.items() if wanted(name)}
+        self._at_once(lambda name: self._fetch_file(into / name, missing[name]), missing)
+        (into / MANIFEST).write_bytes(manifest)
+        flush(into / MANIFEST)
+        return list(missing)
 
     def __contains__(self, where: str) -> bool:
         """Whether a version is there, whole."""
-        return self._has(_manifest_of(where))
+        with self._asked(f"look for {where}"):
+            return self._size(_manifest_of(where)) is not None
 
     def versions(self) -> dict[str, datetime]:
         """Every version that is there, with the time at which it was put."""
@@ -117,72 +131,109 @@ class SharedStore:
     def forget(self, versions: Collection[str], *, until: datetime) -> int:
         """Remove versions, and then the blobs that no version names; returns how many blobs.
 
+        Nobody may be publishing: what they find there they do not put again.
+
         Parameters
         ----------
-        until : what was put later stays, since somebody may be about to name it.
+        until : blobs that were put later stay.
         """
         import obstore
 
         with self._asked("remove versions"):
             for where in versions:
                 obstore.delete(self._bucket, _manifest_of(where))
-            blobs = [one for many in self._bucket.list("blobs") for one in many]
             named: set[str] = set()
             for where in self.versions():
                 manifest = bytes(obstore.get(self._bucket, _manifest_of(where)).bytes())
-                files = json.loads(manifest)["files"].values()
+                files = self._files_of(manifest, where).values()
                 named |= {_blob_of(entry["sha256"]) for entry in files}
             unnamed = [
                 one["path"]
-                for one in blobs
+                for many in self._bucket.list("blobs")
+                for one in many
                 if one["path"] not in named and one["last_modified"] < until
             ]
             for blob in unnamed:
                 obstore.delete(self._bucket, blob)
         return len(unnamed)
 
-    def _keep_file(self, file: Path, digest: str) -> None:
+    def _files_of(self, manifest: bytes, where: str) -> Mapping[str, Mapping[str, Any]]:
+        """What a manifest names, if it is that of the version at its place."""
+        try:
+            files = json.loads(manifest)["files"]
+            whole = version_of(files) == where.rpartition("/")[2]
+        except (ValueError, LookupError, TypeError, AttributeError):
+            files, whole = {}, False
+        if not whole or any({"..", "/"} & set(PurePosixPath(name).parts) for name in files):
+            raise CorruptArtifact(
+                f"{self.address}: the manifest of {where} is not that version's; remove it there"
+                " and materialize the asset again"
+            )
+        return files
+
+    def _keep_file(self, file: Path, entry: Mapping[str, Any]) -> None:
         import obstore
 
-        blob = _blob_of(digest)
+        blob = _blob_of(entry["sha256"])
         with self._asked(f"put {file.name}"):
-            if self._has(blob):
+            there = self._size(blob)
+            if there == entry["bytes"]:
                 return
-            if file.stat().st_size <= IN_ONE_REQUEST:
+            if there is None and entry["bytes"] <= IN_ONE_REQUEST:
                 self._create(blob, file.read_bytes())
-            else:
+            else:  # large; or, in a folder after a loss of power, less than it was
                 obstore.put(self._bucket, blob, file)
+                self._settle(blob)
 
-    def _bring_file(self, target: Path, entry: Mapping[str, Any]) -> None:
+    def _fetch_file(self, target: Path, entry: Mapping[str, Any]) -> None:
         import obstore
 
-        with self._asked(f"read {target.name}"), _written_whole(target) as file:
-            found = obstore.get(self._bucket, _blob_of(entry["sha256"]))
-            with file.open("wb") as opened:
-                for chunk in found.stream():
-                    opened.write(chunk)
-            if hash_file(file) != entry["sha256"]:
+        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with self._asked(f"read {target.name}"), target.open("wb") as file:
+            try:
+                for chunk in obstore.get(self._bucket, _blob_of(entry["sha256"])).stream():
+                    file.write(chunk)
+            except FileNotFoundError as error:
                 raise CorruptArtifact(
-                    f"{self.address}: the blob of {target} does not hash to its name; remove it"
-                    " there and materialize the asset again"
-                )
+                    f"{self.address}: has no blob of {target.name}; materialize the asset again"
+                ) from error
+        if hash_file(target) != entry["sha256"]:
+            raise CorruptArtifact(
+                f"{self.address}: the blob of {target.name} does not hash to its name; remove it"
+                " there and materialize the asset again"
+            )
+        flush(target)
 
     def _create(self, key: str, content: bytes) -> None:
         """Put what is named by what it is, unless it is there."""
         import obstore
         from obstore.exceptions import AlreadyExistsError
 
-        with suppress(AlreadyExistsError):  # somebody was faster, with the same
-            obstore.put(self._bucket, key, content, mode="create", use_multipart=False)
+        for _ in range(5):
+            try:
+                obstore.put(self._bucket, key, content, mode="create", use_multipart=False)
+            except AlreadyExistsError:
+                # Somebody was faster, with the same; or was removing it, of which S3 says no more.
+                if self._size(key) is None:
+                    continue
+            return self._settle(key)
+        raise SharedStoreFailed(f"{self.address}: {key} is put and removed again and again")
 
-    def _has(self, key: str) -> bool:
+    def _settle(self, key: str) -> None:
+        """Wait until a file of a folder is on the disk; a bucket has it when it says so."""
+        if "://" not in self.address:
+            for path in (file := Path(self.address, key), *file.parents):
+                flush(path)
+                if path == Path(self.address):
+                    break
+
+    def _size(self, key: str) -> int | None:
         import obstore
 
         try:
-            obstore.head(self._bucket, key)
+            return obstore.head(self._bucket, key)["size"]
         except FileNotFoundError:
-            return False
-        return True
+            return None
 
     def _at_once(self, call: Callable[[str], None], names: Mapping[str, Any]) -> None:
         with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="shared") as pool:
@@ -194,7 +245,16 @@ class SharedStore:
 
         if "://" not in self.address:
             return LocalStore(self.address, mkdir=True)
-        return from_url(self.address, retry_config={"retry_timeout": PATIENCE})
+        return from_url(
+            self.address,
+            client_options={
+                "read_timeout": SILENCE,
+                "timeout": _WHOLE_REQUEST,
+                # Options that are given here take the place of those of the environment.
+                "allow_http": os.environ.get("AWS_ALLOW_HTTP", "").lower() in ("true", "1"),
+            },
+            retry_config={"retry_timeout": PATIENCE},
+        )
 
     @contextmanager
     def _asked(self, what: str) -> Iterator[None]:
@@ -203,32 +263,14 @@ class SharedStore:
 
         try:
             yield
-        except (BaseError, PermissionError) as error:
+        except SharedStoreFailed:
+            raise
+        except (BaseError, FileNotFoundError, PermissionError) as error:
+            said = str(error).partition("\n")[0] or type(error).__name__
             raise SharedStoreFailed(
-                f"{self.address}: could not {what}: {str(error).splitlines()[0]}; see that the"
-                " bucket is there and that the environment says who may use it"
+                f"{self.address}: could not {what}: {said}; see that the bucket is there and that"
+                " the environment says who may use it"
             ) from error
-
-
-def shared_store() -> SharedStore | None:
-    """The one that the project names in `project.yaml`, if it does."""
-    # Most who read an artifact never ask, and do without what reads a configuration.
-    from resources.paths import project_settings
-    from resources.project import project_root
-
-    address = project_settings().store
-    if address is None:
-        return None
-    if find_spec("obstore") is None:
-        raise SharedStoreFailed(
-            f"{address}: the package obstore is missing: `pip install 'selection-assets[s3]'`"
-        )
-    return _at(address if "://" in address else str(project_root() / address))
-
-
-@cache
-def _at(address: str) -> SharedStore:
-    return SharedStore(address)  # with its connections
 
 
 def place(asset: str, partition: str, version: str) -> str:
@@ -242,15 +284,3 @@ def _manifest_of(where: str) -> str:
 
 def _blob_of(digest: str) -> str:
     return f"blobs/{digest[:2]}/{digest}"
-
-
-@contextmanager
-def _written_whole(target: Path) -> Iterator[Path]:
-    """Give a file beside the target, which takes its name when it is whole."""
-    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    part = target.with_name(f".{target.name}.{os.urandom(4).hex()}.part")
-    try:
-        yield part
-        part.rename(target)
-    finally:
-        part.unlink(missing_ok=True)

@@ -22,6 +22,11 @@ class Engine(Protocol):
         ...
 
     @property
+    def near(self) -> bool:
+        """Whether who computes sees the files of this machine."""
+        ...
+
+    @property
     def keeps(self) -> bool:
         """Whether who computes keeps `call` from block to block, however large a model it holds."""
         ...
@@ -51,6 +56,11 @@ class LocalEngine:
     def here(self) -> bool:
         """Whether there is one."""
         return self.workers == 1
+
+    @property
+    def near(self) -> bool:
+        """Always."""
+        return True
 
     @property
     def keeps(self) -> bool:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import secrets
 import socket
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, TypeVar
 
 ItemT = TypeVar("ItemT")
@@ -48,6 +53,11 @@ class RayEngine:
         return False
 
     @property
+    def near(self) -> bool:
+        """Whether the cluster is of this machine."""
+        return self.address is None
+
+    @property
     def keeps(self) -> bool:
         """A worker unpickles it once."""
         return True
@@ -59,6 +69,8 @@ class RayEngine:
         ------
         NoRay
             With what to do.
+        OtherCode
+            When a worker has another version of this program.
         """
         ray = self._connected()
         run = ray.remote(num_cpus=1, max_retries=RETRIES)(_computed)
@@ -67,33 +79,34 @@ class RayEngine:
         waiting: deque[Any] = deque()
         try:
             for item in items:
-                waiting.append(run.remote(given, item))
+                waiting.append(run.remote(given, item, code_digest()))
                 if len(waiting) >= most:
-                    yield ray.get(waiting.popleft())
+                    yield _result(ray, waiting)
             while waiting:
-                yield ray.get(waiting.popleft())
+                yield _result(ray, waiting)
         finally:
             for unwanted in waiting:
                 ray.cancel(unwanted, force=True)
 
     def _connected(self) -> Any:
-        # Ray reads them when it is imported. Without a token, whoever reaches its ports may run
-        # programs here.
-        os.environ.setdefault("RAY_AUTH_MODE", "token")
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        if self.address is None:  # it listens on the loopback alone, as it does on other systems
-            os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
         try:
-            import ray
-        except ImportError as error:
+            found = find_spec("ray")
+        except ValueError:  # it is kept from being imported
+            found = None
+        if found is None:
             raise NoRay(
                 "the engine of this project is Ray, which is not installed: `pip install"
                 " 'selection-assets[ray]'`, or `engine: {kind: local}` in project.yaml"
-            ) from error
+            )
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        if self.address is None:
+            _guard_own_cluster()
+        else:
+            _require_there(self.address)
+        import ray
+
         if ray.is_initialized():
             return ray
-        if self.address is not None:
-            _require_there(self.address)
         own: dict[str, Any] = {
             "num_cpus": self.workers or len(os.sched_getaffinity(0)),
             "include_dashboard": False,
@@ -105,10 +118,23 @@ class RayEngine:
                 logging_level="ERROR",
                 **({} if self.address else own),
             )
-        except (ConnectionError, ValueError, RuntimeError) as error:
+        except (ConnectionError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
             where = f"at {self.address}" if self.address else "on this machine"
             raise NoRay(f"no Ray cluster {where}: {error}") from error
         return ray
+
+
+def _guard_own_cluster() -> None:
+    """Let only this process and its workers use a cluster that is started here.
+
+    Ray reads these when it is imported. Whoever reaches its ports may run programs: so it listens
+    on the loopback alone, as it does on other systems, and asks for a token that is in no file.
+    """
+    os.environ["RAY_AUTH_MODE"] = "token"
+    os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+    # What does not fit in memory would else be tried for ever.
+    os.environ.setdefault("RAY_task_oom_retries", str(RETRIES))
 
 
 def _require_there(address: str) -> None:
@@ -128,13 +154,42 @@ def _require_there(address: str) -> None:
         raise NoRay(f"no Ray cluster at {address}: {error}") from error
 
 
+class OtherCode(RuntimeError):
+    """A worker has another version of this program, whose blocks may be others."""
+
+
+@cache
+def code_digest() -> str:
+    """Hash of this program's library, as this process has it."""
+    root = Path(__file__).resolve().parents[1]
+    digest = hashlib.sha256()
+    for file in sorted(root.rglob("*.py")):
+        digest.update(file.relative_to(root).as_posix().encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()
+
+
+def _result(ray: Any, waiting: deque[Any]) -> Any:
+    """Wait for the first block; it is no longer waited for once it is here."""
+    try:
+        found = ray.get(waiting[0])
+    except ray.exceptions.RayTaskError as error:
+        raise error.cause from error
+    waiting.popleft()
+    return found
+
+
 _unpickled: dict[bytes, Any] = {}
 """What this worker computes with, by the reference to it."""
 
 
-def _computed(given: list[Any], item: Any) -> Any:
+def _computed(given: list[Any], item: Any, code: str) -> Any:
     import ray
 
+    if code != code_digest():
+        raise OtherCode(
+            "a worker of the Ray cluster has another version of selection-assets than this process:"
+            " its blocks may be others; install the same there"
+        )
     [reference] = given
     key = reference.binary()
     if key not in _unpickled:

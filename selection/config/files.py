@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from selection.basics.brevity import LONGEST, cut
 from selection.basics.file_names import printable_name
+from selection.config.addresses import without_keys
 from selection.config.yaml_text import Located, Location, YamlRefused, read_yaml
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -26,9 +26,6 @@ Resolve = Callable[[str], Path]
 
 MAX_BYTES = 256 * 2**10
 """Of a configuration's file."""
-_KEYS = re.compile(r"(?<=://)[^/\s]*(?=@)|(?<=[?&])[^\s'\"]*")
-"""What an address may hold that nobody but its owner is to see."""
-
 MOST_PROBLEMS = 50
 """Of one file that are listed: a wrong one may have thousands."""
 
@@ -147,4 +144,4 @@ def _field(read: Located, at: Location) -> str:
 
 
 def _shown(detail: Any) -> str:
-    return cut(_KEYS.sub("***", repr(detail["input"])))
+    return cut(without_keys(repr(detail["input"])))

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from selection.config.addresses import remote_address
+from selection.config.addresses import BUCKETS, HUB, WEB, remote_address
 from selection.config.names import (
     HubId,
     Name,
@@ -149,7 +149,7 @@ class RemoteSource(Strict):
     @field_validator("address")
     @classmethod
     def _leads_away(cls, address: str) -> str:
-        return remote_address(address, ("s3", "gs", "az", "hf", "https", "http"))
+        return remote_address(address, (*BUCKETS, HUB, *WEB))
 
 
 AWAY = (HubSource, RemoteSource)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from selection.config.addresses import remote_address
+from selection.config.addresses import BUCKETS, remote_address
 from selection.config.names import Strict
 
 
@@ -45,9 +45,6 @@ class RayCluster(Strict):
         return self
 
 
-BUCKETS = ("s3", "gs", "az")
-
-
 class ProjectFile(Strict):
     """The file beside `studies/`; without it, everything that a study reads is in the project."""
 
@@ -71,4 +68,6 @@ class ProjectFile(Strict):
     @field_validator("store")
     @classmethod
     def _names_a_bucket_and_nobody(cls, store: str | None) -> str | None:
-        return store if store is None or "://" not in store else remote_address(store, BUCKETS)
+        if store is None or (":/" not in store and not store.startswith("~")):
+            return store
+        return remote_address(store, BUCKETS)

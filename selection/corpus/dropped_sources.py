@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -27,10 +28,14 @@ def dropped_sources(
     only : the partition that is asked for: of a folder of thousands the others are passed over.
     """
     folder = resolve(spec.path)
+    # As it is written: a link may lead to another folder tomorrow, and its rows are still these.
+    together = Path(os.path.normpath(spec.path)).name or folder.name
     start = resolve(".") if leads_through_links(spec.path, resolve) else folder
-    by_file = spec.one_source_per == "file"
+    asked = None if only is None else name_of(only)
+    if spec.one_source_per != "file" and asked == os.fsencode(together):
+        asked = None  # of which there is a source if there is any file
     try:
-        found = list(list_folder(folder, only=name_of(only) if only and by_file else None))
+        found = list(list_folder(folder, only=asked))
     except OSError as error:
         reason = f"the folder cannot be listed: {error.strerror}"
         yield NotRead(printable_name(str(folder)), reason, "bring it, or correct `path`")
@@ -52,14 +57,14 @@ def dropped_sources(
         return Source(printable_name(path.name), name, read, look, by_file=True, place=place)
 
     if spec.one_source_per == "pool":
-        yield source(folder, folder.name)
+        yield source(folder, together)
         return
     paths = [path for path in found if isinstance(path, Path)]
-    if not by_file:
+    if spec.one_source_per == "folder":
         folders = [path for path in paths if path.is_dir()]
         yield from (source(path, path.name) for path in folders)
         if len(folders) < len(paths):  # with whatever lies beside them and cannot be read
-            yield source(folder, folder.name, deep=False)
+            yield source(folder, together, deep=False)
             return
         paths = []
     yield from (one for one in found if isinstance(one, NotRead))

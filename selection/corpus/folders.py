@@ -37,7 +37,7 @@ def walk(folder: Path, *, markers: bool = True, deep: bool = True) -> list[Path]
     Parameters
     ----------
     markers : whether hidden files and folders, and notes of other programs, are among it.
-    deep : whether what lies in its folders is.
+    deep : whether what lies in its folders is; links to folders are folders then.
 
     Raises
     ------
@@ -58,13 +58,21 @@ def walk(folder: Path, *, markers: bool = True, deep: bool = True) -> list[Path]
             for entry in entries:
                 if not markers and is_marker(entry.name):
                     continue
+                if not deep and _is_folder(entry):
+                    continue
                 if entry.is_dir(follow_symlinks=False):
-                    if not deep:
-                        continue
                     waiting.append((entry.path, depth + 1))
                 else:
                     found.append(Path(entry.path))
     return sorted(found)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether it is a folder, or a link to one."""
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads nowhere, or in a circle
+        return False
 
 
 def fingerprint(files: Iterable[Path], start: Path) -> str:

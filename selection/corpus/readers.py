@@ -154,7 +154,12 @@ def read_path(
 
 
 def _read_folder(
-    folder: Path, root: Path, rules: RowRules, split: str | None, rows: int | None, deep: bool
+    folder: Path,
+    root: Path,
+    rules: RowRules,
+    split: str | None,
+    rows_per_file: int | None,
+    deep: bool,
 ) -> Iterator[Record | BadRecord | RowBlock]:
     name = _name(Path(folder.name))
     if not folder.resolve().is_relative_to(root):
@@ -180,7 +185,7 @@ def _read_folder(
             yield _refused(path, names[path], reason)
     for path, reason in refused.items():
         if reason is None:
-            yield from _beginning(path, names[path], root, rules, rows)
+            yield from _beginning(path, names[path], root, rules, rows_per_file)
 
 
 def _is_paper(path: Path) -> bool:

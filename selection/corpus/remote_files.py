@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from selection.basics.brevity import cut
 from selection.basics.text import printable
+from selection.config.addresses import BUCKETS
 from selection.config.pool import DEFAULT_COLUMNS, ColumnNames
 from selection.corpus.not_read import CannotBeRead
 from selection.corpus.readers import format_of, known_formats, read_path
@@ -28,13 +29,10 @@ from selection.corpus.row_block import RowBlock
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
-BUCKETS = ("s3", "gs", "az")
-"""Read by obstore, which reads from the environment who may; others by fsspec's own."""
-
 PATIENCE = timedelta(seconds=60)
 """For so long a request is tried again that a server answered with an error, or not at all."""
 
-_MAGIC = frozenset("*?[")
+_MAGIC = frozenset("*[")
 _CHANGES = ("ETag", "e_tag", "etag", "md5", "checksum", "blob_id", "version")
 _TIMES = ("LastModified", "last_modified", "mtime", "created")
 
@@ -142,7 +140,7 @@ def _state_of(found: dict[str, Any]) -> str:
 
 
 def _filesystem(scheme: str) -> AbstractFileSystem:
-    if scheme in BUCKETS:
+    if scheme in BUCKETS:  # by obstore, which reads from the environment who may
         if find_spec("obstore") is None:
             raise CannotBeRead(
                 f"{scheme}:// is read with obstore, which is not installed",

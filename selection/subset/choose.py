@@ -172,7 +172,10 @@ def _ids(row_id: ArrayLike | pa.Array | pa.ChunkedArray) -> pa.Array:
 
 
 def _best_of_copies(order: np.ndarray, place: np.ndarray) -> np.ndarray:
-    """Give for each candidate the best-ranked, of those in the order, that shares its number."""
+    """Give for each candidate the best-ranked, of those in the order, that shares its number.
+
+    -1 where none in the order does.
+    """
     best = np.full(len(place), -1)
     best[place[order[::-1]]] = order[::-1]  # where a number occurs again, the last one stays
     return best[place]

@@ -31,7 +31,7 @@ def build_corpus_embeddings(pool: str, embedder_name: str, users: Sequence[Study
 
     def expects(step: Step) -> Expected:
         found: RowsToEmbed = step.found
-        return expected_embedding(step, found.model, found.new_texts, found.new_words)
+        return expected_embedding(step, found.model, found.new_texts, found.new_sizes)
 
     @stage(
         key=key,

@@ -134,7 +134,7 @@ def pictures(frontier: Artifact, study: Study, ledger: Ledger) -> list[Path]:
     artifacts = [frontier]
     for name in ("target_stats", "ot_potentials"):
         artifacts += ledger.current_versions(f"{study.name}/{name}").values()
-    found = [path for artifact in artifacts for path in sorted(artifact.folder.glob("*.png"))]
+    found = [a.path(name) for a in artifacts for name in a.files() if name.endswith(".png")]
     return [*found, ledger.artifacts / study.name / "eval_report"]
 
 

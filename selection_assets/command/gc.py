@@ -1,57 +1,34 @@
 """What have crashes left in the store, and how is it removed?"""
 
-from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 from resources.debris import find_debris, remove_debris
 from resources.ledger.ledger import Ledger
-from resources.project import project_file
-from resources.shared_debris import find_shared_debris, remove_shared_debris
-from resources.store.shared_store import shared_store
 from selection.config.files import ConfigurationError
 from selection.reports.tables import text_table
 
 
 def clear_away(
-    ledger: Ledger,
-    *,
-    unfinished_days: float,
-    delete: bool,
-    paid_versions: int = 0,
-    shared: bool = False,
+    ledger: Ledger, *, unfinished_days: float, delete: bool, paid_versions: int = 0
 ) -> dict[str, Any]:
     """What nobody will read any more, and how many folders of it were removed.
 
     Parameters
     ----------
     paid_versions : how many versions that were paid for are to go with it.
-    shared : whether the shared store is looked through too.
 
     Raises
     ------
     ConfigurationError
-        When that is not how many there are, or the project shares nothing.
+        When that is not how many there are.
     """
-    beside = shared_store()
-    if shared and beside is None:
-        raise ConfigurationError(f"this project shares nothing: {project_file()} has no `store:`")
     found = find_debris(ledger, unfinished_days=unfinished_days)
     try:
         removed = remove_debris(ledger, found, confirmed=paid_versions) if delete else 0
     except ValueError as error:
         raise ConfigurationError(str(error)) from error
     stay = 0 if paid_versions else sum(debris.paid for debris in found)
-    found_there, removed_there = {}, (0, 0)
-    if shared and beside is not None:
-        found_there = find_shared_debris(ledger, beside)
-        removed_there = remove_shared_debris(ledger, beside) if delete else removed_there
     return {
-        "shared": [
-            {"path": where, "age_seconds": (datetime.now(UTC) - put).total_seconds()}
-            for where, put in sorted(found_there.items())
-        ],
-        "shared_removed": dict(zip(("versions", "blobs"), removed_there, strict=True)),
         "found": [
             {
                 "kind": debris.kind,
@@ -71,21 +48,6 @@ def clear_away(
 
 def gc_text(cleared: dict[str, Any], *, delete: bool) -> str:
     """Lay out what `clear_away` found and did."""
-    return "\n\n".join([_local_text(cleared, delete=delete), *_shared_text(cleared, delete=delete)])
-
-
-def _shared_text(cleared: dict[str, Any], *, delete: bool) -> Iterator[str]:
-    """Lay out what of the shared store this ledger does not name."""
-    found, removed = cleared["shared"], cleared["shared_removed"]
-    if found:
-        rows = [[one["path"], _age(one["age_seconds"])] for one in found]
-        yield text_table(["in the shared store, and not named by this ledger", "age"], rows)
-    if delete and any(removed.values()):
-        versions, blobs = removed["versions"], removed["blobs"]
-        yield f"{versions} versions and {blobs} blobs of the shared store removed"
-
-
-def _local_text(cleared: dict[str, Any], *, delete: bool) -> str:
     found, removed = cleared["found"], cleared["removed"]
     if not found:
         return "nothing to remove: the ledger names every folder, and no work is left over"

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from resources.ledger.ledger import Ledger
-from resources.ledger.lineage import totals
+from resources.ledger.lineage import inputs_called, totals
 from resources.store.artifacts import UNPARTITIONED, Artifact
 from selection.arms.distances import distances_to_target
 from selection.basics.tables import places_of, rows_where
@@ -23,10 +23,10 @@ from selection.reports.tables import text_table
 from selection.subset.fates import BELOW_CUTOFF, DOES_NOT_FIT, NEAR_DUPLICATE
 from selection_assets.command.cap import cap_line
 from selection_assets.command.spent import totals_table
-from selection_assets.shared.fates import with_row_ids
+from selection_assets.shared.fates import tells_places, with_row_ids
 from selection_assets.shared.pool_rows import pool_vectors
 from selection_assets.shared.stored_texts import rows_at
-from selection_assets.stage.keys import arm_key, embedder_key, pool_key
+from selection_assets.stage.keys import arm_key
 
 SHOWN_ROWS = 5
 """Rows just chosen, and rows just missed."""
@@ -65,11 +65,8 @@ class Picked:
 
     @cached_property
     def corpus(self) -> dict[str, Artifact]:
-        """The pool's rows, by source."""
-        key = pool_key(self.study.pool, "raw_corpus").to_user_string()
-        found = self.ledger.current_versions(key)
-        sources = self.fates["source"].unique().to_pylist()
-        return {source: found[source] for source in sorted(sources)}
+        """The rows that the subset was selected from, by source: today's may be others."""
+        return inputs_called(self.ledger, self.subset, "raw_corpus")
 
     def count(self, fate: str) -> int:
         """Candidates of a fate."""
@@ -103,7 +100,9 @@ def picked_text(study: Study, ledger: Ledger, recomputed: str, not_read: str = "
 
 
 def _subset(study: Study, ledger: Ledger, method: str, budget: str) -> Artifact | None:
-    return ledger.current(f"{study.name}/selected_subset", arm_key(method, budget))
+    found = ledger.current(f"{study.name}/selected_subset", arm_key(method, budget))
+    # An arm that cannot run any more keeps the subset that an earlier version of this program made.
+    return found if found is not None and tells_places(found) else None
 
 
 def _arm(arm: Picked) -> Iterator[str]:
@@ -184,14 +183,13 @@ def _distances(arm: Picked) -> str:
     Nothing for a method that has not embedded the target.
     """
     study = arm.study
-    key = embedder_key(study.pool, study.embedder.name, "corpus_embeddings").to_user_string()
-    found = arm.ledger.current_versions(key)
     target = arm.ledger.current(f"{study.name}/target_embeddings", UNPARTITIONED)
     examples = arm.ledger.current(f"{study.name}/target_examples", UNPARTITIONED)
     if target is None or examples is None:
         return ""
     steers = [s == "dev" for s in examples.table("rows.parquet", ["split"])["split"].to_pylist()]
-    row_id, vectors = pool_vectors({source: found[source] for source in arm.corpus})
+    embeddings = inputs_called(arm.ledger, arm.subset, "corpus_embeddings")
+    row_id, vectors = pool_vectors(embeddings)
     distance = distances_to_target(
         row_id.to_numpy(),
         vectors,

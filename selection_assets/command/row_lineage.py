@@ -1,13 +1,13 @@
 """What does the ledger know of a row: in the pool, in quarantine, in subsets and in scores?"""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from resources.ledger.ledger import Ledger
 from resources.ledger.lineage import CURRENT, LedgerRow, current_artifacts, files_of
 from resources.store.artifacts import Artifact
 from selection.subset.fates import SELECTED
 
-FATES = f"""
+OF_A_ROW = f"""
 WITH current AS ({CURRENT}),
 read AS (
     SELECT c.id, c.asset, c.data_version, i.upstream
@@ -45,42 +45,15 @@ def find_fates(ledger: Ledger, row_id: str) -> list[LedgerRow]:
         the row's fate, and the versions of the checkpoint that trained on it and of its report.
     """
     subsets = {
-        subset.materialization: subset for subset in current_artifacts(ledger, "selected_subset")
+        subset.materialization: str(subset.path("fates.parquet"))
+        for subset in current_artifacts(ledger, "selected_subset")
     }
     found: list[LedgerRow] = []
-    for (source, place), ids in _places(ledger, list(subsets), row_id).items():
-        files = files_of([subsets[id_] for id_ in ids], "fates.parquet")
-        found += ledger.query(FATES, [files, str(ledger.artifacts), SELECTED, source, place])
+    told = _telling_places(ledger, subsets)
+    for (source, place), ids in _places(ledger, told, row_id).items():
+        files = [subsets[id_] for id_ in ids]
+        found += ledger.query(OF_A_ROW, [files, str(ledger.artifacts), SELECTED, source, place])
     return sorted(found, key=lambda row: [row[name] for name in IN_ORDER])
-
-
-def _places(ledger: Ledger, subsets: list[str], row_id: str) -> dict[tuple[str, int], list[str]]:
-    """Where a row stands in the sources that subsets were chosen from, each with these subsets.
-
-    Mostly all have read the same rows; where a source has changed since, a row has moved.
-    """
-    read = ledger.query(
-        "SELECT i.materialization AS subset, m.asset, m.partition, m.data_version, m.path, m.id"
-        " FROM input i JOIN materialization m ON m.id = i.upstream"
-        " WHERE list_contains(?, i.materialization) AND ends_with(m.asset, '/raw_corpus')"
-        " ORDER BY m.asset, m.partition",
-        [subsets],
-    )
-    by_file: dict[str, list[str]] = {}
-    for row in read:
-        [file] = files_of([ledger.artifact(row)], "rows.parquet")
-        by_file.setdefault(file, []).append(row["subset"])
-    if not by_file:
-        return {}
-    found = ledger.query(
-        "SELECT filename, source, file_row_number AS place"
-        " FROM read_parquet(?, filename = true, file_row_number = true) WHERE row_id = ?",
-        [list(by_file), row_id],
-    )
-    places: dict[tuple[str, int], list[str]] = {}
-    for row in found:
-        places.setdefault((row["source"], row["place"]), []).extend(by_file[row["filename"]])
-    return places
 
 
 def find_scores(
@@ -95,28 +68,80 @@ def find_scores(
     Returns
     -------
     dict of list of dict
-        By subset, one for each draw.
+        By subset, one for each draw and each `partition`, the source that has the row.
     """
-    read = ledger.query(
-        "SELECT i.materialization AS subset, m.asset, m.partition, m.data_version, m.path, m.id"
-        " FROM input i JOIN materialization m ON m.id = i.upstream"
-        " WHERE list_contains(?, i.materialization) AND ends_with(m.asset, '_scores')"
-        " ORDER BY m.asset, m.partition",
-        [list(methods)],
-    )
     of_subset: dict[str, list[Artifact]] = {subset: [] for subset in methods}
-    for row in read:
-        if row["asset"].endswith(f"/{methods[row['subset']]}_scores"):
-            of_subset[row["subset"]].append(ledger.artifact(row))
+    for subset, artifact in _read_by_each(ledger, list(methods), "_scores"):
+        if artifact.asset.endswith(f"/{methods[subset]}_scores"):
+            of_subset[subset].append(artifact)
     # The budgets of a method read the same scores: these are looked through once.
     found: dict[tuple[Artifact, ...], list[LedgerRow]] = {(): []}
     for artifacts in map(tuple, of_subset.values()):
         if artifacts not in found:
-            found[artifacts] = ledger.query(
-                "SELECT DISTINCT * FROM read_parquet(?) WHERE row_id = ? ORDER BY draw",
-                [files_of(artifacts, "scores.parquet"), row_id],
+            files = files_of(artifacts, "scores.parquet")
+            rows = ledger.query(
+                "SELECT DISTINCT * FROM read_parquet(?, filename = true) WHERE row_id = ?"
+                " ORDER BY draw, filename",
+                [files, row_id],
             )
+            source = dict(zip(files, (a.partition for a in artifacts), strict=True))
+            found[artifacts] = [
+                {**row, "partition": source[str(row.pop("filename"))]} for row in rows
+            ]
     return {subset: found[tuple(artifacts)] for subset, artifacts in of_subset.items()}
+
+
+def _telling_places(ledger: Ledger, subsets: Mapping[str, str]) -> list[str]:
+    """Subsets whose fates name rows by their places, as earlier versions of this program did not.
+
+    Those are of arms that cannot run any more, or of studies that are gone.
+    """
+    if not subsets:
+        return []
+    found = ledger.query(
+        "SELECT DISTINCT file_name FROM parquet_schema(?) WHERE name = 'place'",
+        [list(subsets.values())],
+    )
+    told = {row["file_name"] for row in found}
+    return [subset for subset, file in subsets.items() if file in told]
+
+
+def _places(ledger: Ledger, subsets: list[str], row_id: str) -> dict[tuple[str, int], list[str]]:
+    """Where a row stands in the sources that subsets were chosen from, each with these subsets.
+
+    Mostly all have read the same rows; where a source has changed since, a row has moved.
+    """
+    readers: dict[Artifact, list[str]] = {}
+    for subset, artifact in _read_by_each(ledger, subsets, "/raw_corpus"):
+        readers.setdefault(artifact, []).append(subset)
+    if not readers:
+        return {}
+    files = dict(zip(files_of(list(readers), "rows.parquet"), readers, strict=True))
+    found = ledger.query(
+        "SELECT filename, source, file_row_number AS place"
+        " FROM read_parquet(?, filename = true, file_row_number = true) WHERE row_id = ?",
+        [list(files), row_id],
+    )
+    places: dict[tuple[str, int], list[str]] = {}
+    for row in found:
+        of_file = readers[files[row["filename"]]]
+        places.setdefault((row["source"], row["place"]), []).extend(of_file)
+    return places
+
+
+def _read_by_each(
+    ledger: Ledger, subsets: list[str], ending: str
+) -> Iterator[tuple[str, Artifact]]:
+    """Each subset with each version that it read of the assets whose names end so."""
+    read = ledger.query(
+        "SELECT i.materialization AS subset, m.asset, m.partition, m.data_version, m.path, m.id"
+        " FROM input i JOIN materialization m ON m.id = i.upstream"
+        " WHERE list_contains(?, i.materialization) AND ends_with(m.asset, ?)"
+        " ORDER BY m.asset, m.partition",
+        [subsets, ending],
+    )
+    for row in read:
+        yield row["subset"], ledger.artifact(row)
 
 
 def find_texts(ledger: Ledger, target: Artifact, row_ids: Collection[str]) -> dict[str, str]:

@@ -124,10 +124,12 @@ def _fate(
     fate: LedgerRow,
     scores: Sequence[LedgerRow],
 ) -> LedgerRow:
-    receipts = next((s for s in scores if s["draw"] == fate["draw"]), {})
+    at = fate["draw"], fate["source"]
+    receipts = next((s for s in scores if (s["draw"], s["partition"]) == at), {})
     named = {"study": subset.asset.split("/")[0], "method": arm["method"], "budget": arm["budget"]}
     shown = {k: v for k, v in fate.items() if k not in {"asset", "subset"}}
-    of_row = {k: v for k, v in receipts.items() if k not in {"row_id", "draw", "score"}}
+    not_receipts = {"row_id", "draw", "score", "partition"}
+    of_row = {k: v for k, v in receipts.items() if k not in not_receipts}
     shown["score"] = receipts.get("score")
     return named | shown | {"receipts": of_row, "in_words": length_words(ledger, subset, arm, fate)}
 

@@ -22,7 +22,7 @@ from selection.planning.arms import PoolSize
 from selection_assets.shared.contrast import EXAMPLES
 from selection_assets.shared.counted_rows import faults_of, read_counted
 from selection_assets.shared.decoders import tokens_asset
-from selection_assets.shared.pool_rows import iterate_sources
+from selection_assets.shared.pool_rows import iterate_sources, sizes_looked_at
 from selection_assets.shared.target_rows import dev_examples
 from selection_assets.stage.keys import POOL_TOKENS
 from selection_assets.stage.step import Step
@@ -75,6 +75,7 @@ def count_pool(
     lengths: list[np.ndarray] = []
     rows: dict[str, int] = {}
     for source, of_source in iterate_sources(step.inputs["raw_corpus"]):
+        corpus = step.inputs["raw_corpus"][source]
         rows[source] = len(of_source.row_id)
         row_id = pa.array(of_source.row_id)
         counted = read_counted(row_id, step.inputs[POOL_TOKENS][source])
@@ -87,7 +88,7 @@ def count_pool(
         embedding_flops += (
             count_flops(model, of_source.text)
             if exact
-            else estimate_flops(model, of_source.text, of_source.n_words)
+            else estimate_flops(model, of_source.text, sizes_looked_at(corpus))
         )
     if n_tokens == 0:
         raise dg.Failure(

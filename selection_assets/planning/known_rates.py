@@ -50,15 +50,15 @@ def embedding_key(model: Embedder, version: str) -> dict[str, str]:
 
 
 def expected_embedding(
-    step: Step, model: Embedder, texts: Sequence[str], n_words: np.ndarray
+    step: Step, model: Embedder, texts: Sequence[str], size: np.ndarray
 ) -> Expected:
     """What embedding these texts will take; its seconds only if a plan has measured the rate.
 
     Parameters
     ----------
-    n_words : of the texts.
+    size : of the texts, as in `estimate_flops`.
     """
-    flops = estimate_flops(model, texts, n_words)
+    flops = estimate_flops(model, texts, size)
     key = embedding_key(model, step.one("embedder").version)
     throughput = step.workspace.throughput(step.device.model_name)
     embedding, loading = throughput.known("embedding", key), throughput.known("loading", key)

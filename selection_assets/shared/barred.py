@@ -46,7 +46,13 @@ def find_barred(step: Step, pool: CandidatePool) -> Barred:
     held_out = [row.row_id for row in held_out_rows(step.one("target_examples"))]
     vector_at, leak_at = (places_of(pool.row_id, ids) for ids in (of_vectors, leaks["row_id"]))
     is_held_out = places_of(pool.row_id, pa.array(held_out, pa.string())) >= 0
-    reason = np.where((vector_at < 0) & (pool.fault == ""), NO_VECTOR, pool.fault)
+    reason = np.where(vector_at < 0, NO_VECTOR, "").astype(object)
+    faulty = np.flatnonzero(pool.fault != "")
+    # Whatever is said of a row is said of its copies, though their spaces may differ.
+    of_id = np.full(len(pool.order), "", dtype=object)
+    of_id[pool.order[faulty]] = pool.fault[faulty]
+    is_faulty = of_id[pool.order] != ""
+    reason[is_faulty] = of_id[pool.order][is_faulty]
     reason[is_held_out | (leak_at >= 0)] = TARGET_LEAK
     leaking = {*held_out, *leaks["row_id"].to_pylist()}
     return Barred(reason, leaks, leak_at, leaking, vectors, vector_at)

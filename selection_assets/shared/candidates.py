@@ -185,4 +185,5 @@ def _scores(scores: Artifact) -> pa.Table:
     table = scores.table("scores.parquet", [name for name in columns if name in there])
     if "excluded" in there:
         return table
-    return table.append_column("excluded", pa.array(np.full(table.num_rows, "", dtype=object)))
+    nothing = np.full(table.num_rows, "", dtype=object)
+    return table.append_column("excluded", pa.array(nothing, pa.string()))

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from resources.store.artifacts import Artifact
 
@@ -24,6 +25,11 @@ FATES = pa.schema(
 """Of a candidate; nearly all are below the cut-off, and such a one takes a few bytes. So it is told
 by the place in its source's rows and not by its id, and its score is the margin and the cut-off, or
 in the method's scores."""
+
+
+def tells_places(subset: Artifact) -> bool:
+    """Whether its fates are `FATES`: earlier versions of this program have told ids."""
+    return "place" in pq.read_schema(subset.path("fates.parquet")).names
 
 
 def with_row_ids(fates: pa.Table, corpus: Mapping[str, Artifact]) -> pa.Table:

@@ -24,6 +24,13 @@ def part_looked_at(corpus: Artifact) -> str:
     return said.get(LOOKED_AT.encode(), b"all").decode()
 
 
+def sizes_looked_at(corpus: Artifact) -> np.ndarray:
+    """About how long the texts of a source are that selection looks at, of shape (n,)."""
+    n_words = corpus.table("rows.parquet", ["n_words"])["n_words"].to_numpy()
+    # Words are counted of all of a row, and say little of a part.
+    return n_words if part_looked_at(corpus) == "all" else np.ones(len(n_words))
+
+
 def whole_text(text: str, turns: str | None) -> str:
     """All of a row: of a conversation selection may look at a part."""
     return text if turns is None else Conversation.from_json(turns).text

@@ -9,7 +9,7 @@ from resources.store.artifacts import Artifact
 from selection.embedding.embedder import Embedder
 from selection_assets.shared.embedders import load_on
 from selection_assets.shared.made_before import MadeBefore, not_made, rows_made
-from selection_assets.shared.pool_rows import part_looked_at
+from selection_assets.shared.pool_rows import part_looked_at, sizes_looked_at
 from selection_assets.shared.stored_texts import RowGroups, StoredTexts
 from selection_assets.stage.step import Step
 
@@ -24,7 +24,7 @@ class RowsToEmbed:
     made_by : what its vectors depend on.
     row_id : of shape (n,).
     known : vectors that earlier artifacts have of some of them.
-    new : int64, places of the others; `new_texts` are their texts, of `new_words` words.
+    new : int64, places of the others; `new_texts` are their texts, and `new_sizes` about how long.
     """
 
     model: Embedder
@@ -33,14 +33,13 @@ class RowsToEmbed:
     known: Sequence[MadeBefore]
     new: np.ndarray
     new_texts: StoredTexts
-    new_words: np.ndarray
+    new_sizes: np.ndarray
 
     @classmethod
     def find(cls, step: Step, before: Iterable[Artifact]) -> "RowsToEmbed":
         """Look through what the embedder has made before for vectors of these rows."""
         corpus = step.one("raw_corpus")
-        rows = corpus.table("rows.parquet", ["row_id", "n_words"])
-        row_id = rows["row_id"].to_numpy()
+        row_id = corpus.table("rows.parquet", ["row_id"])["row_id"].to_numpy()
         embedder = step.one("embedder")
         model = step.once("embedder", lambda: load_on(step.device, embedder))
         # Vectors of one model in another precision are other vectors.
@@ -51,4 +50,4 @@ class RowsToEmbed:
         known = rows_made(step, made_by, "embedder.json").made_before(row_id, before)
         new = not_made(len(row_id), known)
         texts = StoredTexts(RowGroups(corpus.path("rows.parquet"), ["text"]), new)
-        return cls(model, made_by, row_id, known, new, texts, rows["n_words"].to_numpy()[new])
+        return cls(model, made_by, row_id, known, new, texts, sizes_looked_at(corpus)[new])

@@ -15,6 +15,7 @@ from resources.ledger.database import LedgerBusy
 from resources.ledger.loss import LedgerLost
 from resources.project import project_root
 from resources.refused import REFUSED
+from resources.store.shared_store import SharedStoreFailed
 from selection.reports.numbers import number
 from selection_assets.stage.run_step import Made
 from selection_assets.stage.stage import Stage
@@ -57,8 +58,8 @@ def why_not_made(stage: Stage, error: Exception) -> NotMade:
     full = DISK_FULL in reason
     if full:
         reason += f"\nMake room on the disk of {project_root()}; what was finished stays."
-    no_ledger = isinstance(error, LedgerBusy | LedgerLost)
-    broken = full or no_ledger or not stage.reads_outside
+    no_store = isinstance(error, LedgerBusy | LedgerLost | SharedStoreFailed)
+    broken = full or no_store or not stage.reads_outside
     return NotMade(Kind.BROKEN if broken else Kind.UNUSABLE, reason)
 
 

@@ -1,13 +1,12 @@
 """What became of every candidate of a subset, with the ids of the rows."""
 
 from resources.ledger.ledger import Ledger
-from resources.ledger.lineage import read_by
+from resources.ledger.lineage import inputs_called
 from resources.store.artifacts import Artifact
 from selection_assets.shared.fates import with_row_ids
 
 
 def told_fates(ledger: Ledger, subset: Artifact) -> list[dict]:
     """Each line of `fates.parquet`, with `row_id`."""
-    read = read_by(ledger, subset)
-    corpus = {a.partition: a for a in read if a.asset.endswith("/raw_corpus")}
+    corpus = inputs_called(ledger, subset, "raw_corpus")
     return with_row_ids(subset.table("fates.parquet"), corpus).to_pylist()

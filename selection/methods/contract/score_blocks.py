@@ -67,6 +67,8 @@ def score_in_blocks(
     BudgetExhausted
         When the meter stops it; the blocks before are kept.
     """
+    if inputs.prepared and not engine.near:  # files of this machine, which other machines lack
+        engine = HERE
     rows = inputs.rows
     given = replace(inputs, rows=rows.take(slice(0, 0)).held())
 

@@ -7,7 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from resources.ledger.ledger import Ledger, open_ledger
-from resources.ledger.lineage import read_by
+from resources.ledger.lineage import inputs_called, read_by
 from resources.project import store_root
 from resources.store.artifacts import Artifact
 from resources.store.contents import write_content
@@ -84,7 +84,7 @@ def write_rows(study: Study, method: str, budget: str, out: Path, wanted: Wanted
     made = _current(study, ledger, FILE, method, budget)
     subset, corpus = _made_from(ledger, made)
     bundle = None
-    if not wanted.is_usual:
+    if not wanted.is_usual or SAID not in made.files():  # an earlier version has not written it
         bundle = make_bundle(
             chosen_rows(subset, corpus, draw=wanted.draw),
             _origins(study, subset, corpus, wanted.draw),
@@ -105,9 +105,7 @@ def write_rows(study: Study, method: str, budget: str, out: Path, wanted: Wanted
         card = (folder / CARD).read_text(encoding="utf-8")
         write_content(folder / CARD, with_ledger(card, _place(ledger, made)))
         if wanted.with_rejected and (
-            rejected := write_rejected(
-                folder / REJECTED, subset, corpus, _scores_of(study, ledger, subset), wanted.draw
-            )
+            rejected := _write_rejected(folder / REJECTED, study, ledger, subset, wanted.draw)
         ):
             said.append(f"{REJECTED} has the {rejected:,} rows that were not selected, and why")
     return "\n".join([f"{_shown(out)}: {said[0]}", *said[1:]])
@@ -189,11 +187,16 @@ def _made_from(ledger: Ledger, made: Artifact) -> tuple[Artifact, dict[str, Arti
     return subset, {a.partition: a for a in read if a.asset.endswith("/raw_corpus")}
 
 
-def _scores_of(study: Study, ledger: Ledger, subset: Artifact) -> dict[str, Artifact]:
-    """Return by source the scores that a subset was chosen by."""
-    method = study.named_methods[subset.json("arm.json")["method"]]
-    read = read_by(ledger, subset)
-    return {a.partition: a for a in read if a.asset == f"{study.name}/{method.scores_asset}"}
+def _write_rejected(path: Path, study: Study, ledger: Ledger, subset: Artifact, draw: int) -> int:
+    """Write the rows that a subset has left; of them and their scores the versions that it read."""
+    scores = study.named_methods[subset.json("arm.json")["method"]].scores_asset
+    return write_rejected(
+        path,
+        subset,
+        inputs_called(ledger, subset, "raw_corpus"),
+        inputs_called(ledger, subset, scores),
+        draw,
+    )
 
 
 def _origins(study: Study, subset: Artifact, corpus: Mapping[str, Artifact], draw: int) -> Origins:

@@ -20,14 +20,20 @@ from selection_assets.command.reading import as_json, project_ledger, show
     type=click.IntRange(min=1),
     help="Remove the paid versions too that the ledger does not name: exactly so many.",
 )
+@click.option("--shared", is_flag=True, help="Look through the shared store instead.")
 @click.option(
-    "--shared",
-    is_flag=True,
-    help="Look through the shared store too, which no other project may share.",
+    "--shared-versions",
+    type=click.IntRange(min=0),
+    help="Remove so many versions of the shared store, and the blobs that no version names.",
 )
 @as_json
 def gc(
-    delete: bool, unfinished_days: float, paid_versions: int | None, shared: bool, as_json: bool
+    delete: bool,
+    unfinished_days: float,
+    paid_versions: int | None,
+    shared: bool,
+    shared_versions: int | None,
+    as_json: bool,
 ) -> None:
     """Find what crashes left in the store, and with --delete remove it.
 
@@ -38,11 +44,18 @@ def gc(
 
     if paid_versions is not None and not delete:
         raise Misused("--paid-versions confirms what --delete removes: give both")
+    if delete and shared != (shared_versions is not None):
+        raise Misused("of the shared store: --shared --delete --shared-versions COUNT")
+    if shared:
+        from selection_assets.command.share import clear_shared, shared_text
+
+        cleared = clear_shared(project_ledger(), shared_versions if delete else None)
+        show(cleared, as_json, lambda: shared_text(cleared))
+        return
     cleared = clear_away(
         project_ledger(),
         unfinished_days=unfinished_days,
         delete=delete,
         paid_versions=paid_versions or 0,
-        shared=shared,
     )
     show(cleared, as_json, lambda: gc_text(cleared, delete=delete))

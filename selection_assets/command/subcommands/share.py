@@ -2,6 +2,7 @@
 
 import click
 
+from selection_assets.command.errors import Broken
 from selection_assets.command.reading import as_json, project_ledger, show
 
 
@@ -16,6 +17,8 @@ def share(as_json: bool) -> None:
     from selection_assets.command.share import share_all
 
     done = share_all(project_ledger())
+    if done["problems"]:
+        raise Broken("\n".join(done["problems"]))
     show(
         done,
         as_json,

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -13,7 +14,7 @@ from places import REPOSITORY
 
 from selection.basics.blocks import BlockStore, compute_in_blocks
 from selection.basics.engine import HERE, Engine
-from selection.basics.ray_engine import NoRay, RayEngine
+from selection.basics.ray_engine import NoRay, OtherCode, RayEngine
 
 # Not imported here: who imports it first says how its clusters are guarded.
 needs_ray = pytest.mark.skipif(find_spec("ray") is None, reason="needs Ray: the extra `ray`")
@@ -118,16 +119,27 @@ def test_the_cluster_of_a_process_ends_with_it(tmp_path):
 import ray
 from selection.basics.ray_engine import RayEngine
 assert list(RayEngine(workers=1).each(abs, [-1, -2])) == [1, 2]
-print(ray.get_runtime_context().get_node_id(), ray.nodes()[0]["NodeManagerAddress"])
+[node] = ray.nodes()
+print(node["NodeManagerAddress"], node["NodeManagerPort"])
 """
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, timeout=120
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split()[1] == "127.0.0.1"
+    address, port = done.stdout.split()
+    assert address == "127.0.0.1"
+    with pytest.raises(OSError), socket.create_connection((address, int(port)), 5):
+        pass
+
+
+@needs_ray
+def test_a_worker_with_other_code_computes_nothing(monkeypatch):
+    monkeypatch.setattr("selection.basics.ray_engine.code_digest", lambda: "other")
+    with pytest.raises(OtherCode, match="install the same there"):
+        list(TWO.each(abs, [1, 2]))
 
 
 def test_without_ray_it_is_said_what_to_do(monkeypatch):
-    monkeypatch.setitem(sys.modules, "ray", None)
+    monkeypatch.setattr("selection.basics.ray_engine.find_spec", lambda name: None)
     with pytest.raises(NoRay, match=r"selection-assets\[ray\]"):
         list(RayEngine().each(abs, [1]))
