@@ -7,7 +7,7 @@ order, and the runs are merged batch by batch. The file is the same whatever was
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +27,9 @@ from selection.corpus.row_table import ROW_SCHEMA, rows_of_block, rows_of_record
 
 _BATCH_ROWS, _BATCH_BYTES = 1024, 4 * MIB
 """What is put into Arrow at a time; of each run a batch is held while they are merged."""
+
+_MERGED_AT_ONCE = 16
+"""Runs; of each two batches are held, and a file is open."""
 
 _LARGEST_RUN = 1024 * MIB
 """No column of a run may come near what 32 bits can count."""
@@ -66,7 +69,9 @@ class SortedRows:
         self._waiting: list[tuple[str, Record]] = []
         self._waiting_bytes = 0
         self._held: list[pa.RecordBatch] = []
-        self._runs: list[Path] = []
+        # Each with how often its rows have been merged: those that come first most often.
+        self._runs: list[tuple[int, Path]] = []
+        self._n_runs = 0
 
     def keep(self, record: Record) -> str | None:
         """Take a row; where it repeats one that is held, its place is added to that one.
@@ -142,16 +147,32 @@ class SortedRows:
             self._write_run()
 
     def _write_run(self) -> None:
-        path = self._folder / f"run_{len(self._runs)}.arrow"
+        """Write what is held as a run; of many that are alike one is made."""
+        self._runs.append((0, self._written(self._in_order())))
+        while len(self._last_alike()) == _MERGED_AT_ONCE:
+            alike = self._last_alike()
+            merged = self._written(_merged([path for _, path in alike]))
+            self._runs[-_MERGED_AT_ONCE:] = [(alike[0][0] + 1, merged)]
+            for _, path in alike:
+                path.unlink()
+
+    def _last_alike(self) -> list[tuple[int, Path]]:
+        """The last runs, if as many as are merged at once have been merged as often."""
+        last = self._runs[-_MERGED_AT_ONCE:]
+        return last if last[0][0] == last[-1][0] else []
+
+    def _written(self, batches: Iterator[pa.RecordBatch]) -> Path:
+        path = self._folder / f"run_{self._n_runs}.arrow"
+        self._n_runs += 1
         options = pa.ipc.IpcWriteOptions(compression="zstd")
         with (
             pa.OSFile(os.fspath(path), "wb") as file,
             pa.ipc.new_stream(file, ROW_SCHEMA, options=options) as writer,
         ):
-            for batch in self._in_order():
+            for batch in batches:
                 writer.write_batch(batch)
-        self._runs.append(path)
-        pa.default_memory_pool().release_unused()  # it would keep much of it
+        pa.default_memory_pool().release_unused()  # it would keep much of what was held
+        return path
 
     def _in_order(self) -> Iterator[pa.RecordBatch]:
         """Give the rows that are held, in order, and let them go."""
@@ -177,13 +198,24 @@ class SortedRows:
             return
         if self._ids:
             self._write_run()
-        with ExitStack() as opened:
-            files = [opened.enter_context(pa.OSFile(os.fspath(run))) for run in self._runs]
-            for table in merge_runs([iter(pa.ipc.open_stream(file)) for file in files]):
-                yield from table.to_batches()
-        for run in self._runs:
-            run.unlink()
+        while len(self._runs) > _MERGED_AT_ONCE:  # the last ones are the smallest
+            some = [path for _, path in self._runs[-_MERGED_AT_ONCE:]]
+            self._runs[-_MERGED_AT_ONCE:] = [(0, self._written(_merged(some)))]
+            for path in some:
+                path.unlink()
+        runs = [path for _, path in self._runs]
+        yield from _merged(runs)
+        for path in runs:
+            path.unlink()
         self._runs = []
+
+
+def _merged(runs: Sequence[Path]) -> Iterator[pa.RecordBatch]:
+    """Give the rows of runs in order, each once; of copies those of the first run."""
+    with ExitStack() as opened:
+        files = [opened.enter_context(pa.OSFile(os.fspath(run))) for run in runs]
+        for table in merge_runs([iter(pa.ipc.open_stream(file)) for file in files]):
+            yield from table.to_batches()
 
 
 def _size_of(record: Record) -> int:

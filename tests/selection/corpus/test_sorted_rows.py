@@ -72,6 +72,17 @@ def test_a_row_remembers_so_many_places_also_from_many_runs():
     assert origins == [f"f:{i}" for i in range(MAX_ORIGINS)]
 
 
+@settings(deadline=None, max_examples=20)
+@given(st.integers(0, 700), st.sampled_from([2, 3, 16]))
+def test_runs_of_runs_give_what_one_gives(n, at_once):
+    """With no memory each row is a run."""
+    texts = [f"row {i * i % 97}" for i in range(n)]
+    with pytest.MonkeyPatch.context() as changed:
+        changed.setattr("selection.corpus.sorted_rows._MERGED_AT_ONCE", at_once)
+        spilled = ingested(records(texts), memory=NO_MEMORY)
+    assert spilled.file == ingested(records(texts)).file
+
+
 def test_what_a_killed_attempt_has_left_is_written_over(tmp_path):
     texts = [f"row {i}" for i in range(400)]
 
