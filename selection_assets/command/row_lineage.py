@@ -85,9 +85,9 @@ def find_scores(
                 [files, row_id],
             )
             source = dict(zip(files, (a.partition for a in artifacts), strict=True))
-            found[artifacts] = [
-                {**row, "partition": source[str(row.pop("filename"))]} for row in rows
-            ]
+            for row in rows:
+                row["partition"] = source[row.pop("filename")]
+            found[artifacts] = rows
     return {subset: found[tuple(artifacts)] for subset, artifacts in of_subset.items()}
 
 

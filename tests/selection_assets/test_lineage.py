@@ -4,9 +4,11 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import dagster as dg
 import pytest
 from figures import Figures
 from small_project import SOURCES, Project, enter
+from tiny_project import materialize
 from told_fates import told_fates
 
 from resources.ledger.database import Database
@@ -88,6 +90,28 @@ def test_a_row_that_was_not_selected_trained_no_checkpoint(finished: Project) ->
     assert [(f["fate"], f["checkpoint"], f["report"]) for f in found] == [
         ("below_cutoff", None, None)
     ]
+
+
+def test_a_row_is_followed_though_its_source_has_changed_since(copied: Project) -> None:
+    """Fates tell the place of a row among those that the subset was selected from."""
+    subset = copied.ledger.current("small/selected_subset", ARM)
+    assert subset is not None
+    chosen = subset.table("subset.parquet").to_pylist()
+    source = chosen[0]["source"]
+    dropped = copied.root / f"drop/{source}.jsonl"
+    lines = dropped.read_text().splitlines(keepends=True)
+    dropped.write_text("".join(lines[len(lines) // 3 :]) + '{"text": "A row that is new."}\n')
+    with copied.instance() as instance:
+        key = dg.AssetKey(["library", "raw_corpus"])
+        assert materialize(copied.definitions, instance, key, source).success
+    there = copied.ledger.current("library/raw_corpus", source)
+    assert there is not None
+    left = set(there.table("rows.parquet")["row_id"].to_pylist())
+    of_source = [row for row in chosen if row["source"] == source]
+    assert {row["row_id"] in left for row in of_source} == {True, False}
+    for row in of_source:
+        [fate] = [f for f in find_fates(copied.ledger, row["row_id"]) if f["partition"] == ARM]
+        assert (fate["fate"], fate["rank"]) == ("selected", row["rank"])
 
 
 def test_the_rows_that_fates_say_trained_a_checkpoint_are_those_it_recorded(
