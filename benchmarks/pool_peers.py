@@ -162,7 +162,7 @@ def near_ours(folder: Path) -> float:
 def near_with_semhash(backend: str, folder: Path) -> float:
     """Find them with `semhash`, which is given the vectors."""
     from model2vec import StaticModel
-    from semhash import SemHash
+    from semhash import SemHash  # pyright: ignore[reportMissingImports]
 
     vectors, texts = np.load(folder / "vectors.npy"), texts_of(folder)[::SELECTED]
     model = StaticModel.from_pretrained(folder / "model" / "model")

@@ -6,8 +6,6 @@ manifest, put last, makes the version whole. Only the ledger, on the machine tha
 version is current.
 """
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -240,7 +238,7 @@ class SharedStore:
             list(pool.map(call, names))
 
     @cached_property
-    def _bucket(self) -> ObjectStore:
+    def _bucket(self) -> "ObjectStore":
         from obstore.store import LocalStore, from_url
 
         if "://" not in self.address:

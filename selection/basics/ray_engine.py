@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import secrets
 import socket
@@ -104,6 +105,7 @@ class RayEngine:
         else:
             _require_there(self.address)
         import ray
+        from ray.exceptions import RayError
 
         if ray.is_initialized():
             return ray
@@ -115,10 +117,10 @@ class RayEngine:
             ray.init(
                 self.address or "local",
                 log_to_driver=False,
-                logging_level="ERROR",
+                logging_level=logging.ERROR,
                 **({} if self.address else own),
             )
-        except (ConnectionError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
+        except (ConnectionError, ValueError, RuntimeError, RayError) as error:
             where = f"at {self.address}" if self.address else "on this machine"
             raise NoRay(f"no Ray cluster {where}: {error}") from error
         return ray
@@ -170,9 +172,11 @@ def code_digest() -> str:
 
 def _result(ray: Any, waiting: deque[Any]) -> Any:
     """Wait for the first block; it is no longer waited for once it is here."""
+    from ray.exceptions import RayTaskError
+
     try:
         found = ray.get(waiting[0])
-    except ray.exceptions.RayTaskError as error:
+    except RayTaskError as error:
         raise error.cause from error
     waiting.popleft()
     return found

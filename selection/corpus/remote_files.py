@@ -7,7 +7,6 @@ than the largest of them is on this disk.
 from __future__ import annotations
 
 import hashlib
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -115,9 +114,10 @@ def read_remote(
 
 
 def _fetch(address: str, file: RemoteFile, target: Path) -> None:
-    files = _filesystem(address.partition("://")[0])
+    files: Any = _filesystem(address.partition("://")[0])
     with _asked(address), files.open(file.path, "rb") as source, target.open("wb") as copy:
-        shutil.copyfileobj(source, copy, 2**20)
+        while piece := source.read(2**20):
+            copy.write(piece)
 
 
 def _unread(file: RemoteFile, reason: str) -> UnreadPart:
@@ -148,11 +148,8 @@ def _filesystem(scheme: str) -> AbstractFileSystem:
             )
         from obstore.fsspec import FsspecStore
 
-        return FsspecStore(
-            scheme,
-            retry_config={"retry_timeout": PATIENCE},
-            skip_instance_cache=True,
-        )
+        options: Any = {"retry_config": {"retry_timeout": PATIENCE}, "skip_instance_cache": True}
+        return FsspecStore(scheme, **options)
     from fsspec import filesystem
 
     return filesystem(scheme, skip_instance_cache=True)

@@ -11,7 +11,7 @@ from selection.basics.draws import keyed_uniform
 from selection.basics.tables import places_of
 from selection.config.study import Study
 from selection.subset.lengths import LengthLimit
-from selection_assets.shared.candidates import candidate_pool, limit_of
+from selection_assets.shared.choosing.candidates import candidate_pool, limit_of
 from selection_assets.shared.evaluation import evaluate_folders, harness_outside
 from selection_assets.shared.held_out import leaking_rows
 from selection_assets.shared.training import train_seeds, training_parameters

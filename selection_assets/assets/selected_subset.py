@@ -12,14 +12,14 @@ from selection.subset.choose import Subset, choose_rows
 from selection.subset.fates import DOES_NOT_FIT, TOO_LONG
 from selection.subset.lengths import LengthLimit
 from selection.subset.spent import why_underspent
-from selection_assets.shared.barred import Barred, find_barred
-from selection_assets.shared.candidates import (
+from selection_assets.shared.choosing.barred import Barred, find_barred
+from selection_assets.shared.choosing.candidates import (
     CandidatePool,
     Candidates,
     candidate_pool,
     limit_of,
 )
-from selection_assets.shared.fates import FATES
+from selection_assets.shared.choosing.fates import FATES
 from selection_assets.shared.pool_rows import whole_texts
 from selection_assets.stage.inputs import (
     all_of,

@@ -23,7 +23,7 @@ from selection.reports.tables import text_table
 from selection.subset.fates import BELOW_CUTOFF, DOES_NOT_FIT, NEAR_DUPLICATE
 from selection_assets.command.cap import cap_line
 from selection_assets.command.spent import totals_table
-from selection_assets.shared.fates import tells_places, with_row_ids
+from selection_assets.shared.choosing.fates import tells_places, with_row_ids
 from selection_assets.shared.pool_rows import pool_vectors
 from selection_assets.shared.stored_texts import rows_at
 from selection_assets.stage.keys import arm_key

@@ -3,7 +3,7 @@
 from resources.ledger.ledger import Ledger
 from resources.ledger.lineage import inputs_called
 from resources.store.artifacts import Artifact
-from selection_assets.shared.fates import with_row_ids
+from selection_assets.shared.choosing.fates import with_row_ids
 
 
 def told_fates(ledger: Ledger, subset: Artifact) -> list[dict]:

@@ -9,8 +9,8 @@ import pyarrow as pa
 from resources.store.artifacts import Artifact, ArtifactStore
 from resources.store.contents import Content
 from selection.basics.tables import numbered
-from selection_assets.shared.barred import find_barred
-from selection_assets.shared.candidates import CandidatePool
+from selection_assets.shared.choosing.barred import find_barred
+from selection_assets.shared.choosing.candidates import CandidatePool
 from selection_assets.shared.held_out import LEAKS
 
 ROWS = ["plain", "no vector", "faulty", "faulty, no vector", "leaks", "held out", "leaks, faulty"]

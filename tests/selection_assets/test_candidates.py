@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from resources.store.artifacts import Artifact, ArtifactStore
 from selection.basics.tables import numbered
-from selection_assets.shared.candidates import CandidatePool
+from selection_assets.shared.choosing.candidates import CandidatePool
 
 SCORES = pa.schema([("row_id", pa.string()), ("draw", pa.int16()), ("score", pa.float64())])
 

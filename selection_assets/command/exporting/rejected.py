@@ -11,7 +11,7 @@ from resources.store.artifacts import Artifact
 from selection.basics.tables import rows_where
 from selection.corpus.originals import read_originals
 from selection.subset.fates import SELECTED
-from selection_assets.shared.fates import with_row_ids
+from selection_assets.shared.choosing.fates import with_row_ids
 from selection_assets.shared.pool_rows import whole_text
 
 REJECTED_SCHEMA = pa.schema(

@@ -8,7 +8,7 @@ import pyarrow as pa
 from selection.basics.tables import places_of
 from selection.basics.vectors import StackedVectors
 from selection.leaks.kinds import TARGET_LEAK
-from selection_assets.shared.candidates import CandidatePool
+from selection_assets.shared.choosing.candidates import CandidatePool
 from selection_assets.shared.held_out import held_out_rows, leaking_rows
 from selection_assets.shared.pool_rows import pool_vectors
 from selection_assets.stage.step import Step
