@@ -152,13 +152,13 @@ class RemoteSource(Strict):
         return remote_address(address, (*BUCKETS, HUB, *WEB))
 
 
-AWAY = (HubSource, RemoteSource)
-"""Of which even to look at a row is to fetch it."""
-
 SourceSpec = Annotated[
     DocstringSources | FileSources | DropFolder | HubSource | RemoteSource,
     Field(discriminator="kind"),
 ]
+
+AWAY = (HubSource, RemoteSource)
+"""Of which even to look at a row is to fetch it."""
 
 
 Part = Literal["all", "prompt", "response"]
