@@ -91,7 +91,7 @@ def test_a_study_selects_the_same_rows_though_workers_are_killed(here, fresh, tm
 
 
 class Killer(threading.Thread):
-    """Kills a worker of Ray that is at work, some times with a rest between."""
+    """Kills workers of Ray, at work or between two blocks, with a rest between."""
 
     MOST = 2  # fewer than a block is tried
 
@@ -102,7 +102,7 @@ class Killer(threading.Thread):
 
     def run(self) -> None:
         while not self._stopped.wait(0.005) and len(self.killed) < self.MOST:
-            for worker in at_work():
+            for worker in workers():
                 worker.kill()
                 self.killed.append(worker.pid)
                 time.sleep(1.0)
@@ -113,11 +113,18 @@ class Killer(threading.Thread):
         self.join()
 
 
-def at_work() -> Iterator[psutil.Process]:
-    """Workers of this process's cluster that compute a block, by the name that Ray gives them."""
+AT_WORK = ("ray::_computed", "ray::IDLE")
+"""Ray has other processes besides, without which none of it works."""
+
+
+def workers() -> Iterator[psutil.Process]:
+    """Workers of this process's cluster, by the name that Ray gives them: those at work first."""
+    found: list[tuple[bool, psutil.Process]] = []
     for process in psutil.Process().children(recursive=True):
         try:
-            if process.cmdline()[:1] == ["ray::_computed"]:
-                yield process
-        except (psutil.NoSuchProcess, psutil.ZombieProcess, IndexError):
+            name = "".join(process.cmdline()[:1])
+        except (psutil.NoSuchProcess, psutil.ZombieProcess):
             continue
+        if name in AT_WORK:
+            found.append((name != AT_WORK[0], process))
+    yield from (process for _, process in sorted(found, key=lambda one: one[0]))
