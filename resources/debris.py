@@ -74,7 +74,7 @@ def find_debris(ledger: Ledger, *, unfinished_days: float) -> list[Debris]:
     # Listed first: what is renamed in after this is none of our business.
     folders = list(version_folders(store.root))
     with store.nobody_publishing():
-        named = _named(ledger)
+        named = named_versions(ledger)
         unnamed = [folder for folder in folders if _relative(folder, store) not in named]
         paid = {folder for folder in unnamed if was_paid(store.root, _relative(folder, store))}
     work = _work_reasons(ledger, timedelta(days=unfinished_days))
@@ -125,7 +125,7 @@ def remove_debris(ledger: Ledger, found: list[Debris], *, confirmed: int = 0) ->
     away = new_trash(store.root)
     removed = 0
     with store.nobody_publishing():
-        named = _named(ledger)
+        named = named_versions(ledger)
         for debris in found:
             folder = store.root / debris.path
             # Whoever comes to need a folder of work from now on waits for us, and then makes it.
@@ -152,7 +152,8 @@ def _is_still(debris: Debris, folder: Path, named: set[str], store: ArtifactStor
     return _touched(folder) <= debris.touched
 
 
-def _named(ledger: Ledger) -> set[str]:
+def named_versions(ledger: Ledger) -> set[str]:
+    """Places of all versions that a ledger names, current or not."""
     return {row["path"] for row in ledger.query("SELECT DISTINCT path FROM materialization")}
 
 

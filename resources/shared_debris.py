@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+from resources.debris import named_versions
 from resources.ledger.ledger import Ledger
 from resources.store.shared_store import SharedStore
 
@@ -16,7 +17,7 @@ def find_shared_debris(ledger: Ledger, shared: SharedStore) -> dict[str, datetim
     copy of this ledger names.
     """
     until = datetime.now(UTC) - IN_FLIGHT
-    named = {row["path"] for row in ledger.query("SELECT DISTINCT path FROM materialization")}
+    named = named_versions(ledger)
     return {
         where: put for where, put in shared.versions().items() if where not in named and put < until
     }

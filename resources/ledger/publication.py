@@ -11,6 +11,7 @@ import duckdb
 from resources.ledger.rows import insert
 from resources.store.records import PUBLISHED, list_records, record_of
 from resources.store.sealed import BrokenSeal, read_sealed
+from resources.store.version_folders import version_place
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def write_publications(connection: duckdb.DuckDBPyConnection, made: Sequence[Pub
 
 def version_path(made: Mapping[str, Any]) -> str:
     """Folder of a version, below the artifacts' own: what it is says where it lies."""
-    return f"{made['asset']}/{made['partition']}/{made['data_version']}"
+    return version_place(made["asset"], made["partition"], made["data_version"])
 
 
 def record_values(

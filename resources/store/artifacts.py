@@ -17,7 +17,7 @@ from resources.store.held_folder import HeldFolder, Hold, make_and_hold, stage_f
 from resources.store.manifest import MANIFEST, read_manifest, version_of
 from resources.store.publishing_lock import locked
 from resources.store.shared import fetch_missing, shared_store
-from resources.store.shared_store import place
+from resources.store.version_folders import version_place
 
 if TYPE_CHECKING:
     import numpy as np
@@ -204,7 +204,7 @@ class ArtifactStore:
             When they cannot be put there: then they must not be published either.
         """
         if (shared := shared_store()) is not None:
-            shared.keep(staged.folder, place(asset, partition, staged.version))
+            shared.keep(staged.folder, version_place(asset, partition, staged.version))
 
     def publish(self, staged: Staged, asset: str, partition: str) -> Path:
         """Rename the staged folder to its final place; the same content is kept only once.
@@ -257,7 +257,7 @@ class ArtifactStore:
 
     def folder(self, asset: str, partition: str, version: str) -> Path:
         """Where a version of an asset's partition lies."""
-        return self.root / asset / partition / version
+        return self.root / version_place(asset, partition, version)
 
     def work_folder(self, key: str) -> HeldFolder:
         """A folder that survives a killed step, found again by the same key.

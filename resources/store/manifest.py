@@ -27,13 +27,31 @@ def read_manifest(folder: Path, asset: str) -> dict[str, dict[str, Any]]:
     if not manifest.is_file():
         raise CorruptArtifact(f"{manifest}: missing; materialize {asset} again")
     try:
-        files = json.loads(manifest.read_text(encoding="utf-8"))["files"]
+        return files_in(manifest.read_bytes(), folder.name)
+    except ValueError as error:
+        raise CorruptArtifact(f"{manifest}: {error}") from error
+
+
+def files_in(manifest: bytes, folder: str) -> dict[str, dict[str, Any]]:
+    """Return what a manifest says of the files of a version.
+
+    Parameters
+    ----------
+    folder : name of the version's folder.
+
+    Raises
+    ------
+    ValueError
+        When it is damaged, or another version's.
+    """
+    try:
+        files = json.loads(manifest.decode())["files"]
         version = version_of(files)
     except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise CorruptArtifact(f"{manifest}: unreadable: {error}") from error
+        raise ValueError(f"unreadable: {error}") from error
     # The folder is named after its content, so a changed manifest gives itself away.
-    if version != folder.name:
-        raise CorruptArtifact(f"{manifest}: does not hash to the folder's name")
+    if version != folder:
+        raise ValueError("does not hash to the folder's name")
     return files
 
 

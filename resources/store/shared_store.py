@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from resources.crash import crash_point
 from resources.store.checked_files import CorruptArtifact, hash_file
 from resources.store.contents import flush
-from resources.store.manifest import MANIFEST, version_of
+from resources.store.manifest import MANIFEST, files_in
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
@@ -63,7 +63,7 @@ class SharedStore:
         Parameters
         ----------
         folder : with the files and the manifest that names them.
-        where : the version's place, see `place`.
+        where : the version's place, see `version_place`.
 
         Raises
         ------
@@ -158,11 +158,10 @@ class SharedStore:
     def _files_of(self, manifest: bytes, where: str) -> Mapping[str, Mapping[str, Any]]:
         """What a manifest names, if it is that of the version at its place."""
         try:
-            files = json.loads(manifest)["files"]
-            whole = version_of(files) == where.rpartition("/")[2]
-        except (ValueError, LookupError, TypeError, AttributeError):
-            files, whole = {}, False
-        if not whole or any({"..", "/"} & set(PurePosixPath(name).parts) for name in files):
+            files = files_in(manifest, where.rpartition("/")[2])
+        except ValueError:
+            files = None
+        if files is None or any({"..", "/"} & set(PurePosixPath(name).parts) for name in files):
             raise CorruptArtifact(
                 f"{self.address}: the manifest of {where} is not that version's; remove it there"
                 " and materialize the asset again"
@@ -269,11 +268,6 @@ class SharedStore:
                 f"{self.address}: could not {what}: {said}; see that the bucket is there and that"
                 " the environment says who may use it"
             ) from error
-
-
-def place(asset: str, partition: str, version: str) -> str:
-    """Where a version is in a shared store, as in a folder of artifacts."""
-    return f"{asset}/{partition}/{version}"
 
 
 def _manifest_of(where: str) -> str:

@@ -1,4 +1,4 @@
-"""Which folders of a store are versions?"""
+"""Which folders of a store are versions, and where is each?"""
 
 import os
 import re
@@ -19,3 +19,8 @@ def version_folders(root: Path) -> Iterator[Path]:
         if VERSION.fullmatch(folder.name) and (folder / MANIFEST).is_file():
             names.clear()
             yield folder
+
+
+def version_place(asset: str, partition: str, version: str) -> str:
+    """Where a version lies below the artifacts' own folder, and in a shared store."""
+    return f"{asset}/{partition}/{version}"

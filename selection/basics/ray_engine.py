@@ -90,11 +90,7 @@ class RayEngine:
                 ray.cancel(unwanted, force=True)
 
     def _connected(self) -> Any:
-        try:
-            found = find_spec("ray")
-        except ValueError:  # it is kept from being imported
-            found = None
-        if found is None:
+        if find_spec("ray") is None:
             raise NoRay(
                 "the engine of this project is Ray, which is not installed: `pip install"
                 " 'selection-assets[ray]'`, or `engine: {kind: local}` in project.yaml"

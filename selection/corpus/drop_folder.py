@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from selection.basics.file_names import printable_name
-from selection.corpus.folders import fingerprint, is_marker, seconds_still, walk
+from selection.corpus.folders import fingerprint, is_folder, is_marker, seconds_still, walk
 from selection.corpus.not_read import CannotBeRead, NotRead
 from selection.corpus.readers import format_of, known_formats
 
@@ -41,7 +41,7 @@ def list_folder(folder: Path, *, only: bytes | None = None) -> Iterator[Path | N
         if is_marker(entry.name):
             continue
         path = Path(entry.path)
-        if format_of(path) is None and not _is_folder(entry):
+        if format_of(path) is None and not is_folder(entry):
             yield NotRead(
                 printable_name(entry.name),
                 "its ending is of no format that is read",
@@ -54,13 +54,6 @@ def list_folder(folder: Path, *, only: bytes | None = None) -> Iterator[Path | N
 
 def _may_be(name: str, only: bytes | None) -> bool:
     return only is None or os.fsencode(name).partition(b".")[0] == only.partition(b".")[0]
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a link that leads nowhere, or in a circle
-        return False
 
 
 def stem(path: Path) -> str:

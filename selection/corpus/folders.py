@@ -58,7 +58,7 @@ def walk(folder: Path, *, markers: bool = True, deep: bool = True) -> list[Path]
             for entry in entries:
                 if not markers and is_marker(entry.name):
                     continue
-                if not deep and _is_folder(entry):
+                if not deep and is_folder(entry):
                     continue
                 if entry.is_dir(follow_symlinks=False):
                     waiting.append((entry.path, depth + 1))
@@ -67,11 +67,11 @@ def walk(folder: Path, *, markers: bool = True, deep: bool = True) -> list[Path]
     return sorted(found)
 
 
-def _is_folder(entry: os.DirEntry[str]) -> bool:
+def is_folder(entry: os.DirEntry[str] | Path) -> bool:
     """Whether it is a folder, or a link to one."""
     try:
         return entry.is_dir()
-    except OSError:  # a link that leads nowhere, or in a circle
+    except OSError:  # a link that leads nowhere, in a circle, or where nobody may look
         return False
 
 

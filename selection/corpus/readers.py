@@ -15,7 +15,7 @@ from selection.basics.file_names import escaped_name
 from selection.basics.text import printable
 from selection.config.pool import DEFAULT_COLUMNS, ColumnNames
 from selection.corpus.csv_rows import read_csv
-from selection.corpus.folders import is_paper, walk
+from selection.corpus.folders import is_folder, is_paper, walk
 from selection.corpus.json_array import split_json
 from selection.corpus.json_blocks import read_json_blocks
 from selection.corpus.json_lines import read_json_lines
@@ -194,7 +194,7 @@ def _is_paper(path: Path) -> bool:
 
 def _refusal(path: Path, root: Path, rules: RowRules) -> str | None:
     """Why a file of a folder is not read at all; None for one that is."""
-    if path.is_symlink() and _is_folder(path):
+    if path.is_symlink() and is_folder(path):
         return "symlink to a folder: not followed"
     if format_of(path) is None:
         return f"unknown format: known are {known_formats()}"
@@ -205,13 +205,6 @@ def _refusal(path: Path, root: Path, rules: RowRules) -> str | None:
             return None
     except FileRefused as refusal:
         return str(refusal)
-
-
-def _is_folder(link: Path) -> bool:
-    try:
-        return link.is_dir()
-    except OSError:  # what it leads to may not be looked at
-        return False
 
 
 def _beginning(

@@ -149,17 +149,19 @@ class SortedRows:
     def _write_run(self) -> None:
         """Write what is held as a run; of many that are alike one is made."""
         self._runs.append((0, self._written(self._in_order())))
-        while len(self._last_alike()) == _MERGED_AT_ONCE:
-            alike = self._last_alike()
-            merged = self._written(_merged([path for _, path in alike]))
-            self._runs[-_MERGED_AT_ONCE:] = [(alike[0][0] + 1, merged)]
-            for _, path in alike:
-                path.unlink()
+        while self._last_are_alike():
+            self._merge_last()
 
-    def _last_alike(self) -> list[tuple[int, Path]]:
-        """The last runs, if as many as are merged at once have been merged as often."""
+    def _last_are_alike(self) -> bool:
+        """Whether as many as are merged at once have been merged as often."""
         last = self._runs[-_MERGED_AT_ONCE:]
-        return last if last[0][0] == last[-1][0] else []
+        return len(last) == _MERGED_AT_ONCE and last[0][0] == last[-1][0]
+
+    def _merge_last(self) -> None:
+        """Make one run of the last ones, as many as are merged at once."""
+        often, _ = self._runs[-_MERGED_AT_ONCE]
+        paths = [path for _, path in self._runs[-_MERGED_AT_ONCE:]]
+        self._runs[-_MERGED_AT_ONCE:] = [(often + 1, self._written(_rows_of(paths)))]
 
     def _written(self, batches: Iterator[pa.RecordBatch]) -> Path:
         path = self._folder / f"run_{self._n_runs}.arrow"
@@ -199,23 +201,19 @@ class SortedRows:
         if self._ids:
             self._write_run()
         while len(self._runs) > _MERGED_AT_ONCE:  # the last ones are the smallest
-            some = [path for _, path in self._runs[-_MERGED_AT_ONCE:]]
-            self._runs[-_MERGED_AT_ONCE:] = [(0, self._written(_merged(some)))]
-            for path in some:
-                path.unlink()
-        runs = [path for _, path in self._runs]
-        yield from _merged(runs)
-        for path in runs:
-            path.unlink()
+            self._merge_last()
+        yield from _rows_of([path for _, path in self._runs])
         self._runs = []
 
 
-def _merged(runs: Sequence[Path]) -> Iterator[pa.RecordBatch]:
-    """Give the rows of runs in order, each once; of copies those of the first run."""
+def _rows_of(runs: Sequence[Path]) -> Iterator[pa.RecordBatch]:
+    """Give the rows of runs in order, each once, of copies those of the first; then remove them."""
     with ExitStack() as opened:
         files = [opened.enter_context(pa.OSFile(os.fspath(run))) for run in runs]
         for table in merge_runs([iter(pa.ipc.open_stream(file)) for file in files]):
             yield from table.to_batches()
+    for path in runs:
+        path.unlink()
 
 
 def _size_of(record: Record) -> int:

@@ -10,7 +10,8 @@ from resources.project import project_file
 from resources.shared_debris import find_shared_debris, remove_shared_debris
 from resources.store.artifacts import CorruptArtifact
 from resources.store.shared import shared_store
-from resources.store.shared_store import SharedStore, place
+from resources.store.shared_store import SharedStore
+from resources.store.version_folders import version_place
 from selection.config.files import ConfigurationError
 from selection.reports.numbers import number
 from selection.reports.tables import text_table
@@ -36,7 +37,7 @@ def share_all(ledger: Ledger) -> dict[str, Any]:
     ]
     put, problems = 0, []
     for artifact in tqdm(artifacts, desc="share", unit="version", leave=False):
-        where = place(artifact.asset, artifact.partition, artifact.version)
+        where = version_place(artifact.asset, artifact.partition, artifact.version)
         is_new = where not in shared
         try:
             artifact.verify(fetch=False)

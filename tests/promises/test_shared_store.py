@@ -18,7 +18,8 @@ from real_processes import Child, die
 from resources.ledger.ledger import open_ledger
 from resources.project import ROOT_VARIABLE
 from resources.store.artifacts import Artifact, ArtifactStore, CorruptArtifact
-from resources.store.shared_store import SharedStore, SharedStoreFailed, place
+from resources.store.shared_store import SharedStore, SharedStoreFailed
+from resources.store.version_folders import version_place
 
 pytestmark = pytest.mark.skipif(
     find_spec("obstore") is None or find_spec("moto") is None, reason="needs obstore and moto"
@@ -54,7 +55,7 @@ def current(root: Path) -> Artifact:
 
 
 def where(artifact: Artifact) -> str:
-    return place(artifact.asset, artifact.partition, artifact.version)
+    return version_place(artifact.asset, artifact.partition, artifact.version)
 
 
 @pytest.mark.parametrize("point", POINTS)
@@ -77,7 +78,7 @@ def test_blobs_without_a_manifest_are_no_version(shared, tmp_path):
     die(PUBLISH, tmp_path / "crashed", "n", SELECTION_CRASH_AT="after_blobs")
     assert shared.versions() == {}
     version = publish_everything(tmp_path / "undisturbed", "n")
-    assert set(shared.versions()) == {place("study/thing", "all", version)}
+    assert set(shared.versions()) == {version_place("study/thing", "all", version)}
 
 
 def test_who_publishes_the_same_at_once_shares_it_once(shared, tmp_path):
@@ -172,7 +173,7 @@ def test_a_large_file_goes_in_parts(shared, tmp_path):
     content = np.random.default_rng(0).bytes(12 * 2**20)
     store = ArtifactStore(tmp_path / "artifacts")
     staged = store.stage({"large.bin": content})
-    spot = place("study/large", "all", staged.version)
+    spot = version_place("study/large", "all", staged.version)
     shared.keep(staged.folder, spot)
     (tmp_path / "back").mkdir()
     assert shared.fetch(spot, tmp_path / "back", wanted=lambda _: True) == ["large.bin"]

@@ -51,8 +51,8 @@ def find_barred(step: Step, pool: CandidatePool) -> Barred:
     # Whatever is said of a row is said of its copies, though their spaces may differ.
     of_id = np.full(len(pool.order), "", dtype=object)
     of_id[pool.order[faulty]] = pool.fault[faulty]
-    is_faulty = of_id[pool.order] != ""
-    reason[is_faulty] = of_id[pool.order][is_faulty]
+    fault = of_id[pool.order]
+    reason = np.where(fault == "", reason, fault)
     reason[is_held_out | (leak_at >= 0)] = TARGET_LEAK
     leaking = {*held_out, *leaks["row_id"].to_pylist()}
     return Barred(reason, leaks, leak_at, leaking, vectors, vector_at)

@@ -6,45 +6,27 @@ import socket
 import subprocess
 import sys
 from importlib.util import find_spec
-from pathlib import Path
 
 import numpy as np
 import pytest
 from places import REPOSITORY
+from sevenths import PARTS, sevenths
 
-from selection.basics.blocks import BlockStore, compute_in_blocks
-from selection.basics.engine import HERE, Engine
+from selection.basics.engine import HERE
 from selection.basics.ray_engine import NoRay, OtherCode, RayEngine
 
 # Not imported here: who imports it first says how its clusters are guarded.
 needs_ray = pytest.mark.skipif(find_spec("ray") is None, reason="needs Ray: the extra `ray`")
 
-PARTS = list(range(12))
 TWO = RayEngine(workers=2)
-
-
-def computed(folder: Path, engine: Engine, charged: list[float], compute=None) -> dict:
-    def sevenths(part, charge):
-        charge(float(part))
-        return {"x": np.full((part, 2), part / 7), "process": np.array([os.getpid()])}
-
-    found = compute_in_blocks(
-        BlockStore(folder, ["sevenths"]),
-        PARTS,
-        lambda part: [str(part)],
-        compute or sevenths,
-        charge=charged.append,
-        engine=engine,
-    )
-    return {**found.arrays, "flops": found.flops, "resumed": found.resumed_flops}
 
 
 @needs_ray
 def test_workers_of_ray_give_what_this_process_gives(tmp_path):
     charged: list[float] = []
     charged_there: list[float] = []
-    here = computed(tmp_path / "here", HERE, charged)
-    there = computed(tmp_path / "there", TWO, charged_there)
+    here = sevenths(tmp_path / "here", HERE, charged)
+    there = sevenths(tmp_path / "there", TWO, charged_there)
     assert np.array_equal(here["x"], there["x"])
     assert charged == charged_there == [float(part) for part in PARTS]
     workers = set(there["process"].tolist())
@@ -63,9 +45,9 @@ def test_a_block_whose_worker_is_killed_is_computed_again_and_charged_once(tmp_p
         return {"x": np.full((part, 2), part / 7)}
 
     charged: list[float] = []
-    found = computed(tmp_path / "blocks", TWO, charged, once_fatal)
+    found = sevenths(tmp_path / "blocks", TWO, charged, once_fatal)
     assert killed.exists()
-    assert np.array_equal(found["x"], computed(tmp_path / "here", HERE, [])["x"])
+    assert np.array_equal(found["x"], sevenths(tmp_path / "here", HERE, [])["x"])
     assert charged == [float(part) for part in PARTS]
 
 
@@ -80,8 +62,8 @@ def test_what_fails_in_a_worker_is_raised_and_what_was_paid_for_is_kept(tmp_path
     before: list[float] = []
     after: list[float] = []
     with pytest.raises(ZeroDivisionError, match="part 7 fails"):
-        computed(tmp_path, TWO, before, fails)
-    found = computed(tmp_path, TWO, after)
+        sevenths(tmp_path, TWO, before, fails)
+    found = sevenths(tmp_path, TWO, after)
     assert [*before, *after] == [float(part) for part in PARTS]
     assert found["resumed"] == sum(before)
 

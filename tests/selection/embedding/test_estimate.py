@@ -2,12 +2,10 @@
 
 import numpy as np
 import pytest
-from model2vec import StaticModel
+from random_static import random_static
 from real_texts import generated_texts
-from tokenizers import Tokenizer
 
 from selection.basics.words import count_words
-from selection.embedding.build import minilm_folder
 from selection.embedding.embedder import encode
 from selection.embedding.estimate import SAMPLE_TEXTS, count_flops, estimate_flops
 from selection.embedding.static import StaticEmbedder
@@ -17,11 +15,7 @@ WIDTH = 8
 
 @pytest.fixture(scope="module")
 def embedder(tmp_path_factory: pytest.TempPathFactory) -> StaticEmbedder:
-    folder = tmp_path_factory.mktemp("static")
-    tokenizer = Tokenizer.from_file(str(minilm_folder() / "tokenizer.json"))
-    vectors = np.random.default_rng(0).normal(size=(tokenizer.get_vocab_size(), WIDTH))
-    StaticModel(vectors.astype(np.float32), tokenizer).save_pretrained(folder)
-    return StaticEmbedder.load(folder, "auto")
+    return random_static(tmp_path_factory.mktemp("static"), WIDTH)
 
 
 def words(texts: list[str]) -> np.ndarray:

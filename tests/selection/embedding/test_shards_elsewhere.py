@@ -4,14 +4,12 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
-from model2vec import StaticModel
+from random_static import random_static
 from real_texts import generated_texts
-from tokenizers import Tokenizer
 
 from selection.basics.engine import HERE, Engine
 from selection.basics.ray_engine import RayEngine
 from selection.budget.meter import Meter
-from selection.embedding.build import minilm_folder
 from selection.embedding.shards import encode_in_shards
 from selection.embedding.static import StaticEmbedder
 
@@ -35,11 +33,7 @@ class Counted(Meter):
 
 @pytest.fixture(scope="module")
 def embedder(tmp_path_factory: pytest.TempPathFactory) -> StaticEmbedder:
-    folder = tmp_path_factory.mktemp("static")
-    tokenizer = Tokenizer.from_file(str(minilm_folder() / "tokenizer.json"))
-    vectors = np.random.default_rng(0).normal(size=(tokenizer.get_vocab_size(), WIDTH))
-    StaticModel(vectors.astype(np.float32), tokenizer).save_pretrained(folder)
-    return StaticEmbedder.load(folder, "auto")
+    return random_static(tmp_path_factory.mktemp("static"), WIDTH)
 
 
 def test_vectors_charges_and_progress_are_the_same(embedder, tmp_path):
