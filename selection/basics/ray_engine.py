@@ -96,6 +96,8 @@ class RayEngine:
                 " 'selection-assets[ray]'`, or `engine: {kind: local}` in project.yaml"
             )
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        # Of blocks that nobody waits for any more, after one that failed.
+        os.environ.setdefault("RAY_IGNORE_UNHANDLED_ERRORS", "1")
         if self.address is None:
             _guard_own_cluster()
         else:
