@@ -28,6 +28,7 @@ from pick import DATA, POOL, bytes_of_tree, write_lines
 
 from resources.ledger.ledger import open_ledger
 from resources.project import ROOT_VARIABLE
+from resources.store.artifacts import UNPARTITIONED
 from selection_assets.authoring.study_file import ALL_STEER, EMBEDDER
 
 TARGET, TARGET_ROWS = "chemprot", 1_000
@@ -68,14 +69,15 @@ def measure(size: str, n_rows: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as root:
         folder = Path(root)
         write_project(folder, n_rows)
-        seconds, peak = run(folder / "project")
+        seconds, looks = run(folder / "project")
         disk = sum(f.stat().st_size for f in (folder / "project/store").rglob("*") if f.is_file())
         return {
             "seconds": seconds,
-            "peak_gb": peak / 1e9,
+            "peak_gb": max(found for _, found in looks) / 1e9,
             "disk_gb": disk / 1e9,
             "file_gb": (folder / "pool.jsonl").stat().st_size / 1e9,
-            **{f"seconds_{stage}": s for stage, s in seconds_by_stage(folder / "project").items()},
+            **planned(folder / "project"),
+            **by_stage(folder / "project", looks),
         }
 
 
@@ -111,33 +113,54 @@ def write_project(folder: Path, n_rows: int) -> None:
         file.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
 
 
-def run(project: Path) -> tuple[float, int]:
-    """Seconds and peak bytes of selecting and writing all arms."""
+def run(project: Path) -> tuple[float, list[tuple[float, int]]]:
+    """Seconds of selecting and writing all arms, and bytes by time, in seconds since the epoch."""
     command = [sys.executable, "-m", "selection_assets.command.start", "run", "study"]
     environment = os.environ | {ROOT_VARIABLE: str(project)}
     environment.pop("DAGSTER_HOME", None)
-    begun, peak = time.perf_counter(), 0
+    begun, looks = time.perf_counter(), []
     with (
         (project / "run.log").open("w") as log,
         subprocess.Popen(command, env=environment, stdout=log, stderr=log) as process,
     ):
         while process.poll() is None:
-            peak = max(peak, bytes_of_tree(process.pid))
+            looks.append((time.time(), bytes_of_tree(process.pid)))
             time.sleep(1 / LOOKS_PER_SECOND)
     if process.returncode:
         end = "\n".join((project / "run.log").read_text().splitlines()[-20:])
         raise SystemExit(f"{' '.join(command)} ended with {process.returncode}:\n{end}")
-    return time.perf_counter() - begun, peak
+    return time.perf_counter() - begun, looks
 
 
-def seconds_by_stage(project: Path) -> dict[str, float]:
-    """Wall seconds of each asset, by the ledger."""
-    ledger = open_ledger(project / "store")
-    found = ledger.query(
-        "SELECT asset, sum(wall_seconds) AS seconds FROM spend WHERE state = 'settled'"
-        " GROUP BY asset ORDER BY seconds DESC"
+def planned(project: Path) -> dict[str, float]:
+    """What the plan has said that it would take, in GB."""
+    plan = open_ledger(project / "store").current("study/budget_plan", UNPARTITIONED)
+    assert plan is not None
+    found = plan.json("plan.json")["footprint"]
+    return {f"planned_{name}_gb": found[name] / 1e9 for name in ("memory", "disk")}
+
+
+def by_stage(project: Path, looks: list[tuple[float, int]]) -> dict[str, float]:
+    """Seconds of each asset by the ledger, longest first, peak memory while it ran, and FLOPs."""
+    found = open_ledger(project / "store").query(
+        "SELECT asset, flops, wall_seconds, epoch(started_at) AS begun, epoch(ended_at) AS ended"
+        " FROM spend WHERE state = 'settled'"
     )
-    return {row["asset"].rpartition("/")[2]: row["seconds"] for row in found}
+    seconds: dict[str, float] = {}
+    flops: dict[str, float] = {}
+    peaks: dict[str, int] = {}
+    for row in found:
+        stage = row["asset"].rpartition("/")[2]
+        seconds[stage] = seconds.get(stage, 0.0) + row["wall_seconds"]
+        flops[stage] = flops.get(stage, 0.0) + (row["flops"] or 0.0)
+        seen = [size for at, size in looks if row["begun"] <= at <= row["ended"]]
+        peaks[stage] = max(seen, default=0)
+    longest = sorted(seconds, key=seconds.__getitem__, reverse=True)
+    return {
+        **{f"seconds_{stage}": seconds[stage] for stage in longest},
+        **{f"peak_gb_{stage}": peaks[stage] / 1e9 for stage in longest if peaks[stage]},
+        **{f"flops_{stage}": flops[stage] for stage in longest if flops[stage]},
+    }
 
 
 if __name__ == "__main__":

@@ -43,16 +43,30 @@ class Device(dg.ConfigurableResource):
     def engine(self) -> Engine:
         """Who does the work that needs no device."""
         match project_settings().engine:
-            case LocalProcesses(workers=workers):
-                return LocalEngine(workers or len(os.sched_getaffinity(0)))
+            case LocalProcesses():
+                return LocalEngine(self.processes)
             case RayCluster(address=address, workers=workers):
                 return RayEngine(address, workers)
+
+    @property
+    def processes(self) -> int:
+        """How many processes of this machine compute blocks; 1 where it is the step's own."""
+        match project_settings().engine:
+            case LocalProcesses(workers=workers):
+                return workers or len(os.sched_getaffinity(0))
+            case RayCluster(address=address, workers=workers):
+                return 1 if address else workers or len(os.sched_getaffinity(0))
 
     @property
     def engine_with_models(self) -> Engine:
         """Who does the work for which a model is loaded: others only if they keep it."""
         engine = self.engine
         return engine if engine.keeps and self.name == "cpu" else HERE
+
+    @property
+    def training_devices(self) -> int:
+        """Devices that a training holds; the processors of a machine are one."""
+        return project_settings().training.processes if self.name == "cuda" else 1
 
     @property
     def memory_limit(self) -> int:

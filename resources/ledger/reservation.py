@@ -46,6 +46,7 @@ class Reservation:
     reserved : what it set aside.
     what : the step, for messages.
     metered : whether the step charges its FLOPs part by part.
+    devices : that the step holds, whose seconds are added up.
     planned : FLOPs and seconds that the step is expected to take.
     beat_seconds : between two signs of life.
     lease : how long the reservation lives without one.
@@ -59,6 +60,7 @@ class Reservation:
         *,
         what: str,
         metered: bool = True,
+        devices: int = 1,
         planned: tuple[float | None, float | None] = (None, None),
         beat_seconds: float = BEAT_SECONDS,
         lease: timedelta = LEASE,
@@ -66,6 +68,7 @@ class Reservation:
         self.spend = spend
         self.planned = planned
         self._metered = metered
+        self._devices = devices
         self._spending = spending
         self._allowed = reserved  # to the attempt: its reservation, and losses that this continues
         self._what = what
@@ -95,8 +98,8 @@ class Reservation:
 
     @property
     def begun(self) -> Amount:
-        """FLOPs of the work begun, and seconds in which the device was held."""
-        return Amount(self._flops, self._clock.seconds())
+        """FLOPs of the work begun, and seconds in which each device was held."""
+        return Amount(self._flops, self._devices * self._clock.seconds())
 
     @property
     def spent_at_most(self) -> Amount:

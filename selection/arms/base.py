@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, assert_never
+
+import numpy as np
 
 from selection.basics.brevity import some_of
 from selection.basics.draws import keyed_uniform
@@ -35,50 +37,52 @@ class GeneralSample:
     sources: list[str]
 
 
-def general_sample(base: TinyBase, pool: Iterable[tuple[str, Rows]]) -> GeneralSample:
-    """Draw rows uniformly, by a hash of each row, until the asked words are reached.
+def general_sample(base: TinyBase, pool: Callable[[], Iterable[Rows]]) -> GeneralSample:
+    """Draw rows uniformly, by a hash of each, until the asked words are reached.
 
     Parameters
     ----------
-    pool : name and rows of each source.
+    pool : gives rows source by source; called twice, since texts are read of what is drawn alone.
 
     Raises
     ------
     ValueError
         When a source to exclude is not in the pool, or the pool has too little text.
     """
-    candidates: dict[str, tuple[str, str, int]] = {}
     sources: set[str] = set()
-    for source, rows in pool:
-        sources.add(source)
-        if source in base.exclude_sources:
-            continue
-        for row_id, text, words in zip(rows.row_id, rows.text, rows.n_words, strict=True):
-            candidates.setdefault(str(row_id), (source, text, int(words)))
+    ids, n_words, draws = [np.empty(0, "S1")], [np.empty(0, np.int64)], [np.empty(0)]
+    for rows in pool():
+        sources.add(rows.source)
+        if rows.source not in base.exclude_sources:
+            ids.append(rows.row_id.astype("S"))
+            n_words.append(rows.n_words)
+            draws.append(keyed_uniform(rows.row_id, seed=base.seed, purpose="general sample"))
     unknown = sorted(set(base.exclude_sources) - sources)
     if unknown:
         raise ValueError(
             f"`exclude_sources` of the model {base.name!r} names {', '.join(some_of(unknown))}; the"
             f" pool has {', '.join(some_of(sorted(sources)))}"
         )
-    draws = keyed_uniform(candidates, seed=base.seed, purpose="general sample")
-    order = [row for _, row in sorted(zip(draws, candidates, strict=True))]
-    taken, words_taken = [], 0
-    for row in order:
-        if words_taken >= base.pretraining_words:
-            break
-        taken.append(row)
-        words_taken += candidates[row][2]
-    if words_taken < base.pretraining_words:
+    distinct, first = np.unique(np.concatenate(ids), return_index=True)
+    words, draw = np.concatenate(n_words)[first], np.concatenate(draws)[first]
+    order = np.lexsort((distinct, draw))
+    so_far = np.cumsum(words[order])
+    n_taken = int(np.searchsorted(so_far, base.pretraining_words)) + 1
+    if n_taken > len(order):
         raise ValueError(
             f"`pretraining_words` of the model {base.name!r} is {base.pretraining_words}: the pool"
-            f" has {words_taken} without the excluded sources; lower it or add sources"
+            f" has {words.sum()} without the excluded sources; lower it or add sources"
         )
-    return GeneralSample(
-        taken,
-        [candidates[row][1] for row in taken],
-        sorted({candidates[row][0] for row in taken}),
-    )
+    taken = [row.decode() for row in distinct[order[:n_taken]].tolist()]
+    wanted, texts, given_by = frozenset(taken), dict[str, str](), set[str]()
+    for rows in pool():
+        if rows.source in base.exclude_sources:
+            continue
+        for place, row in enumerate(rows.row_id.tolist()):
+            if row in wanted and row not in texts:
+                texts[row] = rows.text[place]
+                given_by.add(rows.source)
+    return GeneralSample(taken, [texts[row] for row in taken], sorted(given_by))
 
 
 def tiny_model(base: TinyBase, vocabulary: int) -> PreTrainedModel:

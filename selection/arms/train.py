@@ -14,6 +14,7 @@ from selection.costs.rows import trained_flops
 from selection.models.base import load_model, load_tokenizer
 from selection.models.examples import Example, render_all
 from selection.models.packing import PackedBlocks, Packing, PaddedRows, fill_rows, pack
+from selection.models.parallel.together import Processes
 from selection.models.recipe import Recipe
 from selection.models.tokenizer import required_id, tokenize
 from selection.models.training import TrainingResult, train
@@ -69,6 +70,7 @@ def warm_up(
     accountant: str,
     work_dir: Path,
     device: str,
+    processes: Processes | None = None,
     progress: bool = False,
     meter: Meter = UNMETERED,
 ) -> TrainingPhase:
@@ -100,6 +102,7 @@ def warm_up(
         rendered, rows_cut = render_all(chats, tokenizer, shape.sequence_length)
         dataset = fill_rows(dataset, rendered, longest=shape.sequence_length, pad_id=pad_id)
     how: Any = {"device": device, "progress": progress, "meter": meter, "work_dir": work_dir}
+    how |= {"processes": processes}
     return _run(model, tokenizer, dataset, rows_cut, recipe, shape, accountant, **how)
 
 
@@ -116,6 +119,7 @@ def train_arm(
     accountant: str,
     work_dir: Path,
     device: str,
+    processes: Processes | None = None,
     progress: bool = False,
     meter: Meter = UNMETERED,
 ) -> TrainedArm:
@@ -128,6 +132,7 @@ def train_arm(
     packing : as of `warm_up`.
     examples : the target's train split.
     work_dir : found again after a kill; each phase continues from its last checkpoint.
+    processes : that train together; None for this one alone.
     meter : charged for each step before it is taken.
 
     Raises
@@ -137,7 +142,7 @@ def train_arm(
     """
     model, tokenizer = load_model(base), load_tokenizer(base)
     how: Any = {"shape": shape, "accountant": accountant, "device": device}
-    how |= {"progress": progress, "meter": meter}
+    how |= {"progress": progress, "meter": meter, "processes": processes}
     warm = None
     if texts or chats:
         how |= {"work_dir": work_dir / "warm_up"}

@@ -50,5 +50,7 @@ def places_of(values: pa.Array | pa.ChunkedArray, among: pa.Array | pa.ChunkedAr
     """
     import pyarrow.compute as pc
 
+    if among.type != values.type:  # texts with longer offsets are the same texts
+        among = among.cast(values.type)
     found = pc.index_in(values, value_set=among)  # pyright: ignore[reportAttributeAccessIssue]
     return found.fill_null(-1).to_numpy().astype(np.int64)

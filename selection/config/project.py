@@ -45,12 +45,35 @@ class RayCluster(Strict):
         return self
 
 
+class TrainingProcesses(Strict):
+    """Processes of this machine that train a model together."""
+
+    processes: int = Field(
+        default=1, ge=1, le=64, description="How many; on a machine with GPUs one for each."
+    )
+    sharded: bool = Field(
+        default=False,
+        description="Whether each GPU holds a part of the model only (FSDP), for one that does not"
+        " fit on any.",
+    )
+
+    @model_validator(mode="after")
+    def _over_several(self) -> TrainingProcesses:
+        if self.sharded and self.processes == 1:
+            raise ValueError("a model is `sharded` over several `processes`: give their number")
+        return self
+
+
 class ProjectFile(Strict):
     """The file beside `studies/`; without it, everything that a study reads is in the project."""
 
     engine: Annotated[LocalProcesses | RayCluster, Field(discriminator="kind")] = Field(
         default_factory=LocalProcesses,
         description="Where work is done that needs no device, such as counting words.",
+    )
+    training: TrainingProcesses = Field(
+        default_factory=TrainingProcesses,
+        description="Who trains the models of the arms.",
     )
     store: str | None = Field(
         default=None,

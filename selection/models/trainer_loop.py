@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from selection.budget.meter import BudgetExhausted, Meter
+from selection.budget.meter import Meter
 from selection.models.batches import pad_right
 from selection.models.checkpoints import mark_complete
 from selection.models.packing import IGNORED_LABEL
+from selection.models.parallel.job import NonFiniteLoss, Trained, TrainingJob
 
 if TYPE_CHECKING:
     import torch
@@ -21,99 +23,102 @@ CHECK_EVERY = 10  # steps between looks at the losses: each look makes a GPU wai
 STEP_LOSS = "step_loss"  # key of our entries in the Trainer's log history
 
 
-class NonFiniteLoss(ValueError):
-    """The loss became NaN or infinite; no checkpoint was written since."""
-
-
 def run_trainer(
     model: torch.nn.Module,
-    batches: list[list[tuple[np.ndarray, np.ndarray]]],
+    job: TrainingJob,
     args: TrainingArguments,
     *,
-    places: list[list[np.ndarray]] | None = None,
-    pad_id: int,
-    fingerprint: str,
-    checkpoint: Path | None,
-    progress: bool,
     meter: Meter,
-    step_flops: np.ndarray,
-) -> list[tuple[int, float]]:
-    """Train on the batches in their order, from `checkpoint` if given.
+    progress: bool = False,
+    processes: int = 1,
+    say: Callable[[str], object] | None = None,
+) -> Trained:
+    """Train on the batches of a job in their order, from its checkpoint if it has one.
+
+    Of several processes each computes its part of every batch, as wide as all of it, and a step's
+    loss is that over all of them.
 
     Parameters
     ----------
     model : a transformers model, or a peft model, whose adapters are merged into its base.
-    batches : of rows (ids, labels), int32; labels are unshifted, -100 where nothing is predicted.
     args : of one epoch with sequential sampling, a batch at a time.
-    places : of each row's tokens, where rows share a sequence that they are not to see each other
-        in.
-    fingerprint : written into each checkpoint's marker.
-    meter : charged for each step before it is taken.
-    step_flops : float64 of shape (steps,), what each step costs.
+    meter : charged for each step before it is taken. Where it does not afford the next one, a
+        checkpoint is saved and training stops.
+    processes : that train together; then weights are given back, and the model is not merged.
+    say : receives a line every few steps.
 
     Raises
     ------
-    BudgetExhausted
-        When the meter has stopped it, after a checkpoint was saved.
-
-    Returns
-    -------
-    list of (int, float)
-        Step and loss of every step, those before the checkpoint included.
+    NonFiniteLoss
+        With the step at which the loss became NaN or infinite.
     """
-    from peft import PeftModel
     from transformers import Trainer
     from transformers.trainer_callback import PrinterCallback
 
     pending: list[torch.Tensor] = []
-    keeper = _loss_keeper(pending, fingerprint, progress, meter, step_flops)
+    keeper = _loss_keeper(pending, job, progress, meter, say)
 
     def loss_of_batch(
         outputs: Any, labels: torch.Tensor, num_items_in_batch: torch.Tensor
     ) -> torch.Tensor:
         # a last block of one token may be alone in its batch, with nothing to predict
         loss = shifted_loss(outputs["logits"], labels) / num_items_in_batch.clamp(min=1)
-        pending.append(loss.detach())
+        pending.append(loss.detach().clone())  # of several processes' the Trainer makes a multiple
         return loss
 
     def collate(one: list[int]) -> dict[str, Any]:
-        [step] = one
-        batch = batches[step]
+        [number] = one
+        step, part = divmod(number, processes)
+        batch = job.batches[step]
+        width = max(len(ids) for ids, _ in batch)
+        # Where there are fewer rows than processes one computes on padding alone: all must take
+        # part in a step.
+        mine = batch[part::processes] or [_NOTHING]
         # no attention mask: causal attention never looks right, where the padding is
-        return {
-            "input_ids": pad_right([ids for ids, _ in batch], pad_id),
-            "labels": pad_right([labels for _, labels in batch], IGNORED_LABEL),
-            # With a cache transformers would not look for rows in the places.
-            **({} if places is None else {"position_ids": pad_right(places[step], 0)}),
-            **({} if places is None else {"use_cache": False}),
+        found: dict[str, Any] = {
+            "input_ids": pad_right([ids for ids, _ in mine], job.pad_id, width),
+            "labels": pad_right([labels for _, labels in mine], IGNORED_LABEL, width),
         }
+        if job.places is not None:
+            of_mine = job.places[step][part::processes] or [_NOTHING[0]]
+            found["position_ids"] = pad_right(of_mine, 0, width)
+            found["use_cache"] = False  # with one transformers would not look for rows in them
+        return found
 
     trainer = Trainer(
         model=model,
         args=args,
-        train_dataset=range(len(batches)),  # pyright: ignore[reportArgumentType]  (any sized sequence does)
+        train_dataset=range(len(job.batches) * processes),  # pyright: ignore[reportArgumentType]  (any sized sequence does)
         data_collator=collate,
         compute_loss_func=loss_of_batch,
         callbacks=[keeper],
     )
     trainer.remove_callback(PrinterCallback)
-    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    step = keeper.stopped_before
-    if step is not None:
-        # Refuses by itself, and says what is left; what is left may have grown since.
-        meter.charge(float(step_flops[step]))
-        raise BudgetExhausted(
-            f"training stopped before step {step + 1} of {len(step_flops)}, for which the budget"
-            " had no room just then; run again to go on from its checkpoint"
-        )
+    checkpoint = str(job.checkpoint) if job.checkpoint else None
+    trainer.train(resume_from_checkpoint=checkpoint)
+    logged = [entry for entry in trainer.state.log_history if STEP_LOSS in entry]
+    losses = [(int(entry["step"]), entry[STEP_LOSS]) for entry in logged]
+    if processes > 1:
+        state: Any = trainer.accelerator.get_state_dict(trainer.model_wrapped)
+        return Trained(losses, keeper.stopped_before, state)
     # takes bfloat16's autocast wrapper off the model's forward again
     trainer.accelerator.unwrap_model(trainer.model_wrapped, keep_fp32_wrapper=False)
+    if keeper.stopped_before is None:
+        merged(model)
+    return Trained(losses, keeper.stopped_before)
+
+
+_NOTHING = (np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.int32))
+
+
+def merged(model: torch.nn.Module) -> None:
+    """Merge the adapters of a peft model into its base; another model is left as it is."""
+    from peft import PeftModel
+
     if isinstance(model, PeftModel):
         base = model.merge_and_unload()
         base.requires_grad_(True)  # peft froze it, and the next run may train all of it
         base.eval()
-    model.eval()
-    return [(int(e["step"]), e[STEP_LOSS]) for e in trainer.state.log_history if STEP_LOSS in e]
 
 
 def shifted_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
@@ -131,10 +136,10 @@ def shifted_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
 
 def _loss_keeper(
     pending: list[torch.Tensor],
-    fingerprint: str,
+    job: TrainingJob,
     progress: bool,
     meter: Meter,
-    step_flops: np.ndarray,
+    say: Callable[[str], object] | None,
 ) -> Any:
     """Make a callback that asks for each step, keeps its loss and marks checkpoints."""
     import torch
@@ -154,7 +159,7 @@ def _loss_keeper(
             )
 
         def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-            meter.charge(float(step_flops[state.global_step]))
+            meter.charge(float(job.step_flops[state.global_step]))
 
         def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
             self.bar.update()
@@ -162,12 +167,13 @@ def _loss_keeper(
             if last:
                 # the Trainer would save here; continuing from a finished run it trains on
                 control.should_save = False
-            elif not meter.affords(float(step_flops[state.global_step])):
+            elif not _agreed(meter.affords(float(job.step_flops[state.global_step])), args.device):
                 self.stopped_before = state.global_step
                 control.should_save = control.should_training_stop = True
             if last or control.should_save or len(pending) >= CHECK_EVERY:
                 first = state.global_step - len(pending) + 1
-                for step, loss in enumerate(torch.stack(pending).tolist(), start=first):
+                losses = _summed(torch.stack(pending)).tolist()
+                for step, loss in enumerate(losses, start=first):
                     if not math.isfinite(loss):
                         raise NonFiniteLoss(
                             f"the loss is {loss} at step {step} of {state.max_steps}: lower the "
@@ -176,12 +182,37 @@ def _loss_keeper(
                     # the log history travels with the checkpoint, so a resumed run has all of it
                     state.log_history.append({"step": step, STEP_LOSS: loss})
                 pending.clear()
+                if say is not None:
+                    say(f"step {state.global_step} of {state.max_steps}: loss {losses[-1]:.4f}")
 
         def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-            folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-            mark_complete(folder, fingerprint)
+            if torch.distributed.is_initialized():  # each process writes a part of it
+                torch.distributed.barrier()
+            if state.is_world_process_zero:
+                folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+                mark_complete(folder, job.fingerprint)
 
         def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
             self.bar.close()
 
     return LossKeeper()
+
+
+def _agreed(yes: bool, device: torch.device) -> bool:
+    """What the first of several processes says, which alone is told."""
+    import torch
+
+    if not torch.distributed.is_initialized():
+        return yes
+    said = torch.tensor([int(yes)], device=device)
+    torch.distributed.broadcast(said, src=0)
+    return bool(said.item())
+
+
+def _summed(losses: torch.Tensor) -> torch.Tensor:
+    """The sum over several processes, of shape (n,)."""
+    import torch
+
+    if torch.distributed.is_initialized():
+        torch.distributed.all_reduce(losses)
+    return losses

@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from selection.budget.meter import UNMETERED, Meter
+from selection.budget.meter import UNMETERED, BudgetExhausted, Meter
 from selection.models.base import with_adapters
 from selection.models.batches import tokens_of, training_batches, training_rows, widths_of
 from selection.models.checkpoints import last_complete, rows_digest, weights_digest
 from selection.models.packing import IGNORED_LABEL, PackedBlocks, PaddedRows
+from selection.models.parallel.job import Trained, TrainingJob
+from selection.models.parallel.together import Processes, train_together
 from selection.models.quiet import quiet_transformers
 from selection.models.recipe import Recipe
 
@@ -74,6 +76,7 @@ def train(
     progress: bool = False,
     meter: Meter = UNMETERED,
     price: Callable[[np.ndarray], float] = lambda widths: 0.0,
+    processes: Processes | None = None,
 ) -> TrainingResult:
     """Train `model` in place with transformers' Trainer.
 
@@ -92,7 +95,7 @@ def train(
     pad_id : int
         Fills short rows; never attended to (padding is on the right) and never trained on.
     device : {"cpu", "cuda"}
-        "cuda" means the one visible GPU.
+        "cuda" means the one visible GPU, or one for each process.
     save_steps : int, optional
         Checkpoint every so many steps; none by default.
     progress : bool
@@ -102,6 +105,10 @@ def train(
         checkpoint is saved and training stops.
     price : callable
         FLOPs of training on rows that are computed so many tokens wide, (n,) int.
+    processes : Processes, optional
+        That train together, each with its part of every step's rows; by default this one alone.
+        However many there are, they go on from the same checkpoints, to the same losses but for
+        the order in which numbers are summed.
 
     Raises
     ------
@@ -113,47 +120,98 @@ def train(
         For an empty dataset, a row with nothing to train on, an unavailable device, or a `work_dir`
         that holds another run's checkpoints.
     """
-    from selection.models.trainer_loop import run_trainer
-
     rows, lengths = training_rows(dataset)
     widths = np.array([len(ids) for ids, _ in rows])
     batches = training_batches(widths, recipe, by_width=isinstance(dataset, PaddedRows))
     # Of rows that are laid apart in blocks; elsewhere places are those of the sequence.
     places = None if isinstance(dataset, Sequence) else dataset.places
     fingerprint = _fingerprint(model, rows, recipe, pad_id, places)
-    args = _arguments(recipe, len(batches), work_dir, device, save_steps)
     checkpoint = last_complete(work_dir, fingerprint)
     step_tokens = tokens_of(batches, widths)
     step_flops = np.array([price(of_step) for of_step in widths_of(batches, widths)])
     resumed_from = int(checkpoint.name.removeprefix("checkpoint-")) if checkpoint else 0
-    use_cache = model.config.use_cache  # the Trainer switches it off in the config for good
-    with _deterministic(device), quiet_transformers():
-        losses = run_trainer(
-            _with_lora(model, recipe),
-            [[rows[i] for i in batch] for batch in batches],
-            args,
-            places=None if places is None else [[places[i] for i in batch] for batch in batches],
-            pad_id=pad_id,
-            fingerprint=fingerprint,
-            checkpoint=checkpoint,
-            progress=progress,
-            meter=meter,
-            step_flops=step_flops,
+    job = TrainingJob(
+        batches=[[rows[i] for i in batch] for batch in batches],
+        places=None if places is None else [[places[i] for i in batch] for batch in batches],
+        step_flops=step_flops,
+        recipe=recipe,
+        pad_id=pad_id,
+        fingerprint=fingerprint,
+        work_dir=work_dir,
+        checkpoint=checkpoint,
+        device=device,
+        save_steps=save_steps,
+    )
+    if processes is None:
+        trained = run_job(job, model, meter=meter, progress=progress)
+    else:
+        trained = train_together(job, model, processes, meter=meter, progress=progress)
+        _take_over(model, recipe, trained)
+    model.eval()
+    if trained.stopped_before is not None:
+        # Refuses by itself, and says what is left; what is left may have grown since.
+        meter.charge(float(step_flops[trained.stopped_before]))
+        raise BudgetExhausted(
+            f"training stopped before step {trained.stopped_before + 1} of {len(step_flops)}, for"
+            " which the budget had no room just then; run again to go on from its checkpoint"
         )
-    model.config.use_cache = use_cache
     order = np.concatenate(batches)
-    trained = np.array([(labels != IGNORED_LABEL).sum() for _, labels in rows])
+    n_trained = np.array([(labels != IGNORED_LABEL).sum() for _, labels in rows])
     return TrainingResult(
         steps=len(batches),
         tokens=int(lengths[order].sum()),
-        tokens_trained=int(trained[order].sum()),
+        tokens_trained=int(n_trained[order].sum()),
         tokens_processed=int(step_tokens.sum()),
         tokens_resumed=int(step_tokens[:resumed_from].sum()),
         flops=sum(step_flops.tolist()),
         resumed_flops=sum(step_flops[:resumed_from].tolist()),
-        losses=losses,
-        final_loss=losses[-1][1],
+        losses=trained.losses,
+        final_loss=trained.losses[-1][1],
     )
+
+
+def run_job(
+    job: TrainingJob,
+    model: PreTrainedModel,
+    *,
+    meter: Meter,
+    progress: bool = False,
+    processes: int = 1,
+    say: Callable[[str], object] | None = None,
+) -> Trained:
+    """Do a job in this process, or this process's part of it.
+
+    Parameters
+    ----------
+    model : trained in place, where this process is the only one.
+    processes : that do it together, each of which calls this.
+    say : receives a line every few steps.
+    """
+    from selection.models.trainer_loop import run_trainer
+
+    use_cache = model.config.use_cache  # the Trainer switches it off in the config for good
+    with _deterministic(job.device), quiet_transformers():
+        trained = run_trainer(
+            _with_lora(model, job.recipe),
+            job,
+            _arguments(job, processes),
+            progress=progress,
+            meter=meter,
+            processes=processes,
+            say=say,
+        )
+    model.config.use_cache = use_cache
+    return trained
+
+
+def _take_over(model: PreTrainedModel, recipe: Recipe, trained: Trained) -> None:
+    """Give the model the weights that other processes have trained."""
+    from selection.models.trainer_loop import merged
+
+    wrapped = _with_lora(model, recipe)
+    assert trained.state is not None
+    wrapped.load_state_dict(trained.state)
+    merged(wrapped)
 
 
 def _fingerprint(
@@ -176,22 +234,26 @@ def _with_lora(model: PreTrainedModel, recipe: Recipe) -> torch.nn.Module:
     return with_adapters(model, rank=recipe.lora_rank, seed=recipe.seed)
 
 
-def _arguments(
-    recipe: Recipe, steps: int, work_dir: Path, device: str, save_steps: int | None
-) -> TrainingArguments:
+def _arguments(job: TrainingJob, processes: int) -> TrainingArguments:
     from transformers import TrainingArguments
 
+    recipe, device = job.recipe, job.device
     if device not in ("cpu", "cuda"):
         raise ValueError(f"device must be 'cpu' or 'cuda', got {device!r}")
+    if job.sharded and device != "cuda":
+        raise ValueError(
+            "a model is sharded over GPUs only, and this machine trains on its processors: leave"
+            " `sharded` out of the project's `training`"
+        )
     args = TrainingArguments(
-        output_dir=str(work_dir),
+        output_dir=str(job.work_dir),
         num_train_epochs=1,  # the epochs are in the order of the rows
         train_sampling_strategy="sequential",
         per_device_train_batch_size=1,  # of what we have put into batches
         learning_rate=recipe.learning_rate,
         weight_decay=recipe.weight_decay,
         lr_scheduler_type="cosine",
-        warmup_steps=math.ceil(recipe.warmup_ratio * steps),
+        warmup_steps=math.ceil(recipe.warmup_ratio * len(job.batches)),
         bf16=recipe.precision == "bfloat16",
         seed=recipe.seed,
         use_cpu=device == "cpu",
@@ -200,14 +262,23 @@ def _arguments(
         report_to="none",
         logging_strategy="no",
         disable_tqdm=True,
-        save_strategy="no" if save_steps is None else "steps",
-        save_steps=save_steps or 1,
+        save_strategy="no" if job.save_steps is None else "steps",
+        save_steps=job.save_steps or 1,
+        ddp_find_unused_parameters=False,
+        fsdp="full_shard auto_wrap" if job.sharded else None,
+        # One file of whole weights, from which any number of processes goes on.
+        fsdp_config={"fsdp_version": 2, "state_dict_type": "FULL_STATE_DICT"}
+        if job.sharded
+        else None,
     )
     if args.device.type != device or args.n_gpu > 1:
         raise ValueError(
-            f"asked for {device!r} but torch offers {args.device} with {args.n_gpu} GPUs; "
-            "choose one with CUDA_VISIBLE_DEVICES, or device='cpu'"
+            f"asked for {device!r} but torch offers {args.device} with {args.n_gpu} GPUs; train on"
+            f" all of them with `training: {{processes: {args.n_gpu}}}` in project.yaml, or choose"
+            " one with CUDA_VISIBLE_DEVICES, or device='cpu'"
         )
+    if args.world_size != processes:
+        raise ValueError(f"{processes} processes are to train and torch knows {args.world_size}")
     return args
 
 

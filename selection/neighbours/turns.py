@@ -13,7 +13,7 @@ import numpy as np
 
 from selection.transport.points import unit_rows
 
-MAX_PAIRS = 125_000_000
+MAX_PAIRS = 64_000_000
 """Pairs of a target row and a pool row that may be kept; each takes 8 bytes."""
 
 # Rows of the pool whose keys are computed at a time: bounds memory, not the result.
@@ -23,6 +23,8 @@ _UNIT = 10_000_000
 _NUMBER_BITS = 32
 _NUMBER_MASK = (1 << _NUMBER_BITS) - 1
 _FIRST_LOOK = 16
+# Ids of rows as bytes while they are sorted, and what is noted of each.
+_BYTES_OF_A_ROW = 250.0
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,8 @@ class Turns:
 
     Attributes
     ----------
-    row_id : np.ndarray of shape (T,), str
+    row_id : np.ndarray of shape (T,), bytes
+        In UTF-8, which takes a quarter of the memory of text.
     cosine : np.ndarray of shape (T,), float64
         Of the row to the target row that popped it.
     n_rows : int
@@ -96,11 +99,18 @@ def play_turns(
         )
     keys_MK = _nearest_keys(_numbered(pool(), row_ids), target_MD, kept, n)
     popped, cosine = _play(keys_MK, n)
-    return Turns(np.char.decode(row_ids[popped], "utf-8"), cosine, n, m, n * m)
+    return Turns(row_ids[popped], cosine, n, m, n * m)
+
+
+def turns_bytes(n: int, m: int, *, depth: int | None = None) -> float:
+    """Give the bytes that turns of m target rows over n rows take at most, see `play_turns`."""
+    kept = min(n, max(1, MAX_PAIRS // m) if depth is None else depth)
+    keys, cosines = 8.0 * m * (kept + _BLOCK_ROWS), 24.0 * m * _BLOCK_ROWS
+    return keys + cosines + _BYTES_OF_A_ROW * n
 
 
 def _distinct(parts: Iterable[np.ndarray]) -> np.ndarray:
-    """Sorted row ids, each once, as bytes, which take a quarter of the memory of text."""
+    """Sorted row ids, each once, as bytes."""
     found = [_as_bytes(ids) for ids in parts]
     return np.unique(np.concatenate(found)) if found else np.empty(0, dtype="S1")
 

@@ -147,26 +147,29 @@ def _counted_arm(
     )
 
 
+def cost_inputs(size: PoolSize, options: Any) -> CostInputs[Any]:
+    """Give what a method's cost, and its memory, depend on."""
+    return CostInputs(
+        size.rows,
+        size.target_rows,
+        size.embedding_flops,
+        size.target_embedding_flops + size.tuning_flops,
+        size.width,
+        options,
+        size.selector,
+        n_sources=size.sources,
+        n_contrast=size.contrast_rows,
+        contrast_embedding_flops=size.contrast_embedding_flops,
+    )
+
+
 def selection_costs(study: Study, size: PoolSize) -> dict[str, MethodCost]:
     """What each method will spend on the whole pool.
 
     Tuning the embedder is part of embedding the target; then the pool's embeddings serve no other.
     """
     costs = {
-        name: named.method.cost(
-            CostInputs(
-                size.rows,
-                size.target_rows,
-                size.embedding_flops,
-                size.target_embedding_flops + size.tuning_flops,
-                size.width,
-                named.options,
-                size.selector,
-                n_sources=size.sources,
-                n_contrast=size.contrast_rows,
-                contrast_embedding_flops=size.contrast_embedding_flops,
-            )
-        )
+        name: named.method.cost(cost_inputs(size, named.options))
         for name, named in study.named_methods.items()
     }
     if study.embedder.tuning is None:

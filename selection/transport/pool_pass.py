@@ -34,6 +34,24 @@ class PoolFit:
     n: int
 
 
+@dataclass(frozen=True)
+class Received:
+    """What the target's rows receive from some rows of a pool, before it is set against b.
+
+    Attributes
+    ----------
+    mass : of each side, float64 of shape (M,).
+    weight : of the rows together.
+    n : how many rows.
+    flops : spent on them.
+    """
+
+    mass: tuple[np.ndarray, ...]
+    weight: float
+    n: int
+    flops: float
+
+
 class PoolPass:
     """A single pass for several solves; see `over`.
 
@@ -104,6 +122,19 @@ class PoolPass:
             self._weight += float(weight_B.sum())
             self._n += len(unit)
             yield self._score(unit, weight_B)
+
+    @property
+    def received(self) -> Received:
+        """What the rows passed so far have sent."""
+        return Received(tuple(self._mass), self._weight, self._n, self.flops)
+
+    def add(self, received: Received) -> None:
+        """Add what rows have sent that passed elsewhere; in another order sums round otherwise."""
+        for total_M, mass_M in zip(self._mass, received.mass, strict=True):
+            total_M += mass_M
+        self._weight += received.weight
+        self._n += received.n
+        self.flops += received.flops
 
     def fits(self) -> tuple[PoolFit, ...]:
         """Give the fit of each side to the rows passed so far.

@@ -7,13 +7,14 @@ the sample may be from the whole pool; together they start the solve that is kep
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from selection.transport.pool_pass import PoolFit, PoolPass
+from selection.basics.engine import HERE, Engine
+from selection.transport.pool_pass import PoolFit, PoolPass, Received
 from selection.transport.potentials import solve_potentials
 from selection.transport.sample import Batches, take_sample
 from selection.transport.solution import Potentials, Side
@@ -100,6 +101,7 @@ def solve_on_sample(
     warm_start: np.ndarray | None = None,
     weigh: Callable[[np.ndarray], Weights] | None = None,
     say: Callable[[str], None] = lambda line: None,
+    engine: Engine = HERE,
 ) -> SampledSolve:
     """Solve on the n_rows rows with the smallest keys; twice as many while uncertified.
 
@@ -120,6 +122,10 @@ def solve_on_sample(
         Learns weights from a sample, of shape (n_solved, D); None is uniform.
     say : callable
         Receives one line of progress at a time.
+    engine : Engine
+        Passes the batches when all of the pool is certified; what each of them sends to the
+        target adds up in their order. Weights are learnt and counted here, and so is a pass that
+        needs them.
 
     Raises
     ------
@@ -160,10 +166,11 @@ def solve_on_sample(
             solved = solves[0]
             say(f"certify over all {n_pool} rows")
             sides = [Side(target, one) for one in solves]
-            one_pass = PoolPass(sides, device=device, precision=precision)
             of = None if weights is None else weights.of
-            fit, overlap = _certify(one_pass, batches, of, len(sample) / n_pool)
-            flops += one_pass.flops
+            passing = _Passing(sides, device, precision, of)
+            who = engine if weights is None else HERE
+            fit, overlap, spent = _certify(passing, batches, who, len(sample) / n_pool)
+            flops += spent
         if weights is not None:
             flops += weights.flops
             weigh_flops += weights.flops
@@ -213,19 +220,36 @@ def _with_halves(
     return solve(sample, mean_g, "all", a=weight_N, eps=first.eps), first, rest
 
 
+@dataclass(frozen=True)
+class _Passing:
+    """Passes one batch of the pool: by itself, so that any process may."""
+
+    sides: Sequence[Side]
+    device: str | None
+    precision: Precision
+    weigh: Callable[[Any], np.ndarray] | None
+
+    def begin(self) -> PoolPass:
+        return PoolPass(self.sides, device=self.device, precision=self.precision)
+
+    def __call__(self, rows: np.ndarray) -> tuple[np.ndarray, Received]:
+        """Give the potentials of all but the first side, float32 of shape (sides - 1, B)."""
+        one_pass = self.begin()
+        (potential_SB,) = one_pass.over([rows], weigh=self.weigh)
+        return potential_SB[1:].astype(np.float32), one_pass.received
+
+
 def _certify(
-    one_pass: PoolPass,
-    batches: Batches,
-    weigh: Callable[[Any], np.ndarray] | None,
-    share_solved: float,
-) -> tuple[PoolFit, dict[float, float]]:
-    """Measure the residual of the pass's first solve, and how the two others (halves) agree."""
-    passed = one_pass.over((rows for _, rows in batches()), weigh=weigh)
-    halves_2N = np.concatenate(
-        [potential_SB[1:].astype(np.float32) for potential_SB in passed], axis=1
-    )
+    passing: _Passing, batches: Batches, engine: Engine, share_solved: float
+) -> tuple[PoolFit, dict[float, float], float]:
+    """Measure the residual of the first solve, and how the two others (halves) agree; and FLOPs."""
+    whole, halves = passing.begin(), []
+    for potential_2B, received in engine.each(passing, (rows for _, rows in batches())):
+        halves.append(potential_2B)
+        whole.add(received)
+    halves_2N = np.concatenate(halves, axis=1)
     overlap = {
         share: estimated_overlap(top_overlap(*halves_2N, share=share), share_solved)
         for share in TOP_SHARES
     }
-    return one_pass.fits()[0], overlap
+    return whole.fits()[0], overlap, whole.flops

@@ -20,7 +20,7 @@ from selection.planning.workload import pretraining_flops
 from selection_assets.planning.known_rates import expected_pretraining
 from selection_assets.shared.decoders import Role, read_shape
 from selection_assets.shared.local_models import local_model_version
-from selection_assets.shared.pool_rows import iterate_whole_sources
+from selection_assets.shared.pool_rows import iterate_whole_pieces
 from selection_assets.stage.inputs import whole_pool
 from selection_assets.stage.keys import decoder_key
 from selection_assets.stage.stage import Stage, stage
@@ -39,7 +39,9 @@ def build_checkpoint(pool: str, decoder: Decoder, users: Sequence[Study], *, rol
         tokenizer = load_tokenizer(step.one("tokenizer").path("tokenizer"))
         sample = None
         if isinstance(decoder, TinyBase):
-            sample = general_sample(decoder, iterate_whole_sources(step.inputs["raw_corpus"]))
+            sample = general_sample(
+                decoder, lambda: iterate_whole_pieces(step.inputs["raw_corpus"])
+            )
         return _Start(tokenizer, read_shape(step.one("tokenizer")), sample)
 
     def expects(step: Step) -> Expected:

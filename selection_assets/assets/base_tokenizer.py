@@ -13,7 +13,7 @@ from selection.models.chat_template import own_template
 from selection.models.tokenizer import train_tokenizer
 from selection_assets.shared.decoders import Role
 from selection_assets.shared.local_models import local_model_version
-from selection_assets.shared.pool_rows import iterate_whole_sources
+from selection_assets.shared.pool_rows import iterate_whole_pieces
 from selection_assets.stage.inputs import whole_pool
 from selection_assets.stage.keys import decoder_key
 from selection_assets.stage.stage import Stage, stage
@@ -36,7 +36,9 @@ def build_tokenizer(pool: str, decoder: Decoder, users: Sequence[Study], *, role
     def tokenizer(step: Step) -> Draft:
         """The folder `tokenizer`, and `shape.json`: what the model will cost, before it exists."""
         if isinstance(decoder, TinyBase):
-            sample = general_sample(decoder, iterate_whole_sources(step.inputs["raw_corpus"]))
+            sample = general_sample(
+                decoder, lambda: iterate_whole_pieces(step.inputs["raw_corpus"])
+            )
             made = train_tokenizer(sample.texts, vocab_size=decoder.vocabulary)
         elif isinstance(decoder, PretrainedBase):
             made = load_tokenizer(

@@ -14,6 +14,7 @@ from selection.planning.within_cap import WithinCap
 from selection.reports.plots.plan import budget_bars
 from selection.reports.tables import markdown_table
 from selection_assets.planning.expected_loss import fit_quality
+from selection_assets.planning.footprint import find_footprint
 from selection_assets.planning.inputs import PlanInputs
 from selection_assets.planning.rates import RateProbe
 from selection_assets.planning.steps import StudyPlan, workload
@@ -97,6 +98,7 @@ def build_budget_plan(study: Study) -> Stage:
         spending = workspace.ledger.spending
         sunk = spending.sunk(study.name, asset=step.identity.asset)
         _check_something_fits(study, plan.within(cap, None, sunk), cap)
+        footprint = find_footprint(study, workspace.ledger, size)
         throughput = workspace.throughput(step.device.model_name)
         rates = RateProbe(throughput, known).all()
         within = plan.within(cap, rates, sunk + Amount(throughput.flops_spent))
@@ -123,6 +125,7 @@ def build_budget_plan(study: Study) -> Stage:
                         name: cost_parts(cost)
                         for name, cost in selection_costs(study, size).items()
                     },
+                    "footprint": footprint,
                     "epoch_flops": plan.epoch_flops,
                     "block_flops": None if shape is None else block_flops(study, shape),
                     "parameters": {role: its.parameters for role, its in known.shapes.items()},
@@ -142,6 +145,8 @@ def build_budget_plan(study: Study) -> Stage:
                 "arms": picture,
                 **({} if shape is None else {"epoch_flops": plan.epoch_flops}),
                 "pool_tokens": size.tokens,
+                "expected_memory": footprint["memory"],
+                "expected_disk": footprint["disk"],
                 "expected_flops": sum(flops for flops, _ in forecast.values()),
                 "expected_seconds": sum(seconds or 0.0 for _, seconds in forecast.values()),
                 "expected_usd": usd(study, sum(s or 0.0 for _, s in forecast.values())),

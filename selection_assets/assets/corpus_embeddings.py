@@ -77,8 +77,8 @@ def build_corpus_embeddings(pool: str, embedder_name: str, users: Sequence[Study
         return Draft(
             files={
                 "vectors.npy": step.work / "vectors.npy",
-                "rows.parquet": pa.table({"row_id": row_id[has_vector]}),
-                "quarantine.parquet": _quarantine(row_id[~has_vector]),
+                "rows.parquet": pa.table({"row_id": row_id.filter(pa.array(has_vector))}),
+                "quarantine.parquet": _quarantine(row_id.filter(pa.array(~has_vector))),
                 "embedder.json": found.made_by,
             },
             rows=int(has_vector.sum()),
@@ -104,8 +104,6 @@ def build_corpus_embeddings(pool: str, embedder_name: str, users: Sequence[Study
     return corpus_embeddings
 
 
-def _quarantine(row_id: np.ndarray) -> pa.Table:
+def _quarantine(row_id: pa.ChunkedArray) -> pa.Table:
     reason = ["zero vector: the embedder knows none of its tokens"] * len(row_id)
-    return pa.table(
-        {"row_id": pa.array(row_id, pa.string()), "reason": pa.array(reason, pa.string())}
-    )
+    return pa.table({"row_id": row_id, "reason": pa.array(reason, pa.string())})

@@ -23,6 +23,7 @@ def build_finetuned_checkpoint(study: Study) -> Stage:
         partitions=arm_partitions(study),
         costly=True,
         metered=True,
+        trains=True,
         payers=[study],
         checks={
             "loads": "Every seed's safetensors load again to the weights that were trained.",

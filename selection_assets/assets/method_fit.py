@@ -1,6 +1,7 @@
 """What a method learns once before it scores, such as ot_potentials: one asset a method."""
 
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any
 
 from resources.store.artifacts import UNPARTITIONED
@@ -61,7 +62,9 @@ def build_method_fit(study: Study, named: NamedMethod) -> Stage:
         last = step.workspace.ledger.current(key.to_user_string(), UNPARTITIONED)
         inputs = FitInputs(
             target=steering_rows(step.one("target_examples"), step.maybe("target_embeddings")),
-            pool=lambda: (rows for _, rows in iterate_sources(corpus, embeddings, features)),
+            pool=lambda: chain.from_iterable(
+                rows.pieces() for _, rows in iterate_sources(corpus, embeddings, features)
+            ),
             n_pool=count_rows(corpus, embeddings),
             options=options,
             seed=0,
@@ -71,6 +74,7 @@ def build_method_fit(study: Study, named: NamedMethod) -> Stage:
             previous=None if last is None else read_fitted(last),
             prepared=prepared_whole(step, named),
             contrast=contrast_rows(step),
+            engine=step.device.engine_with_models,
         )
         fitted = method.fit(inputs)
         pictures = _pictures(fitted, options.model_dump())

@@ -91,8 +91,8 @@ def build_preparation(
             prepared = preparation.prepare(
                 PrepareInputs(
                     options=named.options,
-                    pool=lambda: iter(found.rows),
-                    n_pool=sum(len(rows.row_id) for rows in found.rows),
+                    pool=found.pieces,
+                    n_pool=sum(map(len, found.rows)),
                     work=step.work,
                     target=found.target,
                     selector=selector,

@@ -1,16 +1,19 @@
 """<method>_scores[source]: one asset for each method of the registry that a study names."""
 
+from contextlib import ExitStack
+from pathlib import Path
+
 import dagster as dg
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 from tqdm import tqdm
 
-from selection.basics.engine import HERE
 from selection.config.named_method import NamedMethod
 from selection.config.study import Study
 from selection.methods.contract.cost import ACCOUNTANT
-from selection.methods.contract.protocol import FitInputs, ScoreInputs, Scores
-from selection.methods.contract.score_blocks import score_in_blocks
+from selection.methods.contract.protocol import FitInputs, ScoreInputs
+from selection.methods.contract.score_blocks import BlockScores, score_in_blocks
 from selection.reports.plots.scores import score_distributions
 from selection_assets.shared.fitted import read_fitted
 from selection_assets.shared.pool_rows import read_rows
@@ -78,21 +81,21 @@ def build_method_scores(study: Study, named: NamedMethod) -> Stage:
         if named.fit_asset is not None:
             fitted = step.once("fitted", lambda: read_fitted(step.one("fitted")))
         else:
-            n_rows = len(rows.row_id)
-            inputs = FitInputs(
-                target, lambda: iter([rows]), n_rows, options, seed=0, prepared=whole
-            )
+            inputs = FitInputs(target, rows.pieces, len(rows), options, seed=0, prepared=whole)
             fitted = method.fit(inputs)
         bar_name = f"score {step.partition}"
-        with tqdm(total=len(rows.row_id), desc=bar_name, unit="row", leave=False) as bar:
+        with tqdm(total=len(rows), desc=bar_name, unit="row", leave=False) as bar:
             scores = score_in_blocks(
                 method,
                 fitted,
-                ScoreInputs(rows, target, options, study.seeds, step.device.name, whole),
+                rows,
+                ScoreInputs(
+                    rows.take(slice(0)), target, options, study.seeds, step.device.name, whole
+                ),
                 finished=step.work,
                 report=bar.update,
                 meter=step.meter,
-                engine=HERE if costly else step.device.engine,
+                engine=step.device.engine_with_models if costly else step.device.engine,
             )
         finite = bool(np.isfinite(scores.score).all())
         facts: dict[str, object] = {}
@@ -102,8 +105,8 @@ def build_method_scores(study: Study, named: NamedMethod) -> Stage:
             picture = score_distributions({step.partition: scores.score[0]}, cutoff=None)
             facts["scores.png"] = picture
         return Draft(
-            files={"scores.parquet": _table(rows.row_id, scores)},
-            rows=len(rows.row_id),
+            files={"scores.parquet": _written(scores, rows.row_id, step.work)},
+            rows=len(rows),
             flops=scores.flops,
             resumed_flops=scores.resumed_flops,
             accountant=ACCOUNTANT,
@@ -114,17 +117,22 @@ def build_method_scores(study: Study, named: NamedMethod) -> Stage:
     return method_scores
 
 
-def _table(row_id: np.ndarray, scores: Scores) -> pa.Table:
-    """One row a candidate and draw; receipts belong to the row and are repeated."""
-    draws = [
-        pa.table(
-            {
-                "row_id": row_id,
-                "draw": np.full(len(row_id), draw, dtype=np.int16),
-                "score": score,
-                **scores.receipts,
-            }
-        )
-        for draw, score in enumerate(scores.score)
-    ]
-    return pa.concat_tables(draws)
+def _written(scores: BlockScores, row_id: pa.ChunkedArray, folder: Path) -> Path:
+    """Write one row a candidate and draw, block by block; receipts are the row's, and repeated."""
+    file, writer = folder / "scores.parquet", None
+    with ExitStack() as opened:
+        for draw, score in enumerate(scores.score):
+            for some, receipts in scores.receipts():
+                told = {
+                    "row_id": row_id[some],
+                    "draw": np.full(len(score[some]), draw, dtype=np.int16),
+                    "score": score[some],
+                }
+                table = pa.table(
+                    {**told, **{name: receipts[name] for name in receipts.schema.names}}
+                )
+                if writer is None:
+                    made = pq.ParquetWriter(file, table.schema, compression="zstd")
+                    writer = opened.enter_context(made)
+                writer.write_table(table)
+    return file

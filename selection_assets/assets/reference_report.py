@@ -52,6 +52,7 @@ def build_reference_report(study: Study) -> Stage:
         outside=lambda _: harness_outside(study),
         costly=True,
         metered=True,
+        trains=True,
         payers=[study],
         kinds={"pytorch"},
     )

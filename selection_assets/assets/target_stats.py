@@ -7,7 +7,7 @@ from selection.arms.target_stats import MAX_OT_ROWS, describe_target, word_count
 from selection.basics.draws import keyed_uniform
 from selection.config.study import Study
 from selection.reports.plots.target import length_histogram, source_distance_bars, spectrum
-from selection_assets.shared.pool_rows import iterate_sources
+from selection_assets.shared.pool_rows import iterate_texts
 from selection_assets.shared.target_rows import steering_rows
 from selection_assets.stage.inputs import of_study, whole_pool, whole_pool_embeddings
 from selection_assets.stage.keys import study_key
@@ -42,7 +42,7 @@ def build_target_stats(study: Study) -> Stage:
             sources={source: _sample(artifact) for source, artifact in embeddings.items()},
             pool_vocabulary=words_found(
                 word_counts(target.text),
-                (text for _, rows in iterate_sources(corpus) for text in rows.text),
+                iterate_texts(corpus),
             ),
             seed=0,
         )

@@ -13,7 +13,7 @@ from selection_assets.command.cap import cap_line
 from selection_assets.command.spent import plan_errors_line
 from selection_assets.planning.current import current_plan, foreseen, trained_parameters
 from selection_assets.planning.expected_loss import Quality, fit_quality
-from selection_assets.planning.memory import memory_line
+from selection_assets.planning.footprint import footprint_line
 from selection_assets.planning.view import advice, arms_table, curves_table, usd, view_arms
 
 
@@ -37,7 +37,7 @@ def plan_text(study: Study, ledger: Ledger, arms: list[dict[str, Any]]) -> str:
     parts = [
         f"{study.name}: what it would take (FLOPs by the accountant `{study.accountant}`)",
         text_table(*arms_table(arms)),
-        "\n".join(_totals(study, ledger, plan)),
+        "\n".join([*_totals(study, ledger, plan), footprint_line(plan)]),
         "" if parameters is None else advice(parameters),
         _quality_text(fit_quality(study, ledger, parameters), arms) if study.trains else "",
         _errors_text(study, ledger),
@@ -51,7 +51,7 @@ def price_text(study: Study, ledger: Ledger, arms: list[dict[str, Any]]) -> str:
     parts = [
         f"{study.name}: what it would take (FLOPs by the accountant `{study.accountant}`)",
         text_table(*arms_table(arms)),
-        "\n".join([*_totals(study, ledger, plan), memory_line(study, ledger)]),
+        "\n".join([*_totals(study, ledger, plan), footprint_line(plan)]),
     ]
     return "\n\n".join(parts)
 

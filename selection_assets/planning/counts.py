@@ -7,7 +7,6 @@ from typing import Any
 
 import dagster as dg
 import numpy as np
-import pyarrow as pa
 
 from resources.store.artifacts import Artifact
 from selection.basics.draws import keyed_uniform
@@ -76,8 +75,8 @@ def count_pool(
     rows: dict[str, int] = {}
     for source, of_source in iterate_sources(step.inputs["raw_corpus"]):
         corpus = step.inputs["raw_corpus"][source]
-        rows[source] = len(of_source.row_id)
-        row_id = pa.array(of_source.row_id)
+        rows[source] = len(of_source)
+        row_id = of_source.row_id
         counted = read_counted(row_id, step.inputs[POOL_TOKENS][source])
         of_rows = faults_of(counted, train_on)
         faults.update(of_rows.tolist())
@@ -129,7 +128,9 @@ def draw_texts(corpus: Mapping[str, Artifact]) -> list[str]:
     """Draw rows of the pool by a hash of each, for measuring rates on their texts."""
     drawn: list[tuple[float, str]] = []
     for _, of_source in iterate_sources(corpus):
-        draws = keyed_uniform(of_source.row_id, seed=0, purpose="probe")
+        draws = np.concatenate(
+            [keyed_uniform(rows.row_id, seed=0, purpose="probe") for rows in of_source.pieces()]
+        )
         least = np.argsort(draws, kind="stable")[:PROBE_ROWS].tolist()
         # In the order in which they lie on disk.
         probes = [(float(draws[i]), str(of_source.text[i])) for i in sorted(least)]

@@ -20,7 +20,11 @@ from selection.planning.workload import pretraining_flops
 from selection_assets.planning.counts import PoolCounts, count_pool, draw_texts
 from selection_assets.shared.decoders import decoders_of, read_shape
 from selection_assets.shared.embedders import load_on, tuning_flops_of
-from selection_assets.shared.pool_rows import iterate_sources, read_rows
+from selection_assets.shared.pool_rows import (
+    iterate_texts,
+    iterate_whole_pieces,
+    read_rows,
+)
 from selection_assets.shared.target_rows import labels_of, steering_rows
 from selection_assets.stage.step import Step
 
@@ -95,14 +99,13 @@ class PlanInputs:
     @cached_property
     def pretraining(self) -> float:
         """FLOPs of pre-training the models that are made here."""
-        total = 0.0
+        total, corpus = 0.0, self.step.inputs["raw_corpus"]
         for role, decoder in decoders_of(self.study).items():
             if role == "base" and not self.study.trains:
                 continue  # only its tokenizer and shape are asked for
             match decoder:
                 case TinyBase():
-                    sources = iterate_sources(self.step.inputs["raw_corpus"])
-                    texts = general_sample(decoder, sources).texts
+                    texts = general_sample(decoder, lambda: iterate_whole_pieces(corpus)).texts
                     total += pretraining_flops(
                         decoder,
                         int(count_tokens(self.tokenizers[role], texts).sum()),
@@ -123,7 +126,7 @@ class PlanInputs:
         said = {
             name: named.method.refusal(
                 target,
-                (text for _, rows in iterate_sources(corpus) for text in rows.text),
+                iterate_texts(corpus),
                 named.options,
             )
             for name, named in self.study.named_methods.items()

@@ -6,8 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
 from resources.store.artifacts import Artifact
+from selection.basics.blocks import stretches
+from selection_assets.shared.stored_rows import AT_ONCE
 from selection_assets.stage.step import Step
 
 MOST_PARTS = 64
@@ -49,20 +52,22 @@ class RowsMade:
     _artifacts: list[Artifact] = field(default_factory=list)
     _parts: list["_Part"] = field(default_factory=list)
 
-    def made_before(self, row_id: np.ndarray, current: Iterable[Artifact]) -> list[MadeBefore]:
+    def made_before(self, row_id: pa.ChunkedArray, current: Iterable[Artifact]) -> list[MadeBefore]:
         """Find rows in the current versions that were made by the same.
 
         Parameters
         ----------
-        row_id : of shape (n,), distinct.
+        row_id : distinct.
         current : versions, each with its rows' ids in `rows.parquet`.
         """
         versions = {artifact.folder: artifact for artifact in current}
         for folder in versions.keys() - self._seen:
             self._read(versions[folder])
         self._seen |= versions.keys()
-        wanted = _bytes_of(row_id)
         found = []
+        if not self._parts:
+            return found
+        wanted = _bytes_of(row_id)
         for part in self._parts:
             ours, number, theirs = part.look_up(wanted)
             for one in np.unique(number):
@@ -75,7 +80,7 @@ class RowsMade:
         # One of an earlier release may not say by whom it was made.
         if self.label not in artifact.files() or artifact.json(self.label) != self.made_by:
             return
-        ids = _bytes_of(artifact.table("rows.parquet", ["row_id"])["row_id"].to_numpy())
+        ids = _bytes_of(artifact.table("rows.parquet", ["row_id"])["row_id"])
         number = np.full(len(ids), len(self._artifacts), dtype=np.int32)
         self._artifacts.append(artifact)
         self._parts.append(_Part(ids, number, np.arange(len(ids))).in_order())
@@ -118,6 +123,7 @@ def not_made(n_rows: int, before: Iterable[MadeBefore]) -> np.ndarray:
     return np.flatnonzero(lacking)
 
 
-def _bytes_of(row_id: np.ndarray) -> np.ndarray:
+def _bytes_of(row_id: pa.ChunkedArray) -> np.ndarray:
     """Ids as numpy compares them fast; they are hexadecimal."""
-    return row_id.astype("S")
+    some = (row_id.slice(part.start, AT_ONCE) for part in stretches(len(row_id), AT_ONCE))
+    return np.concatenate([one.to_numpy().astype("S") for one in some])

@@ -12,6 +12,7 @@ from selection.basics.tables import places_of
 from selection.basics.vectors import StackedVectors
 from selection.chats.conversation import Conversation
 from selection.methods.contract.values import Rows
+from selection_assets.shared.stored_rows import StoredRows
 from selection_assets.shared.stored_texts import Places, RowGroups, StoredTexts
 
 LOOKED_AT = "looked_at"
@@ -50,20 +51,22 @@ def stored_whole_texts(corpus: Artifact) -> StoredTexts:
     return StoredTexts(RowGroups(file, ["text", "turns"], whole_texts))
 
 
-def read_whole_rows(corpus: Artifact) -> Rows:
+def read_whole_rows(corpus: Artifact) -> StoredRows:
     """Rows of one source with all of their text, as they are trained on."""
     table = corpus.table("rows.parquet", ["row_id", "n_words"])
-    row_id, n_words = table["row_id"].to_numpy(), table["n_words"].to_numpy()
-    return Rows(row_id, stored_whole_texts(corpus), n_words, source=corpus.partition)
+    n_words = table["n_words"].to_numpy()
+    return StoredRows(table["row_id"], stored_whole_texts(corpus), n_words, source=corpus.partition)
 
 
-def iterate_whole_sources(corpus: Mapping[str, Artifact]) -> Iterator[tuple[str, Rows]]:
-    """Each source's name and whole rows, by name."""
+def iterate_whole_pieces(corpus: Mapping[str, Artifact]) -> Iterator[Rows]:
+    """Whole rows of every source, by its name, piece by piece."""
     for source in sorted(corpus):
-        yield source, read_whole_rows(corpus[source])
+        yield from read_whole_rows(corpus[source]).pieces()
 
 
-def read_rows(corpus: Artifact, embeddings: Artifact | None = None, features: Any = None) -> Rows:
+def read_rows(
+    corpus: Artifact, embeddings: Artifact | None = None, features: Any = None
+) -> StoredRows:
     """Rows of one source as selection looks at them; with embeddings, only those with a vector.
 
     Parameters
@@ -76,34 +79,40 @@ def read_rows(corpus: Artifact, embeddings: Artifact | None = None, features: An
     if embeddings is not None:
         embedded = embeddings.table("rows.parquet", ["row_id"])["row_id"]
         vectors = embeddings.array("vectors.npy")
-        # Both are sorted by row id, so keeping the embedded rows keeps them aligned.
-        places = np.flatnonzero(places_of(table["row_id"], embedded) >= 0)
-        table = table.take(pa.array(places))
+        if not table["row_id"].equals(embedded):  # some have no vector
+            # Both are sorted by row id, so keeping the embedded rows keeps them aligned.
+            places = np.flatnonzero(places_of(table["row_id"], embedded) >= 0)
+            table = table.take(pa.array(places))
         if not table["row_id"].equals(embedded):
             raise ValueError(
                 f"{embeddings.folder} does not belong to {corpus.folder}: materialize"
                 f" {embeddings.asset}[{embeddings.partition}] again"
             )
-    row_id, n_words = table["row_id"].to_numpy(), table["n_words"].to_numpy()
-    if features is not None and features.shape[0] != len(row_id):
+    if features is not None and features.shape[0] != table.num_rows:
         raise ValueError(
             f"there are features of {features.shape[0]} rows of {corpus.folder}, which has"
-            f" {len(row_id)}: materialize them again"
+            f" {table.num_rows}: materialize them again"
         )
     texts = StoredTexts(RowGroups(corpus.path("rows.parquet"), ["text"]), places)
-    return Rows(row_id, texts, n_words, vectors, corpus.partition, features)
+    n_words = table["n_words"].to_numpy()
+    return StoredRows(table["row_id"], texts, n_words, vectors, corpus.partition, features)
 
 
 def iterate_sources(
     corpus: Mapping[str, Artifact],
     embeddings: Mapping[str, Artifact] | None = None,
     features: Mapping[str, Any] | None = None,
-) -> Iterator[tuple[str, Rows]]:
+) -> Iterator[tuple[str, StoredRows]]:
     """Each source's name and rows, by name."""
     for source in sorted(corpus):
         of_source = embeddings[source] if embeddings else None
         computed = features[source] if features else None
         yield source, read_rows(corpus[source], of_source, computed)
+
+
+def iterate_texts(corpus: Mapping[str, Artifact]) -> Iterator[str]:
+    """Texts of all rows as selection looks at them, source by source."""
+    return (text for _, rows in iterate_sources(corpus) for text in rows.text)
 
 
 def count_rows(corpus: Mapping[str, Artifact], embeddings: Mapping[str, Artifact] | None) -> int:

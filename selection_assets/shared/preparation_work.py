@@ -1,10 +1,12 @@
 """What a method's preparation is made of, read once: rows, target, and the selector's tokenizer."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from resources.store.artifacts import Artifact
 from selection.config.named_method import NamedMethod
@@ -19,6 +21,7 @@ from selection.models.windows import read_lengths
 from selection_assets.shared.decoders import read_shape
 from selection_assets.shared.made_before import MadeBefore, not_made, rows_made
 from selection_assets.shared.pool_rows import iterate_sources, part_looked_at
+from selection_assets.shared.stored_rows import StoredRows
 from selection_assets.shared.target_rows import dev_examples
 from selection_assets.stage.step import Step
 
@@ -33,7 +36,7 @@ class PreparationWork:
     Attributes
     ----------
     rows : of each source that it reads; those of them that it is to go through.
-    row_id : of all rows, of shape (n,).
+    row_id : of all n rows.
     new : int64, places of the rows to go through; all of them unless it goes row by row.
     before : what earlier versions have of the others.
     made_by : what an entry depends on beside its row; None unless it goes row by row.
@@ -41,8 +44,8 @@ class PreparationWork:
     shape, tokenizer : of the selector, where it is needed.
     """
 
-    rows: list[Rows]
-    row_id: np.ndarray
+    rows: list[StoredRows]
+    row_id: pa.ChunkedArray
     new: np.ndarray
     before: list[MadeBefore]
     made_by: Mapping[str, str] | None
@@ -77,14 +80,15 @@ class PreparationWork:
             selector = step.one("selector_tokenizer")
             shape = read_shape(selector)
             tokenizer = step.once("tokenizer", lambda: load_tokenizer(selector.path("tokenizer")))
-        row_id = np.concatenate([one.row_id for one in rows] or [np.empty(0, dtype=str)])
+        chunks = [chunk for one in rows for chunk in one.row_id.chunks]
+        row_id = pa.chunked_array(chunks, pa.string())
         before = []
         if made_by is not None:
             before = rows_made(step, made_by, MADE_BY).made_before(row_id, earlier)
         new = not_made(len(row_id), before)
         if len(new) < len(row_id):
             [of_source] = rows
-            rows = [_some(of_source, new)]
+            rows = [of_source.only(new)]
         return cls(rows, row_id, new, before, made_by, target, shape, tokenizer)
 
     def joined(self, files: Mapping[str, Any]) -> dict[str, Any]:
@@ -102,27 +106,23 @@ class PreparationWork:
     @property
     def n_rows(self) -> int:
         """Rows, or examples, that there are to go through."""
-        return sum(len(rows.row_id) for rows in self.rows) or len(self.target)
+        return sum(map(len, self.rows)) or len(self.target)
+
+    def pieces(self) -> Iterator[Rows]:
+        """Give the rows to go through, piece by piece."""
+        return chain.from_iterable(rows.pieces() for rows in self.rows)
 
     def sizes(self, named: NamedMethod, study: Study) -> CostInputs:
         """What the preparation's cost depends on."""
         selector = None
         if self.shape is not None:
-            texts = [text for rows in self.rows for text in rows.text]
+            lengths = [count_tokens(self.tokenizer, list(rows.text)) for rows in self.pieces()]
             selector = SelectorSize(
                 self.shape,
                 study.accountant,
-                count_tokens(self.tokenizer, texts),
+                np.concatenate([np.empty(0, dtype=np.int64), *lengths]),
                 read_lengths(self.target, self.tokenizer, self.shape.sequence_length),
             )
-        n_pool = sum(len(rows.row_id) for rows in self.rows)
-        return CostInputs(n_pool, len(self.target), 0.0, 0.0, 0, named.options, selector)
-
-
-def _some(rows: Rows, places: np.ndarray) -> Rows:
-    return Rows(
-        rows.row_id[places],
-        [rows.text[int(place)] for place in places],
-        rows.n_words[places],
-        source=rows.source,
-    )
+        return CostInputs(
+            sum(map(len, self.rows)), len(self.target), 0.0, 0.0, 0, named.options, selector
+        )

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 
 from resources.store.artifacts import Artifact
 from selection.embedding.embedder import Embedder
@@ -22,14 +23,14 @@ class RowsToEmbed:
     ----------
     model : the embedder, loaded once for all sources of a run.
     made_by : what its vectors depend on.
-    row_id : of shape (n,).
+    row_id : of n rows.
     known : vectors that earlier artifacts have of some of them.
     new : int64, places of the others; `new_texts` are their texts, and `new_sizes` about how long.
     """
 
     model: Embedder
     made_by: dict[str, str]
-    row_id: np.ndarray
+    row_id: pa.ChunkedArray
     known: Sequence[MadeBefore]
     new: np.ndarray
     new_texts: StoredTexts
@@ -39,7 +40,7 @@ class RowsToEmbed:
     def find(cls, step: Step, before: Iterable[Artifact]) -> "RowsToEmbed":
         """Look through what the embedder has made before for vectors of these rows."""
         corpus = step.one("raw_corpus")
-        row_id = corpus.table("rows.parquet", ["row_id"])["row_id"].to_numpy()
+        row_id = corpus.table("rows.parquet", ["row_id"])["row_id"]
         embedder = step.one("embedder")
         model = step.once("embedder", lambda: load_on(step.device, embedder))
         # Vectors of one model in another precision are other vectors.

@@ -94,6 +94,10 @@ class StoredTexts(Sequence[str]):
         group = int(self._groups.groups_of(at)[0])
         return self._groups.read(group)[int(at[0] - self._groups.starts[group])].as_py()
 
+    def only(self, places: np.ndarray) -> "StoredTexts":
+        """Some of them, by their places among these, without reading them."""
+        return StoredTexts(self._groups, np.asarray(self._places, dtype=np.int64)[places])
+
     def __iter__(self) -> Iterator[str]:
         """Give them in order."""
         places = np.asarray(self._places, dtype=np.int64)

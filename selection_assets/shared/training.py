@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from resources.training_processes import processes_of
 from selection.arms.target import to_examples
 from selection.arms.train import TrainedArm, TrainingPhase, train_arm
 from selection.basics.tables import rows_where
@@ -40,6 +41,7 @@ def train_seeds(step: Step, study: Study, seeds: Sequence[int], subset: pa.Table
     subset : row_id, draw, rank, text and turns of the warm-up rows; None for no warm-up.
     """
     device, work = step.device, step.work
+    processes = processes_of(step.context)
     shape = read_shape(step.one("base_tokenizer"))
     target = step.one("target_examples").table("rows.parquet")
     examples = to_examples(target, "train", train_on=study.train_on)
@@ -66,6 +68,7 @@ def train_seeds(step: Step, study: Study, seeds: Sequence[int], subset: pa.Table
                 accountant=study.accountant,
                 work_dir=work / f"training_{seed}",
                 device=device.name,
+                processes=processes,
                 progress=True,
                 meter=step.meter,
             )
@@ -86,7 +89,14 @@ def train_seeds(step: Step, study: Study, seeds: Sequence[int], subset: pa.Table
         weights_digest(load_model(work / f"seed_{r['seed']}")) == r["weights"] for r in reports
     )
     return Draft(
-        files={**files, "training.json": {"seeds": reports, "device": device.model_name}},
+        files={
+            **files,
+            "training.json": {
+                "seeds": reports,
+                "device": device.model_name,
+                "processes": 1 if processes is None else processes.n,
+            },
+        },
         rows=sum(table.num_rows for table in rows),
         flops=sum(_flops(report) for report in reports),
         resumed_flops=resumed_flops,

@@ -42,6 +42,7 @@ class Stage:
         reserved.
     metered : its function charges `step.meter` before each part of its work; one that does not is
         taken to have spent all that it reserved when it dies.
+    trains : its function trains the models of an arm, on all devices that the project gives it.
     finds : what is found out first; `expects` and the function have it as `step.found`.
     expects : what it will take; without it the newest plan of the campaign's study must foresee the
         partition.
@@ -64,6 +65,7 @@ class Stage:
     partitions: dg.PartitionsDefinition | None = None
     costly: bool = False
     metered: bool = False
+    trains: bool = False
     finds: Callable[[Step], Any] | None = None
     expects: Callable[[Step], Expected] | None = None
     payers: Sequence[Study] = ()

@@ -48,6 +48,7 @@ def reserve(stage: Stage, step: Step) -> Reservation:
         planned=planned,
         what=f"{identity.asset} [{identity.partition}]",
         metered=stage.metered,
+        devices=step.device.training_devices if stage.trains else 1,
     )
 
 

@@ -28,7 +28,7 @@ def published(folder: Path, name: str, files: dict[str, Content]) -> Artifact:
 
 def pool_of(sources: dict[str, dict[str, str]]) -> CandidatePool:
     """A pool of rows, by source, each with the fault that it has."""
-    ids = pa.array([row for rows in sources.values() for row in rows], pa.string())
+    ids = pa.array([row for rows in sources.values() for row in rows], pa.large_string())
     fault = [fault for rows in sources.values() for fault in rows.values()]
     return CandidatePool(
         sources=list(sources),

@@ -27,7 +27,7 @@ def pool_of(sizes: list[int], folder: Path) -> CandidatePool:
         files.append(folder / f"s{source}")
         pq.write_table(table, files[-1], row_group_size=2)
         ids += of_source
-    row_id, n = pa.array(ids, pa.string()), len(ids)
+    row_id, n = pa.array(ids, pa.large_string()), len(ids)
     return CandidatePool(
         sources=[f"s{source}" for source in range(len(sizes))],
         starts=np.cumsum([0, *sizes]),

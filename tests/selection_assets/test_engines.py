@@ -26,6 +26,8 @@ METHODS = {
     "dsir": None,
     "embedding": None,
     "round_robin": {"method": "embedding", "variant": "round_robin"},
+    # On a part of the pool, so that all of it is passed to certify the rest.
+    "ot": {"solve_rows": 40, "max_pool_residual": 1.9, "min_overlap": 0.0},
 }
 HERE = {"kind": "local", "workers": 1}
 

@@ -24,6 +24,7 @@ from selection_assets.refresh.work import Work
 from selection_assets.shared.fitted import read_fitted
 from selection_assets.shared.pool_rows import read_rows
 from selection_assets.shared.preparations import preparation_key
+from selection_assets.shared.stored_rows import StoredRows
 from selection_assets.shared.target_rows import steering_rows
 from selection_assets.studies import load_studies
 
@@ -176,7 +177,8 @@ def test_a_random_receipt_recomputed_from_its_inputs_is_the_one_on_file(name, se
     else:
         fitted = fit_on(rows, named, target, prepared)
     kept = selected.current(f"every/{named.scores_asset}", SOURCE).table("scores.parquet")
-    for place in np.random.default_rng(7).integers(len(rows.row_id), size=3).tolist():
+    for place in np.random.default_rng(7).integers(len(rows), size=3).tolist():
+        row_id = rows.row_id[place].as_py()
         one = named.method.score(
             fitted,
             ScoreInputs(
@@ -187,16 +189,16 @@ def test_a_random_receipt_recomputed_from_its_inputs_is_the_one_on_file(name, se
                 prepared=prepared,
             ),
         )
-        on_file = [r for r in kept.to_pylist() if r["row_id"] == rows.row_id[place]]
+        on_file = [r for r in kept.to_pylist() if r["row_id"] == row_id]
         assert [receipt.pop("score") for receipt in on_file] == one.score[:, 0].tolist()
         evidence = {c: pa.array(values).to_pylist()[0] for c, values in one.receipts.items()}
         for draw, receipt in enumerate(on_file):
-            assert receipt == {"row_id": rows.row_id[place], "draw": draw, **evidence}
+            assert receipt == {"row_id": row_id, "draw": draw, **evidence}
 
 
-def fit_on(rows: Rows, named: Any, target: Rows, prepared: dict[str, Artifact]) -> Fitted:
+def fit_on(rows: StoredRows, named: Any, target: Rows, prepared: dict[str, Artifact]) -> Fitted:
     """Fit a method whose fit is not stored."""
-    inputs = FitInputs(target, lambda: iter([rows]), len(rows.row_id), named.options, seed=0)
+    inputs = FitInputs(target, rows.pieces, len(rows), named.options, seed=0)
     return named.method.fit(replace(inputs, prepared=prepared))
 
 

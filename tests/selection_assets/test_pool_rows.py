@@ -38,7 +38,7 @@ def test_the_rows_of_a_large_source_are_those_that_have_vectors(tmp_path):
     kept = ids[::2]
     corpus = published(tmp_path, "pool/raw_corpus", corpus_of(ids))
     rows = read_rows(corpus, published(tmp_path, "pool/vectors", vectors_of(kept)))
-    assert rows.row_id.tolist() == kept and list(rows.text[:3]) == kept[:3]
+    assert rows.row_id.to_pylist() == kept and list(rows.text[:3]) == kept[:3]
     assert rows.embeddings is not None and len(rows.embeddings) == len(kept)
 
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from selection.methods.bm25.index import Bm25Index, Bm25Options, terms_of
 from selection.methods.contract.common import prepared_by
+from selection.methods.contract.cost import CostInputs, Held
 from selection.methods.contract.known_terms import (
     insist,
     known_share,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 INDEX = Bm25Index()
 _TOP_TERMS = 5
+_BYTES_OF_A_ROW = 250.0
 
 
 class Bm25Method(Method[Bm25Options]):
@@ -99,6 +101,10 @@ class Bm25Method(Method[Bm25Options]):
         # index sorts: the sum is the same to the bit in any batch.
         score = parts.sum(axis=1)
         return Scores(score[None, :], {"top_terms": _top_terms(parts, vocabulary)})
+
+    def memory(self, inputs: CostInputs[Bm25Options]) -> Held:
+        """Ids of all rows, while equal ones are found."""
+        return Held(_BYTES_OF_A_ROW * inputs.n_pool)
 
 
 METHOD = Bm25Method()

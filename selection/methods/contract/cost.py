@@ -65,6 +65,20 @@ class CostInputs(Generic[OptionsT_co]):
 
 
 @dataclass(frozen=True)
+class Held:
+    """Memory that a step of a method takes at most, beside what every step has.
+
+    Attributes
+    ----------
+    bytes : float
+    less_by : the option that makes it less; "" where none does.
+    """
+
+    bytes: float = 0.0
+    less_by: str = ""
+
+
+@dataclass(frozen=True)
 class MethodCost:
     """FLOPs a method will spend on the whole pool, by part, and the name of who counted.
 

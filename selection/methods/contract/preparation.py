@@ -67,9 +67,9 @@ class PrepareInputs(Generic[OptionsT_co]):
     Attributes
     ----------
     options : of the method, as it has validated them.
-    pool : returns a fresh iterator over the whole pool, source by source, for one that is not by
-        source; over rows of the source at hand for one that is: all of them, or where it goes row
-        by row those that are new.
+    pool : returns a fresh iterator over the whole pool, source by source and each in pieces, for
+        one that is not by source; over rows of the source at hand for one that is: all of them, or
+        where it goes row by row those that are new.
     target : the examples that steer the selection; none for one that is shared.
     selector : for one that needs it.
     prepared : what it reads of earlier preparations, by their asset's name.

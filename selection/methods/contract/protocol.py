@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Generic
 
 import numpy as np
 
-from selection.methods.contract.cost import ACCOUNTANT, CostInputs, MethodCost, Phase
+from selection.basics.engine import HERE, Engine
+from selection.methods.contract.cost import ACCOUNTANT, CostInputs, Held, MethodCost, Phase
 from selection.methods.contract.options import OptionsT, OptionsT_co
 from selection.methods.contract.preparation import Files, Preparation
 from selection.methods.contract.values import Fact, Rows
@@ -35,7 +36,8 @@ class FitInputs(Generic[OptionsT_co]):
     ----------
     target : Rows
     pool : callable
-        Returns a fresh iterator over the whole pool, source by source; may be called repeatedly.
+        Returns a fresh iterator over the whole pool, source by source, each in pieces; may be
+        called repeatedly.
     n_pool : int
         Rows the iterator yields in all.
     options : pydantic model
@@ -51,6 +53,8 @@ class FitInputs(Generic[OptionsT_co]):
         What this method learnt last for the study, for one that can start from it.
     prepared : mapping of str to Files
         What the method's preparations that are not by source have made, by their asset's name.
+    engine : Engine
+        Computes parts of the work that need no device of this machine.
     contrast : Rows or None
         Rows that steer away: the dev split of the study's `contrast`, for a method whose options
         have a `contrast_weight`.
@@ -67,6 +71,7 @@ class FitInputs(Generic[OptionsT_co]):
     previous: Fitted | None = None
     prepared: Mapping[str, Files] = field(default_factory=dict)
     contrast: Rows | None = None
+    engine: Engine = HERE
 
 
 @dataclass(frozen=True)
@@ -181,6 +186,10 @@ class Method(ABC, Generic[OptionsT]):
         """FLOPs of preparing, fitting and scoring the whole pool, before any of it has run."""
         prepared = self.preparations(inputs.options)
         return self.charges(inputs.options, {one.asset: one.flops(inputs) for one in prepared})
+
+    def memory(self, inputs: CostInputs[OptionsT]) -> Held:
+        """What its largest step holds at most of the whole pool; by default pieces of rows only."""
+        return Held()
 
     def charges(
         self, options: OptionsT, parts: Mapping[str, float], accountant: str = ACCOUNTANT

@@ -3,33 +3,73 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from pydantic_core import to_json
 
-from selection.basics.blocks import Block, BlockStore, Charge, compute_in_blocks, stretches
+from selection.basics.blocks import FLOPS, Block, BlockStore, Charge, each_block, stretches
 from selection.basics.engine import HERE, Engine
 from selection.budget.meter import UNMETERED, Meter
 from selection.methods.contract.protocol import Fitted, Method, ScoreInputs, Scores, checked_scores
 from selection.methods.contract.values import Rows
 
-BLOCK_ROWS = 65_536
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+BLOCK_ROWS = 16_384
+
+
+class ManyRows(Protocol):
+    """Rows that need not be held: `Rows`, or what gives some of them."""
+
+    def __len__(self) -> int:
+        """How many there are."""
+        ...
+
+    def take(self, some: slice) -> Rows:
+        """Give some of them."""
+        ...
 
 
 @dataclass(frozen=True)
-class BlockScores(Scores):
-    """Scores of many rows, with the FLOPs of the blocks that an earlier run had finished."""
+class BlockScores:
+    """Scores of many rows, whose receipts stay on disk until they are looked at.
 
-    resumed_flops: float = 0.0
+    Attributes
+    ----------
+    score : np.ndarray of shape (draws, n), float64
+    flops : of all blocks, whoever scored them.
+    resumed_flops : of those that an earlier run had finished.
+    blocks, keys : where the receipts are.
+    stretches : the rows of each block.
+    """
+
+    score: np.ndarray
+    flops: float
+    resumed_flops: float
+    blocks: BlockStore
+    keys: Sequence[str]
+    stretches: Sequence[slice]
+
+    def receipts(self) -> Iterator[tuple[slice, pa.Table]]:
+        """Give which rows a block is of, and their receipts, one block after the other."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        for key, some in zip(self.keys, self.stretches, strict=True):
+            block = self.blocks.get(key)
+            assert block is not None
+            yield some, pq.read_table(pa.BufferReader(block["receipts"]))
 
 
 def score_in_blocks(
     method: Method[Any],
     fitted: Fitted,
+    rows: ManyRows,
     inputs: ScoreInputs[Any],
     *,
     finished: Path,
@@ -42,8 +82,9 @@ def score_in_blocks(
 
     Parameters
     ----------
+    rows : all of them.
     inputs : ScoreInputs
-        With all rows.
+        Of no rows; those of a block take their place.
     finished : Path
         Folder of the blocks; those of another method, fit, target or other options, seeds or rows
         are not taken. The rows' embeddings and features, and what is prepared, must be the same
@@ -57,11 +98,6 @@ def score_in_blocks(
     engine : Engine
         Scores blocks; another process gets a block's rows and what the method has learnt.
 
-    Returns
-    -------
-    BlockScores
-        Of all rows; the FLOPs are those of all blocks, whoever scored them.
-
     Raises
     ------
     BudgetExhausted
@@ -69,8 +105,7 @@ def score_in_blocks(
     """
     if inputs.prepared and not engine.near:  # files of this machine, which other machines lack
         engine = HERE
-    rows = inputs.rows
-    given = replace(inputs, rows=rows.take(slice(0, 0)).held())
+    given = replace(inputs, rows=inputs.rows.held())  # as it can be sent
 
     def ready(block: Rows) -> Rows:
         return block if engine.here else block.held()
@@ -80,21 +115,25 @@ def score_in_blocks(
         charge(float(scores.flops))
         return _to_block(scores)
 
-    found = compute_in_blocks(
-        BlockStore(finished, _made_by(method, fitted, inputs)),
-        (ready(rows.take(some)) for some in stretches(len(rows.row_id), block_rows)),
+    blocks = BlockStore(finished, _made_by(method, fitted, inputs))
+    cut = list(stretches(len(rows), block_rows))
+    keys, score_parts, flops, resumed_flops = [], [], [], 0.0
+    for key, block, resumed in each_block(
+        blocks,
+        (ready(rows.take(some)) for some in cut),
         lambda block: block.row_id.tolist(),
         score,
         charge=meter.charge,
         done=lambda block, resumed: report(len(block.row_id)),
         engine=engine,
-    )
-    return BlockScores(
-        np.ascontiguousarray(found.arrays["score"].T),
-        _read_receipts(found.arrays),
-        found.flops,
-        found.resumed_flops,
-    )
+    ):
+        keys.append(key)
+        score_parts.append(np.array(block["score"]))
+        flops.append(float(block[FLOPS][0]))
+        resumed_flops += flops[-1] if resumed else 0.0
+        del block  # only one is held at a time
+    whole = np.ascontiguousarray(np.concatenate(score_parts).T)
+    return BlockScores(whole, sum(flops), resumed_flops, blocks, keys, cut)
 
 
 def _made_by(method: Method, fitted: Fitted, inputs: ScoreInputs) -> Iterator[str | bytes]:
@@ -115,18 +154,4 @@ def _to_block(scores: Scores) -> Block:
     content = pa.BufferOutputStream()
     pq.write_table(pa.table(scores.receipts), content)
     receipts = np.frombuffer(content.getvalue(), dtype=np.uint8)
-    return {
-        "score": scores.score.T,
-        "receipts": receipts,
-        "receipt_bytes": np.array([len(receipts)]),
-    }
-
-
-def _read_receipts(arrays: Block) -> dict[str, Any]:
-    """Join the receipts of all blocks, whose files follow one another."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    files = np.split(arrays["receipts"], np.cumsum(arrays["receipt_bytes"])[:-1])
-    table = pa.concat_tables([pq.read_table(pa.BufferReader(file)) for file in files])
-    return {name: table[name].combine_chunks() for name in table.column_names}
+    return {"score": scores.score.T, "receipts": receipts}

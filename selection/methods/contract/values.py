@@ -37,6 +37,10 @@ class Rows:
     source: str = ""
     features: Any = None
 
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self.row_id)
+
     def held(self) -> Rows:
         """Give the same with the texts in memory, as another process can have them."""
         return replace(self, text=list(self.text))

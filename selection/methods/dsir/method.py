@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from heapq import nsmallest
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 from pydantic import Field
@@ -177,23 +178,33 @@ def _log_shares(counts: np.ndarray, smoothing: float | Literal["paper"]) -> np.n
     return np.log(counts + smoothing) - np.log(counts.sum() + smoothing * len(counts))
 
 
-def _top_ngrams(texts: Sequence[str], log_ratio: np.ndarray) -> pa.Array:
+def _top_ngrams(texts: Iterable[str], log_ratio: np.ndarray) -> pa.Array:
     """Up to five {ngram, log_ratio, count} of each text, the largest product first.
 
     An n-gram adds count times log_ratio to the weight; those that add nothing are left out.
     """
     import pyarrow as pa
 
-    found = pa.struct({"ngram": pa.string(), "log_ratio": pa.float64(), "count": pa.int32()})
     ratios = log_ratio.tolist()
-    return pa.array([_largest_parts(text, ratios) for text in texts], pa.list_(found))
+    found: list[tuple[str, float, int]] = []
+    ends = [0]
+    for text in texts:
+        found += _largest_parts(text, ratios)
+        ends.append(len(found))
+    ngram, ratio, count = zip(*found, strict=True) if found else ((), (), ())
+    columns = [
+        pa.array(ngram, pa.string()),
+        pa.array(ratio, pa.float64()),
+        pa.array(count, pa.int32()),
+    ]
+    parts = pa.StructArray.from_arrays(columns, names=["ngram", "log_ratio", "count"])
+    return pa.ListArray.from_arrays(pa.array(ends, pa.int32()), parts)
 
 
-def _largest_parts(text: str, ratios: list[float]) -> list[dict[str, Any]]:
+def _largest_parts(text: str, ratios: list[float]) -> list[tuple[str, float, int]]:
     parts = [
-        {"ngram": ngram, "log_ratio": ratio, "count": count}
+        (ngram, ratio, count)
         for ngram, count in Counter(ngrams(text)).items()
         if (ratio := ratios[bucket(ngram, len(ratios))]) > 0
     ]
-    parts.sort(key=lambda part: (-part["log_ratio"] * part["count"], part["ngram"]))
-    return parts[:_TOP_NGRAMS]
+    return nsmallest(_TOP_NGRAMS, parts, key=lambda part: (-part[1] * part[2], part[0]))

@@ -11,12 +11,12 @@ from pydantic import Field, model_validator
 
 from selection.basics.bounds import RowCount
 from selection.methods.contract.common import embeddings_of, settled
-from selection.methods.contract.cost import CostInputs, MethodCost, Phase
+from selection.methods.contract.cost import CostInputs, Held, MethodCost, Phase
 from selection.methods.contract.options import MethodOptions
 from selection.methods.contract.protocol import FitInputs, Fitted, Method, ScoreInputs, Scores
 from selection.methods.embedding.turn_order import columns_of_turns, fitted_turns, scores_by_turn
 from selection.neighbours.targets import NEAREST_RECEIPTS, nearest_receipts
-from selection.neighbours.turns import MAX_PAIRS, play_turns
+from selection.neighbours.turns import MAX_PAIRS, play_turns, turns_bytes
 from selection.transport.points import unit_rows
 
 
@@ -129,6 +129,13 @@ class EmbeddingMethod(Method[EmbeddingOptions]):
             "nearest_target": every_pair,
         }
         return self.charges(inputs.options, parts)
+
+    def memory(self, inputs: CostInputs[EmbeddingOptions]) -> Held:
+        """Of round_robin, the nearest rows of each target row."""
+        if not _turns(inputs.options):
+            return Held()
+        held = turns_bytes(inputs.n_pool, inputs.n_target, depth=inputs.options.depth)
+        return Held(held, "depth")
 
 
 def _turns(options: EmbeddingOptions) -> bool:

@@ -21,7 +21,7 @@ def fitted_turns(played: Turns, *, flops: float) -> Fitted:
     Fitted
         arrays row_id_bytes (uint8), turn (int64, from 1) and cosine (float64), by row id.
     """
-    ids = np.char.encode(played.row_id, "utf-8")
+    ids = played.row_id
     order = np.argsort(ids)
     width = max(1, ids.dtype.itemsize)
     ids_bytes = ids[order].astype(f"S{width}").view(np.uint8).reshape(len(ids), width)

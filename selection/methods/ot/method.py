@@ -15,7 +15,7 @@ import numpy as np
 
 from selection.basics.draws import keyed_uniform
 from selection.methods.contract.common import embeddings_of, settled
-from selection.methods.contract.cost import CostInputs, MethodCost, Phase
+from selection.methods.contract.cost import CostInputs, Held, MethodCost, Phase
 from selection.methods.contract.protocol import FitInputs, Fitted, Method, ScoreInputs, Scores
 from selection.methods.ot.contrast import (
     CONTRAST,
@@ -37,6 +37,8 @@ from selection.transport.solution import Side
 
 # Before a run the passes are unknown: real pools at the default eps and tol took 9 to 13.
 _PLANNED_PASSES = 11
+# Bytes; of a larger kernel the parts that a pass needs are computed anew where memory is short.
+_HELD_KERNEL = 1e9
 
 
 class OtMethod(Method[OtOptions]):
@@ -168,6 +170,12 @@ class OtMethod(Method[OtOptions]):
         }
         return self.charges(inputs.options, parts)
 
+    def memory(self, inputs: CostInputs[OtOptions]) -> Held:
+        """The sample and its kernel, which is not held where it does not fit; and its halves."""
+        n_solved = min(inputs.n_pool, inputs.options.solve_rows)
+        kernel = min(4.0 * n_solved * inputs.n_target, _HELD_KERNEL)
+        return Held(n_solved * 12.0 * inputs.width + kernel + 24.0 * inputs.n_pool, "solve_rows")
+
 
 METHOD = OtMethod()
 
@@ -228,6 +236,7 @@ def _solve(
         warm_start=start,
         weigh=weighing(options),
         say=inputs.report or (lambda line: None),
+        engine=inputs.engine,
     )
     facts = facts_of(found, prefix)
     facts |= {f"{prefix}warm_start": start is not None, f"{prefix}target": fingerprint}

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from selection.methods.contract.common import required_selector, settled
-from selection.methods.contract.cost import CostInputs, MethodCost
+from selection.methods.contract.cost import CostInputs, Held, MethodCost
 from selection.methods.contract.preparation import Preparation
 from selection.methods.contract.protocol import FitInputs, Fitted, Method, ScoreInputs, Scores
 from selection.methods.contract.values import Rows
@@ -92,6 +92,10 @@ class PerplexityMethod(Method[PerplexityOptions]):
         made = self.preparations(inputs.options)
         parts = {preparation.asset: preparation.flops(inputs) for preparation in made}
         return self.charges(inputs.options, parts, accountant)
+
+    def memory(self, inputs: CostInputs[PerplexityOptions]) -> Held:
+        """A number of each row, while they are sorted."""
+        return Held(24.0 * inputs.n_pool)
 
 
 METHOD = PerplexityMethod()

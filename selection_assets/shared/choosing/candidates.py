@@ -54,7 +54,7 @@ class CandidatePool:
     sources : their names, rising.
     starts : int64 of shape (n_sources + 1,), where the rows of each begin.
     files : of each source, with the same rows and their texts.
-    row_id : string of shape (n,).
+    row_id : large string of shape (n,): those of many millions of rows take more than 2 GiB.
     order : int64 of shape (n,), numbers of the rows in the order of all ids; copies share one.
     n_tokens : int64 of shape (n,); 1 of a row that cannot be trained on.
     fault : object of shape (n,), the fate of such a row or of one that is too long; "" of others.
@@ -63,7 +63,7 @@ class CandidatePool:
     sources: Sequence[str]
     starts: np.ndarray
     files: Sequence[Path]
-    row_id: pa.StringArray
+    row_id: pa.LargeStringArray
     order: np.ndarray
     n_tokens: np.ndarray
     fault: np.ndarray
@@ -108,7 +108,8 @@ class CandidatePool:
             read.append(of_source)
         texts = pa.concat_tables(parts).take(pa.array(np.argsort(np.concatenate(read))))
         names = pa.array(self.sources, pa.string()).take(pa.array(source))
-        rows = pa.table({"row_id": self.row_id.take(pa.array(at)), "source": names})
+        row_id = self.row_id.take(pa.array(at)).cast(pa.string())
+        rows = pa.table({"row_id": row_id, "source": names})
         for name in WHOLE:
             rows = rows.append_column(name, texts[name])
         return rows
@@ -117,7 +118,7 @@ class CandidatePool:
         table = _scores(scores)
         start, stop = self.starts[number : number + 2].tolist()
         of_source = self.row_id.slice(start, stop - start)
-        row_id = table["row_id"].combine_chunks()
+        row_id = _joined_ids(table["row_id"])
         if row_id.equals(of_source):  # in one draw and all: nothing is to be looked up
             at = np.arange(start, stop)
         else:
@@ -161,8 +162,8 @@ def candidate_pool(
         fault[too_long] = TOO_LONG
         faults.append(fault)
         ids.append(row_id)
-    row_id = pa.chunked_array([chunk for one in ids for chunk in one.chunks], pa.string())
-    joined = row_id.combine_chunks()
+    chunks = [chunk for one in ids for chunk in one.chunks]
+    joined = _joined_ids(pa.chunked_array(chunks, pa.string()))
     return CandidatePool(
         sources=sources,
         starts=np.cumsum([len(one) for one in ids]),
@@ -172,6 +173,10 @@ def candidate_pool(
         n_tokens=np.concatenate(n_tokens),
         fault=np.concatenate(faults),
     )
+
+
+def _joined_ids(row_id: pa.ChunkedArray) -> pa.LargeStringArray:
+    return row_id.cast(pa.large_string()).combine_chunks()
 
 
 def _joined(parts: Sequence[Candidates]) -> Candidates:

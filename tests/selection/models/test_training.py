@@ -19,9 +19,9 @@ from selection.models.batches import training_order
 from selection.models.checkpoints import MARKER, weights_digest
 from selection.models.examples import Example, render_all
 from selection.models.packing import pack
+from selection.models.parallel.job import NonFiniteLoss
 from selection.models.recipe import Recipe
 from selection.models.tokenizer import tokenize, train_tokenizer
-from selection.models.trainer_loop import NonFiniteLoss
 from selection.models.training import train
 
 # the beginnings of real documentation; inspect.getdoc is None for an undocumented name
