@@ -82,9 +82,9 @@ def parts(measured: dict[str, Any]) -> dict[str, str]:
     by_stage = [
         [
             stage,
-            number(seconds[stage].slope * 1e6),
-            number(flops[stage].slope) if stage in flops else "—",
-            number(seconds[stage].start),
+            f"{seconds[stage].slope * 1e6:,.0f}",
+            f"{flops[stage].slope:.1e}" if stage in flops and flops[stage].slope else "—",
+            f"{seconds[stage].start:.1f}",
         ]
         for stage in slowest
         if seconds[stage].slope * 1e6 >= 0.5
@@ -96,8 +96,8 @@ def parts(measured: dict[str, Any]) -> dict[str, str]:
     sizes_seen = [
         [
             number(ROWS[size]),
-            number(figures[f"seconds_{size}"]),
-            number(ROWS[size] / figures[f"seconds_{size}"]),
+            f"{figures[f'seconds_{size}']:,.0f}",
+            f"{ROWS[size] / figures[f'seconds_{size}']:,.0f}",
             f"{figures[f'peak_gb_{size}']:.2f}",
             f"{figures[f'disk_gb_{size}']:.2f}",
         ]
@@ -127,8 +127,8 @@ def parts(measured: dict[str, Any]) -> dict[str, str]:
                         for processors in PROCESSORS.values()
                     ),
                     f"{rows * ENCODER_FLOPS / (GPUS * GPU_FLOPS) / SECONDS_AN_HOUR:.2f}",
-                    number(memory.at(rows)),
-                    number(disk.at(rows)),
+                    f"{memory.at(rows):,.0f}",
+                    f"{disk.at(rows):,.0f}",
                 ]
                 for name, rows in FORESEEN.items()
             ],

@@ -32,7 +32,7 @@ class EmbeddingOptions(MethodOptions):
         default=None,
         description="of round_robin: nearest rows kept for each target row; at least so many turns "
         "are exact, and rows after the last turn come by their largest cosine; null: as many as "
-        f"{MAX_PAIRS:,} pairs allow, or those that the memory limit holds: all of a small pool",
+        f"{MAX_PAIRS:,} pairs allow, or fewer that the memory limit holds: all of a small pool",
     )
 
     @model_validator(mode="after")
@@ -75,7 +75,7 @@ class EmbeddingMethod(Method[EmbeddingOptions]):
         Raises
         ------
         ValueError
-            Unusable rows; turns over more pairs than `MAX_PAIRS`, or than fit the memory limit.
+            Unusable rows; a depth with more pairs than fit the memory limit.
         """
         options = inputs.options
         target = embeddings_of(inputs.target, self.name)
@@ -91,6 +91,8 @@ class EmbeddingMethod(Method[EmbeddingOptions]):
                 yield rows.row_id, embeddings_of(rows, self.name)
 
         limit = MAX_PAIRS if inputs.memory_limit is None else inputs.memory_limit // 8
+        if options.depth is None:  # what nobody asked for must not fill a large machine
+            limit = min(limit, MAX_PAIRS)
         played = play_turns(pool, target, depth=options.depth, max_pairs=limit)
         return fitted_turns(played, flops=_product_flops(played.pairs, target.shape[1]))
 

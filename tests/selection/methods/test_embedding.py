@@ -159,6 +159,16 @@ def test_a_depth_too_large_to_keep_is_refused_with_the_remedy():
         )
 
 
+def test_a_large_machine_keeps_no_more_pairs_than_a_small_one(monkeypatch):
+    """Unless a depth asks for them: its memory is for others, too."""
+    monkeypatch.setattr("selection.methods.embedding.method.MAX_PAIRS", 3 * M)
+    options = EmbeddingOptions(**TURNS)
+    inputs = FitInputs(TARGET, lambda: iter([POOL]), N, options, seed=0, memory_limit=2**40)
+    turns = METHOD.fit(inputs).facts["turns"]
+    deep = EmbeddingOptions(**TURNS, depth=N)
+    assert turns < METHOD.fit(dataclasses.replace(inputs, options=deep)).facts["turns"] == N
+
+
 def test_a_depth_without_turns_is_refused():
     with pytest.raises(ValidationError, match="depth is of variant round_robin"):
         fit(depth=3)
