@@ -68,7 +68,7 @@ def memory_needs(
     there = PROCESS + (WORKER * workers if workers > 1 else 0.0)
     reading = READING * min(memory_mib * 2**20, TEXT_COPIES * text_bytes)
     needs = [
-        Need("reading a source", there + reading, "set a smaller `memory_mib` of the pool"),
+        Need("reading a source", PROCESS + reading, "set a smaller `memory_mib` of the pool"),
         Need("choosing rows", there + CHOOSING * size.rows, "select from a part of the pool"),
     ]
     for name, named in study.named_methods.items():
