@@ -15,10 +15,18 @@ BY = {"version": "one"}
 rows = st.lists(st.integers(0, 40), unique=True, max_size=12)
 
 
+def ids(row_id: list[str]) -> pa.ChunkedArray:
+    return pa.chunked_array([row_id], pa.string())
+
+
 def published(store: ArtifactStore, name: str, numbers: list[int], by: dict[str, str]) -> Artifact:
     """A version whose entry of row n is n."""
-    ids = pa.table({"row_id": pa.array([f"{number:032x}" for number in numbers], pa.string())})
-    files = {"rows.parquet": ids, "by.json": by, "entries.npy": np.array(numbers, dtype=np.int64)}
+    rows_of = pa.table({"row_id": ids([f"{number:032x}" for number in numbers])})
+    files = {
+        "rows.parquet": rows_of,
+        "by.json": by,
+        "entries.npy": np.array(numbers, dtype=np.int64),
+    }
     staged = store.stage(files)
     with store.publishing():
         folder = store.publish(staged, "toy/made", name)
@@ -34,11 +42,11 @@ def test_exactly_the_rows_of_current_versions_by_the_same_maker_are_found(versio
         for place, (numbers, same, replaced) in enumerate(versions):
             by = BY if same else {"version": "two"}
             version = published(store, str(place), numbers, by)
-            index.made_before(np.array([], dtype=object), [*current, version])
+            index.made_before(ids([]), [*current, version])
             if not replaced:
                 current.append(version)
                 there |= set(numbers) if same else set()
-        row_id = np.array([f"{number:032x}" for number in asked], dtype=object)
+        row_id = ids([f"{number:032x}" for number in asked])
         found = index.made_before(row_id, current)
         entries = np.full(len(asked), -1)
         for one in found:
@@ -57,6 +65,6 @@ def test_an_index_of_many_versions_finds_what_each_has(tmp_path):
     current = []
     for number in range(2 * MOST_PARTS + 5):
         current.append(published(store, str(number), [number, number + 1000], BY))
-        row_id = np.array([f"{number + 1000:032x}", f"{0:032x}", "f" * 32], dtype=object)
+        row_id = ids([f"{number + 1000:032x}", f"{0:032x}", "f" * 32])
         found = index.made_before(row_id, current)
         assert list(not_made(3, found)) == [2]
