@@ -27,7 +27,7 @@ DATA = Path(__file__).resolve().parents[2] / "shared/data"
 POOL, TARGETS = "pool_domains.parquet", ("chemprot", "sci_cite")
 SIZES = {"100k": 100_000, "222k": 222_480}
 TARGET_ROWS = 1_000
-LOOKS_PER_SECOND = 10
+LOOKS_PER_SECOND = 2  # a look takes the process some of its time
 LIBRARIES = ("dagster", "duckdb", "model2vec", "pyarrow", "tokenizers", "torch")
 
 

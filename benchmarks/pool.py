@@ -43,7 +43,7 @@ METHODS: dict[str, Any] = {
     "round_robin": {"method": "embedding", "variant": "round_robin"},
     "ot": None,
 }
-LOOKS_PER_SECOND = 10
+LOOKS_PER_SECOND = 2  # a look takes the process some of its time
 LIBRARIES = ("dagster", "duckdb", "model2vec", "pyarrow", "bm25s", "tokenizers", "torch")
 
 

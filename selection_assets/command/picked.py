@@ -30,6 +30,10 @@ from selection_assets.stage.keys import arm_key
 
 SHOWN_ROWS = 5
 """Rows just chosen, and rows just missed."""
+DISTANCE_ROWS = 500
+"""Of pool, random rows and rows picked whose distance to the target is measured at most: exact
+distances of more rows take seconds, and somebody waits."""
+
 OF_A_ROW = ["row_id", "source", "rank", "margin"]
 SHOWN = 100
 """Characters of a row's text."""
@@ -195,7 +199,7 @@ def _distances(arm: Picked) -> str:
         vectors,
         set(arm.chosen["row_id"].to_pylist()),
         target.array("vectors.npy")[np.array(steers)],
-        max_rows=study.evaluation.distance_rows,
+        max_rows=min(DISTANCE_ROWS, study.evaluation.distance_rows),
     )
     rows = [[distance[kind] for kind in ("pool", "random", "subset")]]
     said = "distance to the target (exact OT by POT, equal numbers of rows)"
