@@ -4,7 +4,6 @@
 and are written here.
 """
 
-import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from docs.results.markers import put_part
+from docs.results.markers import put_parts, write_measured
 from selection.budget.amounts import SECONDS_AN_HOUR
 from selection.reports.numbers import number
 from selection.reports.tables import markdown_table
@@ -147,16 +146,8 @@ def _hours(seconds: dict[str, Line], rows: float, processors: int) -> float:
 
 def written(page: str, measured: dict[str, Any]) -> str:
     """Put the tables in their places."""
-    for name, text in parts(measured).items():
-        page = put_part(page, name, text)
-    return page
-
-
-def main() -> None:
-    """Read the figures, write the page."""
-    measured = json.loads(MEASURED.read_text("utf-8"))
-    PAGE.write_text(written(PAGE.read_text("utf-8"), measured), "utf-8")
+    return put_parts(page, parts(measured))
 
 
 if __name__ == "__main__":
-    main()
+    write_measured(PAGE, MEASURED, parts)

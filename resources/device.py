@@ -51,11 +51,10 @@ class Device(dg.ConfigurableResource):
     @property
     def processes(self) -> int:
         """How many processes of this machine compute blocks; 1 where it is the step's own."""
-        match project_settings().engine:
-            case LocalProcesses(workers=workers):
-                return workers or len(os.sched_getaffinity(0))
-            case RayCluster(address=address, workers=workers):
-                return 1 if address else workers or len(os.sched_getaffinity(0))
+        engine = project_settings().engine
+        if isinstance(engine, RayCluster) and engine.address is not None:
+            return 1
+        return engine.workers or len(os.sched_getaffinity(0))
 
     @property
     def engine_with_models(self) -> Engine:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
 
 def put_part(page: str, name: str, text: str) -> str:
     """Replace a part of a page, or append it where there is none.
@@ -30,3 +35,18 @@ def put_part(page: str, name: str, text: str) -> str:
             "one of each, in order: mend it by hand, or remove both."
         )
     return f"{before}{part}{after.rstrip()}\n"
+
+
+def put_parts(page: str, parts: Mapping[str, str]) -> str:
+    """Put several parts in their places, as `put_part` does."""
+    for name, text in parts.items():
+        page = put_part(page, name, text)
+    return page
+
+
+def write_measured(
+    page: Path, measured: Path, parts: Callable[[dict[str, Any]], Mapping[str, str]]
+) -> None:
+    """Write the parts of a page that come of the figures in a file of JSON."""
+    found = parts(json.loads(measured.read_text("utf-8")))
+    page.write_text(put_parts(page.read_text("utf-8"), found), "utf-8")

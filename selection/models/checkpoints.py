@@ -51,7 +51,7 @@ def mark_complete(folder: Path, fingerprint: str) -> None:
     staged.write_text(json.dumps(record), encoding="utf-8")
     staged.replace(folder / MARKER)
     for other in folder.parent.glob("checkpoint-*"):
-        if _step(other) < _step(folder):
+        if step_of(other) < step_of(folder):
             shutil.rmtree(other)
 
 
@@ -72,11 +72,12 @@ def last_complete(work_dir: Path, fingerprint: str) -> Path | None:
                 "give each run its own work_dir, or empty this one"
             )
         if _sizes(marker.parent) == record["files"]:
-            whole[_step(marker.parent)] = marker.parent
+            whole[step_of(marker.parent)] = marker.parent
     return whole[max(whole)] if whole else None
 
 
-def _step(folder: Path) -> int:
+def step_of(folder: Path) -> int:
+    """Steps that were taken before a checkpoint, by its name."""
     return int(folder.name.removeprefix("checkpoint-"))
 
 

@@ -44,7 +44,8 @@ def run_trainer(
     args : of one epoch with sequential sampling, a batch at a time.
     meter : charged for each step before it is taken. Where it does not afford the next one, a
         checkpoint is saved and training stops.
-    processes : that train together; then weights are given back, and the model is not merged.
+    processes : that train together; then weights are given back at the end, and the model is not
+        merged.
     say : receives a line every few steps.
 
     Raises
@@ -99,7 +100,9 @@ def run_trainer(
     logged = [entry for entry in trainer.state.log_history if STEP_LOSS in entry]
     losses = [(int(entry["step"]), entry[STEP_LOSS]) for entry in logged]
     if processes > 1:
-        state: Any = trainer.accelerator.get_state_dict(trainer.model_wrapped)
+        state: Any = None
+        if keeper.stopped_before is None:
+            state = trainer.accelerator.get_state_dict(trainer.model_wrapped)
         return Trained(losses, keeper.stopped_before, state)
     # takes bfloat16's autocast wrapper off the model's forward again
     trainer.accelerator.unwrap_model(trainer.model_wrapped, keep_fp32_wrapper=False)

@@ -18,7 +18,7 @@ import numpy as np
 from selection.budget.meter import UNMETERED, BudgetExhausted, Meter
 from selection.models.base import with_adapters
 from selection.models.batches import tokens_of, training_batches, training_rows, widths_of
-from selection.models.checkpoints import last_complete, rows_digest, weights_digest
+from selection.models.checkpoints import last_complete, rows_digest, step_of, weights_digest
 from selection.models.packing import IGNORED_LABEL, PackedBlocks, PaddedRows
 from selection.models.parallel.job import Trained, TrainingJob
 from selection.models.parallel.together import Processes, train_together
@@ -129,7 +129,7 @@ def train(
     checkpoint = last_complete(work_dir, fingerprint)
     step_tokens = tokens_of(batches, widths)
     step_flops = np.array([price(of_step) for of_step in widths_of(batches, widths)])
-    resumed_from = int(checkpoint.name.removeprefix("checkpoint-")) if checkpoint else 0
+    resumed_from = step_of(checkpoint) if checkpoint else 0
     job = TrainingJob(
         batches=[[rows[i] for i in batch] for batch in batches],
         places=None if places is None else [[places[i] for i in batch] for batch in batches],
@@ -146,7 +146,8 @@ def train(
         trained = run_job(job, model, meter=meter, progress=progress)
     else:
         trained = train_together(job, model, processes, meter=meter, progress=progress)
-        _take_over(model, recipe, trained)
+        if trained.state is not None:
+            _take_over(model, recipe, trained.state)
     model.eval()
     if trained.stopped_before is not None:
         # Refuses by itself, and says what is left; what is left may have grown since.
@@ -204,13 +205,12 @@ def run_job(
     return trained
 
 
-def _take_over(model: PreTrainedModel, recipe: Recipe, trained: Trained) -> None:
+def _take_over(model: PreTrainedModel, recipe: Recipe, state: dict[str, torch.Tensor]) -> None:
     """Give the model the weights that other processes have trained."""
     from selection.models.trainer_loop import merged
 
     wrapped = _with_lora(model, recipe)
-    assert trained.state is not None
-    wrapped.load_state_dict(trained.state)
+    wrapped.load_state_dict(state)
     merged(wrapped)
 
 

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from selection.budget.meter import UNMETERED, BudgetExhausted, Meter
+from selection.budget.meter import UNMETERED, Meter
 from selection.models.parallel.asking import AskingMeter
 from selection.models.parallel.job import (
     ERROR,
@@ -56,16 +56,15 @@ def work(folder: Path, say: Callable[[str], object] = lambda line: None) -> None
             processes=n,
             say=say if rank == 0 else None,
         )
-    except (NonFiniteLoss, BudgetExhausted) as error:
+    except NonFiniteLoss as error:
         if rank == 0:
-            told = {"kind": type(error).__name__, "message": str(error)}
-            (folder / ERROR).write_text(json.dumps(told), encoding="utf-8")
-        raise SystemExit(3) from error
-    if rank == 0:
-        assert found.state is not None
+            (folder / ERROR).write_text(str(error), encoding="utf-8")
+        raise
+    if rank == 0 and found.state is not None:
         # Weights that are tied are written as often as they have names.
         weights = {name: tensor.cpu().clone() for name, tensor in found.state.items()}
         save_file(weights, folder / WEIGHTS)
+    if rank == 0:
         told = {"losses": found.losses, "stopped_before": found.stopped_before}
         (folder / RESULT).write_text(json.dumps(told), encoding="utf-8")
     dist.destroy_process_group()

@@ -98,7 +98,7 @@ def build_budget_plan(study: Study) -> Stage:
         spending = workspace.ledger.spending
         sunk = spending.sunk(study.name, asset=step.identity.asset)
         _check_something_fits(study, plan.within(cap, None, sunk), cap)
-        footprint = find_footprint(study, workspace.ledger, size)
+        footprint = find_footprint(study, workspace.ledger, step.inputs["raw_corpus"], size)
         throughput = workspace.throughput(step.device.model_name)
         rates = RateProbe(throughput, known).all()
         within = plan.within(cap, rates, sunk + Amount(throughput.flops_spent))

@@ -9,15 +9,22 @@ import pyarrow.parquet as pq
 from resources.device import Device
 from resources.ledger.ledger import Ledger
 from resources.machine import free_disk_bytes, memory_bytes
+from resources.store.artifacts import Artifact
 from selection.config.study import Study
 from selection.planning.arms import PoolSize
 from selection.planning.footprint import GB, disk_needs, memory_needs, too_large
-from selection_assets.stage.keys import embedder_key, pool_key, study_key
+from selection_assets.stage.keys import embedder_key, study_key
 from selection_assets.studies import load_pools
 
 
-def find_footprint(study: Study, ledger: Ledger, size: PoolSize) -> dict[str, Any]:
+def find_footprint(
+    study: Study, ledger: Ledger, corpus: Mapping[str, Artifact], size: PoolSize
+) -> dict[str, Any]:
     """What selecting takes at most on this machine: `memory`, in which step, and `disk`, in bytes.
+
+    Parameters
+    ----------
+    corpus : the pool's rows by source, which `size` is of.
 
     Raises
     ------
@@ -26,7 +33,7 @@ def find_footprint(study: Study, ledger: Ledger, size: PoolSize) -> dict[str, An
     """
     workers = Device().processes
     memory_mib = load_pools()[study.pool].memory_mib
-    texts = _text_bytes(study, ledger)
+    texts = float(sum(map(_text_bytes, corpus.values())))
     needs = memory_needs(study, size, texts, memory_mib=memory_mib, workers=workers)
     if said := too_large(needs, memory_bytes(), workers=workers):
         raise dg.Failure(f"study {study.name} does not fit: {said}", allow_retries=False)
@@ -64,13 +71,9 @@ def _left_to_write(study: Study, ledger: Ledger, needs: Mapping[str, float]) -> 
     return sum(need for name, need in needs.items() if name not in made)
 
 
-def _text_bytes(study: Study, ledger: Ledger) -> float:
-    """Bytes of the pool's texts, by what its files say of themselves."""
-    corpus = ledger.current_versions(pool_key(study.pool, "raw_corpus").to_user_string())
-    found = 0
-    for artifact in corpus.values():
-        file = pq.ParquetFile(artifact.path("rows.parquet"))
-        column = file.schema_arrow.names.index("text")
-        groups = (file.metadata.row_group(g) for g in range(file.metadata.num_row_groups))
-        found += sum(group.column(column).total_uncompressed_size for group in groups)
-    return float(found)
+def _text_bytes(corpus: Artifact) -> int:
+    """Bytes of a source's texts, by what the file says of itself."""
+    file = pq.ParquetFile(corpus.path("rows.parquet"))
+    column = file.schema_arrow.names.index("text")
+    groups = (file.metadata.row_group(g) for g in range(file.metadata.num_row_groups))
+    return sum(group.column(column).total_uncompressed_size for group in groups)

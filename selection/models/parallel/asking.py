@@ -84,7 +84,7 @@ class Answering:
         except TimeoutError:
             return
 
-    def close_asking(self) -> None:
+    def _close_asking(self) -> None:
         """Forget who has asked until now."""
         if self._asking is not None:
             self._asking.close()
@@ -92,7 +92,7 @@ class Answering:
 
     def close(self) -> None:
         """Answer no more."""
-        self.close_asking()
+        self._close_asking()
         self._listening.close()
 
     def _hear(self, asking: socket.socket) -> None:
@@ -104,7 +104,7 @@ class Answering:
         except (ConnectionResetError, BrokenPipeError):
             found = b""
         if not found:  # that process has ended
-            self.close_asking()
+            self._close_asking()
 
     def _answer(self, question: dict[str, float]) -> dict[str, Any]:
         if "affords" in question:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import torch
 
 MODEL, WEIGHTS = "model", "weights.safetensors"
-RESULT, ERROR = "result.json", "error.json"
+RESULT, ERROR = "result.json", "error.txt"
 """Files beside a job: the model before it, its weights after it, and what else came of it."""
 
 MEETING, METER = "SELECTION_MEETING", "SELECTION_METER"
@@ -123,7 +123,7 @@ class Trained:
     losses : step from 1 and its loss, of every step taken, those before the checkpoint included.
     stopped_before : number from 0 of the step that the meter did not afford; None at the end.
     state : the model's weights by name, where they are to be taken over; None where they have been
-        trained in place.
+        trained in place, and of a training that was stopped.
     """
 
     losses: list[tuple[int, float]]

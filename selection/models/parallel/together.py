@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Protocol
 from tqdm import tqdm
 
 from selection.budget.meter import Meter
+from selection.models.checkpoints import step_of
 from selection.models.parallel.asking import Answering
 from selection.models.parallel.job import (
     ERROR,
@@ -86,7 +87,7 @@ class TrainingFailed(RuntimeError):
 def train_together(
     job: TrainingJob, model: PreTrainedModel, processes: Processes, *, meter: Meter, progress: bool
 ) -> Trained:
-    """Train a copy of the model; its weights are those of `Trained.state`.
+    """Train a copy of the model; at the end its weights are those of `Trained.state`.
 
     Raises
     ------
@@ -103,7 +104,7 @@ def train_together(
     shutil.rmtree(folder, ignore_errors=True)
     replace(job, sharded=processes.sharded).write(folder)
     model.save_pretrained(folder / MODEL)
-    first = 0 if job.checkpoint is None else int(job.checkpoint.name.removeprefix("checkpoint-"))
+    first = 0 if job.checkpoint is None else step_of(job.checkpoint)
     with ExitStack() as opened:
         # The name of a socket's file is short, and a store's folders lie deep.
         meeting = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="selection-")))
@@ -135,7 +136,8 @@ def train_together(
         raise _failure(folder)
     told = json.loads((folder / RESULT).read_text(encoding="utf-8"))
     losses = [(step, loss) for step, loss in told["losses"]]
-    return Trained(losses, told["stopped_before"], load_file(folder / WEIGHTS))
+    state = load_file(folder / WEIGHTS) if told["stopped_before"] is None else None
+    return Trained(losses, told["stopped_before"], state)
 
 
 @contextmanager
@@ -185,9 +187,7 @@ def _end(started: list[subprocess.Popen]) -> None:
 
 def _failure(folder: Path) -> Exception:
     if (folder / ERROR).is_file():
-        told = json.loads((folder / ERROR).read_text(encoding="utf-8"))
-        if told["kind"] == NonFiniteLoss.__name__:
-            return NonFiniteLoss(told["message"])
+        return NonFiniteLoss((folder / ERROR).read_text(encoding="utf-8"))
     logs = sorted(folder.glob("process_*.log"))
     # Of processes that failed, those that only lost touch with the first to fail say so at length.
     said = {log: log.read_text(encoding="utf-8", errors="replace").splitlines() for log in logs}
